@@ -1,0 +1,87 @@
+# Two commands matter: `make run` and `make test`. `make help` lists the rest.
+
+BIN := .venv/bin
+# Where `bounty` keeps its data unless BOUNTY_DATABASE_URL says otherwise.
+DATABASE := instance/bounty.sqlite
+PORT ?= 5000
+UPGRADE ?=
+
+# The first Python that is new enough and can make a virtual environment (Debian's python3 can't without python3-venv).
+FITS := import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))
+ifeq ($(origin PYTHON),undefined)
+PYTHON := $(shell for python in python3.11 python3 python3.12 python3.13 python3.14; do \
+	$$python -c '$(FITS)' 2>/dev/null && echo $$python && break; done)
+endif
+FIT_PYTHON = test -n "$(PYTHON)" && $(PYTHON) -c '$(FITS)' 2>/dev/null || \
+	{ echo "Needed: Python 3.11 or newer with venv and pip (Debian: apt-get install python3-venv), or PYTHON=its path" >&2; exit 1; }
+
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+UV_VERSION := 0.13.9
+LOCK := .venv/uv/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-config --custom-compile-command 'make lock' $(UPGRADE)
+
+# A recipe that fails, or is interrupted, doesn't leave a half-made database or a stamp behind.
+.DELETE_ON_ERROR:
+.PHONY: help setup setup-dev run test lint format lock soak bench clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/setup.done ## .venv with what the program runs on
+
+setup-dev: .venv/setup-dev.done ## ... and what its tests and checks need
+
+.venv/setup.done: requirements.lock pyproject.toml
+	@$(FIT_PYTHON)
+	$(PYTHON) -m venv .venv
+	$(PIP) install --quiet --require-hashes -r requirements.lock
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/setup-dev.done: .venv/setup.done requirements-dev.lock
+	$(PIP) install --quiet --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# Sample data goes only into our own new file, never into a database that somebody named.
+run: setup ## Serve http://127.0.0.1:5000 (PORT=...), at first start with months of sample data
+ifndef BOUNTY_DATABASE_URL
+	@test -e $(DATABASE) || $(MAKE) --no-print-directory $(DATABASE)
+endif
+	@echo "bounty is at http://127.0.0.1:$(PORT)/ (Ctrl-C ends it)"
+	@$(BIN)/bounty run --port $(PORT)
+
+$(DATABASE):
+	$(BIN)/bounty demo
+
+test: lint ## Everything that CI checks
+	$(BIN)/pytest -n 2 $(PYTEST_ARGS)
+
+lint: setup-dev ## Format, lint, types, import contracts, migrations in step with the models
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	@echo "alembic check (SQLite; a test does the same on PostgreSQL)"
+	@folder=$$(mktemp -d) && export BOUNTY_DATABASE_URL="sqlite:///$$folder/check.sqlite" && \
+	{ $(BIN)/alembic upgrade head && $(BIN)/alembic check; status=$$?; rm -rf "$$folder"; exit $$status; }
+
+format: setup-dev ## Put the code into its one form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+soak: setup-dev ## The tests that take long
+	$(BIN)/pytest -m soak --timeout 14400 $(PYTEST_ARGS)
+
+bench: setup-dev ## Measure; writes nothing into the tree but bench/results/
+	$(BIN)/python -m bench $(BENCH_ARGS)
+
+lock: ## Both lock files from pyproject.toml; UPGRADE=--upgrade takes newer versions
+	@$(FIT_PYTHON)
+	$(PYTHON) -m venv .venv/uv
+	.venv/uv/bin/python -m pip --disable-pip-version-check install --quiet uv==$(UV_VERSION)
+	$(LOCK) --extra build --output-file requirements.lock
+	$(LOCK) --extra build --extra dev --constraint requirements.lock --output-file requirements-dev.lock
+
+clean: ## Remove what was made, but for instance/, which holds data
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

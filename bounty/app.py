@@ -1,0 +1,80 @@
+"""create_app(settings) and the console script: the only wiring."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+from flask import Flask
+from flask.cli import FlaskGroup
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from bounty import cli, clock, db, schema, web
+from bounty.errors import BountyError
+from config import ROOT, Settings, read_settings
+
+
+def books_of(settings: Settings) -> cli.Books:
+    """The database and the clock that settings name."""
+
+    def now() -> int:
+        return clock.now() if settings.now is None else settings.now
+
+    return cli.Books(db.make_engine(settings.database_url), now, settings.approval_required)
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The web application over one database.
+
+    Raises BountyError if the settings can't hold or the schema is behind.
+    """
+    books = books_of(settings or read_settings())
+    schema.require_current(books.engine)
+    app = Flask(
+        "bounty",
+        template_folder=str(ROOT / "templates"),
+        root_path=str(ROOT / "bounty"),
+        static_folder="web/static",
+    )
+    app.jinja_env.undefined = web.StrictUndefined
+    app.register_blueprint(web.pages(books.engine, books.now))
+    return app
+
+
+class Commands(FlaskGroup):
+    """The command line. A refusal is one line on standard error and exit 1; only a bug has a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        ctx.meta[cli.BOOKS] = _once(lambda: books_of(read_settings()))
+        try:
+            return super().invoke(ctx)
+        except BountyError as refusal:
+            raise click.ClickException(" ".join(str(refusal).split())) from refusal
+        except OperationalError as error:
+            raise click.ClickException(_sentence(error)) from error
+
+
+def _once(make: Callable[[], cli.Books]) -> Callable[[], cli.Books]:
+    made: list[cli.Books] = []
+
+    def get() -> cli.Books:
+        if not made:
+            made.append(make())
+        return made[0]
+
+    return get
+
+
+def _sentence(error: DatabaseError) -> str:
+    """What to do about a database that would not; the transaction is rolled back, so nothing has changed."""
+    said = " ".join(str(error.orig).split())
+    waited = ("database is locked", "lock timeout", "deadlock detected")
+    if any(words in said for words in waited):
+        return f"Another command is still writing to the books. Nothing was changed: run this again later. ({said})"
+    return f"The database refused: {said}. Nothing was changed: mend it and run this again."
+
+
+main = Commands(
+    name="bounty", create_app=create_app, add_version_option=False, load_dotenv=False, help=cli.__doc__
+)
+for _command in cli.COMMANDS:
+    main.add_command(_command)

@@ -1,0 +1,224 @@
+"""The database: engine and its settings, names of constraints, column types, and the only ways into a transaction.
+
+Both databases are used the same way: any number of readers, each in one snapshot, and one writer at a time
+(SQLite: BEGIN IMMEDIATE; PostgreSQL: an advisory lock held to the end of the transaction).
+"""
+
+import datetime as dt
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    INTEGER,
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Date,
+    Dialect,
+    Engine,
+    LargeBinary,
+    MetaData,
+    Select,
+    Table,
+    Text,
+    TypeDecorator,
+    create_engine,
+    delete,
+    event,
+    make_url,
+    text,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.schema import CreateTable
+from sqlalchemy.types import TypeEngine
+
+LOCK_WAIT_MS = 60_000
+"""How long a writer waits for the one before it, in milliseconds."""
+
+SQLITE_PRAGMAS = {
+    "journal_mode": "wal",
+    "synchronous": 2,  # FULL: what was acknowledged survives a power cut
+    "foreign_keys": 1,
+    "busy_timeout": LOCK_WAIT_MS,
+    "recursive_triggers": 1,  # without it INSERT OR REPLACE steps over the triggers that guard published rows
+    "trusted_schema": 0,
+    "cell_size_check": 1,
+    "wal_autocheckpoint": 20_000,  # half as much again in bulk imports
+    "cache_size": -65_536,  # 64 MiB
+}
+POSTGRES_SETTINGS = {
+    "timezone": "UTC",
+    "lock_timeout": f"{LOCK_WAIT_MS}ms",
+    "idle_in_transaction_session_timeout": "300s",
+    "client_encoding": "UTF8",
+    # The plans are for bulk statements; compiling them costs more than it saves on the small ones.
+    "jit": "off",
+}
+_WRITER = 0x626F756E7479  # the advisory lock's number: "bounty"
+
+
+class Base(DeclarativeBase):
+    """Every table. STRICT on SQLite, so that a column there refuses what its type does not hold."""
+
+    metadata = MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "fk": "fk_%(table_name)s_%(referred_table_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        }
+    )
+
+
+WholeNumber = BigInteger().with_variant(INTEGER(), "sqlite")
+"""A whole number of 64 bits; money is one of fen, an instant one of epoch seconds."""
+
+Bytes = LargeBinary()
+
+Query = Select[*tuple[Any, ...]]
+"""Any SELECT of named columns."""
+
+
+class Words(TypeDecorator[str]):
+    """Text that sorts and compares by its bytes on both databases, whatever their locale."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(Text(collation="C") if dialect.name == "postgresql" else Text())
+
+
+class Day(TypeDecorator[dt.date]):
+    """A Shanghai date: DATE on PostgreSQL, ISO text on SQLite, which sorts alike."""
+
+    impl = Date
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(Date() if dialect.name == "postgresql" else Text())
+
+    def process_bind_param(self, value: dt.date | None, dialect: Dialect) -> Any:
+        if value is None or dialect.name == "postgresql":
+            return value
+        return value.isoformat()
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> dt.date | None:
+        return dt.date.fromisoformat(value) if isinstance(value, str) else value
+
+
+class Flag(TypeDecorator[bool]):
+    """Yes or no: BOOLEAN on PostgreSQL, 0 or 1 on SQLite."""
+
+    impl = Boolean
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(Boolean() if dialect.name == "postgresql" else INTEGER())
+
+    def process_bind_param(self, value: bool | None, dialect: Dialect) -> Any:
+        return value if value is None or dialect.name == "postgresql" else int(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> bool | None:
+        return None if value is None else bool(value)
+
+
+def make_engine(url: str) -> Engine:
+    """An engine with this page's settings on every connection.
+
+    url     ``sqlite:///PATH`` or ``postgresql+psycopg://...``
+    Raises  ValueError for another kind of database
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        if parsed.database and parsed.database != ":memory:":
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(parsed)
+        event.listen(engine, "connect", _set_pragmas)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    if parsed.get_backend_name() == "postgresql":
+        options = " ".join(f"-c {name}={value}" for name, value in POSTGRES_SETTINGS.items())
+        return create_engine(parsed, connect_args={"options": options})
+    raise ValueError(
+        f"{parsed.get_backend_name()} is not a database bounty knows: use sqlite or postgresql+psycopg"
+    )
+
+
+def _set_pragmas(dbapi_connection: sqlite3.Connection, _record: object) -> None:
+    # The driver's own BEGIN comes too late (before the first write, not the first read): we say it ourselves.
+    dbapi_connection.isolation_level = None
+    for name, value in SQLITE_PRAGMAS.items():
+        dbapi_connection.execute(f"PRAGMA {name}={value}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writing = connection.get_execution_options().get("writing")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """The one way to write: a transaction with no other writer beside it, committed at the end or not at all."""
+    with engine.connect().execution_options(writing=True) as connection, connection.begin():
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITER})
+        yield connection
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """The one way to read: everything read inside is of one moment, whatever is committed meanwhile."""
+    postgres: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    options = postgres if engine.dialect.name == "postgresql" else {}
+    with engine.connect().execution_options(**options) as connection, connection.begin():
+        yield connection
+
+
+def insert_into(connection: Connection, table: type[Base] | Table) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT with ``on_conflict_do_nothing`` and ``on_conflict_do_update``, which both databases have."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def workspace(name: str, *columns: Column[Any]) -> Table:
+    """A temporary table of one connection, for rows on their way through one transaction."""
+    return Table(name, MetaData(), *columns, prefixes=["TEMPORARY"], postgresql_on_commit="DELETE ROWS")
+
+
+def clear(connection: Connection, table: Table) -> None:
+    """A workspace made if need be, and empty."""
+    connection.execute(CreateTable(table, if_not_exists=True))
+    connection.execute(delete(table))
+
+
+def load(connection: Connection, table: Table, rows: list[tuple[Any, ...]]) -> None:
+    """Many rows into a workspace, by the quickest road the database has.
+
+    rows    values in the order of the table's columns, of the types the driver takes
+    """
+    if not rows:
+        return
+    names = ", ".join(f'"{column.name}"' for column in table.columns)
+    if connection.dialect.name == "postgresql":
+        cursor = connection.connection.cursor()
+        with cursor.copy(f'COPY "{table.name}" ({names}) FROM STDIN') as copy:
+            for row in rows:
+                copy.write_row(row)
+        return
+    marks = ", ".join("?" * len(table.columns))
+    statement = f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})'  # noqa: S608 - a workspace's own names
+    connection.exec_driver_sql(statement, rows)
+
+
+def analyze(connection: Connection, *tables: type[Base]) -> None:
+    """Fresh statistics, so that the next large statement is planned for the rows there now are."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA analysis_limit=1000")
+    for table in tables:
+        connection.exec_driver_sql(f'ANALYZE "{table.__tablename__}"')

@@ -1,0 +1,43 @@
+"""WHAT WE KEEP: tables only, a unit and a meaning on every column.
+
+Money is whole fen (``_fen``), an instant is epoch seconds (``_at``), a date is of Shanghai (``_on``, ``_from``),
+``period`` is a month as ``2022-12``. Every table of a promoter's rows has ``promoter_id`` first in its key.
+"""
+
+from bounty.db import Base
+from bounty.models.intake import Batch, Quarantined
+from bounty.models.orders import CategorySet, Order, OrderVersion
+from bounty.models.promoters import Level, Link, Promoter, Target, Violation
+from bounty.models.publication import Notice, NoticeChange
+from bounty.models.roster import OpenPeriod, RosterEntry, TermsVersion
+from bounty.models.settlement import Line, Result, Settlement
+
+FROZEN = (TermsVersion, OpenPeriod, RosterEntry, Settlement, Result, Line, Notice, NoticeChange)
+"""Rows of these tables are written once; the database refuses to change or delete them (migrations/)."""
+
+SEALED = (Result, Line, NoticeChange)
+"""Rows of a settlement, to which the database refuses an addition once the settlement is published."""
+
+__all__ = [
+    "FROZEN",
+    "SEALED",
+    "Base",
+    "Batch",
+    "CategorySet",
+    "Level",
+    "Line",
+    "Link",
+    "Notice",
+    "NoticeChange",
+    "OpenPeriod",
+    "Order",
+    "OrderVersion",
+    "Promoter",
+    "Quarantined",
+    "Result",
+    "RosterEntry",
+    "Settlement",
+    "Target",
+    "TermsVersion",
+    "Violation",
+]

@@ -1,0 +1,216 @@
+"""The fold: from the rows received for an order to the order's state, whatever order they came in.
+
+One statement, always over all rows of the orders in question: never an increment. Import, the books' check against a
+rebuild, and "as it was at that batch" are the same fold over different rows.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Exists,
+    and_,
+    case,
+    cast,
+    exists,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.orm import aliased
+from sqlalchemy.types import Text
+
+from bounty.db import Query
+from bounty.models import OrderVersion
+from bounty.rules.clauses import FAILED_STATUSES
+from bounty.rules.whole import by_bytes
+
+Rows = Callable[[Any], ColumnElement[bool]]
+"""A condition on rows of ``order_versions``."""
+
+
+def all_rows(_row: Any) -> ColumnElement[bool]:
+    """The condition that every row meets."""
+    return true()
+
+
+FACT_COLUMNS = (
+    "p_id",
+    "goods_name",
+    "order_status",
+    "order_amount_fen",
+    "promotion_amount_fen",
+    "type",
+    "cat_ids",
+    "is_direct",
+    "price_compare_status",
+    "created_at",
+    "paid_at",
+    "received_at",
+    "verified_at",
+    "settled_at",
+    "modified_at",
+)
+"""What an order takes over from the row that wins, beside its promoter."""
+
+
+def canonical_facts(row: Any, *, with_return_status: bool = True) -> ColumnElement[str]:
+    """The canonical JSON of a row's facts (contract, The fold), made in SQL: sorted keys, no blanks.
+
+    Only rows of one time and one status are told apart by it.
+    """
+
+    def number(key: str, column: ColumnElement[int | None]) -> ColumnElement[str]:
+        return literal(f'"{key}":') + func.coalesce(cast(column, Text), literal("null"))
+
+    pieces = [
+        literal('"cat_ids":')
+        + func.coalesce(literal("[") + func.replace(row.cat_ids, ";", ",") + literal("]"), literal("null")),
+        number("is_direct", row.is_direct),
+        number("order_amount", row.order_amount_fen),
+        number("order_pay_time", row.paid_at),
+        number("order_receive_time", row.received_at),
+        number("order_settle_time", row.settled_at),
+        number("order_status", row.order_status),
+        number("order_verify_time", row.verified_at),
+        literal('"p_id":"') + row.p_id + literal('"'),
+        number("price_compare_status", row.price_compare_status),
+        number("promotion_amount", row.promotion_amount_fen),
+        *([number("return_status", row.return_status)] if with_return_status else []),
+        number("type", row.type),
+    ]
+    text: ColumnElement[str] = literal("{") + pieces[0]
+    for piece in pieces[1:]:
+        text = text + literal(",") + piece
+    return by_bytes(text + literal("}"))
+
+
+def newer(row: Any, other: Any) -> ColumnElement[bool]:
+    """Whether a row of an order counts as newer than another: by time, then status, then facts.
+
+    The facts are looked at in ties only. A list row and a detail row may still be alike; then either will do, but
+    always the same one.
+    """
+    return or_(
+        row.modified_at > other.modified_at,
+        and_(
+            row.modified_at == other.modified_at,
+            or_(
+                row.order_status > other.order_status,
+                and_(row.order_status == other.order_status, _greater_facts(row, other)),
+            ),
+        ),
+    )
+
+
+def _greater_facts(row: Any, other: Any) -> ColumnElement[bool]:
+    facts, other_facts = canonical_facts(row), canonical_facts(other)
+    return or_(facts > other_facts, and_(facts == other_facts, row.row_hash > other.row_hash))
+
+
+def folded(orders: Rows = all_rows, known: Rows = all_rows) -> Query:
+    """The state of orders from their rows; the columns are those of ``orders``.
+
+    orders  which orders, asked of a row of theirs
+    known   which rows, so that an order can be folded as it was known at some moment
+
+    An order is its newest row, with the after-sale of its newest detail row. It failed, if that row says so, when
+    the unbroken run of failing rows that ends in the newest began, that is, with the first that no sound row follows:
+
+        modified_at  status
+        09:00        4
+        10:00        2
+        11:00        10      <- failing since
+        12:00        4       <- the newest row
+    """
+    row, detail = _rows("row"), _rows("detail")
+    failing = row.order_status.in_(FAILED_STATUSES)
+    by_status = case(
+        (and_(row.order_status == 4, row.verified_at.is_not(None)), row.verified_at),
+        (failing, _run_began(known, row, lambda one: one.order_status.in_(FAILED_STATUSES))),
+    )
+    by_return = case(
+        (detail.return_status == 2, _run_began(known, row, lambda one: one.return_status == 2, details=True))
+    )
+    newest_detail = and_(
+        detail.order_sn == row.order_sn,
+        detail.is_detail.is_(true()),
+        known(detail),
+        ~_exists(known, detail, lambda one: and_(one.is_detail.is_(true()), newer(one, detail))),
+    )
+    return (
+        select(
+            row.promoter_id,
+            row.order_sn,
+            *(getattr(row, name) for name in FACT_COLUMNS),
+            detail.return_status,
+            detail.link_made_at,
+            _earlier(by_status, by_return).label("failed_at"),
+            _exists(known, row, lambda one: _conflicts(one, row)).label("conflicting"),
+            row.row_hash,
+        )
+        .outerjoin_from(row, detail, newest_detail)
+        .where(orders(row), known(row), ~_exists(known, row, lambda one: newer(one, row)))
+    )
+
+
+def _rows(name: str) -> Any:
+    """The rows received, under a name of their own within one statement."""
+    return aliased(OrderVersion, name=name)
+
+
+def _exists(known: Rows, row: Any, condition: Rows) -> Exists:
+    """Whether another of the rows to fold, of the same order, meets a condition."""
+    one = _rows("one")
+    return exists().where(one.order_sn == row.order_sn, known(one), condition(one)).correlate(row)
+
+
+def _run_began(
+    known: Rows,
+    row: Any,
+    fails: Rows,
+    *,
+    details: bool = False,
+) -> ColumnElement[int | None]:
+    """The least time among an order's failing rows that no sound row follows; over its detail rows if asked."""
+    failed, sound = _rows("failed"), _rows("sound")
+
+    def considered(one: Any) -> ColumnElement[bool]:
+        return and_(known(one), one.is_detail.is_(true())) if details else known(one)
+
+    interrupted = exists().where(
+        sound.order_sn == failed.order_sn,
+        considered(sound),
+        func.coalesce(fails(sound), false()).is_(false()),
+        newer(sound, failed),
+    )
+    began = select(func.min(failed.modified_at)).where(
+        failed.order_sn == row.order_sn, considered(failed), fails(failed), ~interrupted.correlate(failed)
+    )
+    return began.correlate(row).scalar_subquery()
+
+
+def _conflicts(one: Any, row: Any) -> ColumnElement[bool]:
+    """Whether a row has another's time and other facts.
+
+    A list row and a detail row that agree but for return_status, which only the one carries, do not conflict.
+    """
+    return and_(
+        one.modified_at == row.modified_at,
+        one.row_hash != row.row_hash,
+        or_(
+            canonical_facts(one, with_return_status=False) != canonical_facts(row, with_return_status=False),
+            one.return_status != row.return_status,
+        ),
+    )
+
+
+def _earlier(
+    first: ColumnElement[int | None], second: ColumnElement[int | None]
+) -> ColumnElement[int | None]:
+    """The earlier of two instants; of one alone, that one."""
+    return case((or_(second.is_(None), first <= second), first), else_=second)

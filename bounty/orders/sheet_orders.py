@@ -1,0 +1,185 @@
+"""Orders in tables: CSV and workbooks, under the API's field names or the Chinese headers (contract, Input files).
+
+The unit of an amount and the form of a time come from the header, never from the value.
+"""
+
+import re
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any, Final
+
+from bounty.intake import cells
+from bounty.intake.catalogue import BadRow, Fault, bad_row, refused
+from bounty.intake.cells import CLOCKS, FIELD_LIMIT, MIDNIGHTS, TYPE_LIMIT
+from bounty.intake.columns import Column, Layout, Remembered, lay_out
+from bounty.intake.records import Record
+from bounty.intake.tables import no_data_case
+from bounty.orders.shapes import PROMOTERS, UNPAID, OrderRow, check_together, order_row, row_from
+
+_CODES: Final = {str(code): code for code in cells.STATUSES}
+_WORDS: Final = {
+    "未支付": -1,
+    "已支付": 0,
+    "已成团": 1,
+    "确认收货": 2,
+    "审核成功": 3,
+    "审核通过": 3,
+    "审核失败": 4,
+    "已结算": 5,
+    "已经结算": 5,
+    "已处罚": 10,
+}
+_FLAG: Final = cells.word({"0": 0, "1": 1}, "flag", choices="0 / 1")
+_RETURN: Final = cells.word({"0": 0, "1": 1, "2": 2}, "flag", choices="0 / 1 / 2")
+_DIRECT: Final = cells.word({"是": 1, "否": 0, "1": 1, "0": 0}, "flag", choices="是 / 否")
+_COMPARED: Final = cells.word({"正常": 0, "比价": 1, "0": 0, "1": 1}, "flag", choices="正常 / 比价")
+_NAME: Final = cells.text_up_to(FIELD_LIMIT)
+_TYPE: Final = cells.whole(TYPE_LIMIT)
+_STATUS_WORD: Final = cells.word(_CODES | _WORDS, "status word")
+
+_PLAIN_NUMBER: Final = re.compile(r"[0-9]{1,15}-[0-9]{1,48}")
+
+# In the order of OrderRow's fields; the three below are places in it.
+_STATUS, _PAID, _MODIFIED = 3, 11, 15
+API: Final = (
+    Column("order_sn", "order_sn", cells.order_number),
+    Column("p_id", "p_id", cells.promotion_place),
+    Column("goods_name", "goods_name", _NAME, blank=None, may_lack=True, verbatim=True),
+    Column("order_status", "order_status", cells.word(_CODES, "status")),
+    Column("order_amount", "order_amount_fen", cells.fen),
+    Column("promotion_amount", "promotion_amount_fen", cells.fen, blank=0, may_lack=True),
+    Column("type", "type", _TYPE, blank=None),
+    Column("cat_ids", "cat_ids", cells.category_cell, blank=None),
+    Column("is_direct", "is_direct", _FLAG, blank=None),
+    Column("price_compare_status", "price_compare_status", _FLAG, blank=None),
+    Column("order_create_time", "created_at", cells.epoch, blank=None, may_lack=True),
+    Column("order_pay_time", "paid_at", cells.epoch, blank=None),
+    Column("order_receive_time", "received_at", cells.epoch, blank=None),
+    Column("order_verify_time", "verified_at", cells.epoch, blank=None),
+    Column("order_settle_time", "settled_at", cells.epoch, blank=None),
+    Column("order_modify_at", "modified_at", cells.epoch),
+)
+DETAIL: Final = (
+    *(column if column.name != "p_id" else Column("pid", "p_id", cells.promotion_place) for column in API),
+    Column("return_status", "return_status", _RETURN, blank=None, may_lack=True),
+    Column("url_last_generate_time", "link_made_at", cells.epoch, blank=None, may_lack=True),
+)
+CHINESE: Final = (
+    Column("订单编号", "order_sn", cells.order_number),
+    Column("推广位ID", "p_id", cells.promotion_place),
+    Column("商品名称", "goods_name", _NAME, blank=None, may_lack=True, verbatim=True),
+    Column("订单状态", "order_status", _STATUS_WORD),
+    Column("实付金额(元)", "order_amount_fen", cells.yuan),
+    Column("佣金(元)", "promotion_amount_fen", cells.yuan, blank=0, may_lack=True),
+    Column("订单类型", "type", _TYPE, blank=None),
+    Column("类目ID", "cat_ids", cells.categories, blank=None),
+    Column("是否直推", "is_direct", _DIRECT, blank=None),
+    Column("比价状态", "price_compare_status", _COMPARED, blank=None),
+    Column("生成时间", "created_at", cells.instant, blank=None, may_lack=True),
+    Column("支付时间", "paid_at", cells.instant, blank=None),
+    Column("确认收货时间", "received_at", cells.instant, blank=None),
+    Column("审核时间", "verified_at", cells.instant, blank=None),
+    Column("结算时间", "settled_at", cells.instant, blank=None),
+    Column("更新时间", "modified_at", cells.instant),
+)
+_API_NAMES: Final = {column.name for column in (*API, *DETAIL)}
+_CHINESE_NAMES: Final = {column.name for column in CHINESE}
+
+
+def layout_of(header: list[str]) -> Layout:
+    """Which set of names a header uses, and where its columns stand.
+
+    Raises RefusedFile E-HEAD where one is missing, any is doubled, or the two sets are mixed; E-DELIM.
+    """
+    api = [name for name in header if name in _API_NAMES]
+    chinese = [name for name in header if name in _CHINESE_NAMES]
+    if api and chinese:
+        raise refused("mixed headers", columns=", ".join(api + chinese))
+    if "pid" in api and "p_id" in api:
+        raise refused("doubled headers", columns="p_id, pid")
+    if chinese or not (api or "".join(header).isascii()):
+        return lay_out(CHINESE, header)
+    return lay_out(DETAIL if "pid" in api else API, header)
+
+
+def reader_of(layout: Layout, header: list[str]) -> Callable[[Record | BadRow], OrderRow | BadRow]:
+    """A reader of the rows under a header."""
+    is_detail = layout.columns is DETAIL
+    takes = tuple(map(_take, layout.columns))
+    pick = itemgetter(*layout.places)
+    lacks = -1 in layout.places
+    no_detail = () if is_detail else (None, None)
+
+    def read(record: Record | BadRow) -> OrderRow | BadRow:
+        if isinstance(record, BadRow):
+            return record
+        place, row, raw = record
+        try:
+            # A column that is lacking has the place -1: that of the blank added here.
+            values = [
+                take(cell) for take, cell in zip(takes, pick([*row, ""] if lacks else row), strict=True)
+            ]
+            if values[_MODIFIED] is None or (values[_PAID] is None and values[_STATUS] != UNPAID):
+                return _explained(layout, header, record, is_detail)
+            return order_row(
+                place, (is_detail, values[0], PROMOTERS[values[1]], *values[1:], *no_detail), raw
+            )
+        except Fault:
+            return _explained(layout, header, record, is_detail)
+
+    return read
+
+
+def _take(column: Column) -> Callable[[str], Any]:
+    """The quick way from a cell of this column to its meaning; raises Fault where it has none."""
+    if column.verbatim:
+        return lambda cell: cell or column.blank
+    quick: dict[Callable[[Any], Any], Callable[[str], Any]] = {
+        cells.order_number: _order_number,
+        cells.promotion_place: _place,
+        cells.instant: _instant,
+        cells.epoch: _epoch,
+    }
+    return quick.get(column.read) or Remembered(column).__getitem__
+
+
+def _order_number(cell: str) -> str:
+    return cell if _PLAIN_NUMBER.fullmatch(cell) else cells.order_number(cells.tidy(cell))
+
+
+def _place(cell: str) -> str:
+    try:
+        PROMOTERS[cell]
+    except Fault:
+        return cells.promotion_place(cells.tidy(cell))
+    return cell
+
+
+def _instant(cell: str) -> int | None:
+    if not cell:
+        return None
+    try:
+        return MIDNIGHTS[cell[:10]] + CLOCKS[cell[10:]]
+    except Fault:
+        text = cells.tidy(cell)
+        return cells.instant(text) if text else None
+
+
+def _epoch(cell: str) -> int | None:
+    text = cells.tidy(cell)
+    return cells.epoch(text) if text else None
+
+
+def _explained(layout: Layout, header: list[str], record: Record, is_detail: bool) -> OrderRow | BadRow:
+    """What is wrong with a row, column by column."""
+    reading = layout.read(record.cells)
+    check_together(layout.columns, reading)
+    if reading.fault is not None and (case := no_data_case(header, record.cells)):
+        return bad_row(case, place=record.place, raw=record.raw)
+    return row_from(
+        reading,
+        place=record.place,
+        is_detail=is_detail,
+        raw=record.raw,
+        shown=lambda column: layout.cell(column, record.cells),
+    )

@@ -1,0 +1,57 @@
+"""What a promoter's month comes to, and every clause of one order."""
+
+from sqlalchemy import and_, func, select
+
+from bounty.db import Query
+from bounty.models import OpenPeriod, Order, RosterEntry
+from bounty.rules.clauses import BoundColumns, Clause, Facts, link_channel
+from bounty.rules.measure import frozen_bounds, verdict
+from bounty.rules.periods import Period
+from bounty.rules.terms import Terms
+from bounty.rules.whole import lesser, total
+
+
+def verdict_totals(period: Period, promoter_id: int, terms: Terms) -> Query:
+    """The orders a promoter was paid for in the month, by verdict: verdict, orders, amount_fen, capped_fen.
+
+    COUNTED           9   1004.50   909.50
+    PENDING           3    319.00   319.00
+    NOT_VIRTUAL       2     50.00    50.00
+    """
+    facts = Order.__table__.c
+    found = verdict(facts, frozen_bounds(terms), terms).label("verdict")
+    return (
+        select(
+            found,
+            func.count().label("orders"),
+            total(facts.order_amount_fen).label("amount_fen"),
+            total(lesser(facts.order_amount_fen, terms.task.order_cap_fen)).label("capped_fen"),
+        )
+        .select_from(OpenPeriod)
+        .join(RosterEntry, RosterEntry.period == OpenPeriod.period)
+        .join(
+            Order,
+            and_(
+                facts.promoter_id == RosterEntry.promoter_id,
+                facts.paid_at >= OpenPeriod.month_from,
+                facts.paid_at < OpenPeriod.month_until,
+            ),
+        )
+        .where(OpenPeriod.period == str(period), RosterEntry.promoter_id == promoter_id)
+        .group_by(found)
+    )
+
+
+def judged_order(
+    order_sn: str, clauses: tuple[tuple[Clause, ...], ...], bounds: BoundColumns, terms: Terms
+) -> Query:
+    """One order's facts, its link channel, and every clause of every list as a column ``clause_LIST_PLACE``."""
+    facts: Facts = Order.__table__.c
+    columns = [
+        clause.holds(facts, bounds, terms).label(f"clause_{which}_{place}")
+        for which, several in enumerate(clauses)
+        for place, clause in enumerate(several)
+    ]
+    return select(Order.__table__, link_channel(facts).label("link_channel"), *columns).where(
+        Order.order_sn == order_sn
+    )

@@ -1,0 +1,331 @@
+"""How far a promoter is in a period, and why one order counts or does not."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, literal, select
+
+from bounty.clock import shanghai_date, shown
+from bounty.errors import BountyError
+from bounty.models import (
+    Level,
+    Line,
+    Notice,
+    Order,
+    OrderVersion,
+    Quarantined,
+    Result,
+    RosterEntry,
+    Settlement,
+)
+from bounty.progress.queries import judged_order, verdict_totals
+from bounty.roster.terms import open_period, terms_in_force
+from bounty.rules.clauses import SUBSIDY_CLAUSES, TASK_CLAUSES, BoundColumns, Clause, Known
+from bounty.rules.measure import COUNTED, PENDING
+from bounty.rules.periods import Period, bounds_of
+from bounty.rules.terms import Terms
+from bounty.rules.whole import lesser
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Orders and what they come to."""
+
+    orders: int = 0
+    amount_fen: int = 0
+    """Uncapped, whole fen."""
+    capped_fen: int = 0
+    """Each order at most the cap, whole fen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What the newest notice says of a promoter."""
+
+    notice: int
+    gmv_fen: int | None
+    orders: int | None
+    passed: bool
+    subsidy_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A promoter's period, as of now."""
+
+    period: Period
+    promoter_id: int
+    as_of: int
+    level: str | None
+    reason: str | None
+    """Why not eligible; null for who is."""
+    target_gmv_fen: int | None
+    target_orders: int | None
+    derivation: str
+    """JSON; see roster."""
+    counted: Tally
+    pending: Tally
+    not_counted: dict[str, Tally]
+    """By the first clause that fails, in the order of the clauses."""
+    published: Published | None
+
+    @property
+    def passed(self) -> bool:
+        """Whether every measured is at least its target, for an eligible promoter."""
+        return (
+            self.reason is None
+            and self.counted.capped_fen >= (self.target_gmv_fen or 0)
+            and self.counted.orders >= (self.target_orders or 0)
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """As ``contract.md`` section 5 has it."""
+        published = self.published
+        return {
+            "period": str(self.period),
+            "promoter_id": self.promoter_id,
+            "as_of": shown(self.as_of),
+            "level": self.level,
+            "eligible": self.reason is None,
+            "reason": self.reason,
+            "targets": {"gmv_fen": self.target_gmv_fen, "orders": self.target_orders},
+            "counted": {"gmv_fen": self.counted.capped_fen, "orders": self.counted.orders},
+            "pending": {"gmv_fen": self.pending.capped_fen, "orders": self.pending.orders},
+            "not_counted": [
+                {"reason": code, "orders": tally.orders, "amount_fen": tally.amount_fen}
+                for code, tally in self.not_counted.items()
+            ],
+            "passed": self.passed,
+            "published": None
+            if published is None
+            else {
+                "notice": published.notice,
+                "gmv_fen": published.gmv_fen,
+                "orders": published.orders,
+                "passed": published.passed,
+                "subsidy_fen": published.subsidy_fen,
+            },
+        }
+
+
+def progress_of(connection: Connection, period: Period, promoter_id: int, now: int) -> Progress:
+    """How far a promoter is in a period.
+
+    Raises BountyError if the period is not open, or the promoter is not on its roster.
+    """
+    open_period(connection, period)
+    entry = connection.execute(
+        select(RosterEntry.__table__).where(
+            RosterEntry.promoter_id == promoter_id, RosterEntry.period == str(period)
+        )
+    ).first()
+    if entry is None:
+        raise BountyError(
+            f"Promoter {promoter_id} is not on the roster of {period}: it has who was registered before "
+            f"{period.first_day}, as known when it was opened."
+        )
+    terms = terms_in_force(connection, period).terms
+    tallies = {
+        row.verdict: Tally(row.orders, row.amount_fen, row.capped_fen)
+        for row in connection.execute(verdict_totals(period, promoter_id, terms))
+    }
+    return Progress(
+        period=period,
+        promoter_id=promoter_id,
+        as_of=now,
+        level=entry.level,
+        reason=entry.reason,
+        target_gmv_fen=entry.target_gmv_fen,
+        target_orders=entry.target_orders,
+        derivation=entry.derivation,
+        counted=tallies.pop(COUNTED, Tally()),
+        pending=tallies.pop(PENDING, Tally()),
+        not_counted={clause.code: tallies[clause.code] for clause in TASK_CLAUSES if clause.code in tallies},
+        published=_published(connection, period, promoter_id),
+    )
+
+
+def _published(connection: Connection, period: Period, promoter_id: int) -> Published | None:
+    row = connection.execute(
+        select(Notice.notice, Result.gmv_fen, Result.orders, Result.passed, Result.subsidy_fen)
+        .join(Result, Result.settlement_id == Notice.settlement_id)
+        .where(Notice.period == str(period), Result.promoter_id == promoter_id)
+        .order_by(Notice.notice.desc())
+        .limit(1)
+    ).first()
+    return None if row is None else Published(*row)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One clause, asked of one order."""
+
+    clause: Clause
+    holds: bool
+    fact: Any
+    bound: str
+
+    def as_json(self) -> dict[str, Any]:
+        """As ``contract.md`` section 5 has it."""
+        return {"code": self.clause.code, "holds": self.holds, "fact": self.fact, "bound": self.bound}
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why an order counts or does not, and whether it earns."""
+
+    order_sn: str
+    promoter_id: int
+    period: Period | None
+    """The month in which it was paid; null for an order not paid."""
+    level: str | None
+    """The roster's, or, where the period is not open yet, the promoter's present one."""
+    task: tuple[Judged, ...]
+    subsidy: tuple[Judged, ...]
+    counted_fen: int
+    subsidy_fen: int | None
+    """What the newest settlement of the period gave it, whole fen; null before there is one."""
+    flags: tuple[str, ...]
+    """What is unknown of it, or in conflict, though it decides nothing by itself."""
+    terms: Terms
+
+    def as_json(self) -> dict[str, Any]:
+        """As ``contract.md`` section 5 has it."""
+        return {
+            "order_sn": self.order_sn,
+            "promoter_id": self.promoter_id,
+            "period": None if self.period is None else str(self.period),
+            "task": {
+                "counts": first_failing(self.task) is None,
+                "counted_fen": self.counted_fen,
+                "reason": first_failing(self.task),
+                "clauses": [judged.as_json() for judged in self.task],
+            },
+            "subsidy": {
+                "qualifies": first_failing(self.subsidy) is None,
+                "reason": first_failing(self.subsidy),
+                "subsidy_fen": self.subsidy_fen,
+                "clauses": [judged.as_json() for judged in self.subsidy],
+            },
+        }
+
+
+def first_failing(clauses: tuple[Judged, ...]) -> str | None:
+    """The reason: the code of the first clause that fails."""
+    return next((judged.clause.code for judged in clauses if not judged.holds), None)
+
+
+def explain(connection: Connection, order_sn: str, now: int) -> Explanation:
+    """Every task and subsidy clause of an order's month, with the fact and the bound.
+
+    An order that is not paid has no month; its clauses are held against the month of its last change.
+
+    Raises BountyError for an order that is not held, saying so if it waits in quarantine, or without terms.
+    """
+    order = connection.execute(select(Order.__table__).where(Order.order_sn == order_sn)).first()
+    if order is None:
+        raise BountyError(_not_held(connection, order_sn))
+    month = Period.of(shanghai_date(order.modified_at if order.paid_at is None else order.paid_at))
+    terms = terms_in_force(connection, month).terms
+    bounds = bounds_of(month, terms)
+    level = _level_in(connection, month, order.promoter_id, now)
+    direct_only = terms.direct_only(level)
+    columns = BoundColumns(
+        task_from=literal(bounds.task_from),
+        task_until=literal(bounds.task_until),
+        receipt_cutoff=literal(bounds.receipt_cutoff),
+        month_from=literal(bounds.month_from),
+        month_until=literal(bounds.month_until),
+        direct_only=literal(int(direct_only)) == 1,
+    )
+    lists = (TASK_CLAUSES, SUBSIDY_CLAUSES)
+    row = connection.execute(judged_order(order_sn, lists, columns, terms)).mappings().one()
+    known = Known(facts=dict(row), bounds=bounds, direct_only=direct_only, terms=terms)
+    task, subsidy = (
+        tuple(
+            Judged(clause, bool(row[f"clause_{which}_{place}"]), clause.fact(known), clause.bound(known))
+            for place, clause in enumerate(clauses)
+        )
+        for which, clauses in enumerate(lists)
+    )
+    counts = first_failing(task) is None
+    return Explanation(
+        order_sn=order_sn,
+        promoter_id=order.promoter_id,
+        period=None if order.paid_at is None else month,
+        level=level,
+        task=task,
+        subsidy=subsidy,
+        counted_fen=_capped(connection, order_sn, terms) if counts else 0,
+        subsidy_fen=None if order.paid_at is None else _given(connection, month, order_sn),
+        flags=_flags(row),
+        terms=terms,
+    )
+
+
+def _capped(connection: Connection, order_sn: str, terms: Terms) -> int:
+    capped = lesser(Order.__table__.c.order_amount_fen, terms.task.order_cap_fen)
+    return connection.execute(select(capped).where(Order.order_sn == order_sn)).scalar_one()
+
+
+def _not_held(connection: Connection, order_sn: str) -> str:
+    waits = connection.execute(
+        select(Quarantined.quarantine_id, Quarantined.code, Quarantined.sentence_en, Quarantined.sentence_zh)
+        .where(Quarantined.kind == "orders", Quarantined.subject == order_sn, Quarantined.closed_at.is_(None))
+        .order_by(Quarantined.quarantine_id)
+        .limit(1)
+    ).first()
+    if waits is None:
+        return f"Order {order_sn} is not held: no batch has brought it yet."
+    return (
+        f"Order {order_sn} waits in quarantine as entry {waits.quarantine_id}: {waits.code} {waits.sentence_en} / "
+        f"{waits.sentence_zh}"
+    )
+
+
+def _level_in(connection: Connection, month: Period, promoter_id: int, now: int) -> str | None:
+    frozen = connection.execute(
+        select(RosterEntry.level).where(
+            RosterEntry.promoter_id == promoter_id, RosterEntry.period == str(month)
+        )
+    ).first()
+    if frozen is not None:
+        level: str | None = frozen.level
+        return level
+    return connection.execute(
+        select(Level.level)
+        .where(Level.promoter_id == promoter_id, Level.level_from <= shanghai_date(now))
+        .order_by(Level.level_from.desc())
+        .limit(1)
+    ).scalar()
+
+
+def _given(connection: Connection, month: Period, order_sn: str) -> int | None:
+    newest = connection.execute(
+        select(Settlement.settlement_id)
+        .where(Settlement.period == str(month))
+        .order_by(Settlement.settlement_id.desc())
+        .limit(1)
+    ).scalar()
+    if newest is None:
+        return None
+    # The order may have moved to another promoter since: look under every one it ever had.
+    promoters = select(OrderVersion.promoter_id).where(OrderVersion.order_sn == order_sn)
+    given = connection.execute(
+        select(Line.subsidy_fen).where(
+            Line.promoter_id.in_(promoters), Line.settlement_id == newest, Line.order_sn == order_sn
+        )
+    ).scalar()
+    return given or 0
+
+
+def _flags(row: Any) -> tuple[str, ...]:
+    conditions = {
+        "DIRECT_UNKNOWN": row["is_direct"] is None,
+        "CATEGORY_UNKNOWN": row["cat_ids"] is None,
+        "PRICE_COMPARE_UNKNOWN": row["price_compare_status"] is None,
+        "LINK_UNKNOWN": row["link_channel"] == "unknown",
+        "AFTERSALE_OPEN": row["return_status"] == 1,
+        "CONFLICT": bool(row["conflicting"]),
+    }
+    return tuple(flag for flag, applies in conditions.items() if applies)

@@ -1,0 +1,1 @@
+"""Stage 1: who they are: levels, tenure, violations, links."""

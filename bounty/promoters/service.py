@@ -1,0 +1,16 @@
+"""Promoters, violations and links from their files."""
+
+from bounty.intake.merge import Kind
+from bounty.models import Level, Link, Violation
+
+PROMOTERS = Kind(
+    "promoters",
+    Level,
+    key=("promoter_id", "level_from"),
+    values=("level", "name", "registered_on"),
+    names_promoters=True,
+)
+VIOLATIONS = Kind(
+    "violations", Violation, key=("promoter_id", "occurred_on"), values=("reason", "cleared_on")
+)
+LINKS = Kind("links", Link, key=("promoter_id", "p_id"), values=("channel",), promoter_column="p_id")

@@ -1,0 +1,239 @@
+"""Publishing a settlement as a numbered notice, reading notices, and exporting a settlement's files."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, insert, select
+from sqlalchemy.orm import aliased
+
+from bounty.errors import BountyError
+from bounty.models import Notice, NoticeChange, OpenPeriod, Result, RosterEntry, Settlement
+from bounty.publication.changes import write_changes
+from bounty.roster.terms import open_period, terms_in_force
+from bounty.rules.periods import Period
+from bounty.settlement.files import lines_file, results_file
+from bounty.settlement.service import newest_settlement
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedNotice:
+    """A notice, as it was published now or stood already."""
+
+    notice: int
+    settlement_id: int
+    content_sha256: str
+    anew: bool
+    """False where the newest notice already says the same."""
+
+
+def publish(connection: Connection, period: Period, now: int, *, approval_required: bool) -> PublishedNotice:
+    """Publish the newest settlement of a period as its next notice; from then on its rows never change.
+
+    Where the newest notice has the same content, it is that notice, and nothing changes.
+
+    Raises BountyError if the period is not open, has no settlement yet, or the draft lacks an approval it needs.
+    """
+    open_period(connection, period)
+    draft = newest_settlement(connection, period)
+    if draft is None:
+        raise BountyError(f"{period} has no settlement yet: make one with `bounty settle {period}`.")
+    last = newest_notice(connection, period)
+    if last is not None and last.content_sha256 == draft.content_sha256:
+        return PublishedNotice(last.notice, last.settlement_id, last.content_sha256, anew=False)
+    if approval_required:
+        raise BountyError(
+            f"Settlement {draft.settlement_id} of {period} needs the approval of a second account, and none has "
+            "approved it (setting require_approval)."
+        )
+    if last is not None:
+        write_changes(connection, period, terms_in_force(connection, period).terms, last, draft)
+    number = 1 if last is None else last.notice + 1
+    connection.execute(
+        insert(Notice).values(
+            period=str(period), notice=number, settlement_id=draft.settlement_id, published_at=now
+        )
+    )
+    return PublishedNotice(number, draft.settlement_id, draft.content_sha256, anew=True)
+
+
+def has_periods(connection: Connection) -> bool:
+    """Whether any period is open."""
+    return connection.execute(select(OpenPeriod.period).limit(1)).first() is not None
+
+
+def notices(connection: Connection, period: Period | None = None) -> list[Any]:
+    """Notices with their settlements' facts, the newest period and number first."""
+    query = select(Notice.notice, Notice.published_at, Settlement.__table__).join(
+        Settlement, Settlement.settlement_id == Notice.settlement_id
+    )
+    if period is not None:
+        query = query.where(Notice.period == str(period))
+    return list(connection.execute(query.order_by(Notice.period.desc(), Notice.notice.desc())))
+
+
+def newest_notice(connection: Connection, period: Period) -> Any | None:
+    """The newest notice of a period with its settlement's facts; null where there is none."""
+    return next(iter(notices(connection, period)), None)
+
+
+def notice_before(connection: Connection, period: Period, number: int) -> Any | None:
+    """The notice before a given one of a period; null for the first."""
+    return next((row for row in notices(connection, period) if row.notice == number - 1), None)
+
+
+@dataclass(frozen=True, slots=True)
+class PromoterChange:
+    """A promoter whose result a notice states otherwise than the notice before."""
+
+    promoter_id: int
+    name: str
+    was: Any
+    """The earlier result: gmv_fen, orders, passed, rate_permille, subsidy_fen."""
+    now: Any
+    """The later result, alike."""
+
+
+def changed_results(
+    connection: Connection, period: Period, before_id: int, after_id: int
+) -> list[PromoterChange]:
+    """Promoters whose result differs between two settlements of a period."""
+    was, now = aliased(Result, name="was"), aliased(Result, name="now")
+    fields = ("gmv_fen", "orders", "passed", "rate_permille", "subsidy_orders", "subsidy_fen")
+    rows = connection.execute(
+        select(
+            now.promoter_id,
+            RosterEntry.name,
+            *(getattr(was, name).label(f"was_{name}") for name in fields),
+            *(getattr(now, name).label(f"now_{name}") for name in fields),
+        )
+        .select_from(now)
+        .join(was, and_(was.promoter_id == now.promoter_id, was.settlement_id == before_id))
+        .join(
+            RosterEntry, and_(RosterEntry.promoter_id == now.promoter_id, RosterEntry.period == str(period))
+        )
+        .where(
+            now.settlement_id == after_id,
+            ~and_(*(getattr(was, name).is_not_distinct_from(getattr(now, name)) for name in fields)),
+        )
+        .order_by(now.promoter_id)
+    ).mappings()
+    return [
+        PromoterChange(
+            row["promoter_id"],
+            row["name"],
+            {name: row[f"was_{name}"] for name in fields},
+            {name: row[f"now_{name}"] for name in fields},
+        )
+        for row in rows
+    ]
+
+
+def changes_by_cause(connection: Connection, settlement_id: int) -> list[Any]:
+    """Per cause: orders, and what they move the subsidy by, in whole fen."""
+    moved = func.sum(NoticeChange.now_subsidy_fen) - func.sum(NoticeChange.was_subsidy_fen)
+    return list(
+        connection.execute(
+            select(NoticeChange.cause, func.count().label("orders"), moved.label("subsidy_fen"))
+            .where(NoticeChange.settlement_id == settlement_id)
+            .group_by(NoticeChange.cause)
+            .order_by(NoticeChange.cause)
+        )
+    )
+
+
+def changed_orders(connection: Connection, settlement_id: int) -> Iterator[Any]:
+    """Every order that a notice judges otherwise than the one before, with its cause."""
+    return iter(
+        connection.execute(
+            select(NoticeChange.__table__)
+            .where(NoticeChange.settlement_id == settlement_id)
+            .order_by(NoticeChange.promoter_id, NoticeChange.order_sn),
+            execution_options={"yield_per": 1000},
+        )
+    )
+
+
+def chosen_settlement(connection: Connection, period: Period, *, draft: bool, notice: int | None) -> Any:
+    """The settlement to export: the newest notice's, a given notice's, or the newest draft.
+
+    Returns a row with the settlement's columns and ``notice`` (null for a draft).
+
+    Raises BountyError if there is none such.
+    """
+    open_period(connection, period)
+    published = notices(connection, period)
+    if draft:
+        newest = newest_settlement(connection, period)
+        if newest is None:
+            raise BountyError(f"{period} has no draft: make one with `bounty settle {period}`.")
+        if any(row.settlement_id == newest.settlement_id for row in published):
+            raise BountyError(
+                f"{period} has no draft: its newest settlement is published; leave --draft out."
+            )
+        return newest
+    if notice is not None:
+        published = [row for row in published if row.notice == notice]
+    if not published:
+        asked = "is not published yet" if notice is None else f"has no notice {notice}"
+        raise BountyError(
+            f"{period} {asked}: publish with `bounty publish {period}`, or export a draft with --draft."
+        )
+    return published[0]
+
+
+def export(
+    connection: Connection, period: Period, folder: Path, *, draft: bool, notice: int | None
+) -> dict[str, Any]:
+    """Write results.csv, subsidy_lines.csv and manifest.json of a settlement; the manifest.
+
+    Exporting twice gives the same bytes. The manifest comes last: with it the folder is whole.
+
+    Raises BountyError if there is nothing to export or the folder can't be written, RuntimeError if what is
+    rendered is not what was settled.
+    """
+    chosen = chosen_settlement(connection, period, draft=draft, notice=notice)
+    terms = terms_in_force(connection, period)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        facts = [
+            _write(folder, file)
+            for file in (
+                results_file(connection, chosen.settlement_id, period),
+                lines_file(connection, chosen.settlement_id, period),
+            )
+        ]
+        if [fact.sha256 for fact in facts] != [chosen.results_sha256, chosen.lines_sha256]:
+            raise RuntimeError(f"settlement {chosen.settlement_id} no longer renders as it was settled")
+        manifest = {
+            "period": str(period),
+            "settlement": chosen.settlement_id,
+            "notice": None if draft else chosen.notice,
+            "terms_sha256": terms.sha256,
+            "content_sha256": chosen.content_sha256,
+            "files": [
+                {"name": fact.name, "rows": fact.rows, "sum_fen": fact.sum_fen, "sha256": fact.sha256}
+                for fact in facts
+            ],
+        }
+        text = json.dumps(manifest, ensure_ascii=False, indent=2) + "\n"
+        _replace(folder / "manifest.json", [text.encode()])
+    except OSError as error:
+        raise BountyError(f"{folder} can't be written: {error.strerror or error}.") from error
+    return manifest
+
+
+def _write(folder: Path, file: Any) -> Any:
+    _replace(folder / file.name, file)
+    return file.facts()
+
+
+def _replace(path: Path, pieces: Any) -> None:
+    """Write a file beside its place and move it there, so that a reader never sees half of it."""
+    beside = path.with_name(f".{path.name}.part")
+    with beside.open("wb") as out:
+        for piece in pieces:
+            out.write(piece)
+    beside.replace(path)

@@ -1,0 +1,125 @@
+"""The verdict on one promoter before a period begins: eligible or the first rule that says no, and the targets."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bounty.money import shown_yuan
+from bounty.rules.periods import Period
+from bounty.rules.terms import Formula, LevelTerms, Terms
+
+INELIGIBLE = ("LEVEL_NOT_OFFERED", "TENURE_TOO_SHORT", "VIOLATION", "NO_TARGET")
+"""The reasons of not taking part; the first that applies is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A promoter of whom a roster must say whether, and on what, it judges."""
+
+    promoter_id: int
+    level: str | None
+    registered_on: dt.date
+    violated: bool
+    """Whether a violation stands on the first day of the period."""
+    given: tuple[int | None, int | None] | None
+    """GMV in whole fen and orders from the targets file, in place of the terms' own."""
+    history: Mapping[str, int]
+    """Month -> whole fen counted, for the months of the level's formula; a month with nothing may be absent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the roster says of a promoter."""
+
+    reason: str | None
+    """Why not eligible; null for who is."""
+    target_gmv_fen: int | None
+    target_orders: int | None
+    derivation: dict[str, Any]
+    """How it came about, for a person."""
+
+
+def registered_by(period: Period, tenure_months: int) -> dt.date:
+    """The last registration date with enough tenure on the first day of a period.
+
+    ``registered_on`` + n months <= M-01, where a day that a month lacks is its last, holds exactly for dates up to
+    the first day of M-n: a later day of that month lands after M-01, and every day of an earlier month before it.
+
+    >>> registered_by(Period(2023, 3), 2)
+    datetime.date(2023, 1, 1)
+    """
+    return period.plus(-tenure_months).first_day
+
+
+def history_months(period: Period, formula: Formula) -> list[Period]:
+    """The months of a formula's history, the oldest first; the last is M-2, whose receipts are all in."""
+    return [period.plus(-2 - back) for back in reversed(range(formula.history_periods))]
+
+
+def judge(candidate: Candidate, period: Period, terms: Terms) -> Verdict:
+    """The first reason that applies, else the targets (contract, Who takes part and Targets)."""
+    level = terms.levels.get(candidate.level or "")
+    if level is None:
+        return _no("LEVEL_NOT_OFFERED", level=candidate.level, offered=sorted(terms.levels))
+    latest = registered_by(period, level.min_tenure_months)
+    if candidate.registered_on > latest:
+        return _no(
+            "TENURE_TOO_SHORT",
+            registered_on=candidate.registered_on.isoformat(),
+            registered_by=latest.isoformat(),
+            min_tenure_months=level.min_tenure_months,
+        )
+    if candidate.violated:
+        return _no("VIOLATION")
+    gmv_fen, orders, derivation = _targets(candidate, period, level)
+    if not gmv_fen and not orders:
+        return Verdict("NO_TARGET", None, None, derivation)
+    return Verdict(None, gmv_fen or None, orders or None, derivation)
+
+
+def _no(reason: str, **why: Any) -> Verdict:
+    return Verdict(reason, None, None, why)
+
+
+def _targets(
+    candidate: Candidate, period: Period, level: LevelTerms
+) -> tuple[int | None, int | None, dict[str, Any]]:
+    if candidate.given is not None:
+        return *candidate.given, {"source": "targets file"}
+    if not isinstance(level.gmv, Formula):
+        return level.gmv, level.orders, {"source": "terms"}
+    months = {str(month): candidate.history.get(str(month), 0) for month in history_months(period, level.gmv)}
+    target_fen = level.gmv.target_fen(sum(months.values()))
+    derivation = {
+        "source": "history",
+        "months_fen": months,
+        "factor_myriad": level.gmv.factor,
+        "step_fen": level.gmv.step_fen,
+        "floor_fen": level.gmv.floor_fen,
+        "ceiling_fen": level.gmv.ceiling_fen,
+    }
+    return target_fen, level.orders, derivation
+
+
+def in_words(derivation: Mapping[str, Any], *, chinese: bool) -> str:
+    """A derivation in a sentence.
+
+    >>> in_words({"source": "terms"}, chinese=False)
+    'set by the terms for the level'
+    """
+    if derivation.get("source") == "targets file":
+        return "由目标文件指定" if chinese else "given by the targets file"
+    if derivation.get("source") == "terms":
+        return "条款对该等级的固定目标" if chinese else "set by the terms for the level"
+    if derivation.get("source") != "history":
+        return "" if not derivation else "; ".join(f"{key} {value}" for key, value in derivation.items())
+    months = ", ".join(f"{month} ¥{shown_yuan(fen)}" for month, fen in derivation["months_fen"].items())
+    factor = f"{derivation['factor_myriad'] / 10_000:.4g}"
+    step, floor = shown_yuan(derivation["step_fen"]), shown_yuan(derivation["floor_fen"])
+    ceiling = derivation["ceiling_fen"]
+    if chinese:
+        top = "" if ceiling is None else f"，不高于 ¥{shown_yuan(ceiling)}"
+        return f"历史月均（{months}）× {factor}，向上取整到 ¥{step} 的倍数，不低于 ¥{floor}{top}"
+    top = "" if ceiling is None else f", at most ¥{shown_yuan(ceiling)}"
+    return f"mean of ({months}) x {factor}, rounded up to a multiple of ¥{step}, at least ¥{floor}{top}"

@@ -1,0 +1,116 @@
+"""What a roster is judged by, one set-based query a subject."""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, and_, case, column, func, literal, or_, select, values
+
+from bounty.clock import midnight
+from bounty.db import Query
+from bounty.models import Level, Order, Target, Violation
+from bounty.rules.clauses import BoundColumns
+from bounty.rules.measure import measured
+from bounty.rules.periods import Period, bounds_of
+from bounty.rules.terms import Terms
+
+
+def candidates(first_day: dt.date) -> Query:
+    """Every promoter registered before a day, with the level on it: promoter_id, name, registered_on, level, violated.
+
+    Name and registration are those of the newest level row, which may begin later than the day.
+    """
+    ranked = select(
+        Level.promoter_id,
+        Level.name,
+        Level.registered_on,
+        func.row_number()
+        .over(partition_by=Level.promoter_id, order_by=Level.level_from.desc())
+        .label("rank"),
+    ).subquery("ranked")
+    begun = select(
+        Level.promoter_id,
+        Level.level,
+        func.row_number()
+        .over(partition_by=Level.promoter_id, order_by=Level.level_from.desc())
+        .label("rank"),
+    ).where(Level.level_from <= first_day)
+    current = begun.subquery("current")
+    violators = (
+        select(Violation.promoter_id)
+        .where(
+            Violation.occurred_on < first_day,
+            or_(Violation.cleared_on.is_(None), Violation.cleared_on >= first_day),
+        )
+        .distinct()
+        .subquery("violators")
+    )
+    return (
+        select(
+            ranked.c.promoter_id,
+            ranked.c.name,
+            ranked.c.registered_on,
+            current.c.level,
+            violators.c.promoter_id.is_not(None).label("violated"),
+        )
+        .outerjoin(current, and_(current.c.promoter_id == ranked.c.promoter_id, current.c.rank == 1))
+        .outerjoin(violators, violators.c.promoter_id == ranked.c.promoter_id)
+        .where(ranked.c.rank == 1, ranked.c.registered_on < first_day)
+        .order_by(ranked.c.promoter_id)
+    )
+
+
+def given_targets(period: Period) -> Query:
+    """The targets given by file for a period: promoter_id, gmv_fen, orders."""
+    return select(Target.promoter_id, Target.gmv_fen, Target.orders).where(Target.period == str(period))
+
+
+def history_of(months: Sequence[Period], terms: Terms, *, direct_only: bool) -> Query:
+    """What each promoter's past months counted under these terms: promoter_id, period, gmv_fen.
+
+    A month in which a promoter counts nothing may be absent.
+    """
+    names = [
+        "period", "task_from", "task_until", "receipt_cutoff", "month_from", "month_until",
+    ]  # fmt: skip
+    rows = []
+    for month in months:
+        of_month = bounds_of(month, terms)
+        rows.append(
+            (
+                month.year * 100 + month.month,
+                of_month.task_from,
+                of_month.task_until,
+                of_month.receipt_cutoff,
+                of_month.month_from,
+                of_month.month_until,
+            )
+        )
+    past = values(*(column(name, BigInteger) for name in names), name="past").data(rows).cte("past")
+    bounds = BoundColumns(
+        task_from=past.c.task_from,
+        task_until=past.c.task_until,
+        receipt_cutoff=past.c.receipt_cutoff,
+        month_from=past.c.month_from,
+        month_until=past.c.month_until,
+        direct_only=literal(int(direct_only)) == 1,
+    )
+    facts = Order.__table__.c
+    counted = measured(facts, bounds, terms)
+    return (
+        select(facts.promoter_id, past.c.period, counted.gmv_fen.label("gmv_fen"))
+        .select_from(past)
+        .join(Order.__table__, and_(facts.paid_at >= past.c.month_from, facts.paid_at < past.c.month_until))
+        .group_by(facts.promoter_id, past.c.period)
+    )
+
+
+def orders_held(months: Sequence[Period]) -> Query:
+    """How many orders paid in each month are held: one column a month, in their order."""
+    paid_at = Order.paid_at
+
+    def in_month(month: Period) -> Any:
+        start, end = midnight(month.first_day), midnight(month.plus(1).first_day)
+        return func.coalesce(func.sum(case((and_(paid_at >= start, paid_at < end), 1), else_=0)), 0)
+
+    return select(*(in_month(month).label(str(month)) for month in months))

@@ -1,0 +1,144 @@
+"""Opening a period: its roster, levels, eligibility and targets are frozen with what is known now."""
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, insert, select
+
+from bounty.clock import shown
+from bounty.errors import BountyError
+from bounty.intake.merge import Kind, Refusal
+from bounty.models import OpenPeriod, RosterEntry, Target
+from bounty.roster.judge import INELIGIBLE, Candidate, history_months, judge
+from bounty.roster.queries import candidates, given_targets, history_of, orders_held
+from bounty.roster.terms import terms_in_force
+from bounty.rules.periods import Period, bounds_of
+from bounty.rules.terms import Formula, Terms
+
+TARGETS = Kind("targets", Target, key=("promoter_id", "period"), values=("gmv_fen", "orders"))
+PERIOD_OPEN = Refusal(
+    applies=lambda row: row.period.in_(select(OpenPeriod.period)),
+    code="E-OPEN",
+    column="period",
+)
+"""Once a period is open its targets are frozen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What opening a period came to."""
+
+    period: Period
+    anew: bool
+    """False where it was open already and nothing changed."""
+    on_roster: int
+    eligible: int
+    reasons: dict[str, int]
+    """Ineligible reason -> promoters."""
+    history: dict[str, int]
+    """Month of the history -> orders paid in it that are held."""
+
+
+def open_roster(connection: Connection, period: Period, now: int) -> Opening:
+    """Freeze who is judged in a period, and on what; a period that is open stays as it is.
+
+    Raises BountyError before the last month of the history is complete, where no terms apply, or without promoters.
+    """
+    held = connection.execute(select(OpenPeriod.period).where(OpenPeriod.period == str(period))).first()
+    in_force = terms_in_force(connection, period)
+    if held is None:
+        complete_at = bounds_of(period.plus(-2), in_force.terms).receipt_cutoff
+        if now < complete_at:
+            raise BountyError(
+                f"{period} can be opened from {shown(complete_at)}, when {period.plus(-2)}, the last month of the "
+                f"history, is complete."
+            )
+        _freeze(connection, period, in_force.terms_id, in_force.terms, now)
+    return _opening(connection, period, in_force.terms, anew=held is None)
+
+
+def _freeze(connection: Connection, period: Period, terms_id: int, terms: Terms, now: int) -> None:
+    bounds = bounds_of(period, terms)
+    connection.execute(
+        insert(OpenPeriod).values(
+            period=str(period),
+            terms_id=terms_id,
+            opened_at=now,
+            task_from=bounds.task_from,
+            task_until=bounds.task_until,
+            receipt_cutoff=bounds.receipt_cutoff,
+            month_from=bounds.month_from,
+            month_until=bounds.month_until,
+        )
+    )
+    given = {row.promoter_id: (row.gmv_fen, row.orders) for row in connection.execute(given_targets(period))}
+    histories = {
+        direct_only: _histories(connection, period, terms, direct_only=direct_only)
+        for direct_only in (True, False)
+    }
+    entries = []
+    for row in connection.execute(candidates(period.first_day)):
+        candidate = Candidate(
+            promoter_id=row.promoter_id,
+            level=row.level,
+            registered_on=row.registered_on,
+            violated=bool(row.violated),
+            given=given.get(row.promoter_id),
+            history=histories[terms.direct_only(row.level)].get(row.promoter_id, {}),
+        )
+        verdict = judge(candidate, period, terms)
+        entries.append(
+            {
+                "promoter_id": row.promoter_id,
+                "period": str(period),
+                "name": row.name,
+                "level": row.level,
+                "registered_on": row.registered_on,
+                "reason": verdict.reason,
+                "target_gmv_fen": verdict.target_gmv_fen,
+                "target_orders": verdict.target_orders,
+                "derivation": json.dumps(verdict.derivation, ensure_ascii=False, separators=(",", ":")),
+            }
+        )
+    if not entries:
+        raise BountyError(
+            f"No promoter was registered before {period.first_day}: import them with `bounty import promoters FILE`."
+        )
+    connection.execute(insert(RosterEntry), entries)
+
+
+def _histories(
+    connection: Connection, period: Period, terms: Terms, *, direct_only: bool
+) -> dict[int, dict[str, int]]:
+    """Promoter -> month -> whole fen, over the longest history that a formula of such a level asks for."""
+    formulas = [
+        level.gmv
+        for level in terms.levels.values()
+        if level.direct_only is direct_only and isinstance(level.gmv, Formula)
+    ]
+    if not formulas:
+        return {}
+    months = history_months(period, max(formulas, key=lambda formula: formula.history_periods))
+    histories: dict[int, dict[str, int]] = defaultdict(dict)
+    for row in connection.execute(history_of(months, terms, direct_only=direct_only)):
+        histories[row.promoter_id][str(Period(row.period // 100, row.period % 100))] = row.gmv_fen
+    return histories
+
+
+def _opening(connection: Connection, period: Period, terms: Terms, *, anew: bool) -> Opening:
+    counts = select(RosterEntry.reason, func.count()).where(RosterEntry.period == str(period))
+    by_reason = dict(connection.execute(counts.group_by(RosterEntry.reason)).all())
+    eligible = by_reason.pop(None, 0)
+    reasons = {reason: by_reason[reason] for reason in INELIGIBLE if reason in by_reason}
+    formulas = [level.gmv for level in terms.levels.values() if isinstance(level.gmv, Formula)]
+    months = sorted({month for formula in formulas for month in history_months(period, formula)})
+    held = connection.execute(orders_held(months)).one() if months else ()
+    return Opening(
+        period=period,
+        anew=anew,
+        on_roster=eligible + sum(reasons.values()),
+        eligible=eligible,
+        reasons=reasons,
+        history={str(month): int(count) for month, count in zip(months, held, strict=True)},
+    )

@@ -1,0 +1,53 @@
+"""The subsidy: who passed, at which rate, and what an order earns before and after the caps."""
+
+from sqlalchemy import ColumnElement, and_, case, null, or_
+
+from bounty.rules.clauses import Facts
+from bounty.rules.terms import Terms
+from bounty.rules.whole import Whole, lesser, reaches, share_half_even
+
+
+def attains(
+    at: int, gmv_fen: Whole, orders: Whole, target_gmv_fen: Whole, target_orders: Whole
+) -> ColumnElement[bool]:
+    """Whether the smallest of measured/target is at least ``at`` (ten-thousandths). A null target is no target."""
+    return and_(
+        or_(target_gmv_fen.is_(None), reaches(gmv_fen, target_gmv_fen, at)),
+        or_(target_orders.is_(None), reaches(orders, target_orders, at)),
+    )
+
+
+def rate(
+    terms: Terms, gmv_fen: Whole, orders: Whole, target_gmv_fen: Whole, target_orders: Whole
+) -> ColumnElement[int | None]:
+    """The rate of the last tier that is attained, per mille; null for who did not pass. For eligible promoters."""
+    falling = reversed(terms.subsidy.tiers)
+    return case(
+        *(
+            (attains(tier.at, gmv_fen, orders, target_gmv_fen, target_orders), tier.rate_permille)
+            for tier in falling
+        ),
+        else_=null(),
+    )
+
+
+def basis(facts: Facts, terms: Terms) -> Whole:
+    """What the rate is taken of: the amount paid, or the commission."""
+    amount: Whole = (
+        facts.order_amount_fen if terms.subsidy.basis == "order_amount" else facts.promotion_amount_fen
+    )
+    return amount
+
+
+def before_promoter_cap(facts: Facts, rate_permille: Whole, terms: Terms) -> Whole:
+    """What an order that holds all subsidy clauses earns: its share, at most the order cap."""
+    return lesser(share_half_even(basis(facts, terms), rate_permille), terms.subsidy.order_cap_fen)
+
+
+def after_promoter_cap(earned: Whole, running: Whole, cap: int) -> Whole:
+    """What is left of an order's share under the promoter cap.
+
+    running   the sum of the promoter's shares up to and with this order, in (paid_at, order_sn) order
+    """
+    before = running - earned
+    return case((running <= cap, earned), (before >= cap, 0), else_=cap - before)

@@ -1,0 +1,257 @@
+"""The terms of the programme: read from TOML, refused with the key's path, hashed by content."""
+
+import hashlib
+import json
+import re
+import tomllib
+from fractions import Fraction
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
+
+from bounty.errors import BountyError
+from bounty.money import read_yuan
+
+
+class InvalidTerms(BountyError):
+    """Terms that can't hold; the text names each key's path and what would be right."""
+
+
+def _yuan(value: object) -> int:
+    if not isinstance(value, str):
+        raise ValueError(f'money is text with at most two decimals, such as "200.00", not {value!r}')
+    try:
+        return read_yuan(value)
+    except ValueError:
+        raise ValueError(f'write yuan with at most two decimals, such as "200.00", not {value!r}') from None
+
+
+def _positive_yuan(value: object) -> int:
+    fen = _yuan(value)
+    if fen == 0:
+        raise ValueError("must be above 0.00")
+    return fen
+
+
+def _ratio(value: object) -> int:
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,4})?", value):
+        raise ValueError(
+            f'write a number from 0.01 to 100 as text with at most 4 decimals, such as "1.10", not {value!r}'
+        )
+    whole, _, part = value.partition(".")
+    myriad = int(whole) * 10_000 + int(part.ljust(4, "0"))
+    if not 100 <= myriad <= 1_000_000:
+        raise ValueError(f"must lie in 0.01 to 100, not {value}")
+    return myriad
+
+
+def _period_text(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"20(1[5-9]|[2-9][0-9])-(0[1-9]|1[0-2])", value):
+        raise ValueError(f'write a month from 2015-01 to 2099-12 as text, such as "2022-12", not {value!r}')
+    return value
+
+
+def _distinct(values: list[int]) -> list[int]:
+    return sorted(set(values))
+
+
+Fen = Annotated[int, BeforeValidator(_yuan)]
+"""Yuan as text in the file, whole fen here."""
+PositiveFen = Annotated[int, BeforeValidator(_positive_yuan)]
+Ratio = Annotated[int, BeforeValidator(_ratio)]
+"""A decimal as text in the file, ten-thousandths here."""
+DayOfMonth = Annotated[int, Field(ge=1, le=31)]
+Ids = Annotated[list[int], Field(max_length=1000)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_by_name=False)
+
+
+class TaskTerms(_Part):
+    """``[task]``: the window, the receipt cutoff and the cap on what one order counts."""
+
+    first_day: DayOfMonth
+    last_day: DayOfMonth
+    """Inclusive."""
+    receipt_cutoff_day: DayOfMonth
+    """Of the next month, inclusive."""
+    order_cap_fen: PositiveFen = Field(alias="order_cap_yuan")
+    count_price_compare: bool
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.last_day < self.first_day:
+            raise ValueError(f"last_day {self.last_day} is before first_day {self.first_day}")
+        return self
+
+
+class VirtualTerms(_Part):
+    """``[virtual]``: what makes an order one of virtual goods."""
+
+    types: Ids
+    category_ids: Ids
+
+
+class Formula(_Part):
+    """A GMV target from the promoter's own history (contract, Targets)."""
+
+    history_periods: Annotated[int, Field(ge=1, le=24)]
+    factor: Ratio
+    floor_fen: PositiveFen = Field(alias="floor")
+    ceiling_fen: PositiveFen | None = Field(alias="ceiling", default=None)
+    step_fen: PositiveFen = Field(alias="step")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.ceiling_fen is not None and self.ceiling_fen < self.floor_fen:
+            raise ValueError("ceiling is below floor")
+        return self
+
+    def target_fen(self, history_fen: int) -> int:
+        """The target from what the history's months counted together, whole fen.
+
+        >>> Formula(history_periods=3, factor="1.10", floor="3000.00", step="100.00").target_fen(900_001)
+        340000
+        """
+        mean = Fraction(history_fen, self.history_periods) * Fraction(self.factor, 10_000)
+        stepped = -(-mean // self.step_fen) * self.step_fen
+        lowest = max(stepped, self.floor_fen)
+        return lowest if self.ceiling_fen is None else min(lowest, self.ceiling_fen)
+
+
+def _kind_of_gmv(value: object) -> str:
+    return "formula" if isinstance(value, dict | Formula) else "fixed"
+
+
+GmvTarget = Annotated[
+    Annotated[Fen, Tag("fixed")] | Annotated[Formula, Tag("formula")],
+    Discriminator(_kind_of_gmv),
+]
+
+
+class LevelTerms(_Part):
+    """``[levels.X]``: who takes part at this level, and what the level is measured on."""
+
+    direct_only: bool
+    min_tenure_months: Annotated[int, Field(ge=0, le=240)] = 0
+    gmv: GmvTarget | None = Field(alias="gmv_yuan", default=None)
+    """Whole fen, or a formula."""
+    orders: Annotated[int, Field(ge=0, le=10**9)] | None = None
+
+    @model_validator(mode="after")
+    def _has_a_target(self) -> Self:
+        if not self.gmv and not self.orders:
+            raise ValueError("a level needs a target above 0: gmv_yuan, orders or both")
+        return self
+
+
+class Tier(_Part):
+    """``[[subsidy.tiers]]``: from this attainment on, this rate."""
+
+    at: Ratio
+    """Ten-thousandths of the target."""
+    rate_permille: Annotated[int, Field(ge=0, le=1000)]
+
+
+class SubsidyTerms(_Part):
+    """``[subsidy]``: what a passed promoter's orders earn."""
+
+    basis: Literal["order_amount", "commission"]
+    include_price_compare: bool
+    links: Literal["any", "app_or_unknown", "app"]
+    order_cap_fen: PositiveFen | None = Field(alias="order_cap_yuan", default=None)
+    promoter_cap_fen: PositiveFen | None = Field(alias="promoter_cap_yuan", default=None)
+    lapse_months: Annotated[int, Field(ge=1, le=240)] | None = None
+    tiers: Annotated[list[Tier], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _tiers_rise(self) -> Self:
+        if self.tiers[0].at != 10_000:
+            raise ValueError('tiers.0.at: the first tier starts at "1.00"')
+        for index, (lower, higher) in enumerate(zip(self.tiers, self.tiers[1:], strict=False), start=1):
+            if higher.at <= lower.at:
+                raise ValueError(f"tiers.{index}.at: tiers rise, and this one is not above the one before")
+        return self
+
+
+class Terms(_Part):
+    """One version of the terms, as ``contract.md`` section 2 has them."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    effective_from: Annotated[str, BeforeValidator(_period_text)]
+    """The first period they apply to, ``2022-12``."""
+    task: TaskTerms
+    virtual: VirtualTerms
+    levels: Annotated[dict[str, LevelTerms], Field(min_length=1)]
+    subsidy: SubsidyTerms
+
+    def direct_only(self, level: str | None) -> bool:
+        """Whether only direct orders count at a level; so too where the terms do not know the level."""
+        return level not in self.levels or self.levels[level].direct_only
+
+    @property
+    def sha256(self) -> str:
+        """A hash of the content, whatever the layout: same promises, same hash."""
+        content = self.model_dump(mode="json")
+        content["virtual"] = {key: _distinct(ids) for key, ids in content["virtual"].items()}
+        text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_terms(toml: str) -> Terms:
+    """Terms from TOML text.
+
+    Raises InvalidTerms, naming the path of every key that is wrong and what would be right.
+    """
+    try:
+        document = tomllib.loads(toml)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidTerms(f"not TOML: {error}") from None
+    except RecursionError:
+        raise InvalidTerms("not terms: nested too deeply") from None
+    try:
+        return Terms.model_validate(document)
+    except ValidationError as errors:
+        raise InvalidTerms("; ".join(_sentence(error) for error in errors.errors())) from None
+
+
+_SENTENCES = {
+    "missing": "is missing",
+    "extra_forbidden": "is not a key of terms; leave it out",
+    "bool_type": "must be true or false, not {input!r}",
+    "int_type": "must be a whole number, not {input!r}",
+    "string_type": "must be text, not {input!r}",
+    "list_type": "must be a list, not {input!r}",
+    "dict_type": "must be a table, not {input!r}",
+    "model_type": "must be a table, not {input!r}",
+    "literal_error": "must be one of {expected}, not {input!r}",
+    "greater_than_equal": "must be at least {ge}, not {input!r}",
+    "less_than_equal": "must be at most {le}, not {input!r}",
+    "too_short": "must have at least {min_length}",
+    "too_long": "must have at most {max_length}",
+    "string_too_short": "must not be blank",
+    "string_too_long": "must have at most {max_length} characters",
+}
+
+
+def _sentence(error: Any) -> str:
+    path = [str(step) for step in error["loc"] if step not in ("fixed", "formula")]
+    context = error.get("ctx", {})
+    said = _SENTENCES.get(error["type"])
+    if said is None:
+        reason = str(context.get("error", error["msg"]))
+        deeper = re.match(r"(tiers\.\d+\.at): (.*)", reason)
+        if deeper:
+            path, reason = [*path, deeper[1]], deeper[2]
+        return f"{'.'.join(path) or 'terms'}: {reason}"
+    return f"{'.'.join(path) or 'terms'}: {said.format(input=error['input'], **context)}"

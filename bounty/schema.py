@@ -1,0 +1,44 @@
+"""The schema's version: bringing a database up to it, and refusing to work on one that is behind."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine
+
+from bounty.errors import BountyError
+
+_MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+
+
+def _config(engine: Engine) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.attributes["engine"] = engine
+    return config
+
+
+def upgrade(engine: Engine) -> None:
+    """Create the schema, or bring it up to date; nothing happens where it is."""
+    command.upgrade(_config(engine), "head")
+
+
+def _is_missing_file(engine: Engine) -> bool:
+    path = engine.url.database
+    return engine.dialect.name == "sqlite" and path is not None and not Path(path).exists()
+
+
+def require_current(engine: Engine) -> None:
+    """Raises BountyError unless the database's schema is the program's."""
+    held = None
+    if not _is_missing_file(engine):  # connecting would make it
+        with engine.connect() as connection:
+            held = MigrationContext.configure(connection).get_current_revision()
+    wanted = ScriptDirectory.from_config(_config(engine)).get_current_head()
+    if held != wanted:
+        raise BountyError(
+            f"The database's schema is {held or 'not there yet'} and the program needs {wanted}: "
+            "run `bounty db upgrade`."
+        )

@@ -1,0 +1,129 @@
+"""The two files of a settlement, to the byte (contract, Export): what is hashed, exported and checked is the same."""
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from bounty.clock import shown
+from bounty.money import shown_yuan
+from bounty.rules.periods import Period
+from bounty.settlement.queries import lines_of, results_of
+
+RESULTS = "results.csv"
+LINES = "subsidy_lines.csv"
+RESULTS_HEADER = (
+    "period,promoter_id,name,level,eligible,reason,gmv_yuan,orders,target_gmv_yuan,target_orders,"
+    "passed,rate_permille,subsidy_orders,subsidy_yuan\r\n"
+)
+LINES_HEADER = "period,promoter_id,order_sn,paid_at,basis_yuan,rate_permille,subsidy_yuan\r\n"
+_BOM = "\ufeff"  # so that Excel reads UTF-8
+_FORMULA_STARTS = tuple("=+-@\t\r＝＋－＠")
+_BATCH = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What a manifest says of a file."""
+
+    name: str
+    rows: int
+    """Without the header."""
+    sum_fen: int
+    """The subsidy, whole fen."""
+    sha256: str
+    """Of the file's bytes, hex."""
+
+
+def inert(cell: str) -> str:
+    """A text cell that no spreadsheet takes for a formula.
+
+    >>> inert("=1+1"), inert("陈默")
+    ("'=1+1", '陈默')
+    """
+    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
+
+
+def content_sha256(terms_sha256: str, results_sha256: str, lines_sha256: str) -> str:
+    """The hash of a settlement's content, which anyone can make from the manifest."""
+    return hashlib.sha256(f"{terms_sha256}\n{results_sha256}\n{lines_sha256}\n".encode()).hexdigest()
+
+
+class Rendering:
+    """A file of a settlement as pieces of bytes; its facts are known once all pieces are taken."""
+
+    def __init__(self, name: str, header: str, rows: Iterable[Any], render: Any) -> None:
+        self.name, self._header, self._rows, self._render = name, header, rows, render
+        self._hash = hashlib.sha256()
+        self._count = self._sum_fen = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._piece(_BOM + self._header)
+        texts: list[str] = []
+        for row in self._rows:
+            texts.append(self._render(row))
+            self._count += 1
+            self._sum_fen += row.subsidy_fen
+            if len(texts) == _BATCH:
+                yield self._piece("".join(texts))
+                texts.clear()
+        yield self._piece("".join(texts))
+
+    def _piece(self, text: str) -> bytes:
+        piece = text.encode()
+        self._hash.update(piece)
+        return piece
+
+    def facts(self) -> FileFacts:
+        """Of the pieces taken so far."""
+        return FileFacts(self.name, self._count, self._sum_fen, self._hash.hexdigest())
+
+
+def results_file(connection: Connection, settlement_id: int, period: Period) -> Rendering:
+    """results.csv of a settlement."""
+
+    def render(row: Any) -> str:
+        cells = [str(period), row.promoter_id, inert(row.name), inert(row.level or "")]
+        if row.reason is not None:
+            return _line([*cells, "no", row.reason, "", "", "", "", "no", "", "", ""])
+        return _line(
+            [
+                *cells,
+                "yes",
+                "",
+                shown_yuan(row.gmv_fen),
+                row.orders,
+                "" if row.target_gmv_fen is None else shown_yuan(row.target_gmv_fen),
+                "" if row.target_orders is None else row.target_orders,
+                "yes" if row.passed else "no",
+                "" if row.rate_permille is None else row.rate_permille,
+                row.subsidy_orders,
+                shown_yuan(row.subsidy_fen),
+            ]
+        )
+
+    rows = connection.execute(results_of(settlement_id, period), execution_options={"yield_per": _BATCH})
+    return Rendering(RESULTS, RESULTS_HEADER, rows, render)
+
+
+def lines_file(connection: Connection, settlement_id: int, period: Period) -> Rendering:
+    """subsidy_lines.csv of a settlement. Its cells are digits and hyphens, so that none needs quoting."""
+
+    def render(row: Any) -> str:
+        return (
+            f"{period},{row.promoter_id},{row.order_sn},{shown(row.paid_at)},{shown_yuan(row.basis_fen)},"
+            f"{row.rate_permille},{shown_yuan(row.subsidy_fen)}\r\n"
+        )
+
+    rows = connection.execute(lines_of(settlement_id), execution_options={"yield_per": _BATCH})
+    return Rendering(LINES, LINES_HEADER, rows, render)
+
+
+def _line(cells: list[Any]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerow(cells)
+    return text.getvalue()

@@ -1,0 +1,203 @@
+"""A settlement as a handful of set-based statements, whatever the size of the month."""
+
+from sqlalchemy import Column, Insert, and_, func, insert, literal, select
+
+from bounty.db import Query, WholeNumber, workspace
+from bounty.models import Line, OpenPeriod, Order, Quarantined, Result, RosterEntry
+from bounty.rules.clauses import SUBSIDY_CLAUSES, all_hold
+from bounty.rules.measure import frozen_bounds, measured
+from bounty.rules.periods import Bounds, Period
+from bounty.rules.subsidy import after_promoter_cap, basis, before_promoter_cap, rate
+from bounty.rules.terms import Terms
+from bounty.rules.whole import Whole, running_total, total
+
+attained = workspace(
+    "attained",
+    Column("promoter_id", WholeNumber, primary_key=True),
+    Column("gmv_fen", WholeNumber, nullable=False),
+    Column("orders", WholeNumber, nullable=False),
+    # Null for who did not pass.
+    Column("rate_permille", WholeNumber),
+)
+"""What the eligible promoters of one period measured, between two statements of a settlement."""
+
+
+def measure_roster(period: Period, terms: Terms) -> Insert:
+    """Fill ``attained``: every eligible promoter's measure and rate; who has no orders measures 0."""
+    facts = Order.__table__.c
+    counted = measured(facts, frozen_bounds(terms), terms)
+    by_promoter = (
+        select(
+            RosterEntry.promoter_id,
+            RosterEntry.target_gmv_fen,
+            RosterEntry.target_orders,
+            counted.gmv_fen.label("gmv_fen"),
+            counted.orders.label("orders"),
+        )
+        .select_from(OpenPeriod)
+        .join(RosterEntry, RosterEntry.period == OpenPeriod.period)
+        .outerjoin(
+            Order,
+            and_(
+                facts.promoter_id == RosterEntry.promoter_id,
+                facts.paid_at >= OpenPeriod.month_from,
+                facts.paid_at < OpenPeriod.month_until,
+            ),
+        )
+        .where(OpenPeriod.period == str(period), RosterEntry.reason.is_(None))
+        .group_by(RosterEntry.promoter_id, RosterEntry.target_gmv_fen, RosterEntry.target_orders)
+        .subquery("by_promoter")
+        .c
+    )
+    reached = rate(
+        terms, by_promoter.gmv_fen, by_promoter.orders, by_promoter.target_gmv_fen, by_promoter.target_orders
+    )
+    return insert(attained).from_select(
+        ["promoter_id", "gmv_fen", "orders", "rate_permille"],
+        select(by_promoter.promoter_id, by_promoter.gmv_fen, by_promoter.orders, reached),
+    )
+
+
+def write_lines(settlement_id: int, period: Period, terms: Terms) -> Insert:
+    """Write a line for each order that earns above 0: its share, under the order cap and the promoter cap."""
+    facts = Order.__table__.c
+    bounds = frozen_bounds(terms)
+    earned = before_promoter_cap(facts, attained.c.rate_permille, terms).label("earned_fen")
+    shares = (
+        select(
+            facts.promoter_id,
+            facts.order_sn,
+            facts.paid_at,
+            basis(facts, terms).label("basis_fen"),
+            earned,
+        )
+        .select_from(OpenPeriod)
+        .join(RosterEntry, RosterEntry.period == OpenPeriod.period)
+        .join(attained, attained.c.promoter_id == RosterEntry.promoter_id)
+        .join(
+            Order,
+            and_(
+                facts.promoter_id == RosterEntry.promoter_id,
+                facts.paid_at >= OpenPeriod.month_from,
+                facts.paid_at < OpenPeriod.month_until,
+            ),
+        )
+        .where(
+            OpenPeriod.period == str(period),
+            attained.c.rate_permille > 0,
+            all_hold(SUBSIDY_CLAUSES, facts, bounds, terms),
+        )
+        .subquery("shares")
+        .c
+    )
+    given: Whole = shares.earned_fen
+    cap = terms.subsidy.promoter_cap_fen
+    if cap is not None:
+        running = running_total(shares.earned_fen, shares.promoter_id, shares.paid_at, shares.order_sn)
+        capped = select(*shares, running.label("running_fen")).subquery("capped").c
+        shares = capped
+        given = after_promoter_cap(capped.earned_fen, capped.running_fen, cap)
+    return insert(Line).from_select(
+        ["promoter_id", "settlement_id", "order_sn", "paid_at", "basis_fen", "subsidy_fen"],
+        select(
+            shares.promoter_id,
+            literal(settlement_id),
+            shares.order_sn,
+            shares.paid_at,
+            shares.basis_fen,
+            given,
+        ).where(given > 0),
+    )
+
+
+def write_results(settlement_id: int, period: Period) -> Insert:
+    """Write one result per promoter on the roster, with the sums of the lines just written."""
+    sums = (
+        select(
+            Line.promoter_id, func.count().label("lines"), total(Line.__table__.c.subsidy_fen).label("fen")
+        )
+        .join(attained, attained.c.promoter_id == Line.promoter_id)
+        .where(Line.settlement_id == settlement_id)
+        .group_by(Line.promoter_id)
+        .subquery("sums")
+    )
+    return insert(Result).from_select(
+        [
+            "promoter_id",
+            "settlement_id",
+            "gmv_fen",
+            "orders",
+            "passed",
+            "rate_permille",
+            "subsidy_orders",
+            "subsidy_fen",
+        ],
+        select(
+            RosterEntry.promoter_id,
+            literal(settlement_id),
+            attained.c.gmv_fen,
+            attained.c.orders,
+            attained.c.rate_permille.is_not(None),
+            attained.c.rate_permille,
+            func.coalesce(sums.c.lines, 0),
+            func.coalesce(sums.c.fen, 0),
+        )
+        .outerjoin(attained, attained.c.promoter_id == RosterEntry.promoter_id)
+        .outerjoin(sums, sums.c.promoter_id == RosterEntry.promoter_id)
+        .where(RosterEntry.period == str(period)),
+    )
+
+
+def results_of(settlement_id: int, period: Period) -> Query:
+    """The rows of results.csv, in its order."""
+    return (
+        select(
+            Result.promoter_id,
+            RosterEntry.name,
+            RosterEntry.level,
+            RosterEntry.reason,
+            Result.gmv_fen,
+            Result.orders,
+            RosterEntry.target_gmv_fen,
+            RosterEntry.target_orders,
+            Result.passed,
+            Result.rate_permille,
+            Result.subsidy_orders,
+            Result.subsidy_fen,
+        )
+        .select_from(Result)
+        .join(
+            RosterEntry,
+            and_(RosterEntry.promoter_id == Result.promoter_id, RosterEntry.period == str(period)),
+        )
+        .where(Result.settlement_id == settlement_id)
+        .order_by(Result.promoter_id)
+    )
+
+
+def lines_of(settlement_id: int) -> Query:
+    """The rows of subsidy_lines.csv, in its order."""
+    return (
+        select(
+            Line.promoter_id,
+            Line.order_sn,
+            Line.paid_at,
+            Line.basis_fen,
+            Result.rate_permille,
+            Line.subsidy_fen,
+        )
+        .select_from(Result)
+        .join(Line, and_(Line.promoter_id == Result.promoter_id, Line.settlement_id == Result.settlement_id))
+        .where(Result.settlement_id == settlement_id, Result.subsidy_orders > 0)
+        .order_by(Result.promoter_id, Line.paid_at, Line.order_sn)
+    )
+
+
+def quarantined_of(bounds: Bounds) -> Query:
+    """How many order rows wait in quarantine that are, or may be, of a month."""
+    of_month = and_(Quarantined.paid_at >= bounds.month_from, Quarantined.paid_at < bounds.month_until)
+    return select(func.count()).where(
+        Quarantined.kind == "orders",
+        Quarantined.closed_at.is_(None),
+        Quarantined.paid_at.is_(None) | of_month,
+    )

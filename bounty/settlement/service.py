@@ -1,0 +1,97 @@
+"""Settling a period: one computation of who passed and what each order earns; a draft until it is published."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select
+
+from bounty.clock import shown
+from bounty.db import analyze, clear
+from bounty.errors import BountyError
+from bounty.models import Batch, Line, Result, Settlement
+from bounty.roster.terms import open_period, terms_in_force
+from bounty.rules.periods import Period
+from bounty.settlement.files import FileFacts, content_sha256, lines_file, results_file
+from bounty.settlement.queries import attained, measure_roster, quarantined_of, write_lines, write_results
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A settlement, as it was made or as it stood already."""
+
+    settlement_id: int
+    anew: bool
+    """False where the newest settlement of the period already says the same."""
+    content_sha256: str
+    results: FileFacts
+    lines: FileFacts
+    quarantined: int
+    """Order rows that wait in quarantine and are, or may be, of the month."""
+
+
+def settle(connection: Connection, period: Period, now: int) -> Settled:
+    """Settle a period by its frozen roster and terms, and the orders and links known now.
+
+    On the same facts it is the same settlement, and nothing changes.
+
+    Raises BountyError if the period is not open, or before its receipt cutoff.
+    """
+    bounds = open_period(connection, period)
+    if now < bounds.receipt_cutoff:
+        raise BountyError(
+            f"{period} can be settled from {shown(bounds.receipt_cutoff)}, when the last receipts that count are in."
+        )
+    in_force = terms_in_force(connection, period)
+    newest = newest_settlement(connection, period)
+    quarantined = connection.execute(quarantined_of(bounds)).scalar_one()
+    settlement_id = connection.execute(
+        select(func.coalesce(func.max(Settlement.settlement_id), 0) + 1)
+    ).scalar_one()
+
+    attempt = connection.begin_nested()
+    clear(connection, attained)
+    connection.execute(measure_roster(period, in_force.terms))
+    connection.execute(write_lines(settlement_id, period, in_force.terms))
+    connection.execute(write_results(settlement_id, period))
+    analyze(connection, Line, Result)
+    results, lines = _rendered(connection, settlement_id, period)
+    content = content_sha256(in_force.sha256, results.sha256, lines.sha256)
+    if newest is not None and newest.content_sha256 == content:
+        attempt.rollback()
+        return Settled(newest.settlement_id, False, content, results, lines, quarantined)
+    connection.execute(
+        insert(Settlement).values(
+            settlement_id=settlement_id,
+            period=str(period),
+            settled_at=now,
+            as_of_batch_id=connection.execute(select(func.max(Batch.batch_id))).scalar(),
+            quarantined=quarantined,
+            results_rows=results.rows,
+            results_sha256=results.sha256,
+            lines_rows=lines.rows,
+            lines_sha256=lines.sha256,
+            subsidy_fen=lines.sum_fen,
+            content_sha256=content,
+        )
+    )
+    attempt.commit()
+    return Settled(settlement_id, True, content, results, lines, quarantined)
+
+
+def newest_settlement(connection: Connection, period: Period) -> Any | None:
+    """The newest settlement of a period, as a row; null where there is none."""
+    return connection.execute(
+        select(Settlement.__table__)
+        .where(Settlement.period == str(period))
+        .order_by(Settlement.settlement_id.desc())
+        .limit(1)
+    ).first()
+
+
+def _rendered(connection: Connection, settlement_id: int, period: Period) -> tuple[FileFacts, FileFacts]:
+    results = results_file(connection, settlement_id, period)
+    lines = lines_file(connection, settlement_id, period)
+    for rendering in (results, lines):
+        for _ in rendering:
+            pass
+    return results.facts(), lines.facts()
