@@ -21,7 +21,9 @@ from bounty.clock import shown
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.intake import quarantine as holding
+from bounty.intake.batches import Counts
 from bounty.money import shown_yuan
+from bounty.orders import undo as undoing
 from bounty.progress import service as progress_service
 from bounty.publication import service as publication
 from bounty.publication.changes import CAUSES
@@ -82,12 +84,61 @@ def db_upgrade() -> None:
     click.echo("The schema is up to date.")
 
 
-@click.command("import")
-@click.argument("kind", type=click.Choice(imports.KINDS))
-@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--strict", is_flag=True, help="Refuse a file of which a row would go into quarantine.")
-def import_(kind: str, files: tuple[Path, ...], *, strict: bool) -> None:
+@click.group("import")
+def import_() -> None:
     """Take in files; each is one batch and one transaction."""
+
+
+def _import_kind(kind: str) -> click.Command:
+    @click.command(kind, help=f"Take in files of {kind}.")
+    @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+    @click.option("--strict", is_flag=True, help="Refuse a file of which a row would go into quarantine.")
+    def command(files: tuple[Path, ...], *, strict: bool) -> None:
+        _import(kind, files, strict=strict)
+
+    return command
+
+
+for _kind in imports.KINDS:
+    import_.add_command(_import_kind(_kind))
+
+
+@import_.command("list")
+def import_list() -> None:
+    """The batches, the newest first."""
+    with snapshot(_books().engine) as connection:
+        for row in undoing.batches(connection):
+            counts = Counts(
+                row.rows_read,
+                row.rows_new,
+                row.rows_changed,
+                row.rows_unchanged,
+                row.rows_stale,
+                row.rows_quarantined,
+            )
+            undone = "" if row.undone_at is None else f", undone {shown(row.undone_at)}"
+            click.echo(f"{row.batch_id} {row.kind} {row.file_name} {shown(row.imported_at)} {counts}{undone}")
+
+
+@import_.command("undo")
+@click.argument("batch", metavar="BATCH")
+def import_undo(batch: str) -> None:
+    """Take a batch of orders back, as if it had never come."""
+    books = _books()
+    with transaction(books.engine) as connection:
+        rows = undoing.undo_batch(
+            connection, _number(batch, "a batch's number", "bounty import list"), books.now()
+        )
+    click.echo(f"batch {batch} undone, {rows} rows withdrawn")
+
+
+def _number(text: str, what: str, shown_by: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        raise BountyError(f"{text!r} is not {what}: `{shown_by}` shows them.")
+    return int(text)
+
+
+def _import(kind: str, files: tuple[Path, ...], *, strict: bool) -> None:
     books = _books()
     refused = False
     for path in files:
@@ -221,11 +272,10 @@ def quarantine_retry() -> None:
 @click.option("--reason", required=True, help="Why the row may be left out.")
 def quarantine_dismiss(entry: str, reason: str) -> None:
     """Let an entry go for good."""
-    if not re.fullmatch(r"[0-9]{1,18}", entry):
-        raise BountyError(f"{entry!r} is not an entry's number: `bounty quarantine list` shows them.")
     books = _books()
+    number = _number(entry, "an entry's number", "bounty quarantine list")
     with transaction(books.engine) as connection:
-        holding.dismiss(connection, int(entry), reason, books.now())
+        holding.dismiss(connection, number, reason, books.now())
     click.echo(f"entry {entry} dismissed")
 
 

@@ -428,21 +428,8 @@ def _own_targets(
 
 _ORDER_CAP_FEN: Final = 200_00
 """As in the terms above."""
-_AIMS: Final = {
-    860: 2,
-    930: 3,
-    975: 4,
-    995: 4,
-    1000: 5,
-    1003: 4,
-    1020: 4,
-    1060: 4,
-    1150: 3,
-    1300: 2,
-    1500: 3,
-    1510: 2,
-}
-"""Where people within reach of their target end up, per mille of it, with the weights."""
+_AIMS: Final = (860, 930, 975, 995, 1000, 1003, 1020, 1060, 1150, 1300, 1500, 1510)
+"""Where people within reach of their target end up, per mille of it."""
 
 
 @dataclass(frozen=True)
@@ -476,7 +463,7 @@ def _goal(world: _World, one: _Promoter, month: Period) -> _Goal:
     attained += [1000 * usual * one.usual_fen // target.gmv_fen] if target.gmv_fen else []
     if not attained or not 550 <= min(attained) <= 1450 or world.chance(250):
         return _Goal(0, usual)
-    aim = world.drawn(_AIMS)
+    aim = world.rng.choice(_AIMS)
     return _Goal(target.gmv_fen * aim // 1000, target.orders * aim // 1000)
 
 
@@ -628,6 +615,8 @@ def _other_orders(world: _World, people: Sequence[_Promoter], count: int) -> lis
             if one.size and start < until:
                 slots.append((one, month, span))
                 weights.append(one.size * (until - start))
+    if not slots:
+        return []
     made = []
     for one, month, span in world.rng.choices(slots, weights, k=max(0, count)):
         counting, failing = _fates(world, one, month)
@@ -696,6 +685,10 @@ def _amount(rng: random.Random, goods: _Goods) -> tuple[int, int]:
     return quantity, full_fen - (rng.choice(coupons) if rng.randrange(3) == 0 else 0)
 
 
+_BUSY: Final = (3, 2, 1, 1, 1, 1, 2, 3, 5, 7, 8, 8, 8, 8, 7, 7, 7, 7, 7, 8, 10, 10, 9, 6)
+"""How busy each hour of the day is in Shanghai, in tenths."""
+
+
 def _instant(rng: random.Random, start: int, until: int) -> int:
     """An instant within a span: by day rather than by night, and now and then its very first or last."""
     if rng.randrange(300) == 0:
@@ -719,10 +712,6 @@ def _digits(serial: int) -> str:
 # What becomes of an order
 
 
-_BUSY: Final = (3, 2, 1, 1, 1, 1, 2, 3, 5, 7, 8, 8, 8, 8, 7, 7, 7, 7, 7, 8, 10, 10, 9, 6)
-"""How busy each hour of the day is in Shanghai, in tenths."""
-
-
 def _steps(rng: random.Random, fate: _Fate, paid_at: int, bounds: Bounds) -> list[_Step]:
     """An order's steps, oldest first and each later than the one before, however far in the future."""
     if fate in (_Fate.UNPAID, _Fate.NO_COMMISSION):
@@ -733,22 +722,23 @@ def _steps(rng: random.Random, fate: _Fate, paid_at: int, bounds: Bounds) -> lis
     paid = [_Step(paid_at + _lag(rng), _Status.PAID)] if wait else []
     grouped_at = paid_at + wait
     grouped = _Step(grouped_at + _lag(rng), _Status.GROUPED, grouped_at=grouped_at)
-    return [*paid, grouped, *_LIVES[fate](rng, grouped, grouped_at, bounds)]
+    return [*paid, grouped, *_LIVES[fate](rng, grouped, bounds)]
 
 
-def _ordinary(rng: random.Random, grouped: _Step, grouped_at: int, bounds: Bounds) -> list[_Step]:
+def _ordinary(rng: random.Random, grouped: _Step, bounds: Bounds) -> list[_Step]:
     """Received after some days, seldom just before the cutoff; audited; settled."""
-    at = grouped_at + rng.randrange(2 * DAY, 9 * DAY)
     if rng.randrange(40) == 0:
-        at = bounds.receipt_cutoff - 1 - rng.randrange(rng.choice((MINUTE, 6 * HOUR)))
-    return _earning(rng, _received(rng, grouped, at))
+        just_before = 1 + rng.randrange(rng.choice((MINUTE, 6 * HOUR)))
+        return _earning(rng, _received(rng, grouped, bounds.receipt_cutoff - just_before))
+    return _earning(rng, _delivered(rng, grouped))
 
 
-def _virtual(rng: random.Random, grouped: _Step, grouped_at: int, _: Bounds) -> list[_Step]:
-    return _earning(rng, _received(rng, grouped, grouped_at + rng.randrange(MINUTE, HOUR)))
+def _virtual(rng: random.Random, grouped: _Step, _: Bounds) -> list[_Step]:
+    return _earning(rng, _received(rng, grouped, grouped.modified_at + rng.randrange(MINUTE, HOUR)))
 
 
-def _received_late(rng: random.Random, grouped: _Step, _: int, bounds: Bounds) -> list[_Step]:
+def _received_late(rng: random.Random, grouped: _Step, bounds: Bounds) -> list[_Step]:
+    """From the cutoff's own second on."""
     at = bounds.receipt_cutoff + rng.randrange(rng.choice((MINUTE, 6 * HOUR, 6 * DAY)))
     return _earning(rng, _received(rng, grouped, at))
 
@@ -757,61 +747,59 @@ def _unreceived(*_: object) -> list[_Step]:
     return []
 
 
-def _refunded_unreceived(rng: random.Random, grouped: _Step, grouped_at: int, _: Bounds) -> list[_Step]:
-    return [_refused(grouped, grouped_at + rng.randrange(2 * HOUR, 3 * DAY), "买家申请退款成功")]
+def _refunded_unreceived(rng: random.Random, grouped: _Step, _: Bounds) -> list[_Step]:
+    return [_refused(grouped, grouped.modified_at + rng.randrange(2 * HOUR, 3 * DAY), "买家申请退款成功")]
 
 
-def _refunded(rng: random.Random, grouped: _Step, grouped_at: int, _: Bounds) -> list[_Step]:
-    received = _received(rng, grouped, grouped_at + rng.randrange(2 * DAY, 9 * DAY))
-    return [
-        received,
-        _refused(received, received.modified_at + rng.randrange(HOUR, 8 * DAY), "买家申请退货退款成功"),
-    ]
+def _refunded(rng: random.Random, grouped: _Step, _: Bounds) -> list[_Step]:
+    """Within eight days of receipt, so that in the task window it is before the cutoff."""
+    received = _delivered(rng, grouped)
+    refunded_at = received.modified_at + rng.randrange(HOUR, 8 * DAY)
+    return [received, _refused(received, refunded_at, "买家申请退货退款成功")]
 
 
-def _refunded_late(rng: random.Random, grouped: _Step, grouped_at: int, bounds: Bounds) -> list[_Step]:
+def _refunded_late(rng: random.Random, grouped: _Step, bounds: Bounds) -> list[_Step]:
     """Received in time and refunded after the cutoff, but before anything settles on the 20th."""
-    received = _received(rng, grouped, grouped_at + rng.randrange(2 * DAY, 9 * DAY))
+    received = _delivered(rng, grouped)
     refunded_at = bounds.receipt_cutoff + rng.randrange(8 * DAY)
     told = [step for step in (received, _audited(rng, received)) if step.modified_at < refunded_at]
     return [*told, _refused(told[-1], refunded_at, "售后成功")]
 
 
-def _risky(rng: random.Random, grouped: _Step, grouped_at: int, _: Bounds) -> list[_Step]:
+def _risky(rng: random.Random, grouped: _Step, _: Bounds) -> list[_Step]:
     """Refused by the platform without a time of verification, as happens."""
-    received = _received(rng, grouped, grouped_at + rng.randrange(2 * DAY, 9 * DAY))
+    received = _delivered(rng, grouped)
     refused = _refused(received, received.modified_at + rng.randrange(DAY, 5 * DAY), "风控审核未通过")
     return [received, replace(refused, verified_at=None)]
 
 
-def _after_sale_open(rng: random.Random, grouped: _Step, grouped_at: int, _: Bounds) -> list[_Step]:
-    received = _received(rng, grouped, grouped_at + rng.randrange(2 * DAY, 9 * DAY))
+def _after_sale_open(rng: random.Random, grouped: _Step, _: Bounds) -> list[_Step]:
+    received = _delivered(rng, grouped)
     return [received, _after_sale(rng, received, return_status=1)]
 
 
-def _returned(rng: random.Random, grouped: _Step, grouped_at: int, _: Bounds) -> list[_Step]:
+def _returned(rng: random.Random, grouped: _Step, _: Bounds) -> list[_Step]:
     """An after-sale completed, of which the detail reply tells at once and the list a day later or not at all."""
-    received = _received(rng, grouped, grouped_at + rng.randrange(2 * DAY, 9 * DAY))
+    received = _delivered(rng, grouped)
     returned = _after_sale(rng, received, return_status=2)
     refused = _refused(received, returned.modified_at + DAY, "售后成功")
     return [received, returned, *([refused] if rng.randrange(2) else [])]
 
 
-def _punished(rng: random.Random, grouped: _Step, grouped_at: int, bounds: Bounds) -> list[_Step]:
+def _punished(rng: random.Random, grouped: _Step, bounds: Bounds) -> list[_Step]:
     """Punished with its place on the 25th, or, where it was paid later, within hours."""
-    punished_at = max(bounds.task_until + 4 * DAY + 10 * HOUR, grouped_at + 2 * HOUR)
-    untouched = [grouped, *_ordinary(rng, grouped, grouped_at, bounds)]
+    punished_at = max(bounds.task_until + 4 * DAY + 10 * HOUR, grouped.modified_at + 2 * HOUR)
+    untouched = [grouped, *_ordinary(rng, grouped, bounds)]
     told = [step for step in untouched if step.modified_at < punished_at]
     modified_at = punished_at + rng.randrange(10 * MINUTE)
     punished = replace(told[-1], modified_at=modified_at, status=_Status.PUNISHED, fail_reason="站内导流")
     return [*told[1:], punished]
 
 
-_LIVES: Final[dict[_Fate, Callable[[random.Random, _Step, int, Bounds], list[_Step]]]] = {
-    _Fate.ORDINARY: _ordinary,
-    _Fate.COMPARED: _ordinary,
-    _Fate.INDIRECT: _ordinary,
-    _Fate.DIRECT_UNKNOWN: _ordinary,
+_Life = Callable[[random.Random, _Step, Bounds], list[_Step]]
+"""From chance, the step of grouping and the month's bounds to the steps after it."""
+_LIVES: Final[dict[_Fate, _Life]] = {
+    **dict.fromkeys((_Fate.ORDINARY, _Fate.COMPARED, _Fate.INDIRECT, _Fate.DIRECT_UNKNOWN), _ordinary),
     _Fate.AFTER_SALE_OPEN: _after_sale_open,
     _Fate.REFUNDED_LATE: _refunded_late,
     _Fate.VIRTUAL: _virtual,
@@ -823,7 +811,6 @@ _LIVES: Final[dict[_Fate, Callable[[random.Random, _Step, int, Bounds], list[_St
     _Fate.RETURNED: _returned,
     _Fate.PUNISHED: _punished,
 }
-"""The steps after grouping."""
 
 
 def _lag(rng: random.Random) -> int:
@@ -833,6 +820,11 @@ def _lag(rng: random.Random) -> int:
 
 def _received(rng: random.Random, grouped: _Step, at: int) -> _Step:
     return replace(grouped, modified_at=at + _lag(rng), status=_Status.RECEIVED, received_at=at)
+
+
+def _delivered(rng: random.Random, grouped: _Step) -> _Step:
+    """Received as most parcels are, after two to nine days."""
+    return _received(rng, grouped, grouped.modified_at + rng.randrange(2 * DAY, 9 * DAY))
 
 
 def _earning(rng: random.Random, received: _Step) -> list[_Step]:
@@ -908,11 +900,12 @@ def _write_month(world: _World, folder: Path, month: Period, channel: _Channel, 
     path = folder / f"sample-{month}-{channel.value}"
     rows.sort(key=lambda row: (row.step.modified_at, row.order.serial))
     if channel is _Channel.EXPORT:
-        cells = [_export_row(row) for row in _newest_of_each(rows)]
+        cells = [_sheet_row(row) for row in _newest_of_each(rows)]
         if month == world.past_periods[-1]:
-            cells += _bad_rows(world, cells)
+            paid_at = _SHEET_COLUMNS.index("支付时间")
+            cells += _bad_rows(world, [row for row in cells if row[paid_at].startswith(str(month))])
         gbk = month == world.past_periods[0]
-        return _write_csv(path, _EXPORT_COLUMNS, cells, encoding="gb18030" if gbk else "utf-8-sig")
+        return _write_csv(path, _SHEET_COLUMNS, cells, encoding="gb18030" if gbk else "utf-8-sig")
     if channel is _Channel.FEED:
         return _write(path, "".join(_json(_feed_row(row)) + "\n" for row in rows))
     bodies = _pages(rows, month) if channel is _Channel.INCREMENT else map(_detail_body, rows)
@@ -929,7 +922,7 @@ def _updates(world: _World, order: _Order) -> list[tuple[_Channel, _Step]]:
         channel, known = _Channel.INCREMENT, listed
     caught = [*(step for step in known[:-1] if world.chance(350)), known[-1]]
     details = [step for step in happened if step.return_status is not None]
-    if not details and order.is_direct is not None and world.chance(12):
+    if not details and order.fate is _Fate.ORDINARY and world.chance(15):
         details = [replace(known[-1], return_status=0)]
     return [(channel, step) for step in caught] + [(_Channel.DETAIL, step) for step in details]
 
@@ -961,87 +954,74 @@ _DESCRIPTIONS: Final = {
 
 def _pages(rows: Sequence[_Told], month: Period) -> list[dict[str, Any]]:
     """Bodies of the increment, read from the last page to the first; neighbours overlap by a row, as they may."""
-    starts = range(0, len(rows), _PAGE - 1)
-    bodies = []
-    for number, start in reversed(list(enumerate(starts, start=1))):
-        bodies.append(
-            {
-                "order_list_get_response": {
-                    "order_list": [_list_row(row) for row in rows[start : start + _PAGE]],
-                    "total_count": len(rows),
-                    "request_id": f"sample-{month}-{number:04d}",
-                }
+    starts = range(0, max(1, len(rows) - 1), _PAGE - 1)
+    return [
+        {
+            "order_list_get_response": {
+                "order_list": [_list_row(row) for row in rows[start : start + _PAGE]],
+                "total_count": len(rows),
+                "request_id": f"sample-{month}-{start:06d}",
             }
-        )
-    return bodies
+        }
+        for start in reversed(starts)
+    ]
+
+
+_UNUSED: Final = dict.fromkeys(
+    (
+        "auth_duo_id auth_duo_id_service_fee cash_gift_id cpa_new cps_level duo_id_service_fee red_packet_type "
+        "scene_at_market_fee sep_duo_id sep_market_fee sep_rate share_amount share_rate subsidy_amount "
+        "subsidy_duo_amount_level subsidy_duo_amount_ten_million subsidy_type zs_duo_id"
+    ).split(),
+    0,
+) | dict.fromkeys("custom_parameters no_subsidy_reason sep_parameters sep_pid".split(), "")
+"""Fields of the list that say nothing here."""
 
 
 def _list_row(row: _Told) -> dict[str, Any]:
     """A row with the fields of the platform's list; a fact that is unknown is absent."""
     order, step, goods = row.order, row.step, row.order.goods
-    fields = {
-        "activity_tags": [7] if order.type == 103 else [],
-        "auth_duo_id": 0,
-        "auth_duo_id_service_fee": 0,
-        "bandan_risk_consult": -1 if step.received_at is None else 0,
-        "batch_no": "" if step.settled_at is None else f"{shanghai_date(step.settled_at):%Y%m%d}01",
-        "cash_gift_id": 0,
+    facts = {
         "cat_ids": order.cat_ids,
-        "cpa_new": 0,
-        "cps_level": 0,
-        "custom_parameters": "",
-        "duo_id_service_fee": 0,
-        "fail_reason": step.fail_reason,
-        "goods_category_name": goods.category,
-        "goods_id": 600_000_000_000 + goods.number,
-        "goods_name": goods.name,
-        "goods_price": goods.price_fen,
-        "goods_quantity": order.quantity,
-        "goods_sign": f"sample_goods_{goods.number:03d}",
-        "goods_thumbnail_url": f"https://img.example/sample/{goods.number:03d}.jpeg",
-        # Above 2^53, as real ones are: who reads it as a float loses it.
-        "group_id": 860_461_037_000_000_000 + order.serial,
         "is_direct": order.is_direct,
-        "mall_id": 700_000_000 + goods.cat_ids[0],
-        "mall_name": f"示例·{goods.category}店",
-        "no_subsidy_reason": "",
-        "order_amount": order.amount_fen,
-        "order_create_time": order.created_at,
-        "order_group_success_time": step.grouped_at,
-        "order_modify_at": step.modified_at,
-        "order_pay_time": order.paid_at,
-        "order_receive_time": step.received_at,
-        "order_settle_time": step.settled_at,
+        "price_compare_status": order.price_compare,
+    }
+    return {
         "order_sn": order.order_sn,
+        "p_id": order.place,
         "order_status": step.status,
         "order_status_desc": _DESCRIPTIONS[step.status],
-        "order_verify_time": step.verified_at,
-        "p_id": order.place,
+        "fail_reason": step.fail_reason,
+        "goods_id": 600_000_000_000 + goods.number,
+        "goods_sign": f"sample_goods_{goods.number:03d}",
+        "goods_name": goods.name,
+        "goods_thumbnail_url": f"https://img.example/sample/{goods.number:03d}.jpeg",
+        "goods_category_name": goods.category,
+        "goods_price": goods.price_fen,
+        "goods_quantity": order.quantity,
+        "mall_id": 700_000_000 + goods.cat_ids[0],
+        "mall_name": f"示例·{goods.category}店",
+        # Above 2^53, as real ones are: who reads it as a float loses it.
+        "group_id": 860_461_037_000_000_000 + order.serial,
+        "order_amount": order.amount_fen,
         "platform_discount": goods.price_fen * order.quantity - order.amount_fen,
-        "price_compare_status": order.price_compare,
-        "promotion_amount": order.commission_fen,
         "promotion_rate": order.rate_permille,
-        "red_packet_type": 0,
-        "scene_at_market_fee": 0,
-        "sep_duo_id": 0,
-        "sep_market_fee": 0,
-        "sep_parameters": "",
-        "sep_pid": "",
-        "sep_rate": 0,
-        "share_amount": 0,
-        "share_rate": 0,
-        "subsidy_amount": 0,
-        "subsidy_duo_amount_level": 0,
-        "subsidy_duo_amount_ten_million": 0,
-        "subsidy_list": [],
-        "subsidy_type": 0,
+        "promotion_amount": order.commission_fen,
         "type": order.type,
-        "zs_duo_id": 0,
+        **{name: value for name, value in facts.items() if value is not None},
+        "activity_tags": [7] if order.type == 103 else [],
+        "bandan_risk_consult": -1 if step.received_at is None else 0,
+        "order_create_time": order.created_at,
+        "order_pay_time": order.paid_at,
+        "order_group_success_time": step.grouped_at,
+        "order_receive_time": step.received_at,
+        "order_verify_time": step.verified_at,
+        "order_settle_time": step.settled_at,
+        "order_modify_at": step.modified_at,
+        "batch_no": "" if step.settled_at is None else f"{shanghai_date(step.settled_at):%Y%m%d}01",
+        "subsidy_list": [],
+        **_UNUSED,
     }
-    for fact in ("cat_ids", "is_direct", "price_compare_status"):
-        if fields[fact] is None:
-            del fields[fact]
-    return fields
 
 
 def _feed_row(row: _Told) -> dict[str, Any]:
@@ -1063,40 +1043,31 @@ def _detail_body(row: _Told) -> dict[str, Any]:
     return {"order_detail_response": fields}
 
 
-_EXPORT_COLUMNS: Final = (
+_SHEET_COLUMNS: Final = (
     "订单编号 推广位ID 商品名称 实付金额(元) 佣金(元) 订单状态 是否直推 比价状态 订单类型 类目ID "
     "生成时间 支付时间 确认收货时间 审核时间 结算时间 更新时间"
 ).split()
-_EXPORT_WORDS: Final = _DESCRIPTIONS | {_Status.AUDITED: "审核成功", _Status.NO_COMMISSION: "8"}
+_SHEET_WORDS: Final = _DESCRIPTIONS | {_Status.AUDITED: "审核成功", _Status.NO_COMMISSION: "8"}
 _YES_NO: Final = {1: "是", 0: "否", None: ""}
 _COMPARED_WORDS: Final = {1: "比价", 0: "正常", None: ""}
 
 
-def _export_row(row: _Told) -> list[str]:
+def _sheet_row(row: _Told) -> list[str]:
     """A row of the sheet, cell by cell."""
     order, step = row.order, row.step
+    happened = (order.created_at, order.paid_at, step.received_at, step.verified_at, step.settled_at)
     return [
         order.order_sn,
         order.place,
         order.goods.name,
         shown_yuan(order.amount_fen),
         shown_yuan(order.commission_fen),
-        _EXPORT_WORDS[step.status],
+        _SHEET_WORDS[step.status],
         _YES_NO[order.is_direct],
         _COMPARED_WORDS[order.price_compare],
         str(order.type),
         ";".join(map(str, order.cat_ids or ())),
-        *map(
-            _sheet_time,
-            (
-                order.created_at,
-                order.paid_at,
-                step.received_at,
-                step.verified_at,
-                step.settled_at,
-                step.modified_at,
-            ),
-        ),
+        *map(_sheet_time, (*happened, step.modified_at)),
     ]
 
 
@@ -1104,7 +1075,7 @@ def _sheet_time(instant: int | None) -> str:
     return "" if instant is None else shown(instant)[:19].replace("T", " ")
 
 
-def _bad_rows(world: _World, cells: Sequence[list[str]]) -> list[list[str]]:
+def _bad_rows(world: _World, good_rows: Sequence[list[str]]) -> list[list[str]]:
     """A handful of rows that can't be taken in, each made from a good one: what the quarantine is for."""
     faults: list[tuple[str, Callable[[str], str]]] = [
         ("实付金额(元)", lambda _: "12.345"),
@@ -1114,10 +1085,10 @@ def _bad_rows(world: _World, cells: Sequence[list[str]]) -> list[list[str]]:
         ("支付时间", lambda paid_at: paid_at[:10]),
     ]
     rows = []
-    for (column, spoiled), good in zip(faults, cells, strict=False):
+    for (column, spoiled), good in zip(faults, good_rows, strict=False):
         world.serial += 1
         row = [f"{good[0][:6]}-{_digits(world.serial)}", *good[1:]]
-        at = _EXPORT_COLUMNS.index(column)
+        at = _SHEET_COLUMNS.index(column)
         row[at] = spoiled(row[at])
         rows.append(row)
     return rows

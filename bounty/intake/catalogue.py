@@ -82,8 +82,8 @@ def bad_row(
 ) -> BadRow:
     """A bad row by its case in the catalogue, or by a code. Its texts can be stored by both databases."""
     code, zh, en = say(case, **facts)
-    shown = None if value is None else storable(value)[:VALUE_SHOWN]
-    return BadRow(place, column, shown, code, zh, en, storable(raw), subject, promoter_id, paid_at)
+    where, shown = (None if text is None else storable(text)[:VALUE_SHOWN] for text in (column, value))
+    return BadRow(place, where, shown, code, zh, en, storable(raw), subject, promoter_id, paid_at)
 
 
 def storable(text: str) -> str:

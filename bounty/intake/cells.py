@@ -136,9 +136,10 @@ def whole(limit: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         if not (text.isascii() and text.isdigit()):
             raise Fault("whole")
-        if len(text.lstrip("0")) > len(str(limit)) or int(text) > limit:
+        digits = text.lstrip("0") or "0"
+        if len(digits) > len(str(limit)) or int(digits) > limit:
             raise Fault("number range", limit=limit)
-        return int(text)
+        return int(digits)
 
     return read
 

@@ -39,8 +39,8 @@ def tell_codepage(path: Path) -> Codepage:
     """
     with _guarded(), _open(path) as file:
         head = file.read(4096)
-        if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or head.count(0) * 4 > len(head):
-            raise refused("utf-16")
+        if head.count(0) * 4 > len(head):
+            raise refused("utf-16")  # without its mark, by which it would be known already
         marked = head.startswith(codecs.BOM_UTF8)
         try:
             return Codepage("utf-8-sig" if marked else "utf-8", _controls_of_utf8(file))

@@ -1,5 +1,6 @@
 """What kind of file it is: its ending says what was meant, its first bytes what it is, and the two must agree."""
 
+import codecs
 import zipfile
 from pathlib import Path
 from typing import Final
@@ -59,6 +60,8 @@ def _head_of(path: Path) -> bytes:
 
 
 def _kind_of(path: Path, head: bytes) -> str:
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise refused("utf-16")
     for magic, kind in _MAGIC:
         if head.startswith(magic):
             return kind

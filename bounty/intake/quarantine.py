@@ -72,7 +72,14 @@ class Holding:
         rows = select(literal(self._batch_id), literal(self._kind), occurrence, *columns).order_by(held.place)
         names = ["batch_id", "kind", "occurrence", *(column.name for column in columns)]
         entries = insert_into(self._connection, Quarantined).from_select(names, rows)
-        self._connection.execute(entries.on_conflict_do_nothing())
+        new: Any = entries.excluded
+        self._connection.execute(
+            entries.on_conflict_do_update(
+                index_elements=["kind", "raw_hash", "occurrence"],
+                set_={"batch_id": new.batch_id, "place": new.place, "closed_at": None, "closed_how": None},
+                where=Quarantined.closed_how == "withdrawn",  # its batch was undone; now it is this batch's
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,9 +31,10 @@ def main(path: str, memory: int, seconds: int, columns: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     write = sys.stdout.buffer.write
+    encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
     try:
         for row in rows_of(path, columns):
-            write(json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+            write(encode(row).encode() + b"\n")
         write(b'{"end": ""}\n')
     except MemoryError:
         sys.exit(1)

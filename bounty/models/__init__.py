@@ -6,7 +6,7 @@ Money is whole fen (``_fen``), an instant is epoch seconds (``_at``), a date is 
 
 from bounty.db import Base
 from bounty.models.intake import Batch, Quarantined
-from bounty.models.orders import CategorySet, Order, OrderVersion
+from bounty.models.orders import CategorySet, Order, OrderRepeat, OrderVersion
 from bounty.models.promoters import Level, Link, Promoter, Target, Violation
 from bounty.models.publication import Notice, NoticeChange
 from bounty.models.roster import OpenPeriod, RosterEntry, TermsVersion
@@ -31,6 +31,7 @@ __all__ = [
     "NoticeChange",
     "OpenPeriod",
     "Order",
+    "OrderRepeat",
     "OrderVersion",
     "Promoter",
     "Quarantined",

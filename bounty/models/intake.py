@@ -35,6 +35,8 @@ class Batch(Base):
     rows_unchanged: Mapped[int] = mapped_column(WholeNumber, default=0)
     rows_stale: Mapped[int] = mapped_column(WholeNumber, default=0)
     rows_quarantined: Mapped[int] = mapped_column(WholeNumber, default=0)
+    undone_at: Mapped[int | None] = mapped_column(WholeNumber)
+    """Epoch seconds; null while what it brought holds."""
 
 
 class Quarantined(Base):
@@ -80,7 +82,8 @@ class Quarantined(Base):
     closed_at: Mapped[int | None] = mapped_column(WholeNumber)
     """Epoch seconds; null while it waits."""
     closed_how: Mapped[str | None] = mapped_column(Words)
-    """released (it went in), superseded (a good row of the same subject came) or dismissed."""
+    """released (it went in), superseded (a good row of the same subject came), dismissed, or withdrawn (its batch
+    was undone)."""
     closed_batch_id: Mapped[int | None] = mapped_column(
         ForeignKey(Batch.batch_id, name="fk_quarantine_closed_by")
     )

@@ -46,7 +46,7 @@ class _Facts:
 
 
 class OrderVersion(_Facts, Base):
-    """A distinct row received for an order; never changed. ``orders`` can be rebuilt from these."""
+    """A distinct row received for an order; what it says never changes. ``orders`` can be rebuilt from these."""
 
     __tablename__ = "order_versions"
     __table_args__ = (
@@ -69,6 +69,23 @@ class OrderVersion(_Facts, Base):
     """Its place in that batch: line, row, or ordinal; of a release, the quarantine's number."""
     raw: Mapped[str] = mapped_column(Words)
     """The row as it stood."""
+    withdrawn: Mapped[bool] = mapped_column(Flag, default=False)
+    """Whether every batch that brought it has been undone; such a row folds into nothing."""
+
+
+class OrderRepeat(Base):
+    """A row that a later batch brought again; with it the row outlives the undoing of its first batch."""
+
+    __tablename__ = "order_repeats"
+    __table_args__ = (Index("ix_order_repeats_batch", "batch_id"), {"sqlite_strict": True})
+
+    promoter_id: Mapped[int] = mapped_column(WholeNumber, primary_key=True, autoincrement=False)
+    order_sn: Mapped[str] = mapped_column(Words, primary_key=True)
+    row_hash: Mapped[bytes] = mapped_column(Bytes, primary_key=True)
+    batch_id: Mapped[int] = mapped_column(ForeignKey(Batch.batch_id), primary_key=True)
+    """The later batch."""
+    place: Mapped[int] = mapped_column(WholeNumber)
+    """The row's place in it."""
 
 
 class Order(_Facts, Base):

@@ -33,7 +33,7 @@ Rows = Callable[[Any], ColumnElement[bool]]
 """A condition on rows of ``order_versions``."""
 
 
-def all_rows(_row: Any) -> ColumnElement[bool]:
+def every_row(_row: Any) -> ColumnElement[bool]:
     """The condition that every row meets."""
     return true()
 
@@ -112,7 +112,7 @@ def _greater_facts(row: Any, other: Any) -> ColumnElement[bool]:
     return or_(facts > other_facts, and_(facts == other_facts, row.row_hash > other.row_hash))
 
 
-def folded(orders: Rows = all_rows, known: Rows = all_rows) -> Query:
+def folded(orders: Rows = every_row, known: Rows = every_row) -> Query:
     """The state of orders from their rows; the columns are those of ``orders``.
 
     orders  which orders, asked of a row of theirs
@@ -127,20 +127,21 @@ def folded(orders: Rows = all_rows, known: Rows = all_rows) -> Query:
         11:00        10      <- failing since
         12:00        4       <- the newest row
     """
+    held = _live(known)
     row, detail = _rows("row"), _rows("detail")
     failing = row.order_status.in_(FAILED_STATUSES)
     by_status = case(
         (and_(row.order_status == 4, row.verified_at.is_not(None)), row.verified_at),
-        (failing, _run_began(known, row, lambda one: one.order_status.in_(FAILED_STATUSES))),
+        (failing, _run_began(held, row, lambda one: one.order_status.in_(FAILED_STATUSES))),
     )
     by_return = case(
-        (detail.return_status == 2, _run_began(known, row, lambda one: one.return_status == 2, details=True))
+        (detail.return_status == 2, _run_began(held, row, lambda one: one.return_status == 2, details=True))
     )
     newest_detail = and_(
         detail.order_sn == row.order_sn,
         detail.is_detail.is_(true()),
-        known(detail),
-        ~_exists(known, detail, lambda one: and_(one.is_detail.is_(true()), newer(one, detail))),
+        held(detail),
+        ~_exists(held, detail, lambda one: and_(one.is_detail.is_(true()), newer(one, detail))),
     )
     return (
         select(
@@ -150,12 +151,17 @@ def folded(orders: Rows = all_rows, known: Rows = all_rows) -> Query:
             detail.return_status,
             detail.link_made_at,
             _earlier(by_status, by_return).label("failed_at"),
-            _exists(known, row, lambda one: _conflicts(one, row)).label("conflicting"),
+            _exists(held, row, lambda one: _conflicts(one, row)).label("conflicting"),
             row.row_hash,
         )
         .outerjoin_from(row, detail, newest_detail)
-        .where(orders(row), known(row), ~_exists(known, row, lambda one: newer(one, row)))
+        .where(orders(row), held(row), ~_exists(held, row, lambda one: newer(one, row)))
     )
+
+
+def _live(known: Rows) -> Rows:
+    """Of the rows known, those that no undoing has withdrawn."""
+    return lambda row: and_(row.withdrawn.is_(false()), known(row))
 
 
 def _rows(name: str) -> Any:

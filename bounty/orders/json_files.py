@@ -47,12 +47,19 @@ def contents_of(path: Path, codepage: Codepage, ending: str) -> Contents:
 def _keys_up_to_envelope(document: Document) -> list[str]:
     """The keys of the object that comes next, up to the one that makes it a body."""
     keys = []
-    for key in document.members():
+    for key in _members(document):
         keys.append(key)
         if key in ENVELOPES:
             break
         document.value()
     return keys
+
+
+def _members(document: Document) -> Iterator[str]:
+    """The keys of the object that comes next; RefusedFile E-KIND for anything else."""
+    if document.peek() not in (b"{", b""):
+        raise refused("not bodies")
+    return document.members()
 
 
 def _other(keys: Collection[str]) -> RefusedFile:
@@ -100,7 +107,7 @@ class _Bodies:
     def next_one(self) -> Iterator[OrderRow | BadRow]:
         """The orders of the body that comes next."""
         document, keys = self._document, []
-        for key in document.members():
+        for key in _members(document):
             keys.append(key)
             if key == "order_list_get_response":
                 yield from self._rows(self._page())
@@ -115,7 +122,7 @@ class _Bodies:
 
     def _page(self) -> Iterator[bytes]:
         document, listed, empty = self._document, False, False
-        for key in document.members():
+        for key in _members(document):
             if key == "order_list" and document.peek() == b"[":
                 listed = True
                 yield from document.elements()

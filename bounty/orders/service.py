@@ -17,13 +17,15 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
+    update,
 )
 
 from bounty.db import Bytes, Flag, WholeNumber, Words, analyze, clear, insert_into, load, workspace
 from bounty.intake.batches import Counts
 from bounty.intake.catalogue import BadRow, bad_row
 from bounty.intake.quarantine import UNKNOWN_PROMOTER, Holding, close
-from bounty.models import CategorySet, Order, OrderVersion, Promoter, Quarantined
+from bounty.models import CategorySet, Order, OrderRepeat, OrderVersion, Promoter, Quarantined
 from bounty.orders.fold import Rows, canonical_facts, folded
 from bounty.orders.reading import OrderRow
 
@@ -128,14 +130,51 @@ def _keep(connection: Connection, batch_id: int, rows: list[OrderRow], holding: 
         connection.execute(delete(_staged).where(unknown))
     names = [column.name for column in staged]
     versions = insert_into(connection, OrderVersion).from_select(
-        ["batch_id", *names], select(literal(batch_id), *staged).order_by(staged.place)
+        ["batch_id", "withdrawn", *names],
+        select(literal(batch_id), literal(False, Flag), *staged).order_by(staged.place),
     )
     kept = connection.execute(
         versions.on_conflict_do_nothing(), execution_options={"preserve_rowcount": True}
     ).rowcount
+    if kept + len(strangers) < len(rows):
+        kept += _revive(connection, batch_id)
+        _note_repeats(connection, batch_id)
     connection.execute(delete(_staged))
     _keep_category_sets(connection, {row.cat_ids for row in rows if row.cat_ids})
     return kept
+
+
+def _same_row(version: Any) -> ColumnElement[bool]:
+    staged = _staged.c
+    return and_(
+        version.promoter_id == staged.promoter_id,
+        version.order_sn == staged.order_sn,
+        version.row_hash == staged.row_hash,
+    )
+
+
+def _revive(connection: Connection, batch_id: int) -> int:
+    """Rows that were withdrawn and come again are this batch's now; how many."""
+    place = select(func.min(_staged.c.place)).where(_same_row(OrderVersion)).scalar_subquery()
+    return connection.execute(
+        update(OrderVersion)
+        .where(OrderVersion.withdrawn.is_(true()), exists().where(_same_row(OrderVersion)))
+        .values(withdrawn=False, batch_id=batch_id, place=place)
+    ).rowcount
+
+
+def _note_repeats(connection: Connection, batch_id: int) -> None:
+    repeats = select(
+        OrderVersion.promoter_id,
+        OrderVersion.order_sn,
+        OrderVersion.row_hash,
+        literal(batch_id),
+        _staged.c.place,
+    ).where(_same_row(OrderVersion), OrderVersion.batch_id != batch_id)
+    noted = insert_into(connection, OrderRepeat).from_select(
+        ["promoter_id", "order_sn", "row_hash", "batch_id", "place"], repeats
+    )
+    connection.execute(noted.on_conflict_do_nothing())
 
 
 def _unknown_promoter(row: Any) -> BadRow:

@@ -20,12 +20,38 @@ FROZEN = (
     "lines",
     "notices",
     "notice_changes",
-    "order_versions",
 )
 """Tables whose rows are written once: the database refuses to change or delete them."""
 
 SEALED = ("results", "lines", "notice_changes")
 """Tables to whose published settlements no row may be added."""
+
+
+CONTENT = (
+    "promoter_id",
+    "order_sn",
+    "row_hash",
+    "is_detail",
+    "raw",
+    "p_id",
+    "goods_name",
+    "order_status",
+    "order_amount_fen",
+    "promotion_amount_fen",
+    "type",
+    "cat_ids",
+    "is_direct",
+    "price_compare_status",
+    "created_at",
+    "paid_at",
+    "received_at",
+    "verified_at",
+    "settled_at",
+    "modified_at",
+    "return_status",
+    "link_made_at",
+)
+"""What an order's row says; it never changes. Whose batch's row it is may, once it has been withdrawn."""
 
 
 def guard_sqlite() -> None:
@@ -36,6 +62,18 @@ def guard_sqlite() -> None:
                 f"CREATE TRIGGER {table}_no_{act.lower()} BEFORE {act} ON {table} "
                 f"BEGIN SELECT RAISE(ABORT, '{table}: rows are written once'); END"
             )
+    op.execute(
+        f"CREATE TRIGGER order_versions_no_update BEFORE UPDATE OF {', '.join(CONTENT)} ON order_versions "
+        "BEGIN SELECT RAISE(ABORT, 'order_versions: rows are written once'); END"
+    )
+    op.execute(
+        "CREATE TRIGGER order_versions_no_move BEFORE UPDATE OF batch_id, place ON order_versions "
+        "WHEN OLD.withdrawn = 0 BEGIN SELECT RAISE(ABORT, 'order_versions: rows are written once'); END"
+    )
+    op.execute(
+        "CREATE TRIGGER order_versions_no_delete BEFORE DELETE ON order_versions "
+        "BEGIN SELECT RAISE(ABORT, 'order_versions: rows are written once'); END"
+    )
     for table in SEALED:
         op.execute(
             f"CREATE TRIGGER {table}_sealed BEFORE INSERT ON {table} "
@@ -63,6 +101,18 @@ def guard_postgresql() -> None:
             f"CREATE TRIGGER {table}_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
             "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
         )
+    op.execute(
+        f"CREATE TRIGGER order_versions_no_update BEFORE UPDATE OF {', '.join(CONTENT)} ON order_versions "
+        "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+    )
+    op.execute(
+        "CREATE TRIGGER order_versions_no_move BEFORE UPDATE OF batch_id, place ON order_versions "
+        "FOR EACH ROW WHEN (NOT OLD.withdrawn) EXECUTE FUNCTION refuse_change()"
+    )
+    op.execute(
+        "CREATE TRIGGER order_versions_no_delete BEFORE DELETE OR TRUNCATE ON order_versions "
+        "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+    )
     for table in SEALED:
         op.execute(
             f"CREATE TRIGGER {table}_sealed AFTER INSERT ON {table} REFERENCING NEW TABLE AS added "
@@ -87,6 +137,7 @@ def upgrade() -> None:
         sa.Column("rows_unchanged", db.WholeNumber, nullable=False),
         sa.Column("rows_stale", db.WholeNumber, nullable=False),
         sa.Column("rows_quarantined", db.WholeNumber, nullable=False),
+        sa.Column("undone_at", db.WholeNumber, nullable=True),
         sa.PrimaryKeyConstraint("batch_id", name=op.f("pk_batches")),
         sqlite_strict=True,
     )
@@ -151,6 +202,22 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     op.create_table(
+        "order_repeats",
+        sa.Column("promoter_id", db.WholeNumber, autoincrement=False, nullable=False),
+        sa.Column("order_sn", db.Words(), nullable=False),
+        sa.Column("row_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("batch_id", db.WholeNumber, nullable=False),
+        sa.Column("place", db.WholeNumber, nullable=False),
+        sa.ForeignKeyConstraint(["batch_id"], ["batches.batch_id"], name=op.f("fk_order_repeats_batches")),
+        sa.PrimaryKeyConstraint(
+            "promoter_id", "order_sn", "row_hash", "batch_id", name=op.f("pk_order_repeats")
+        ),
+        sqlite_strict=True,
+    )
+    with op.batch_alter_table("order_repeats", schema=None) as batch_op:
+        batch_op.create_index("ix_order_repeats_batch", ["batch_id"], unique=False)
+
+    op.create_table(
         "order_versions",
         sa.Column("promoter_id", db.WholeNumber, autoincrement=False, nullable=False),
         sa.Column("order_sn", db.Words(), nullable=False),
@@ -159,6 +226,7 @@ def upgrade() -> None:
         sa.Column("batch_id", db.WholeNumber, nullable=False),
         sa.Column("place", db.WholeNumber, nullable=False),
         sa.Column("raw", db.Words(), nullable=False),
+        sa.Column("withdrawn", db.Flag(), nullable=False),
         sa.Column("p_id", db.Words(), nullable=False),
         sa.Column("goods_name", db.Words(), nullable=True),
         sa.Column("order_status", db.WholeNumber, nullable=False),
@@ -440,6 +508,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_order_versions_batch")
 
     op.drop_table("order_versions")
+    with op.batch_alter_table("order_repeats", schema=None) as batch_op:
+        batch_op.drop_index("ix_order_repeats_batch")
+
+    op.drop_table("order_repeats")
     op.drop_table("links")
     op.drop_table("levels")
     op.drop_table("terms")

@@ -1,0 +1,137 @@
+"""Taking a batch of orders back, as if it had never come."""
+
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    and_,
+    delete,
+    exists,
+    false,
+    func,
+    or_,
+    select,
+    union,
+    update,
+)
+
+from bounty.db import Bytes, WholeNumber, Words, clear, insert_into, workspace
+from bounty.errors import BountyError
+from bounty.models import (
+    Batch,
+    Notice,
+    OpenPeriod,
+    Order,
+    OrderRepeat,
+    OrderVersion,
+    Quarantined,
+    Settlement,
+)
+from bounty.orders.service import fold_orders
+
+_orphaned = workspace(
+    "orphaned_rows",
+    Column("promoter_id", WholeNumber, primary_key=True),
+    Column("order_sn", Words, primary_key=True),
+    Column("row_hash", Bytes, primary_key=True),
+)
+"""The rows that the batch brought, first or again, and no batch that still holds did."""
+
+
+def undo_batch(connection: Connection, batch_id: int, now: int) -> int:
+    """Withdraw what only this batch brought, and fold its orders again; how many rows were withdrawn.
+
+    Rows that another batch brought too stay. Entries of the quarantine that it opened are closed, and those that
+    it closed are open again.
+
+    Raises BountyError if there is no such batch of orders, it is undone already, or a notice rests on it.
+    """
+    batch = connection.execute(select(Batch.kind, Batch.undone_at).where(Batch.batch_id == batch_id)).first()
+    if batch is None:
+        raise BountyError(f"There is no batch {batch_id}: `bounty import list` shows them.")
+    if batch.kind != "orders":
+        raise BountyError(
+            f"Batch {batch_id} is of {batch.kind}, and only orders can be taken back: import a corrected file, "
+            "whose rows replace the old ones."
+        )
+    if batch.undone_at is not None:
+        raise BountyError(f"Batch {batch_id} is undone already.")
+    connection.execute(update(Batch).where(Batch.batch_id == batch_id).values(undone_at=now))
+    _gather_orphans(connection, batch_id)
+    _refuse_if_published(connection, batch_id)
+    rows = connection.execute(
+        update(OrderVersion).where(exists().where(_is(OrderVersion))).values(withdrawn=True)
+    )
+    orders = select(_orphaned.c.order_sn)
+    fold_orders(connection, lambda row: row.order_sn.in_(orders))
+    live = exists().where(OrderVersion.order_sn == Order.order_sn, OrderVersion.withdrawn.is_(false()))
+    connection.execute(delete(Order).where(Order.order_sn.in_(orders), ~live))
+    _undo_quarantine(connection, batch_id, now)
+    return rows.rowcount
+
+
+def _is(row: Any) -> ColumnElement[bool]:
+    """Whether a row of ``order_versions`` or ``order_repeats`` is one of the orphaned."""
+    return and_(*(column == getattr(row, column.name) for column in _orphaned.c))
+
+
+def _gather_orphans(connection: Connection, batch_id: int) -> None:
+    names = [column.name for column in _orphaned.c]
+    brought = union(
+        *(
+            select(*(getattr(table, name) for name in names)).where(table.batch_id == batch_id)
+            for table in (OrderVersion, OrderRepeat)
+        )
+    )
+    clear(connection, _orphaned)
+    connection.execute(insert_into(connection, _orphaned).from_select(names, brought))
+    held = select(Batch.batch_id).where(Batch.undone_at.is_(None))
+    elsewhere = [
+        exists().where(_is(table), table.batch_id.in_(held)) for table in (OrderVersion, OrderRepeat)
+    ]
+    connection.execute(delete(_orphaned).where(or_(*elsewhere)))
+
+
+def _refuse_if_published(connection: Connection, batch_id: int) -> None:
+    """A notice rests on a batch that its settlement knew, and whose rows are, or made, orders of its month."""
+    of_month = [
+        and_(paid_at >= OpenPeriod.month_from, paid_at < OpenPeriod.month_until)
+        for paid_at in (OrderVersion.paid_at, Order.paid_at)
+    ]
+    resting = connection.execute(
+        select(Notice.period, func.max(Notice.notice).label("notice"))
+        .select_from(_orphaned)
+        .join(OrderVersion, _is(OrderVersion))
+        .outerjoin(Order, Order.order_sn == OrderVersion.order_sn)
+        .join(OpenPeriod, or_(*of_month))
+        .join(Notice, Notice.period == OpenPeriod.period)
+        .join(
+            Settlement,
+            and_(
+                Settlement.settlement_id == Notice.settlement_id,
+                Settlement.as_of_batch_id >= OrderVersion.batch_id,
+            ),
+        )
+        .group_by(Notice.period)
+        .order_by(Notice.period)
+    ).first()
+    if resting is not None:
+        raise BountyError(
+            f"Notice {resting.notice} of {resting.period} rests on batch {batch_id}, and what is published stays: "
+            "import corrected rows and publish a correction as the next notice."
+        )
+
+
+def _undo_quarantine(connection: Connection, batch_id: int, now: int) -> None:
+    entry = Quarantined
+    opened = update(entry).where(entry.batch_id == batch_id, entry.closed_at.is_(None))
+    connection.execute(opened.values(closed_at=now, closed_how="withdrawn"))
+    closed = update(entry).where(entry.closed_batch_id == batch_id)
+    connection.execute(closed.values(closed_at=None, closed_how=None, closed_batch_id=None))
+
+
+def batches(connection: Connection) -> list[Any]:
+    """Every batch, the newest first."""
+    return list(connection.execute(select(Batch.__table__).order_by(Batch.batch_id.desc())))
