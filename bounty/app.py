@@ -43,13 +43,24 @@ def create_app(settings: Settings | None = None) -> Flask:
 class Commands(FlaskGroup):
     """The command line. A refusal is one line on standard error and exit 1; only a bug has a traceback."""
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return click.Group.list_commands(
+            self, ctx
+        )  # Flask's own would load the application to ask it for more
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return click.Group.get_command(self, ctx, cmd_name)
+
     def invoke(self, ctx: click.Context) -> Any:
         ctx.meta[cli.BOOKS] = _once(lambda: books_of(read_settings()))
         try:
             return super().invoke(ctx)
         except BountyError as refusal:
             raise click.ClickException(" ".join(str(refusal).split())) from refusal
-        except OperationalError as error:
+        except DatabaseError as error:
+            # OperationalError: locked, full, gone; DatabaseError itself: not a database. Its other kinds are bugs.
+            if type(error) not in (OperationalError, DatabaseError):
+                raise
             raise click.ClickException(_sentence(error)) from error
 
 

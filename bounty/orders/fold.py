@@ -95,13 +95,16 @@ def newer(row: Any, other: Any) -> ColumnElement[bool]:
     The facts are looked at in ties only. A list row and a detail row may still be alike; then either will do, but
     always the same one.
     """
-    return or_(
-        row.modified_at > other.modified_at,
-        and_(
-            row.modified_at == other.modified_at,
-            or_(
-                row.order_status > other.order_status,
-                and_(row.order_status == other.order_status, _greater_facts(row, other)),
+    return and_(
+        row.row_hash != other.row_hash,
+        or_(
+            row.modified_at > other.modified_at,
+            and_(
+                row.modified_at == other.modified_at,
+                or_(
+                    row.order_status > other.order_status,
+                    and_(row.order_status == other.order_status, _greater_facts(row, other)),
+                ),
             ),
         ),
     )
@@ -206,8 +209,8 @@ def _conflicts(one: Any, row: Any) -> ColumnElement[bool]:
     A list row and a detail row that agree but for return_status, which only the one carries, do not conflict.
     """
     return and_(
-        one.modified_at == row.modified_at,
         one.row_hash != row.row_hash,
+        one.modified_at == row.modified_at,
         or_(
             canonical_facts(one, with_return_status=False) != canonical_facts(row, with_return_status=False),
             one.return_status != row.return_status,

@@ -43,7 +43,7 @@ def read_order(raw: bytes, place: int, has_controls: bool) -> OrderRow | BadRow:
     text = raw.decode()
     if has_controls and CONTROL.search(text):
         return bad_row("control", place=place, raw=text)
-    return read_quickly(raw, text, place) or _read_carefully(text, place)
+    return read_quickly(raw, text, place) or read_carefully(text, place)
 
 
 def fields_of(text: str) -> dict[str, Any] | None:
@@ -140,7 +140,8 @@ _OF_DETAIL: Final = (
 # --- The row ---
 
 
-def _read_carefully(text: str, place: int) -> OrderRow | BadRow:
+def read_carefully(text: str, place: int) -> OrderRow | BadRow:
+    """One order, without the quick reader. Raises NotJson."""
     if _depth(text) > DEPTH_LIMIT:
         return bad_row("deep", place=place, raw=text, limit=DEPTH_LIMIT)
     fields, doubled = _parsed(text)

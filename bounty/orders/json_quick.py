@@ -129,6 +129,7 @@ def _row(fields: dict[str, Any], values: tuple[Any, ...], text: str, place: int)
         and compared in _FLAGS
         and returned in _RETURNS
         and (name is None or type(name) is str)
+        and (cat_ids is None or type(cat_ids) is list)
         and modified
         and (paid or status == UNPAID)
         and _ORDER_NUMBER.fullmatch(order_sn)

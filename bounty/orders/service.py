@@ -25,7 +25,7 @@ from bounty.db import Bytes, Flag, WholeNumber, Words, analyze, clear, insert_in
 from bounty.intake.batches import Counts
 from bounty.intake.catalogue import BadRow, bad_row
 from bounty.intake.quarantine import UNKNOWN_PROMOTER, Holding, close
-from bounty.models import CategorySet, Order, OrderRepeat, OrderVersion, Promoter, Quarantined
+from bounty.models import Batch, CategorySet, Order, OrderRepeat, OrderVersion, Promoter, Quarantined
 from bounty.orders.fold import Rows, canonical_facts, folded
 from bounty.orders.reading import OrderRow
 
@@ -155,6 +155,11 @@ def _same_row(version: Any) -> ColumnElement[bool]:
 
 def _revive(connection: Connection, batch_id: int) -> int:
     """Rows that were withdrawn and come again are this batch's now; how many."""
+    if (
+        connection.execute(select(Batch.batch_id).where(Batch.undone_at.is_not(None)).limit(1)).first()
+        is None
+    ):
+        return 0
     place = select(func.min(_staged.c.place)).where(_same_row(OrderVersion)).scalar_subquery()
     return connection.execute(
         update(OrderVersion)

@@ -5,9 +5,10 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, case, func, select, true
 
-from bounty.models import OpenPeriod, Order, Quarantined, Result, RosterEntry, Settlement
+from bounty.models import OpenPeriod, Order, Quarantined, Result, RosterEntry, Settlement, TermsVersion
 from bounty.publication.service import changed_results, changes_by_cause, notices
 from bounty.rules.periods import Period
+from bounty.rules.terms import read_terms
 from bounty.rules.whole import count_where
 
 STATES = {
@@ -37,6 +38,7 @@ class PeriodOverview:
     """One period."""
 
     period: str
+    terms_name: str
     state: str
     """A key of STATES."""
     bounds: Any
@@ -89,7 +91,11 @@ def overview(connection: Connection, now: int) -> Overview:
     for row in notices(connection):
         published.setdefault(row.period, []).append(row)
     periods = []
-    for bounds in connection.execute(select(OpenPeriod.__table__).order_by(OpenPeriod.period.desc())):
+    for bounds in connection.execute(
+        select(OpenPeriod.__table__, TermsVersion.toml)
+        .join(TermsVersion, TermsVersion.terms_id == OpenPeriod.terms_id)
+        .order_by(OpenPeriod.period.desc())
+    ):
         name = bounds.period
         settlement = newest.get(name)
         told = published.get(name, [])
@@ -97,6 +103,7 @@ def overview(connection: Connection, now: int) -> Overview:
         periods.append(
             PeriodOverview(
                 period=name,
+                terms_name=read_terms(bounds.toml).name,
                 state=state_of(bounds, settlement, told, now),
                 bounds=bounds,
                 on_roster=rosters[name].on_roster,

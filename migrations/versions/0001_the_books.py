@@ -225,7 +225,6 @@ def upgrade() -> None:
         sa.Column("is_detail", db.Flag(), nullable=False),
         sa.Column("batch_id", db.WholeNumber, nullable=False),
         sa.Column("place", db.WholeNumber, nullable=False),
-        sa.Column("raw", db.Words(), nullable=False),
         sa.Column("withdrawn", db.Flag(), nullable=False),
         sa.Column("p_id", db.Words(), nullable=False),
         sa.Column("goods_name", db.Words(), nullable=True),
@@ -244,6 +243,7 @@ def upgrade() -> None:
         sa.Column("modified_at", db.WholeNumber, nullable=False),
         sa.Column("return_status", db.WholeNumber, nullable=True),
         sa.Column("link_made_at", db.WholeNumber, nullable=True),
+        sa.Column("raw", db.Words(), nullable=False),
         sa.ForeignKeyConstraint(["batch_id"], ["batches.batch_id"], name=op.f("fk_order_versions_batches")),
         sa.ForeignKeyConstraint(
             ["promoter_id"], ["promoters.promoter_id"], name=op.f("fk_order_versions_promoters")
@@ -253,7 +253,11 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("order_versions", schema=None) as batch_op:
         batch_op.create_index("ix_order_versions_batch", ["batch_id", "place"], unique=False)
-        batch_op.create_index("ix_order_versions_order_sn", ["order_sn"], unique=False)
+        batch_op.create_index(
+            "ix_order_versions_newest",
+            ["order_sn", "modified_at", "order_status", "row_hash", "is_detail", "withdrawn"],
+            unique=False,
+        )
 
     op.create_table(
         "orders",
@@ -504,7 +508,7 @@ def downgrade() -> None:
 
     op.drop_table("orders")
     with op.batch_alter_table("order_versions", schema=None) as batch_op:
-        batch_op.drop_index("ix_order_versions_order_sn")
+        batch_op.drop_index("ix_order_versions_newest")
         batch_op.drop_index("ix_order_versions_batch")
 
     op.drop_table("order_versions")

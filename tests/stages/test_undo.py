@@ -1,7 +1,6 @@
 """A batch of orders taken back is as if it had never come; what a notice rests on stays."""
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +55,12 @@ def numbers(engine: Engine) -> dict[str, int]:
 
 
 @pytest.fixture
-def case(tmp_path: Path) -> Iterator[tuple[Case, list[OrderFile], Path]]:
+def case(tmp_path: Path) -> tuple[Case, list[OrderFile], Path]:
     made = months.generate(11, promoters=30)
     files = months.write(made, tmp_path, random.Random(11))
     bad = tmp_path / "orders-98.jsonl"
     bad.write_text(BAD_ROW)
-    yield made, [*files, OrderFile(bad, [])], tmp_path
+    return made, [*files, OrderFile(bad, [])], tmp_path
 
 
 def import_reference(engine: Engine, made: Case, folder: Path) -> None:

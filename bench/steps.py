@@ -1,0 +1,124 @@
+"""The product's steps, through its own entry points. Each is called in a process of its own (bench.run)."""
+
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+from bench.data import IMPORTED_AT, OPENED_AT, PERIOD, SETTLED_AT, epoch
+from bounty import imports, schema
+from bounty.db import make_engine, snapshot, transaction
+from bounty.intake.batches import Counts
+from bounty.progress.service import progress_of
+from bounty.publication.service import export as export_settlement
+from bounty.roster.service import open_roster
+from bounty.roster.terms import add_terms
+from bounty.rules.periods import Period
+from bounty.settlement import service as settlement
+
+MONTH = Period.parse(PERIOD)
+
+
+def prepare(url: str, folder: str) -> dict[str, Any]:
+    """A new database with the schema, the reference files and the terms."""
+    engine = make_engine(url)
+    schema.upgrade(engine)
+    for kind in ("promoters", "violations", "links", "targets"):
+        _clean(_import(engine, kind, Path(folder, f"{kind}.csv")))
+    with transaction(engine) as connection:
+        add_terms(connection, Path(folder, "terms.toml").read_text(encoding="utf-8"), epoch(OPENED_AT))
+    engine.dispose()
+    return {}
+
+
+def bulk(url: str, path: str) -> dict[str, Any]:
+    """Import one file of orders."""
+    engine = make_engine(url)
+    counts = _clean(_import(engine, "orders", Path(path)))
+    engine.dispose()
+    return {"rows": counts.read, "new": counts.new, "changed": counts.changed, "unchanged": counts.unchanged}
+
+
+def pages(url: str, folder: str, count: int) -> dict[str, Any]:
+    """Import the first pages of a folder, each as a batch of its own."""
+    engine = make_engine(url)
+    rows = new = changed = 0
+    for number in range(count):
+        counts = _clean(_import(engine, "orders", Path(folder, f"{number:05d}.json")))
+        rows, new, changed = rows + counts.read, new + counts.new, changed + counts.changed
+    engine.dispose()
+    return {"rows": rows, "new": new, "changed": changed}
+
+
+def open_month(url: str) -> dict[str, Any]:
+    """Freeze the roster."""
+    engine = make_engine(url)
+    with transaction(engine) as connection:
+        opening = open_roster(connection, MONTH, epoch(SETTLED_AT))
+    engine.dispose()
+    return {"rows": opening.on_roster, "eligible": opening.eligible, "reasons": opening.reasons}
+
+
+def settle(url: str) -> dict[str, Any]:
+    """Settle the month."""
+    engine = make_engine(url)
+    with transaction(engine) as connection:
+        settled = settlement.settle(connection, MONTH, epoch(SETTLED_AT))
+    engine.dispose()
+    return {
+        "rows": settled.lines.rows,
+        "subsidy_fen": settled.lines.sum_fen,
+        "settlement": settled.settlement_id,
+        "anew": settled.anew,
+    }
+
+
+def export(url: str, folder: str) -> dict[str, Any]:
+    """Write the draft's files."""
+    engine = make_engine(url)
+    with snapshot(engine) as connection:
+        manifest = export_settlement(connection, MONTH, Path(folder), draft=True, notice=None)
+    engine.dispose()
+    return {"rows": manifest["files"][1]["rows"]}
+
+
+def progress(url: str, promoters: list[int], repeat: int) -> dict[str, Any]:
+    """Milliseconds of each call: ``ms`` between sending a statement and having its rows, added up; ``call_ms`` all."""
+    engine = make_engine(url)
+    spent = [0.0]
+    _watch(engine, spent)
+    taken, called, counted = [], [], 0
+    for promoter in promoters * repeat:
+        spent[0] = 0.0
+        start = perf_counter()
+        with snapshot(engine) as connection:
+            found = progress_of(connection, MONTH, promoter, epoch(SETTLED_AT))
+        called.append((perf_counter() - start) * 1000)
+        taken.append(spent[0])
+        counted = found.counted.orders
+    engine.dispose()
+    return {"ms": taken, "call_ms": called, "orders": counted}
+
+
+def _watch(engine: Engine, spent: list[float]) -> None:
+    """Add the milliseconds of every statement to ``spent``."""
+
+    def before(_connection: Any, _cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool) -> None:
+        context.bench_began = perf_counter()
+
+    def after(_connection: Any, _cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool) -> None:
+        spent[0] += (perf_counter() - context.bench_began) * 1000
+
+    event.listen(engine, "before_cursor_execute", before)
+    event.listen(engine, "after_cursor_execute", after)
+
+
+def _import(engine: Engine, kind: str, path: Path) -> Counts:
+    return imports.import_file(engine, kind, path, epoch(IMPORTED_AT)).counts
+
+
+def _clean(counts: Counts) -> Counts:
+    if counts.quarantined:
+        raise RuntimeError(f"the bench's own rows went into quarantine: {counts}")
+    return counts
