@@ -1,0 +1,28 @@
+"""The bounty month by hand: import, open, look, settle, publish, export, check."""
+
+import click
+
+from bounty.cli.answers import check, explain, progress
+from bounty.cli.books import BOOKS, Books
+from bounty.cli.intake import import_, quarantine
+from bounty.cli.month import export, notice, open_, publish, settle, terms
+from bounty.cli.upkeep import db, demo
+
+__all__ = ["BOOKS", "COMMANDS", "Books"]
+
+COMMANDS: tuple[click.Command, ...] = (
+    db,
+    import_,
+    quarantine,
+    terms,
+    open_,
+    progress,
+    explain,
+    settle,
+    publish,
+    notice,
+    export,
+    check,
+    demo,
+)
+"""What hangs on the console script, beside Flask's own commands."""

@@ -1,0 +1,170 @@
+"""The steps of the month: terms, roster, settlement, notice, export."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bounty.cli.books import open_books, period_argument
+from bounty.clock import shown
+from bounty.db import snapshot, transaction
+from bounty.errors import BountyError
+from bounty.money import shown_yuan
+from bounty.publication import service as publication
+from bounty.publication.changes import CAUSES
+from bounty.roster.service import open_roster
+from bounty.roster.terms import add_terms, terms_in_force
+from bounty.rules.periods import Period
+from bounty.rules.words import terms_in_words
+from bounty.settlement import service as settlement
+
+
+@click.group()
+def terms() -> None:
+    """The terms of the programme, as versions."""
+
+
+@terms.command("add")
+@click.argument("file", type=click.Path(path_type=Path))
+def terms_add(file: Path) -> None:
+    """Add a version from a TOML file; the same content again changes nothing."""
+    try:
+        toml = file.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise BountyError(f"{file} can't be read: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        raise BountyError(
+            f"{file}: terms are UTF-8 text, and byte {error.start} is not: save the file as UTF-8."
+        ) from None
+    books = open_books()
+    with transaction(books.engine) as connection:
+        added, anew = add_terms(connection, toml, books.now())
+    state = "added" if anew else "held already"
+    click.echo(f"terms from {added.effective_from} {state}\nterms sha256:{added.sha256}")
+
+
+@terms.command("show")
+@period_argument
+def terms_show(period: Period) -> None:
+    """The terms in force in a period as TOML, their hash and their words in comments above."""
+    with snapshot(open_books().engine) as connection:
+        in_force = terms_in_force(connection, period)
+    click.echo(f"# terms of {period}\n# sha256:{in_force.sha256}")
+    for chinese in (True, False):
+        click.echo("#")
+        for sentence in terms_in_words(in_force.terms, chinese=chinese):
+            click.echo(f"# {sentence}")
+    click.echo()
+    click.echo(in_force.toml.rstrip("\n"))
+
+
+@click.command("open")
+@period_argument
+def open_(period: Period) -> None:
+    """Freeze the roster of a period: levels, eligibility and targets, as known now."""
+    books = open_books()
+    with transaction(books.engine) as connection:
+        opening = open_roster(connection, period, books.now())
+    state = "opened" if opening.anew else "open already, nothing changed"
+    click.echo(f"{period} {state}: {opening.on_roster} on the roster, {opening.eligible} eligible")
+    for reason, promoters in opening.reasons.items():
+        click.echo(f"  {reason} {promoters}")
+    for month, orders in opening.history.items():
+        click.echo(f"  history {month}: {orders} orders")
+
+
+@click.command()
+@period_argument
+def settle(period: Period) -> None:
+    """Make a draft settlement of a period; on the same facts it is the same one."""
+    books = open_books()
+    with transaction(books.engine) as connection:
+        settled = settlement.settle(connection, period, books.now())
+    state = "made" if settled.anew else "stands already, on the same facts"
+    click.echo(f"settlement {settled.settlement_id} of {period} {state}")
+    click.echo(f"content sha256:{settled.content_sha256}")
+    click.echo(
+        f"{settled.results.rows} results, {settled.lines.rows} lines, subsidy ¥{shown_yuan(settled.lines.sum_fen)}"
+    )
+    click.echo(f"{settled.quarantined} quarantined rows of the month wait")
+
+
+@click.command()
+@period_argument
+def publish(period: Period) -> None:
+    """Publish the newest draft of a period as its next notice; its rows never change from then on."""
+    books = open_books()
+    with transaction(books.engine) as connection:
+        notice = publication.publish(
+            connection, period, books.now(), approval_required=books.approval_required
+        )
+    state = "published" if notice.anew else "stands already, with the same content"
+    click.echo(f"notice {notice.notice} of {period} {state} (settlement {notice.settlement_id})")
+    click.echo(f"content sha256:{notice.content_sha256}")
+
+
+@click.command()
+@period_argument
+@click.option("--number", type=int, help="Which notice; the newest without it.")
+def notice(period: Period, number: int | None) -> None:
+    """A notice of a period: its sums, and what it changed of the notice before, and why."""
+    with snapshot(open_books().engine) as connection:
+        chosen = publication.chosen_settlement(connection, period, draft=False, notice=number)
+        click.echo(f"notice {chosen.notice} of {period}, published {shown(chosen.published_at)}")
+        click.echo(f"settlement {chosen.settlement_id} of {shown(chosen.settled_at)}")
+        click.echo(f"content sha256:{chosen.content_sha256}")
+        click.echo(
+            f"{chosen.results_rows} results, {chosen.lines_rows} lines, subsidy ¥{shown_yuan(chosen.subsidy_fen)}"
+        )
+        before = publication.notice_before(connection, period, chosen.notice)
+        if before is None:
+            return
+        click.echo(f"changed since notice {before.notice}:")
+        for cause in publication.changes_by_cause(connection, chosen.settlement_id):
+            click.echo(
+                f"  {cause.cause} {cause.orders} orders, subsidy {_signed(cause.subsidy_fen)}: {CAUSES[cause.cause][1]}"
+            )
+        for promoter in publication.changed_results(
+            connection, period, before.settlement_id, chosen.settlement_id
+        ):
+            click.echo(
+                f"  promoter {promoter.promoter_id}: {_result(promoter.was)} -> {_result(promoter.now)}"
+            )
+        for order in publication.changed_orders(connection, chosen.settlement_id):
+            click.echo(
+                f"  order {order.order_sn} of {order.promoter_id}: {order.cause}, "
+                f"counted {_or_no(order.was_counted_fen)} -> {_or_no(order.now_counted_fen)}, "
+                f"subsidy {shown_yuan(order.was_subsidy_fen)} -> {shown_yuan(order.now_subsidy_fen)}"
+            )
+
+
+def _signed(fen: int) -> str:
+    return f"{'+' if fen >= 0 else '-'}¥{shown_yuan(abs(fen))}"
+
+
+def _or_no(fen: int | None) -> str:
+    return "no" if fen is None else shown_yuan(fen)
+
+
+def _result(result: Any) -> str:
+    verdict = "passed" if result["passed"] else "not passed"
+    subsidy = shown_yuan(result["subsidy_fen"])
+    return f"¥{_or_no(result['gmv_fen'])}, {result['orders']} orders, {verdict}, subsidy ¥{subsidy}"
+
+
+@click.command()
+@period_argument
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path, file_okay=True), help="The folder to write to."
+)
+@click.option("--draft", is_flag=True, help="The newest draft instead of the newest notice.")
+@click.option("--notice", "number", type=int, help="An earlier notice by its number.")
+def export(period: Period, out: Path, number: int | None, *, draft: bool) -> None:
+    """Write results.csv, subsidy_lines.csv and manifest.json of a settlement."""
+    if draft and number is not None:
+        raise BountyError("A draft has no notice number: give --draft or --notice, not both.")
+    with snapshot(open_books().engine) as connection:
+        manifest = publication.export(connection, period, out, draft=draft, notice=number)
+    for file in manifest["files"]:
+        click.echo(f"{out / file['name']} {file['rows']} rows, subsidy ¥{shown_yuan(file['sum_fen'])}")
+    click.echo(f"content sha256:{manifest['content_sha256']}")

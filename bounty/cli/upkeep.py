@@ -1,0 +1,67 @@
+"""The database's schema, and a sample month history to look at."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+
+from bounty import imports, schema
+from bounty.cli.books import BOOKS, Books, progress_bar
+from bounty.db import snapshot, transaction
+from bounty.errors import BountyError
+from bounty.money import shown_yuan
+from bounty.publication import service as publication
+from bounty.roster.service import open_roster
+from bounty.roster.terms import add_terms, open_period
+from bounty.sample import write_sample
+from bounty.settlement import service as settlement
+
+
+@click.group()
+def db() -> None:
+    """The database's schema."""
+
+
+@db.command("upgrade")
+def db_upgrade() -> None:
+    """Create the schema, or bring it up to date."""
+    schema.upgrade(click.get_current_context().meta[BOOKS]().engine)
+    click.echo("The schema is up to date.")
+
+
+@click.command()
+def demo() -> None:
+    """Fill an empty database with a sample month history: past periods published, the present one open."""
+    books: Books = click.get_current_context().meta[BOOKS]()
+    schema.upgrade(books.engine)
+    with snapshot(books.engine) as connection:
+        if publication.has_periods(connection):
+            raise BountyError("The database has periods already: sample data belongs into an empty one.")
+    now = books.now()
+    with TemporaryDirectory() as folder:
+        sample = write_sample(Path(folder), now)
+        files = [
+            ("promoters", sample.promoters),
+            ("violations", sample.violations),
+            ("links", sample.links),
+            ("targets", sample.targets),
+            *(("orders", path) for path in sample.orders),
+        ]
+        for kind, path in files:
+            with progress_bar(path.name) as told:
+                click.echo(
+                    f"{path.name} {imports.import_file(books.engine, kind, path, now, told=told).counts}"
+                )
+        terms_toml = sample.terms.read_text(encoding="utf-8")
+    with transaction(books.engine) as connection:
+        add_terms(connection, terms_toml, now)
+    for period in sample.periods:
+        with transaction(books.engine) as connection:
+            opening = open_roster(connection, period, now)
+            line = f"{period}: {opening.on_roster} on the roster, {opening.eligible} eligible"
+            if now >= open_period(connection, period).receipt_cutoff:
+                settled = settlement.settle(connection, period, now)
+                told_as = publication.publish(connection, period, now, approval_required=False)
+                line += f"; notice {told_as.notice}, subsidy ¥{shown_yuan(settled.lines.sum_fen)}"
+        click.echo(line)
+    click.echo("This is sample data: every name says 示例.")
