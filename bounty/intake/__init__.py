@@ -1,6 +1,7 @@
-"""From a file on disk to typed rows or explained bad rows: kinds, code pages, tables, grammars. No database, no Flask.
+"""From a file on disk to typed rows or explained bad rows, and from there into the books.
 
-``catalogue`` says what can be wrong, ``cells`` holds the grammars, ``columns`` lays them over a row, ``tables`` reads
-CSV and XLSX, ``documents`` large JSON, and ``reference`` the four small files of promoters. Orders are read by
-``bounty/orders/reading.py`` with the same tools.
+Reading knows no database: ``catalogue`` says what can be wrong (its sentences are in ``sayings``), ``kinds`` and
+``codepage`` judge a file before a row of it is read, ``cells`` holds the grammars and ``columns`` lays them over a row;
+``tables`` reads CSV (``records``) and XLSX (``workbook``), ``documents`` large JSON, and ``reference`` the four small
+files about promoters. Orders are read by ``bounty/orders/reading.py`` with the same tools.
 """

@@ -111,9 +111,10 @@ def _unparted(lines: _Lines, place: int, taken: list[str]) -> BadRow:
         inside = _inside_after(line, inside)
         if len(raw) < RAW_KEPT:
             raw += line
-    if inside is None and len(taken) == 1 and raw.count('"') % 2 == 0:
+    if inside is None and len(taken) == 1 and lines.whole and raw.count('"') % 2 == 0:
         return bad_row("stray quote", place=place, raw=raw.rstrip("\r\n"))
     if inside is False:
+        lines.skip_rest()
         return bad_row("long field", place=place, raw=raw[:RAW_KEPT], limit=FIELD_LIMIT)
     # Where its quotes end can't be known, so neither can where any later record begins.
     while line := lines.read():

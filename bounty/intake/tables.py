@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from bounty.errors import RefusedFile
 from bounty.intake.catalogue import CONTROL, BadRow, bad_row, refused
 from bounty.intake.cells import COLUMN_LIMIT, FIELD_LIMIT, tidy
 from bounty.intake.codepage import Codepage, tell_codepage, text_of
@@ -71,7 +72,12 @@ def _table(records: Iterator[Record | BadRow], codepage: Codepage) -> Table:
     if first is None:
         raise refused("empty")
     if isinstance(first, BadRow):
-        raise refused("header quote", line=first.place)
+        is_quote = first.code == "E-QUOTE"
+        raise (
+            refused("header quote", line=first.place)
+            if is_quote
+            else RefusedFile(first.code, first.zh, first.en)
+        )
     if CONTROL.search(first.raw):
         raise refused("header control")
     if len(first.cells) > COLUMN_LIMIT:

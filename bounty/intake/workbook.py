@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from bounty.intake.catalogue import refused
-from bounty.intake.cells import COLUMN_LIMIT
+from bounty.intake.cells import COLUMN_LIMIT, FIELD_LIMIT
 from bounty.intake.records import Record
 
 ENTRY_LIMIT: Final = 64
@@ -42,7 +42,7 @@ def sheet_records(path: Path) -> Iterator[Record]:
     _judge_directory(path)
     # -I: only what is installed can be imported there, nothing from the folder or the environment.
     command = [sys.executable, "-I", str(_CHILD), str(path)]
-    command += map(str, (CHILD_MEMORY, CHILD_SECONDS, COLUMN_LIMIT))
+    command += map(str, (CHILD_MEMORY, CHILD_SECONDS, COLUMN_LIMIT, FIELD_LIMIT))
     nothing = subprocess.DEVNULL
     with subprocess.Popen(command, stdin=nothing, stdout=subprocess.PIPE, stderr=nothing) as child:  # noqa: S603
         try:
@@ -61,7 +61,7 @@ def _records_from(child: subprocess.Popen[bytes]) -> Iterator[Record]:
         except msgspec.DecodeError:
             break  # it was stopped in the middle of a row
         if isinstance(told, list):
-            yield Record(place, told, line.rstrip(b"\n").decode())
+            yield Record(place, told or [""], line.rstrip(b"\n").decode())
         elif "end" in told:
             return
         elif "wide" in told:

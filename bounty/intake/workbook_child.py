@@ -1,9 +1,10 @@
-"""The child process that reads a workbook's first sheet: ``workbook_child.py FILE MEMORY SECONDS COLUMNS``.
+"""The child process that reads a workbook's first sheet: ``workbook_child.py FILE MEMORY SECONDS COLUMNS LENGTH``.
 
 It writes one JSON list of texts a row, then ``{"end": ""}``; or ``{"wide": COLUMNS}`` or ``{"broken": REASON}``. What
-breaks its bounds ends it, and nothing else with it.
+breaks its bounds ends it, and nothing else with it. Of a text longer than LENGTH, as much is written as shows that.
 """
 
+import contextlib
 import datetime as dt
 import json
 import re
@@ -26,14 +27,15 @@ _ADDRESS = re.compile(rb'\br="([A-Z]+)([0-9]+)"')
 _VALUE = re.compile(rb"<(?:\w+:)?v>([^<]*)<")
 
 
-def main(path: str, memory: int, seconds: int, columns: int) -> None:
+def main(path: str, memory: int, seconds: int, columns: int, length: int) -> None:
     """Write the rows of the first sheet, within these bounds."""
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    for kind, bound in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, seconds)):
+        with contextlib.suppress(ValueError):  # a tighter bound holds already, or the system knows none
+            resource.setrlimit(kind, (bound, bound))
     write = sys.stdout.buffer.write
     encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
     try:
-        for row in rows_of(path, columns):
+        for row in rows_of(path, columns, length):
             write(encode(row).encode() + b"\n")
         write(b'{"end": ""}\n')
     except MemoryError:
@@ -42,8 +44,8 @@ def main(path: str, memory: int, seconds: int, columns: int) -> None:
         write(json.dumps({"broken": f"{type(error).__name__}: {error}"[:200]}).encode() + b"\n")
 
 
-def rows_of(path: str, columns: int) -> Iterator[list[str] | dict[str, str]]:
-    """The texts of each row of the first sheet, from row 1 on."""
+def rows_of(path: str, columns: int, length: int) -> Iterator[list[str] | dict[str, str]]:
+    """The texts of each row of the first sheet, from row 1 on; cut after length + 1 characters."""
     sheet = python_calamine.CalamineWorkbook.from_path(path).get_sheet_by_index(0)
     if sheet.width > columns:
         yield {"wide": str(sheet.width)}
@@ -54,7 +56,7 @@ def rows_of(path: str, columns: int) -> Iterator[list[str] | dict[str, str]]:
         texts = [TEXT_OF.get(type(cell), str)(cell) for cell in row]
         for column, text in errors.get(number, ()):
             texts[column - first_column] = text
-        yield texts
+        yield texts if sum(map(len, texts)) <= length else [text[: length + 1] for text in texts]
 
 
 def number_text(number: float) -> str:

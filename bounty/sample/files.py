@@ -1,0 +1,134 @@
+"""The sample's files, to the byte: tables of what the operator knows, and orders by month and road."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from bounty.money import shown_yuan
+from bounty.rules.periods import Period
+from bounty.sample.orders import digits
+from bounty.sample.people import Promoter, Violation
+from bounty.sample.rows import detail_body, feed_row, increment_bodies, sheet_row
+from bounty.sample.updates import Channel, Update
+from bounty.sample.world import Target, World
+
+_UTF8_WITH_MARK: Final = "utf-8-sig"
+
+
+def write_terms(folder: Path, toml: str) -> Path:
+    """sample-terms.toml."""
+    return _write(folder / "sample-terms.toml", toml)
+
+
+def write_promoters(folder: Path, people: Iterable[Promoter]) -> Path:
+    """sample-promoters.csv, a row a level."""
+    columns = "promoter_id name level level_from registered_on".split()
+    rows = [
+        [one.promoter_id, one.name, level, level_from, one.career.registered_on]
+        for one in sorted(people, key=lambda one: one.promoter_id)
+        for level_from, level in one.career.levels.items()
+    ]
+    return _write_csv(folder / "sample-promoters.csv", columns, rows)
+
+
+def write_violations(folder: Path, violations: Iterable[Violation]) -> Path:
+    """sample-violations.csv."""
+    columns = "promoter_id occurred_on reason cleared_on".split()
+    rows = [[each.promoter_id, each.occurred_on, each.reason, each.cleared_on] for each in violations]
+    return _write_csv(folder / "sample-violations.csv", columns, rows)
+
+
+def write_links(folder: Path, channels: Mapping[str, str]) -> Path:
+    """sample-links.csv, from the channel of each place."""
+    return _write_csv(folder / "sample-links.csv", ["p_id", "channel"], channels.items())
+
+
+def write_targets(folder: Path, targets: Mapping[tuple[Period, int], Target]) -> Path:
+    """sample-targets.csv; a target of 0 is an empty cell."""
+    columns = "period promoter_id gmv_yuan orders".split()
+    rows = [
+        [period, promoter_id, shown_yuan(target.gmv_fen) if target.gmv_fen else "", target.orders or ""]
+        for (period, promoter_id), target in targets.items()
+    ]
+    return _write_csv(folder / "sample-targets.csv", columns, rows)
+
+
+def write_orders(
+    world: World, folder: Path, updates: Mapping[tuple[Period, Channel], Sequence[Update]]
+) -> list[Path]:
+    """Files of what was updated in each month, by channel; no file where there was nothing."""
+    return [
+        _write_month(world, folder, month, channel, updates[month, channel])
+        for month in world.months
+        for channel in Channel
+        if (month, channel) in updates
+    ]
+
+
+def _write_month(
+    world: World, folder: Path, month: Period, channel: Channel, updates: Sequence[Update]
+) -> Path:
+    path = folder / f"sample-{month}-{channel.value}"
+    match channel:
+        case Channel.EXPORT:
+            rows = [sheet_row(update) for update in _newest_of_each(updates)]
+            if month == world.past_periods[-1]:
+                rows += _bad_rows(world, [row for row in rows if row["支付时间"].startswith(str(month))])
+            gbk = month == world.past_periods[0]
+            cells = [list(row.values()) for row in rows]
+            return _write_csv(path, list(rows[0]), cells, encoding="gb18030" if gbk else _UTF8_WITH_MARK)
+        case Channel.FEED:
+            return _write(path, "".join(_json(feed_row(update)) + "\n" for update in updates))
+        case Channel.INCREMENT:
+            return _write_array(path, increment_bodies(updates, month))
+        case Channel.DETAIL:
+            return _write_array(path, map(detail_body, updates))
+
+
+def _newest_of_each(updates: Iterable[Update]) -> Iterable[Update]:
+    """One update an order, as a sheet has it."""
+    return {update.order.serial: update for update in updates}.values()
+
+
+def _bad_rows(world: World, good_rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """A handful of rows that can't be taken in, each made from a good one: what the quarantine is for."""
+    faults: list[tuple[str, Callable[[str], str]]] = [
+        ("实付金额(元)", lambda _: "12.345"),
+        ("订单编号", lambda order_sn: f"{order_sn[0]}.{order_sn[1:6]}E+14"),
+        ("推广位ID", lambda _: "99000001_1"),  # a promoter nobody knows: ids here have 7 digits
+        ("订单状态", lambda _: "已发货"),
+        ("支付时间", lambda paid_at: paid_at[:10]),
+    ]
+    rows = []
+    for (column, spoiled), good in zip(faults, good_rows, strict=False):
+        day, _, _ = good["订单编号"].partition("-")
+        row = good | {"订单编号": f"{day}-{digits(world.next_serial())}"}
+        rows.append(row | {column: spoiled(row[column])})
+    return rows
+
+
+def _write_array(path: Path, bodies: Iterable[Any]) -> Path:
+    return _write(path, "[\n" + ",\n".join(map(_json, bodies)) + "\n]\n")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _write_csv(
+    path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]], encoding: str = _UTF8_WITH_MARK
+) -> Path:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return _write(path, text.getvalue(), encoding)
+
+
+def _write(path: Path, text: str, encoding: str = "utf-8") -> Path:
+    """Bytes rather than text, so that line ends are the same on every system."""
+    path.write_bytes(text.encode(encoding))
+    return path
