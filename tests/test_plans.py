@@ -1,0 +1,69 @@
+"""How the large statements are carried out: a promoter's month is read from one narrow index, never order by order."""
+
+import random
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.sql import ClauseElement
+
+from bounty.db import clear, snapshot, transaction
+from bounty.orders.fold import folded
+from bounty.progress.queries import verdict_totals
+from bounty.roster.service import open_roster
+from bounty.roster.terms import add_terms, terms_in_force
+from bounty.rules.periods import Period
+from bounty.settlement.queries import attained, measure_roster
+from tests.agreement import months
+from tests.agreement.test_agreement import import_case
+
+
+@pytest.fixture
+def period(engine: Engine, tmp_path: Path) -> Period:
+    case = months.generate(5, promoters=60)
+    import_case(engine, case, tmp_path, random.Random(5))
+    period = Period.parse(case.period)
+    with transaction(engine) as connection:
+        add_terms(connection, case.terms_toml, case.now)
+        open_roster(connection, period, case.now)
+    return period
+
+
+def plan_of(connection: Connection, statement: ClauseElement) -> str:
+    """The plan as text; on PostgreSQL with every row read through an index if one will do, as in a large table."""
+    compiled = statement.compile(connection, compile_kwargs={"literal_binds": True})
+    if connection.dialect.name == "sqlite":
+        return "\n".join(row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}"))
+    connection.execute(text("SET LOCAL enable_seqscan = off"))
+    connection.execute(text("SET LOCAL enable_bitmapscan = off"))
+    return "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {compiled}"))
+
+
+def reads_only_the_index(plan: str) -> bool:
+    return any(
+        words in plan
+        for words in ("orders USING COVERING INDEX ix_orders_task", "Index Only Scan using ix_orders_task")
+    )
+
+
+def test_a_promoters_progress_reads_only_the_task_index(engine: Engine, period: Period) -> None:
+    with snapshot(engine) as connection:
+        terms = terms_in_force(connection, period).terms
+        plan = plan_of(connection, verdict_totals(period, 1, terms))
+    assert reads_only_the_index(plan), plan
+    assert "SCAN orders" not in plan
+
+
+def test_a_settlement_measures_from_the_task_index_alone(engine: Engine, period: Period) -> None:
+    with transaction(engine) as connection:
+        clear(connection, attained)
+        terms = terms_in_force(connection, period).terms
+        plan = plan_of(connection, measure_roster(period, terms))
+    assert reads_only_the_index(plan), plan
+
+
+def test_the_fold_finds_an_orders_rows_by_its_number(engine: Engine, period: Period) -> None:
+    with snapshot(engine) as connection:
+        plan = plan_of(connection, folded(lambda row: row.order_sn == "221201-000000000000001"))
+    assert "ix_order_versions_newest" in plan, plan
+    assert "SCAN" not in plan
