@@ -1,6 +1,5 @@
 """create_app(settings) and the console script: the only wiring."""
 
-from collections.abc import Callable
 from typing import Any
 
 import click
@@ -52,7 +51,15 @@ class Commands(FlaskGroup):
         return click.Group.get_command(self, ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
-        ctx.meta[cli.BOOKS] = _once(lambda: books_of(read_settings()))
+        made: list[cli.Books] = []
+
+        def books() -> cli.Books:
+            if not made:
+                made.append(books_of(read_settings()))
+                ctx.call_on_close(made[0].engine.dispose)
+            return made[0]
+
+        ctx.meta[cli.BOOKS] = books
         try:
             return super().invoke(ctx)
         except BountyError as refusal:
@@ -62,17 +69,6 @@ class Commands(FlaskGroup):
             if type(error) not in (OperationalError, DatabaseError):
                 raise
             raise click.ClickException(_sentence(error)) from error
-
-
-def _once(make: Callable[[], cli.Books]) -> Callable[[], cli.Books]:
-    made: list[cli.Books] = []
-
-    def get() -> cli.Books:
-        if not made:
-            made.append(make())
-        return made[0]
-
-    return get
 
 
 def _sentence(error: DatabaseError) -> str:

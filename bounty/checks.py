@@ -22,8 +22,8 @@ from bounty.models import (
 )
 from bounty.orders.fold import folded
 from bounty.rules.periods import Period
-from bounty.rules.terms import Terms, read_terms
-from bounty.rules.whole import lesser, total
+from bounty.rules.terms import InvalidTerms, Terms, read_terms
+from bounty.rules.whole import lesser, share_half_even, total
 from bounty.settlement.files import content_sha256, lines_file, results_file
 
 
@@ -101,48 +101,40 @@ def results_make_settlements(connection: Connection) -> int:
 
 
 def counted_within_cap(connection: Connection) -> int:
-    """Orders that would count more than their amount or the cap, by the terms of each open period."""
-    violations = 0
-    for _, terms, where in _open_periods(connection):
-        facts = Order.__table__.c
-        counted = lesser(facts.order_amount_fen, terms.task.order_cap_fen)
-        violations += _rows(
-            connection,
-            select(Order.promoter_id)
-            .join(
-                OpenPeriod,
-                and_(Order.paid_at >= OpenPeriod.month_from, Order.paid_at < OpenPeriod.month_until),
-            )
-            .where(
-                where, or_(counted > facts.order_amount_fen, counted > terms.task.order_cap_fen, counted < 0)
-            ),
-        )
+    """Results that count more than the order cap for each of their orders, and orders of a negative amount."""
+    violations = _rows(connection, select(Order.order_sn).where(Order.order_amount_fen < 0))
+    for period, terms in _open_periods(connection):
+        most = Result.orders * terms.task.order_cap_fen
+        over = _results_of(period).where(or_(Result.gmv_fen > most, Result.gmv_fen < 0))
+        violations += _rows(connection, over)
     return violations
 
 
 def lines_within_caps(connection: Connection) -> int:
-    """Lines above the order cap or the basis, and promoters above their cap or with more than their rate gives."""
+    """Lines of nothing, above the order cap or above what the rate gives, and promoters above their cap."""
     violations = 0
-    for period, terms, _ in _open_periods(connection):
-        of_period = (
-            select(Line.promoter_id)
-            .join(Settlement, Settlement.settlement_id == Line.settlement_id)
-            .where(Settlement.period == str(period))
+    for period, terms in _open_periods(connection):
+        line = Line.__table__.c
+        share = share_half_even(line.basis_fen, Result.__table__.c.rate_permille)
+        most = lesser(share, terms.subsidy.order_cap_fen)
+        lines = _results_of(period).join(
+            Line, and_(Line.promoter_id == Result.promoter_id, Line.settlement_id == Result.settlement_id)
         )
-        cap = terms.subsidy.order_cap_fen
-        above = Line.subsidy_fen > cap if cap is not None else false()
         violations += _rows(
-            connection, of_period.where(or_(Line.subsidy_fen <= 0, Line.subsidy_fen > Line.basis_fen, above))
+            connection, lines.where(or_(line.subsidy_fen <= 0, line.subsidy_fen > func.coalesce(most, 0)))
         )
         promoter_cap = terms.subsidy.promoter_cap_fen
         if promoter_cap is not None:
-            violations += _rows(
-                connection,
-                select(Result.promoter_id)
-                .join(Settlement, Settlement.settlement_id == Result.settlement_id)
-                .where(Settlement.period == str(period), Result.subsidy_fen > promoter_cap),
-            )
+            violations += _rows(connection, _results_of(period).where(Result.subsidy_fen > promoter_cap))
     return violations
+
+
+def _results_of(period: Period) -> Query:
+    return (
+        select(Result.promoter_id)
+        .join(Settlement, Settlement.settlement_id == Result.settlement_id)
+        .where(Settlement.period == str(period))
+    )
 
 
 def one_result_per_promoter(connection: Connection) -> int:
@@ -221,11 +213,24 @@ def fold_equals_rebuild(connection: Connection) -> int:
     return _rows(connection, off) + _rows(connection, orphans)
 
 
+def terms_unchanged(connection: Connection) -> int:
+    """Versions of the terms that no longer hash as when they were added."""
+    rows = connection.execute(select(TermsVersion.toml, TermsVersion.sha256)).all()
+    return sum(_terms_hash(row.toml) != row.sha256 for row in rows)
+
+
+def _terms_hash(toml: str) -> str | None:
+    try:
+        return read_terms(toml).sha256
+    except InvalidTerms:
+        return None
+
+
 def notices_unchanged(connection: Connection) -> int:
-    """Settlements whose files or terms, made again from the rows, are not what was hashed when they were made."""
+    """Settlements whose files, made again from the rows, are not what was hashed when they were made."""
     violations = 0
     for row in connection.execute(
-        select(Settlement.__table__, TermsVersion.toml, TermsVersion.sha256.label("terms_sha256"))
+        select(Settlement.__table__, TermsVersion.sha256.label("terms_sha256"))
         .join(OpenPeriod, OpenPeriod.period == Settlement.period)
         .join(TermsVersion, TermsVersion.terms_id == OpenPeriod.terms_id)
         .order_by(Settlement.settlement_id)
@@ -239,9 +244,9 @@ def notices_unchanged(connection: Connection) -> int:
             for _ in file:
                 pass
         results, lines = (file.facts().sha256 for file in files)
-        terms = read_terms(row.toml).sha256
-        violations += (results, lines, terms) != (row.results_sha256, row.lines_sha256, row.terms_sha256)
-        violations += content_sha256(terms, results, lines) != row.content_sha256
+        content = content_sha256(row.terms_sha256, results, lines)
+        made = (row.results_sha256, row.lines_sha256, row.content_sha256)
+        violations += (results, lines, content) != made
     return violations
 
 
@@ -282,14 +287,16 @@ def _not_integers(connection: Connection, table: Table, column: ColumnElement[in
     ).scalar_one()
 
 
-def _open_periods(connection: Connection) -> Iterator[tuple[Period, Terms, ColumnElement[bool]]]:
+def _open_periods(connection: Connection) -> Iterator[tuple[Period, Terms]]:
+    """The open periods whose terms can still be read; ``terms-unchanged`` tells of the others."""
     rows = connection.execute(
         select(OpenPeriod.period, TermsVersion.toml)
         .join(TermsVersion, TermsVersion.terms_id == OpenPeriod.terms_id)
         .order_by(OpenPeriod.period)
     ).all()
     for row in rows:
-        yield Period.parse(row.period), read_terms(row.toml), OpenPeriod.period == row.period
+        if _terms_hash(row.toml) is not None:
+            yield Period.parse(row.period), read_terms(row.toml)
 
 
 CHECKS: dict[str, tuple[str, Callable[[Connection], int]]] = {
@@ -298,12 +305,13 @@ CHECKS: dict[str, tuple[str, Callable[[Connection], int]]] = {
         "the results sum to the settlement and its manifest",
         results_make_settlements,
     ),
-    "counted-within-cap": ("an order counts at most its amount and at most the cap", counted_within_cap),
-    "lines-within-caps": ("a line is above 0 and within every cap", lines_within_caps),
+    "counted-within-cap": ("what counts is at most the cap for each order", counted_within_cap),
+    "lines-within-caps": ("a line is above 0, and within its rate and every cap", lines_within_caps),
     "one-result-per-promoter": ("each promoter on the roster has one result", one_result_per_promoter),
     "passes-are-earned": ("who passed met every target, and who met them passed", passes_are_earned),
     "no-order-twice": ("no order is under two promoters", no_order_twice),
     "fold-equals-rebuild": ("every order is what its rows fold into", fold_equals_rebuild),
+    "terms-unchanged": ("terms still read as when they were added", terms_unchanged),
     "notices-unchanged": ("settlements and notices still read as when they were made", notices_unchanged),
     "notices-in-sequence": ("notices are numbered without gaps", notices_in_sequence),
     "whole-fen": ("money columns hold nothing but whole fen", whole_fen),

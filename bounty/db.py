@@ -178,7 +178,14 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
     postgres: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     options = postgres if engine.dialect.name == "postgresql" else {}
     with engine.connect().execution_options(**options) as connection, connection.begin():
-        yield connection
+        if options:
+            yield connection
+            return
+        connection.exec_driver_sql("PRAGMA query_only=ON")
+        try:
+            yield connection
+        finally:
+            connection.exec_driver_sql("PRAGMA query_only=OFF")
 
 
 def insert_into(connection: Connection, table: type[Base] | Table) -> postgresql.Insert | sqlite.Insert:

@@ -27,12 +27,12 @@ def run(connection: Connection) -> None:
     sqlite = connection.dialect.name == "sqlite"
     if sqlite:
         # SQLite ignores this pragma inside a transaction. With it on, rebuilding a table deletes its children's rows.
-        connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
-        connection.rollback()
+        _set_foreign_keys(connection, on=False)
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,
         render_as_batch=sqlite,
+        transactional_ddl=True,  # SQLite's too, once BEGIN is ours and not its driver's
         compare_type=True,
         compare_server_default=True,
         render_item=render_item,
@@ -47,7 +47,13 @@ def run(connection: Connection) -> None:
             if broken:
                 raise RuntimeError(f"the migration leaves rows without their parents: {broken[:5]}")
     if sqlite:
-        connection.exec_driver_sql("PRAGMA foreign_keys=ON")
+        _set_foreign_keys(connection, on=True)
+
+
+def _set_foreign_keys(connection: Connection, *, on: bool) -> None:
+    """By the driver itself: SQLAlchemy would begin a transaction first, and inside one the pragma does nothing."""
+    driver: Any = connection.connection.driver_connection
+    driver.execute(f"PRAGMA foreign_keys={'ON' if on else 'OFF'}")
 
 
 def engine() -> Engine:

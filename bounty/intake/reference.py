@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from bounty.intake import cells
 from bounty.intake.catalogue import BadRow, bad_row
@@ -12,7 +12,6 @@ from bounty.intake.columns import Column, Layout, Reading, lay_out
 from bounty.intake.records import Record
 from bounty.intake.tables import no_data_case, open_table, reread_record
 
-Kind = Literal["promoters", "violations", "links", "targets"]
 NAME_LIMIT: Final = 500
 """Characters of a name, a level or a remark."""
 
@@ -142,6 +141,7 @@ class Reference:
 def read_reference(path: Path, kind: str) -> Reference:
     """Open one of the four files and read its header.
 
+    kind    promoters, violations, links or targets
     Raises RefusedFile: E-KIND for anything but CSV, E-HEAD, E-DELIM, E-ENC, E-EMPTY and others of the catalogue
     """
     shape = _SHAPES[kind]
@@ -152,7 +152,7 @@ def read_reference(path: Path, kind: str) -> Reference:
 
 
 def reread_reference(kind: str, header: str, raw: str, place: int = 1) -> ReferenceRow | BadRow:
-    """One stored row read again, with its file's header."""
+    """One stored row read again, with its file's kind and header."""
     shape = _SHAPES[kind]
     names, record = reread_record("csv", header, raw, place)
     return _row(shape, lay_out(shape.columns, names), names, record)

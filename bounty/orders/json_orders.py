@@ -6,7 +6,7 @@ Most rows are taken by the quick reader (``json_quick``); this one decides on al
 import json
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from bounty.intake import cells
 from bounty.intake.catalogue import CONTROL, BadRow, Fault, bad_row
@@ -20,6 +20,9 @@ ENVELOPES: Final = frozenset({"order_list_get_response", "order_detail_response"
 DEPTH_LIMIT: Final = 32
 _INT64: Final = 2**63
 _HALF_CHARACTER: Final = re.compile("[\ud800-\udfff]")
+_LONG_NUMBER: Final = re.compile(r"[0-9]{19}")
+_EXPONENT: Final = re.compile(r"[0-9][eE]")
+_ODD_ESCAPE: Final = re.compile(r"\\(?:[bf]|u(?:00[01]|007[fF]|00[89]|[dD][89a-fA-F]))")
 _STRING_OR_BRACKET: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{}\]]', re.DOTALL)
 
 
@@ -48,7 +51,7 @@ def read_order(raw: bytes, place: int, has_controls: bool) -> OrderRow | BadRow:
 
 def fields_of(text: str) -> dict[str, Any] | None:
     """The fields of a JSON object; None for any other JSON. Of a key that stands twice, the last. Raises NotJson."""
-    return _parsed(text)[0]
+    return _parsed(text).fields
 
 
 # --- The fields ---
@@ -144,7 +147,7 @@ def read_carefully(text: str, place: int) -> OrderRow | BadRow:
     """One order, without the quick reader. Raises NotJson."""
     if _depth(text) > DEPTH_LIMIT:
         return bad_row("deep", place=place, raw=text, limit=DEPTH_LIMIT)
-    fields, doubled = _parsed(text)
+    fields, doubled, may_be_odd = _parsed(text)
     if fields is None or not ENVELOPES.isdisjoint(fields):
         return bad_row("not an order", place=place, raw=text)
     is_detail = fields.get("pid") is not None
@@ -160,8 +163,9 @@ def read_carefully(text: str, place: int) -> OrderRow | BadRow:
     if is_detail and fields.get("p_id") not in (None, fields["pid"]):
         reading.blame(Fault("pid differs"), _PID)
     check_together(columns, reading)
-    for name, fault in _oddities(fields):
-        reading.blame(fault, Column(name, name, str))
+    for name, value in fields.items() if may_be_odd else ():
+        for fault in _faults_in(name, value):
+            reading.blame(fault, Column(name, name, str))
     return row_from(
         reading,
         place=place,
@@ -172,7 +176,9 @@ def read_carefully(text: str, place: int) -> OrderRow | BadRow:
 
 
 def _depth(text: str) -> int:
-    """How deep its brackets are nested."""
+    """How deep its brackets are nested, where they can be deeper than allowed at all."""
+    if text.count("[") + text.count("{") <= DEPTH_LIMIT:
+        return 0
     depth = deepest = 0
     for piece in _STRING_OR_BRACKET.findall(text):
         if piece in "[{":
@@ -183,12 +189,21 @@ def _depth(text: str) -> int:
     return deepest
 
 
-def _parsed(text: str) -> tuple[dict[str, Any] | None, str | None]:
-    """The fields of an object, and a key that stands twice in it or in anything within. Raises NotJson.
+class _Parsed(NamedTuple):
+    """The JSON of one order."""
 
-    Numbers other than whole ones within 64 bits, and words like NaN, stay as they stood.
-    """
+    fields: dict[str, Any] | None
+    """None for JSON that is no object. Numbers that are not whole ones within 64 bits, and words like NaN, are _Odd."""
+    doubled: str | None
+    """A key that stands twice in it or in anything within."""
+    may_be_odd: bool
+    """Whether anything in it may be what no field may hold."""
+
+
+def _parsed(text: str) -> _Parsed:
+    """Raises NotJson."""
     doubled: list[str] = []
+    odd: list[_Odd] = []
 
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
@@ -197,21 +212,29 @@ def _parsed(text: str) -> tuple[dict[str, Any] | None, str | None]:
             doubled.append(next(key for key in keys if keys.count(key) > 1))
         return found
 
+    def whole(digits: str) -> int | _Odd:
+        if len(digits) <= 20 and -_INT64 <= (number := int(digits)) < _INT64:
+            return number
+        return word(digits)
+
+    def word(number: str) -> _Odd:
+        odd.append(_Odd(number))
+        return odd[-1]
+
+    has_long = _LONG_NUMBER.search(text) is not None
     decoder = json.JSONDecoder(
-        object_pairs_hook=members, parse_int=_whole_or_odd, parse_float=_Odd, parse_constant=_Odd
+        object_pairs_hook=members,
+        # Python's own int() is quicker, but it takes its time over long numbers and refuses those of 4300 digits.
+        parse_int=whole if has_long else None,
+        parse_float=word if has_long or _EXPONENT.search(text) else _Odd,
+        parse_constant=word,
     )
     try:
         value = decoder.decode(text)
     except (ValueError, RecursionError):
         raise NotJson from None
-    return (value if isinstance(value, dict) else None), (doubled[0] if doubled else None)
-
-
-def _whole_or_odd(digits: str) -> int | _Odd:
-    # Beyond 20 characters int() would take time, and beyond 4300 refuse.
-    if len(digits) <= 20 and -_INT64 <= (number := int(digits)) < _INT64:
-        return number
-    return _Odd(digits)
+    may_be_odd = bool(odd) or len(text) > FIELD_LIMIT or _ODD_ESCAPE.search(text) is not None
+    return _Parsed(value if isinstance(value, dict) else None, doubled[0] if doubled else None, may_be_odd)
 
 
 def _is_big(value: Any) -> bool:
@@ -219,29 +242,23 @@ def _is_big(value: Any) -> bool:
     return isinstance(value, _Odd) and value.removeprefix("-").isdigit()
 
 
-def _oddities(fields: dict[str, Any]) -> Iterator[tuple[str, Fault]]:
-    """What no field of a row may hold, with the field."""
-    for name, value in fields.items():
-        yield from ((name, fault) for fault in _faults_in([name, value]))
-
-
-def _faults_in(value: Any) -> Iterator[Fault]:
-    if isinstance(value, dict):
-        for pair in value.items():
-            yield from _faults_in(list(pair))
-    elif isinstance(value, list):
-        for each in value:
-            yield from _faults_in(each)
-    elif isinstance(value, _Odd):
-        if _is_big(value) or (value[-1:].isdigit() and float(value) in (float("inf"), float("-inf"))):
-            yield Fault("big number")
-        elif not value[-1:].isdigit():
+def _faults_in(*values: Any) -> Iterator[Fault]:
+    """What no field of a row may hold, in these values and all that is in them."""
+    for value in values:
+        kind = type(value)
+        if kind is str:
+            if CONTROL.search(value) or _HALF_CHARACTER.search(value):
+                yield Fault("control")
+            if len(value) > FIELD_LIMIT:
+                yield Fault("long field", limit=FIELD_LIMIT)
+        elif kind is dict:
+            yield from _faults_in(*value, *value.values())
+        elif kind is list:
+            yield from _faults_in(*value)
+        elif kind is _Odd and not value[-1:].isdigit():
             yield Fault("no number")
-    elif isinstance(value, str):
-        if CONTROL.search(value) or _HALF_CHARACTER.search(value):
-            yield Fault("control")
-        if len(value) > FIELD_LIMIT:
-            yield Fault("long field", limit=FIELD_LIMIT)
+        elif kind is _Odd and (_is_big(value) or abs(float(value)) == float("inf")):
+            yield Fault("big number")
 
 
 def _shown(value: Any) -> str | None:

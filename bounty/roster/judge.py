@@ -59,7 +59,7 @@ def history_months(period: Period, formula: Formula) -> list[Period]:
 
 def judge(candidate: Candidate, period: Period, terms: Terms) -> Verdict:
     """The first reason that applies, else the targets (contract, Who takes part and Targets)."""
-    level = terms.levels.get(candidate.level or "")
+    level = None if candidate.level is None else terms.levels.get(candidate.level)
     if level is None:
         return _no("LEVEL_NOT_OFFERED", level=candidate.level, offered=sorted(terms.levels))
     latest = registered_by(period, level.min_tenure_months)

@@ -137,10 +137,8 @@ COMMISSIONABLE = Clause(
 )
 DIRECT = Clause(
     "DIRECT",
-    zh=lambda terms: f"直推订单（{_levels(terms, direct=True, otherwise='不限')}；其余等级不限）",
-    en=lambda terms: (
-        f"a direct-push order (for {_levels(terms, direct=True, otherwise='no level')}; others are free)"
-    ),
+    zh=lambda terms: _direct_zh(_direct_levels(terms)),
+    en=lambda terms: _direct_en(_direct_levels(terms)),
     expression=lambda facts, bounds, _: or_(not_(bounds.direct_only), facts.is_direct == 1),
     fact=lambda known: known.facts["is_direct"],
     bound=lambda known: (
@@ -278,8 +276,15 @@ def _ordinary(facts: Facts) -> ColumnElement[bool]:
     return or_(facts.price_compare_status.is_(None), facts.price_compare_status != 1)
 
 
-def _levels(terms: Terms, *, direct: bool, otherwise: str) -> str:
+def _direct_levels(terms: Terms) -> list[str]:
+    return sorted(name for name, level in terms.levels.items() if level.direct_only)
+
+
+def _direct_zh(levels: list[str]) -> str:
+    return f"直推订单（{'、'.join(levels)}；其余等级不限）" if levels else "直推与非直推订单都可以"
+
+
+def _direct_en(levels: list[str]) -> str:
     return (
-        "、".join(sorted(name for name, level in terms.levels.items() if level.direct_only is direct))
-        or otherwise
+        f"a direct-push order (for {', '.join(levels)}; others are free)" if levels else "direct or indirect"
     )

@@ -70,7 +70,7 @@ PositiveFen = Annotated[int, BeforeValidator(_positive_yuan)]
 Ratio = Annotated[int, BeforeValidator(_ratio)]
 """A decimal as text in the file, ten-thousandths here."""
 DayOfMonth = Annotated[int, Field(ge=1, le=31)]
-Ids = Annotated[list[int], Field(max_length=1000)]
+Ids = Annotated[list[Annotated[int, Field(ge=0, le=10**15)]], Field(max_length=1000)]
 
 
 class _Part(BaseModel):
@@ -192,7 +192,9 @@ class Terms(_Part):
     """The first period they apply to, ``2022-12``."""
     task: TaskTerms
     virtual: VirtualTerms
-    levels: Annotated[dict[str, LevelTerms], Field(min_length=1)]
+    levels: Annotated[
+        dict[Annotated[str, Field(min_length=1, max_length=32)], LevelTerms], Field(min_length=1)
+    ]
     subsidy: SubsidyTerms
 
     def direct_only(self, level: str | None) -> bool:
@@ -215,7 +217,7 @@ def read_terms(toml: str) -> Terms:
     """
     try:
         document = tomllib.loads(toml)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError, and int() for a number of thousands of digits
         raise InvalidTerms(f"not TOML: {error}") from None
     except RecursionError:
         raise InvalidTerms("not terms: nested too deeply") from None
@@ -245,7 +247,9 @@ _SENTENCES = {
 
 
 def _sentence(error: Any) -> str:
-    path = [str(step) for step in error["loc"] if step not in ("fixed", "formula")]
+    # Below gmv_yuan stands which of its two kinds it was read as; that is no step of the file's own.
+    steps = error["loc"]
+    path = [str(step) for before, step in zip((None, *steps), steps, strict=False) if before != "gmv_yuan"]
     context = error.get("ctx", {})
     said = _SENTENCES.get(error["type"])
     if said is None:

@@ -17,6 +17,7 @@ def _chinese(terms: Terms) -> list[str]:
         f"达到目标的 {_percent(tier.at)} 为 {tier.rate_permille}‰" for tier in terms.subsidy.tiers
     )
     basis = "实付金额" if terms.subsidy.basis == "order_amount" else "佣金"
+    lapse = terms.subsidy.lapse_months
     caps = _caps(terms, "每单最多 ¥{}", "每人每期最多 ¥{}", "，")
     return [
         f"{terms.name}（自 {terms.effective_from} 期起）",
@@ -24,6 +25,8 @@ def _chinese(terms: Terms) -> list[str]:
         f"计入任务的订单须同时满足：{task}。每单最多计 ¥{shown_yuan(terms.task.order_cap_fen)}。",
         f"达标后，当月同时满足下列条件的订单按{basis}得补贴：{subsidy}。",
         f"补贴比例：{tiers}{caps}；按单四舍六入五成双到分，随佣金结算发放。",
+        f"虚拟商品：订单类型为 {_ids(terms.virtual.types, '无')}，或类目含 {_ids(terms.virtual.category_ids, '无')}。",
+        *([f"当月结束 {lapse} 个月后佣金仍未结算的订单，补贴作废。"] if lapse else []),
     ]
 
 
@@ -34,6 +37,7 @@ def _english(terms: Terms) -> list[str]:
         f"from {_percent(tier.at)} of the target {tier.rate_permille}‰" for tier in terms.subsidy.tiers
     )
     basis = "amount paid" if terms.subsidy.basis == "order_amount" else "commission"
+    types, categories, lapse = terms.virtual.types, terms.virtual.category_ids, terms.subsidy.lapse_months
     caps = _caps(terms, "at most ¥{} an order", "at most ¥{} a promoter and period", ", ")
     return [
         f"{terms.name} (from period {terms.effective_from})",
@@ -41,6 +45,8 @@ def _english(terms: Terms) -> list[str]:
         f"An order counts to the task when it is: {task}. Each counts at most ¥{shown_yuan(terms.task.order_cap_fen)}.",
         f"Who passed earns a part of the {basis} of each order of the month that is: {subsidy}.",
         f"Rates: {tiers}{caps}; rounded half-even to the fen an order, paid as its commission settles.",
+        f"Virtual goods: of type {_ids(types, 'none')}, or with a category of {_ids(categories, 'none')}.",
+        *([f"What has not settled {lapse} months after the month is void."] if lapse else []),
     ]
 
 
@@ -78,6 +84,10 @@ def _level_en(level: LevelTerms) -> str:
     tenure = f"registered {level.min_tenure_months} months; " if level.min_tenure_months else ""
     counted = "direct orders only" if level.direct_only else "direct and indirect orders"
     return f"{tenure}{counted}; {' and '.join(targets)}"
+
+
+def _ids(ids: list[int], nothing: str) -> str:
+    return ", ".join(map(str, sorted(set(ids)))) or nothing
 
 
 def _percent(myriad: int) -> str:

@@ -95,9 +95,9 @@ def results_file(connection: Connection, settlement_id: int, period: Period) -> 
                 *cells,
                 "yes",
                 "",
-                shown_yuan(row.gmv_fen),
+                _yuan_or_blank(row.gmv_fen),
                 row.orders,
-                "" if row.target_gmv_fen is None else shown_yuan(row.target_gmv_fen),
+                _yuan_or_blank(row.target_gmv_fen),
                 "" if row.target_orders is None else row.target_orders,
                 "yes" if row.passed else "no",
                 "" if row.rate_permille is None else row.rate_permille,
@@ -121,6 +121,10 @@ def lines_file(connection: Connection, settlement_id: int, period: Period) -> Re
 
     rows = connection.execute(lines_of(settlement_id), execution_options={"yield_per": _BATCH})
     return Rendering(LINES, LINES_HEADER, rows, render)
+
+
+def _yuan_or_blank(fen: int | None) -> str:
+    return "" if fen is None else shown_yuan(fen)
 
 
 def _line(cells: list[Any]) -> str:

@@ -54,8 +54,26 @@ CONTENT = (
 """What an order's row says; it never changes. Whose batch's row it is may, once it has been withdrawn."""
 
 
+KEYS = {
+    "terms": ("terms_id",),
+    "periods": ("period",),
+    "roster": ("promoter_id", "period"),
+    "settlements": ("settlement_id",),
+    "notices": ("period", "notice"),
+}
+"""The keys of the frozen tables to which rows are added at any time; the others are sealed by their settlement."""
+
+
 def guard_sqlite() -> None:
-    """Triggers. REPLACE would step over the one on DELETE without recursive_triggers, which every connection sets."""
+    """Triggers. REPLACE steps over the one on DELETE on a connection without recursive_triggers, as another program's
+    may be, so a row whose key is held is refused before it is inserted."""
+    for table, key in KEYS.items():
+        same = " AND ".join(f"{column} = NEW.{column}" for column in key)
+        op.execute(
+            f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "
+            f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {same}) "
+            f"BEGIN SELECT RAISE(ABORT, '{table}: rows are written once'); END"
+        )
     for table in FROZEN:
         for act in ("UPDATE", "DELETE"):
             op.execute(

@@ -1,0 +1,145 @@
+"""What every table and every command keeps to, walked over the metadata and the console script."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+import pytest
+from sqlalchemy import Column, Identity, Index, Numeric, Table, UniqueConstraint
+from sqlalchemy.types import Float
+
+from bounty.app import main
+from bounty.db import Base, Day, WholeNumber, Words
+from bounty.imports import KINDS
+
+TABLES = list(Base.metadata.sorted_tables)
+
+
+def of_promoters(table: Table) -> bool:
+    """Whether the table holds rows of single promoters: those to be spread by promoter one day."""
+    return "promoter_id" in table.columns and not table.columns["promoter_id"].nullable
+
+
+PROMOTERS_TABLES = [table for table in TABLES if of_promoters(table)]
+
+
+def named(tables: list[Table]) -> Any:
+    return pytest.mark.parametrize("table", tables, ids=lambda table: table.name)
+
+
+# Keys
+
+
+@named(PROMOTERS_TABLES)
+def test_a_promoters_row_has_the_promoter_first_in_its_key(table: Table) -> None:
+    assert next(iter(table.primary_key.columns)).name == "promoter_id"
+
+
+@named(PROMOTERS_TABLES)
+def test_a_reference_between_promoters_rows_begins_with_the_promoter(table: Table) -> None:
+    for key in table.foreign_key_constraints:
+        if of_promoters(key.referred_table):
+            first = key.elements[0]
+            assert (first.parent.name, first.column.name) == ("promoter_id", "promoter_id"), key.name
+
+
+def test_only_the_order_number_is_unique_over_all_promoters() -> None:
+    others = {
+        name for table in PROMOTERS_TABLES for name, first in unique_keys(table) if first != "promoter_id"
+    }
+    assert others == {"uq_orders_order_sn"}
+
+
+def unique_keys(table: Table) -> Iterator[tuple[str, str]]:
+    """The name and the first column of whatever makes rows unique beside the primary key."""
+    unique: list[Index | UniqueConstraint] = [index for index in table.indexes if index.unique]
+    unique += [rule for rule in table.constraints if isinstance(rule, UniqueConstraint)]
+    for key in unique:
+        yield str(key.name), next(iter(key.columns)).name
+
+
+def test_the_walk_meets_the_tables_that_matter() -> None:
+    names = {table.name for table in PROMOTERS_TABLES}
+    assert names >= {"orders", "order_versions", "roster", "results", "lines", "notice_changes"}
+    assert {"settlements", "notices", "terms", "periods"}.isdisjoint(names)
+
+
+# Columns
+
+
+@named(TABLES)
+def test_no_column_holds_a_fraction(table: Table) -> None:
+    fractions = [column.name for column in table.columns if isinstance(column.type, Numeric | Float)]
+    assert fractions == []
+
+
+@named(TABLES)
+def test_the_end_of_a_name_says_what_the_column_holds(table: Table) -> None:
+    for column in table.columns:
+        kind = kind_by_name(column)
+        assert kind is None or isinstance(column.type, kind), column
+
+
+def kind_by_name(column: Column[Any]) -> type | None:
+    name = column.name
+    if name.endswith(("_fen", "_at", "_permille", "_id")) and name != "p_id":
+        return type(WholeNumber)
+    if name.endswith("_on") or name in ("level_from", "first_day"):
+        return Day
+    return Words if name in ("period", "order_sn", "p_id", "cat_ids") or name.endswith("_sha256") else None
+
+
+@named(TABLES)
+def test_a_table_is_strict_counts_its_own_ids_and_deletes_nothing_by_itself(table: Table) -> None:
+    assert table.dialect_options["sqlite"]["strict"]
+    assert [column for column in table.columns if isinstance(column.server_default, Identity)] == []
+    assert {(key.ondelete, key.onupdate) for key in table.foreign_key_constraints} <= {(None, None)}
+
+
+# Commands
+
+PROMISED = {
+    "db upgrade": [],
+    **{f"import {kind}": ["files", "--strict"] for kind in KINDS},
+    "quarantine list": [],
+    "quarantine export": [],
+    "quarantine retry": [],
+    "quarantine dismiss": ["entry"],
+    "terms add": ["file"],
+    "terms show": ["period"],
+    "open": ["period"],
+    "progress": ["period", "promoter", "--json"],
+    "explain": ["order_sn", "--json"],
+    "settle": ["period"],
+    "publish": ["period"],
+    "export": ["period", "--out", "--draft"],
+    "check": [],
+    "run": [],
+    "shell": [],
+}
+"""What the contract says can be typed, with its arguments and options."""
+
+
+def the_command(path: str) -> click.Command:
+    command: click.Command = main
+    for name in path.split():
+        assert isinstance(command, click.Group)
+        command = command.commands[name]
+    return command
+
+
+def test_the_kinds_of_files_are_those_promised() -> None:
+    assert set(KINDS) == {"promoters", "violations", "links", "targets", "orders"}
+
+
+@pytest.mark.parametrize("path", PROMISED)
+def test_a_promised_command_takes_what_was_promised_and_asks_no_more(path: str) -> None:
+    command = the_command(path)
+    assert command.get_short_help_str()
+    options = [each for each in command.params if isinstance(each, click.Option)]
+    taken = {name for option in options for name in option.opts}
+    asked = [str(each.name) for each in command.params if isinstance(each, click.Argument)]
+    promised = PROMISED[path]
+    assert taken >= {name for name in promised if name.startswith("--")}
+    assert asked == [name for name in promised if not name.startswith("--")]
+    assert {name for option in options if option.required for name in option.opts} <= {"--out", "--reason"}
