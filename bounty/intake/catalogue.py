@@ -30,6 +30,7 @@ class BadRow:
     subject       the order number or the natural key, where it could be read
     promoter_id   where it could be read
     paid_at       epoch seconds, of an order whose pay time could be read
+    content       what it says, whatever the layout of its file; None where that is the raw content
     """
 
     place: int
@@ -42,6 +43,7 @@ class BadRow:
     subject: str | None = None
     promoter_id: int | None = None
     paid_at: int | None = None
+    content: str | None = None
 
 
 class Fault(ValueError):
@@ -78,12 +80,13 @@ def bad_row(
     subject: str | None = None,
     promoter_id: int | None = None,
     paid_at: int | None = None,
+    content: str | None = None,
     **facts: Any,
 ) -> BadRow:
     """A bad row by its case in the catalogue, or by a code. Its texts can be stored by both databases."""
     code, zh, en = say(case, **facts)
     where, shown = (None if text is None else storable(text)[:VALUE_SHOWN] for text in (column, value))
-    return BadRow(place, where, shown, code, zh, en, storable(raw), subject, promoter_id, paid_at)
+    return BadRow(place, where, shown, code, zh, en, storable(raw), subject, promoter_id, paid_at, content)
 
 
 def storable(text: str) -> str:

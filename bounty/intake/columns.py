@@ -1,5 +1,6 @@
 """Columns laid over a row: which header becomes which fact, by which grammar, and what a blank means."""
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -107,6 +108,13 @@ class Layout:
     def read(self, cells: Sequence[str]) -> Reading:
         """Facts from the cells of one row."""
         return read_values(self.columns, self.values(cells))
+
+    def content(self, cells: Sequence[str]) -> str:
+        """What a row says under these columns: the same text whatever other columns stand beside them."""
+        named = zip(self.columns, self.values(cells), strict=True)
+        return json.dumps(
+            {column.name: value for column, value in named if value is not None}, sort_keys=True
+        )
 
     def cell(self, column: Column, cells: Sequence[str]) -> str | None:
         """What stood in a column; None for nothing."""

@@ -116,6 +116,7 @@ def _refuse(connection: Connection, staged: Table, kind: Kind, refusal: Refusal,
                 raw=row.raw,
                 subject=" ".join(str(getattr(row, name)) for name in kind.key),
                 promoter_id=row.promoter_id,
+                content=repr([str(getattr(row, name)) for name in (*kind.key, *kind.values)]),
             )
             for row in refused
         ]

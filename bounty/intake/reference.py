@@ -184,5 +184,6 @@ def _bad(shape: _Shape, layout: Layout, reading: Reading, header: list[str], rec
         value=layout.cell(column, record.cells),
         subject=" ".join(str(facts[name]) for name in shape.key) if facts.keys() >= set(shape.key) else None,
         promoter_id=facts.get("promoter_id"),
+        content=layout.content(record.cells),
         **fault.facts,
     )

@@ -58,9 +58,9 @@ class Quarantined(Base):
     place: Mapped[int] = mapped_column(WholeNumber)
     """Where in the file it begins: line (CSV, JSONL), row (XLSX), ordinal of the order (JSON)."""
     raw_hash: Mapped[bytes] = mapped_column(Bytes)
-    """16 bytes that stand for the raw row."""
+    """16 bytes that stand for what the row says."""
     occurrence: Mapped[int] = mapped_column(WholeNumber)
-    """1 for the first of equal raw rows in a file, then 2, 3, ..."""
+    """1 for the first of equal rows in a file, then 2, 3, ..."""
     column_name: Mapped[str | None] = mapped_column(Words)
     """The header or field that is wrong; null where the row as a whole is."""
     value: Mapped[str | None] = mapped_column(Words)

@@ -192,6 +192,7 @@ def _unknown_promoter(row: Any) -> BadRow:
         subject=row.order_sn,
         promoter_id=row.promoter_id,
         paid_at=row.paid_at,
+        content=row.row_hash.hex(),
     )
 
 

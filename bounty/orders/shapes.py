@@ -94,11 +94,18 @@ def check_together(columns: tuple[Column, ...], reading: Reading) -> None:
 
 
 def row_from(
-    reading: Reading, *, place: int, is_detail: bool, raw: str, shown: Callable[[Column], str | None]
+    reading: Reading,
+    *,
+    place: int,
+    is_detail: bool,
+    raw: str,
+    shown: Callable[[Column], str | None],
+    content: str | None = None,
 ) -> OrderRow | BadRow:
     """The row, if nothing is to blame.
 
     shown    what stood in a column
+    content  as a BadRow's
     """
     facts, fault, column = reading.facts, reading.fault, reading.column
     if fault is None:
@@ -113,5 +120,6 @@ def row_from(
         subject=facts.get("order_sn"),
         promoter_id=facts.get("promoter_id"),
         paid_at=facts.get("paid_at"),
+        content=content,
         **fault.facts,
     )

@@ -182,4 +182,5 @@ def _explained(layout: Layout, header: list[str], record: Record, is_detail: boo
         is_detail=is_detail,
         raw=record.raw,
         shown=lambda column: layout.cell(column, record.cells),
+        content=layout.content(record.cells),
     )
