@@ -71,7 +71,16 @@ CSV_HEADER: Final = (
     "订单编号,推广位ID,商品名称,实付金额(元),佣金(元),订单状态,是否直推,比价状态,订单类型,类目ID,"
     "生成时间,支付时间,确认收货时间,审核时间,结算时间,更新时间"
 )
-_WORDS: Final = {-1: "未支付", 1: "已成团", 2: "确认收货", 3: "审核通过", 4: "审核失败", 5: "已结算", 8: "8", 10: "已处罚"}
+_WORDS: Final = {
+    -1: "未支付",
+    1: "已成团",
+    2: "确认收货",
+    3: "审核通过",
+    4: "审核失败",
+    5: "已结算",
+    8: "8",
+    10: "已处罚",
+}
 _GOODS: Final = (
     "【百亿补贴】纯棉四件套全棉床上用品 1.8米床", "新疆阿克苏冰糖心苹果 10斤装", "抽纸整箱家用面巾纸 40包",
     "充电宝20000毫安快充大容量", "儿童春秋款运动鞋 防滑透气", "话费充值 100元", "山东烟台红富士 现摘现发",
@@ -275,9 +284,12 @@ class _Maker:
                 violations.append(f"{promoter_id},2022-09-02,刷单,2022-11-01")
             if draw % 43 == 0:
                 targets.append(f"{PERIOD},{promoter_id},{1500 + draw % 900}.00,{draw % 3 * 10 or ''}")
-            for place in range(3):
-                if (channel := (draw + place) % 4) < 3:
-                    links.append(f"{promoter_id}_{promoter_id % 1000 + 100 * place},{'app' if channel else 'other'}")
+            channels = enumerate((draw + place) % 4 for place in range(3))
+            links += [
+                f"{promoter_id}_{promoter_id % 1000 + 100 * place},{'app' if channel else 'other'}"
+                for place, channel in channels
+                if channel < 3
+            ]
         for name, rows in (
             ("promoters", promoters), ("violations", violations), ("links", links), ("targets", targets),
         ):  # fmt: skip
@@ -387,7 +399,9 @@ def _fate(draw: int) -> str:
     return next(fate for bound, fate in bounds if draw < bound)
 
 
-def _state(order: _Order, state: int) -> tuple[int, int | None, int | None, int | None, int | None, int]:
+def _state(  # noqa: PLR0911 - one line a case
+    order: _Order, state: int
+) -> tuple[int, int | None, int | None, int | None, int | None, int]:
     """Status, paid, received, verified, settled and modified of one of an order's states; the last strictly rises."""
     paid_at, received_at, verified_at = order.paid_at, order.received_at, order.verified_at
     modified_at = (paid_at + 8, received_at + 10, verified_at, verified_at + 20 * DAY + 60)[state]

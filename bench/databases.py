@@ -24,7 +24,7 @@ SERVER_SETTINGS = {
     "maintenance_work_mem": "512MB",
     "max_wal_size": "8GB",
     "checkpoint_timeout": "15min",
-    "wal_compression": "lz4",
+    "wal_compression": "on",
     "max_connections": "20",
     "listen_addresses": "",
     "port": "5432",
@@ -37,9 +37,13 @@ SERVER_SETTINGS = {
 class Databases(Protocol):
     """Where databases are made, copied and dropped by name."""
 
-    name: str
-    server: int | None
-    """The process number of the server, if there is one."""
+    @property
+    def name(self) -> str:
+        """sqlite or postgresql."""
+
+    @property
+    def server(self) -> int | None:
+        """The process number of the server, if there is one."""
 
     def url(self, database: str) -> str:
         """For the product."""
@@ -157,7 +161,12 @@ def _server(home: Path) -> Iterator[PostgresServer]:
     subprocess.run(initdb, check=True, cwd=home, stdout=subprocess.DEVNULL, **identity)
     with (home / "log").open("wb") as log:
         server = subprocess.Popen(
-            [programs / "postgres", "-D", "data"], cwd=home, stdout=log, stderr=log, start_new_session=True, **identity
+            [programs / "postgres", "-D", "data"],
+            cwd=home,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            **identity,
         )
     try:
         _wait(home, server)

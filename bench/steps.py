@@ -104,10 +104,14 @@ def progress(url: str, promoters: list[int], repeat: int) -> dict[str, Any]:
 def _watch(engine: Engine, spent: list[float]) -> None:
     """Add the milliseconds of every statement to ``spent``."""
 
-    def before(_connection: Any, _cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool) -> None:
+    def before(
+        _connection: Any, _cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool
+    ) -> None:
         context.bench_began = perf_counter()
 
-    def after(_connection: Any, _cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool) -> None:
+    def after(
+        _connection: Any, _cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool
+    ) -> None:
         spent[0] += (perf_counter() - context.bench_began) * 1000
 
     event.listen(engine, "before_cursor_execute", before)

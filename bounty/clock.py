@@ -27,6 +27,27 @@ def shown(instant: int) -> str:
     return datetime.fromtimestamp(instant, _SHANGHAI_OFFSET).isoformat()
 
 
+class ShownInstants:
+    """``shown`` for millions of instants of a few days: the text of each day, and of each second of a day, is kept.
+
+    >>> ShownInstants()(1671551999)
+    '2022-12-20T23:59:59+08:00'
+    """
+
+    def __init__(self) -> None:
+        self._days: dict[int, str] = {}
+        self._seconds: dict[int, str] = {}
+
+    def __call__(self, instant: int) -> str:
+        day, second = divmod(instant + 28_800, 86_400)
+        try:
+            return self._days[day] + self._seconds[second]
+        except KeyError:
+            text = shown(instant)
+            self._days[day], self._seconds[second] = text[:11], text[11:]
+            return text
+
+
 def shanghai_date(instant: int) -> date:
     """The Shanghai date in which an instant lies.
 

@@ -8,6 +8,7 @@ import datetime as dt
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -188,9 +189,12 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
             connection.exec_driver_sql("PRAGMA query_only=OFF")
 
 
-def insert_into(connection: Connection, table: type[Base] | Table) -> postgresql.Insert | sqlite.Insert:
-    """An INSERT with ``on_conflict_do_nothing`` and ``on_conflict_do_update``, which both databases have."""
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+def insert_into(dialect: str, table: type[Base] | Table) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT with ``on_conflict_do_nothing`` and ``on_conflict_do_update``, which both databases have.
+
+    dialect   the name of the connection's
+    """
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
 def workspace(name: str, *columns: Column[Any]) -> Table:
@@ -200,8 +204,15 @@ def workspace(name: str, *columns: Column[Any]) -> Table:
 
 def clear(connection: Connection, table: Table) -> None:
     """A workspace made if need be, and empty."""
-    connection.execute(CreateTable(table, if_not_exists=True))
+    connection.exec_driver_sql(_creation(table, connection.dialect.name))
     connection.execute(delete(table))
+
+
+@cache
+def _creation(table: Table, dialect: str) -> str:
+    """The text of CREATE TABLE, kept: SQLAlchemy compiles DDL anew each time, and a page of orders asks often."""
+    kind: Any = postgresql if dialect == "postgresql" else sqlite
+    return str(CreateTable(table, if_not_exists=True).compile(dialect=kind.dialect()))
 
 
 def load(connection: Connection, table: Table, rows: list[tuple[Any, ...]]) -> None:

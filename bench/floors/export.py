@@ -30,7 +30,11 @@ def export(database: str, period: str, folder: str) -> dict[str, Any]:
         lines = _rows(connection, _LINES)
         count = _write(out / "subsidy_lines.csv", LINES_HEADER, (_line_texts(period, some) for some in lines))
         results = _rows(connection, _RESULTS.format(period=period))
-        _write(out / "results.csv", RESULTS_HEADER, ([_result_text(period, row) for row in some] for some in results))
+        _write(
+            out / "results.csv",
+            RESULTS_HEADER,
+            ([_result_text(period, row) for row in some] for some in results),
+        )
     connection.close()
     return {"rows": count}
 

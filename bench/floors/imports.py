@@ -24,7 +24,10 @@ _FACTS = (
 _VERSION = f"promoter_id, order_sn, row_hash, is_detail, batch_id, place, raw, {_FACTS}"
 _ORDER = f"promoter_id, order_sn, failed_at, conflicting, row_hash, {_FACTS}"
 _SET = ", ".join(f"{name} = excluded.{name}" for name in _ORDER.split(", ") if name != "order_sn")
-_FAILED_AT = "CASE WHEN order_status = 4 THEN coalesce(verified_at, modified_at) WHEN order_status = 10 THEN modified_at END"
+_FAILED_AT = (
+    "CASE WHEN order_status = 4 THEN coalesce(verified_at, modified_at) "
+    "WHEN order_status = 10 THEN modified_at END"
+)
 
 Row = tuple[Any, ...]
 
@@ -210,16 +213,17 @@ class _SqliteBooks:
 # --- PostgreSQL ---
 
 _POSTGRES_STAGE = (
-    "CREATE TEMPORARY TABLE stage (promoter_id bigint, order_sn text COLLATE \"C\", row_hash bytea, is_detail boolean, "
+    'CREATE TEMPORARY TABLE stage (promoter_id bigint, order_sn text COLLATE "C", row_hash bytea, is_detail boolean, '
     "batch_id bigint, place bigint, raw text, p_id text, goods_name text, order_status bigint, "
     "order_amount_fen bigint, promotion_amount_fen bigint, type bigint, cat_ids text, is_direct bigint, "
     "price_compare_status bigint, created_at bigint, paid_at bigint, received_at bigint, verified_at bigint, "
     "settled_at bigint, modified_at bigint) ON COMMIT DELETE ROWS"
 )
 _POSTGRES_MERGE = (
-    f"WITH kept AS (INSERT INTO order_versions ({_VERSION}, withdrawn) SELECT {_VERSION}, false FROM stage ON CONFLICT DO NOTHING) "
-    f"INSERT INTO orders ({_ORDER}) SELECT DISTINCT ON (order_sn) promoter_id, order_sn, {_FAILED_AT}, false, row_hash, "
-    f"{_FACTS} FROM stage ORDER BY order_sn, modified_at DESC "
+    f"WITH kept AS (INSERT INTO order_versions ({_VERSION}, withdrawn) SELECT {_VERSION}, false FROM stage "
+    "ON CONFLICT DO NOTHING) "
+    f"INSERT INTO orders ({_ORDER}) SELECT DISTINCT ON (order_sn) promoter_id, order_sn, {_FAILED_AT}, false, "
+    f"row_hash, {_FACTS} FROM stage ORDER BY order_sn, modified_at DESC "
     f"ON CONFLICT (order_sn) DO UPDATE SET {_SET} WHERE excluded.modified_at > orders.modified_at"
 )
 _POSTGRES_BATCH = _SQLITE_BATCH.replace("?", "%s") + " RETURNING batch_id"
@@ -294,7 +298,9 @@ def bulk(database: str, path: str) -> dict[str, Any]:
 
 def parse_pages(folder: str, count: int) -> dict[str, Any]:
     """The parsing alone, of which the floor of pages has a part."""
-    return {"rows": sum(len(parsed_page(Path(folder, f"{n:05d}.json").read_bytes(), 1)) for n in range(count))}
+    return {
+        "rows": sum(len(parsed_page(Path(folder, f"{n:05d}.json").read_bytes(), 1)) for n in range(count))
+    }
 
 
 def parse_bulk(path: str) -> dict[str, Any]:

@@ -41,9 +41,7 @@ def progress(database: str, period: str, promoters: list[int], repeat: int) -> d
         start = perf_counter()
         *bounds, level = connection.execute(_BOUNDS.format(mark=mark), (period, promoter)).fetchone()
         direct = "" if level == "V1" else "WHEN is_direct IS NULL OR is_direct <> 1 THEN 'DIRECT'"
-        statement = _VERDICTS.format(
-            **{name: mark for name in (*_NAMES, "promoter")}, direct=direct
-        )
+        statement = _VERDICTS.format(**dict.fromkeys((*_NAMES, "promoter"), mark), direct=direct)
         task_from, task_until, cutoff, month_from, month_until = bounds
         values = (task_from, task_until, cutoff, cutoff, promoter, month_from, month_until)
         found = connection.execute(statement, values).fetchall()

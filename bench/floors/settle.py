@@ -7,13 +7,16 @@ from typing import Any
 
 from bench.floors.connect import is_sqlite, postgresql, sqlite
 
-_PERIOD = "SELECT task_from, task_until, receipt_cutoff, month_from, month_until FROM periods WHERE period = {mark}"
+_PERIOD = (
+    "SELECT task_from, task_until, receipt_cutoff, month_from, month_until FROM periods WHERE period = {mark}"
+)
 _VIRTUAL_SETS = "SELECT cat_ids FROM category_sets WHERE category_id IN (8724, 8729, 8730, 8732, 8733, 8736)"
 
 _ATTAINED = """
 INSERT INTO attained
 SELECT promoter_id, gmv, n,
-       CASE WHEN (gmv_target IS NULL OR gmv * 2 >= gmv_target * 3) AND (n_target IS NULL OR n * 2 >= n_target * 3) THEN 30
+       CASE WHEN (gmv_target IS NULL OR gmv * 2 >= gmv_target * 3)
+             AND (n_target IS NULL OR n * 2 >= n_target * 3) THEN 30
             WHEN (gmv_target IS NULL OR gmv >= gmv_target) AND (n_target IS NULL OR n >= n_target) THEN 20 END
 FROM (
     SELECT r.promoter_id, r.target_gmv_fen AS gmv_target, r.target_orders AS n_target, count(o.promoter_id) AS n,
@@ -39,7 +42,8 @@ SELECT promoter_id, :settlement_id, order_sn, paid_at, order_amount_fen, given F
            CASE WHEN running <= 500000 THEN earned ELSE 500000 - running + earned END AS given
     FROM (
         SELECT promoter_id, order_sn, paid_at, order_amount_fen, earned,
-               sum(earned) OVER (PARTITION BY promoter_id ORDER BY paid_at, order_sn ROWS UNBOUNDED PRECEDING) AS running
+               sum(earned) OVER (PARTITION BY promoter_id ORDER BY paid_at, order_sn ROWS UNBOUNDED PRECEDING)
+                   AS running
         FROM (
             SELECT promoter_id, order_sn, paid_at, order_amount_fen,
                    CASE WHEN share > 2000 THEN 2000 ELSE share END AS earned
@@ -50,9 +54,9 @@ SELECT promoter_id, :settlement_id, order_sn, paid_at, order_amount_fen, given F
                               WHEN o.order_amount_fen * a.rate_permille % 1000 < 500 THEN 0
                               ELSE o.order_amount_fen * a.rate_permille / 1000 % 2 END AS share
                 FROM attained AS a
-                JOIN orders AS o
-                  ON o.promoter_id = a.promoter_id AND o.paid_at >= :month_from AND o.paid_at < :month_until
-                WHERE a.rate_permille IS NOT NULL
+                CROSS JOIN orders AS o -- in SQLite also: in this order
+                WHERE o.promoter_id = a.promoter_id AND o.paid_at >= :month_from AND o.paid_at < :month_until
+                  AND a.rate_permille IS NOT NULL
                   AND o.order_status NOT IN (-1, 8)
                   AND (o.type IS NULL OR o.type <> 94)
                   AND (o.cat_ids IS NULL OR o.cat_ids NOT IN ({virtual}))
@@ -91,7 +95,8 @@ WHERE settlement_id = {settlement_id} ORDER BY promoter_id, paid_at, order_sn
 """
 
 _TEMPORARY = (
-    "CREATE TEMPORARY TABLE attained (promoter_id bigint PRIMARY KEY, gmv bigint, n bigint, rate_permille bigint)"
+    "CREATE TEMPORARY TABLE attained "
+    "(promoter_id bigint PRIMARY KEY, gmv bigint, n bigint, rate_permille bigint)"
 )
 _NAMES = ("task_from", "task_until", "receipt_cutoff", "month_from", "month_until")
 
@@ -105,7 +110,9 @@ def _sqlite(path: str, period: str) -> dict[str, Any]:
     connection = sqlite(path)
     connection.execute("BEGIN IMMEDIATE")
     bounds = connection.execute(_PERIOD.format(mark="?"), (period,)).fetchone()
-    (settlement_id,) = connection.execute("SELECT coalesce(max(settlement_id), 0) + 1 FROM settlements").fetchone()
+    (settlement_id,) = connection.execute(
+        "SELECT coalesce(max(settlement_id), 0) + 1 FROM settlements"
+    ).fetchone()
     known = dict(zip(_NAMES, bounds, strict=True)) | {"period": period, "settlement_id": settlement_id}
     connection.execute(_TEMPORARY)
     for statement in (_ATTAINED, _LINES, _RESULTS, _SETTLEMENT):
@@ -135,10 +142,14 @@ def _postgresql(conninfo: str, period: str) -> dict[str, Any]:
         if statement is _ATTAINED:
             connection.execute("ANALYZE attained")
     rows = 0
-    with connection.cursor().copy(f"COPY ({_READ.format(settlement_id=found[0])}) TO STDOUT".encode()) as copy:
+    with connection.cursor().copy(
+        f"COPY ({_READ.format(settlement_id=found[0])}) TO STDOUT".encode()
+    ) as copy:
         for block in copy:
             rows += bytes(block).count(b"\n")
-    total = connection.execute(f"SELECT sum(subsidy_fen) FROM results WHERE settlement_id = {found[0]}".encode()).fetchone()
+    total = connection.execute(
+        f"SELECT sum(subsidy_fen) FROM results WHERE settlement_id = {found[0]}".encode()
+    ).fetchone()
     connection.execute("COMMIT")
     connection.close()
     return {"rows": rows, "subsidy_fen": int(total[0]) if total else 0}

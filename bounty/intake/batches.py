@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, bindparam, insert, update
 
 from bounty.models import Batch
 
@@ -45,22 +45,22 @@ class Source:
     encoding: str
 
 
+_OF_SOURCE = ("kind", "file_name", "sha256", "shape", "header", "encoding")
+_OF_COUNTS = ("read", "new", "changed", "unchanged", "stale", "quarantined")
+# Made once: a page of a hundred orders is a batch, and making a statement takes longer than carrying it out.
+_BEGIN = insert(Batch).returning(Batch.batch_id)
+_FINISH = (
+    update(Batch)
+    .where(Batch.batch_id == bindparam("number"))
+    .values({f"rows_{name}": bindparam(f"count_{name}") for name in _OF_COUNTS})
+)
+
+
 def begin_batch(connection: Connection, source: Source, now: int) -> int:
     """A new batch without counts; its number."""
-    row = connection.execute(
-        insert(Batch)
-        .values(
-            kind=source.kind,
-            file_name=source.file_name,
-            sha256=source.sha256,
-            shape=source.shape,
-            header=source.header,
-            encoding=source.encoding,
-            imported_at=now,
-        )
-        .returning(Batch.batch_id)
-    )
-    return row.scalar_one()
+    values = {name: getattr(source, name) for name in _OF_SOURCE} | {"imported_at": now}
+    number: int = connection.execute(_BEGIN, values).scalar_one()
+    return number
 
 
 def finish_batch(connection: Connection, batch_id: int, counts: Counts) -> None:
@@ -71,15 +71,5 @@ def finish_batch(connection: Connection, batch_id: int, counts: Counts) -> None:
     kept = counts.new + counts.changed + counts.unchanged + counts.stale + counts.quarantined
     if kept != counts.read or counts.stale < 0:
         raise RuntimeError(f"batch {batch_id}: {counts} does not add up")
-    connection.execute(
-        update(Batch)
-        .where(Batch.batch_id == batch_id)
-        .values(
-            rows_read=counts.read,
-            rows_new=counts.new,
-            rows_changed=counts.changed,
-            rows_unchanged=counts.unchanged,
-            rows_stale=counts.stale,
-            rows_quarantined=counts.quarantined,
-        )
-    )
+    values = {f"count_{name}": getattr(counts, name) for name in _OF_COUNTS}
+    connection.execute(_FINISH, values | {"number": batch_id})

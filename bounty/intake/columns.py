@@ -110,11 +110,10 @@ class Layout:
         return read_values(self.columns, self.values(cells))
 
     def content(self, cells: Sequence[str]) -> str:
-        """What a row says under these columns: the same text whatever other columns stand beside them."""
+        """What a row says, but for names and remarks: the same text whatever other columns stand beside these."""
         named = zip(self.columns, self.values(cells), strict=True)
-        return json.dumps(
-            {column.name: value for column, value in named if value is not None}, sort_keys=True
-        )
+        said = {column.name: value for column, value in named if value is not None and not column.verbatim}
+        return json.dumps(said, sort_keys=True)
 
     def cell(self, column: Column, cells: Sequence[str]) -> str | None:
         """What stood in a column; None for nothing."""

@@ -85,7 +85,7 @@ def take_in(
         )
     if kind.names_promoters:
         promoters = select(staged.c.promoter_id).distinct().where(literal(1) == 1)
-        known = insert_into(connection, Promoter).from_select(["promoter_id"], promoters)
+        known = insert_into(connection.dialect.name, Promoter).from_select(["promoter_id"], promoters)
         connection.execute(known.on_conflict_do_nothing())
     else:
         refusals = [Refusal(_promoter_unknown, UNKNOWN_PROMOTER, kind.promoter_column), *refusals]
@@ -167,7 +167,7 @@ def _merge(
         subject = subject + literal(" ") + cast(row.c[name], Text)
     fresh = connection.execute(select(subject).select_from(by_key).where(is_last, ~held)).scalars().all()
     names = [*kind.key, *kind.values]
-    upsert = insert_into(connection, kind.table).from_select(
+    upsert = insert_into(connection.dialect.name, kind.table).from_select(
         [*names, "place", "batch_id"],
         select(*(row.c[name] for name in names), row.c.place, literal(batch_id)).where(is_last),
     )

@@ -44,10 +44,13 @@ class Holding:
         self._connection, self._batch_id, self._kind = connection, batch_id, kind
         self.rows = 0
         """How many rows it holds."""
-        clear(connection, _held)
 
     def add(self, bad: list[BadRow]) -> None:
         """Bad rows as they were read."""
+        if not bad:
+            return
+        if not self.rows:
+            clear(self._connection, _held)
         load(
             self._connection,
             _held,
@@ -72,12 +75,14 @@ class Holding:
 
     def settle_in(self) -> None:
         """Write the entries. The k-th row of some content is the same entry as its k-th in any other file."""
+        if not self.rows:
+            return
         held = _held.c
         occurrence = func.row_number().over(partition_by=held.raw_hash, order_by=held.place)
         columns = [column for column in held if column.name != "occurrence"]
         rows = select(literal(self._batch_id), literal(self._kind), occurrence, *columns).order_by(held.place)
         names = ["batch_id", "kind", "occurrence", *(column.name for column in columns)]
-        entries = insert_into(self._connection, Quarantined).from_select(names, rows)
+        entries = insert_into(self._connection.dialect.name, Quarantined).from_select(names, rows)
         new: Any = entries.excluded
         self._connection.execute(
             entries.on_conflict_do_update(

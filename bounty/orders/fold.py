@@ -154,7 +154,9 @@ def folded(orders: Rows = every_row, known: Rows = every_row) -> Query:
             detail.return_status,
             detail.link_made_at,
             _earlier(by_status, by_return).label("failed_at"),
-            _exists(held, row, lambda one: _conflicts(one, row)).label("conflicting"),
+            _exists(held, row, lambda one: _conflicts(one, row, detail))
+            .correlate(detail)
+            .label("conflicting"),
             row.row_hash,
         )
         .outerjoin_from(row, detail, newest_detail)
@@ -203,8 +205,8 @@ def _run_began(
     return began.correlate(row).scalar_subquery()
 
 
-def _conflicts(one: Any, row: Any) -> ColumnElement[bool]:
-    """Whether a row has another's time and other facts.
+def _conflicts(one: Any, row: Any, detail: Any) -> ColumnElement[bool]:
+    """Whether a row has the newest row's time and other facts, or another after-sale than the newest detail row.
 
     A list row and a detail row that agree but for return_status, which only the one carries, do not conflict.
     """
@@ -213,7 +215,7 @@ def _conflicts(one: Any, row: Any) -> ColumnElement[bool]:
         one.modified_at == row.modified_at,
         or_(
             canonical_facts(one, with_return_status=False) != canonical_facts(row, with_return_status=False),
-            one.return_status != row.return_status,
+            one.return_status != detail.return_status,
         ),
     )
 

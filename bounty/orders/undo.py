@@ -86,7 +86,7 @@ def _gather_orphans(connection: Connection, batch_id: int) -> None:
         )
     )
     clear(connection, _orphaned)
-    connection.execute(insert_into(connection, _orphaned).from_select(names, brought))
+    connection.execute(insert_into(connection.dialect.name, _orphaned).from_select(names, brought))
     held = select(Batch.batch_id).where(Batch.undone_at.is_(None))
     elsewhere = [
         exists().where(_is(table), table.batch_id.in_(held)) for table in (OrderVersion, OrderRepeat)

@@ -19,14 +19,8 @@ def verdict_totals(period: Period, promoter_id: int, terms: Terms) -> Query:
     NOT_VIRTUAL       2     50.00    50.00
     """
     facts = Order.__table__.c
-    found = verdict(facts, frozen_bounds(terms), terms).label("verdict")
-    return (
-        select(
-            found,
-            func.count().label("orders"),
-            total(facts.order_amount_fen).label("amount_fen"),
-            total(lesser(facts.order_amount_fen, terms.task.order_cap_fen)).label("capped_fen"),
-        )
+    judged = (
+        select(verdict(facts, frozen_bounds(terms), terms).label("verdict"), facts.order_amount_fen)
         .select_from(OpenPeriod)
         .join(RosterEntry, RosterEntry.period == OpenPeriod.period)
         .join(
@@ -38,8 +32,15 @@ def verdict_totals(period: Period, promoter_id: int, terms: Terms) -> Query:
             ),
         )
         .where(OpenPeriod.period == str(period), RosterEntry.promoter_id == promoter_id)
-        .group_by(found)
+        .subquery("judged")
+        .c
     )
+    return select(
+        judged.verdict,
+        func.count().label("orders"),
+        total(judged.order_amount_fen).label("amount_fen"),
+        total(lesser(judged.order_amount_fen, terms.task.order_cap_fen)).label("capped_fen"),
+    ).group_by(judged.verdict)
 
 
 def judged_order(

@@ -107,14 +107,33 @@ def write_changes(connection: Connection, period: Period, terms: Terms, before: 
         (relinked, literal("CORRECTION")),
         else_=literal("RESULT"),
     )
+    row = _changed.c
+    # An order that no batch touched counts, before and after, what it counts as it stands.
+    standing = _counted(Order.__table__, period, terms, before=True).where(
+        Order.order_sn.in_(select(row.order_sn))
+    )
+    stands = standing.subquery("stands")
+    untouched = now.c.order_sn.is_(None)
     connection.execute(
         insert(NoticeChange).from_select(
-            ["settlement_id", *_changed.c.keys(), "cause"],
-            select(literal(settlement_id), *_changed.c, cause)
+            ["settlement_id", *row.keys(), "cause"],
+            select(
+                literal(settlement_id),
+                row.promoter_id,
+                row.order_sn,
+                case((untouched, stands.c.was_counted_fen), else_=row.was_counted_fen),
+                case((untouched, stands.c.was_counted_fen), else_=row.now_counted_fen),
+                row.was_subsidy_fen,
+                row.now_subsidy_fen,
+                cause,
+            )
             .select_from(_changed)
-            .outerjoin(was, was.c.order_sn == _changed.c.order_sn)
-            .outerjoin(now, now.c.order_sn == _changed.c.order_sn)
-            .outerjoin(Order, Order.order_sn == _changed.c.order_sn),
+            .outerjoin(was, was.c.order_sn == row.order_sn)
+            .outerjoin(now, now.c.order_sn == row.order_sn)
+            .outerjoin(Order, Order.order_sn == row.order_sn)
+            .outerjoin(
+                stands, and_(stands.c.promoter_id == row.promoter_id, stands.c.order_sn == row.order_sn)
+            ),
         )
     )
 

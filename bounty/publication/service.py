@@ -14,6 +14,7 @@ from bounty.models import Notice, NoticeChange, OpenPeriod, Result, RosterEntry,
 from bounty.publication.changes import write_changes
 from bounty.roster.terms import open_period, terms_in_force
 from bounty.rules.periods import Period
+from bounty.rules.whole import total
 from bounty.settlement.files import lines_file, results_file
 from bounty.settlement.service import newest_settlement
 
@@ -133,7 +134,8 @@ def changed_results(
 
 def changes_by_cause(connection: Connection, settlement_id: int) -> list[Any]:
     """Per cause: orders, and what they move the subsidy by, in whole fen."""
-    moved = func.sum(NoticeChange.now_subsidy_fen) - func.sum(NoticeChange.was_subsidy_fen)
+    change = NoticeChange.__table__.c
+    moved = total(change.now_subsidy_fen) - total(change.was_subsidy_fen)
     return list(
         connection.execute(
             select(NoticeChange.cause, func.count().label("orders"), moved.label("subsidy_fen"))

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, and_, case, column, func, literal, or_, select, values
+from sqlalchemy import BigInteger, and_, column, func, literal, or_, select, values
 
 from bounty.clock import midnight
 from bounty.db import Query
@@ -13,6 +13,7 @@ from bounty.rules.clauses import BoundColumns
 from bounty.rules.measure import measured
 from bounty.rules.periods import Period, bounds_of
 from bounty.rules.terms import Terms
+from bounty.rules.whole import count_where
 
 
 def candidates(first_day: dt.date) -> Query:
@@ -111,6 +112,6 @@ def orders_held(months: Sequence[Period]) -> Query:
 
     def in_month(month: Period) -> Any:
         start, end = midnight(month.first_day), midnight(month.plus(1).first_day)
-        return func.coalesce(func.sum(case((and_(paid_at >= start, paid_at < end), 1), else_=0)), 0)
+        return count_where(and_(paid_at >= start, paid_at < end))
 
     return select(*(in_month(month).label(str(month)) for month in months))

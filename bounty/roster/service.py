@@ -140,5 +140,5 @@ def _opening(connection: Connection, period: Period, terms: Terms, *, anew: bool
         on_roster=eligible + sum(reasons.values()),
         eligible=eligible,
         reasons=reasons,
-        history={str(month): int(count) for month, count in zip(months, held, strict=True)},
+        history={str(month): count for month, count in zip(months, held, strict=True)},
     )

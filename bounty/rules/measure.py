@@ -5,10 +5,10 @@ Progress, settlement, simulation and the history behind a target all take these 
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, case, literal
+from sqlalchemy import ColumnElement, case, literal, not_
 
 from bounty.models import OpenPeriod, RosterEntry
-from bounty.rules.clauses import RECEIVED_IN_TIME, TASK_CLAUSES, BoundColumns, Facts, all_hold, reason
+from bounty.rules.clauses import RECEIVED_IN_TIME, TASK_CLAUSES, BoundColumns, Facts, all_hold
 from bounty.rules.terms import Terms
 from bounty.rules.whole import count_where, lesser, total
 
@@ -34,12 +34,13 @@ def measured(facts: Facts, bounds: BoundColumns, terms: Terms) -> Measure:
 
 def verdict(facts: Facts, bounds: BoundColumns, terms: Terms) -> ColumnElement[str]:
     """COUNTED, PENDING (only the receipt is missing; the clock is not asked), or the first clause that fails."""
-    others = tuple(clause for clause in TASK_CLAUSES if clause is not RECEIVED_IN_TIME)
-    pending = and_(all_hold(others, facts, bounds, terms), facts.received_at.is_(None))
+    *others, receipt = TASK_CLAUSES
+    assert receipt is RECEIVED_IN_TIME, "pending is what only the last clause keeps from counting"
     return case(
-        (all_hold(TASK_CLAUSES, facts, bounds, terms), literal(COUNTED)),
-        (pending, literal(PENDING)),
-        else_=reason(TASK_CLAUSES, facts, bounds, terms),
+        *((not_(clause.holds(facts, bounds, terms)), literal(clause.code)) for clause in others),
+        (receipt.holds(facts, bounds, terms), literal(COUNTED)),
+        (facts.received_at.is_(None), literal(PENDING)),
+        else_=literal(receipt.code),
     )
 
 

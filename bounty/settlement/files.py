@@ -3,13 +3,13 @@
 import csv
 import hashlib
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Result
 
-from bounty.clock import shown
+from bounty.clock import ShownInstants
 from bounty.money import shown_yuan
 from bounty.rules.periods import Period
 from bounty.settlement.queries import lines_of, results_of
@@ -56,22 +56,17 @@ def content_sha256(terms_sha256: str, results_sha256: str, lines_sha256: str) ->
 class Rendering:
     """A file of a settlement as pieces of bytes; its facts are known once all pieces are taken."""
 
-    def __init__(self, name: str, header: str, rows: Iterable[Any], render: Any) -> None:
+    def __init__(self, name: str, header: str, rows: Result[Any], render: Callable[[Any], str]) -> None:
         self.name, self._header, self._rows, self._render = name, header, rows, render
         self._hash = hashlib.sha256()
         self._count = self._sum_fen = 0
 
     def __iter__(self) -> Iterator[bytes]:
         yield self._piece(_BOM + self._header)
-        texts: list[str] = []
-        for row in self._rows:
-            texts.append(self._render(row))
-            self._count += 1
-            self._sum_fen += row.subsidy_fen
-            if len(texts) == _BATCH:
-                yield self._piece("".join(texts))
-                texts.clear()
-        yield self._piece("".join(texts))
+        for rows in self._rows.partitions():
+            yield self._piece("".join([self._render(row) for row in rows]))
+            self._count += len(rows)
+            self._sum_fen += sum(row.subsidy_fen for row in rows)
 
     def _piece(self, text: str) -> bytes:
         piece = text.encode()
@@ -113,10 +108,13 @@ def results_file(connection: Connection, settlement_id: int, period: Period) -> 
 def lines_file(connection: Connection, settlement_id: int, period: Period) -> Rendering:
     """subsidy_lines.csv of a settlement. Its cells are digits and hyphens, so that none needs quoting."""
 
+    month, shown_at = str(period), ShownInstants()
+
     def render(row: Any) -> str:
+        promoter_id, order_sn, paid_at, basis_fen, rate_permille, subsidy_fen = row
         return (
-            f"{period},{row.promoter_id},{row.order_sn},{shown(row.paid_at)},{shown_yuan(row.basis_fen)},"
-            f"{row.rate_permille},{shown_yuan(row.subsidy_fen)}\r\n"
+            f"{month},{promoter_id},{order_sn},{shown_at(paid_at)},{shown_yuan(basis_fen)},"
+            f"{rate_permille},{shown_yuan(subsidy_fen)}\r\n"
         )
 
     rows = connection.execute(lines_of(settlement_id), execution_options={"yield_per": _BATCH})

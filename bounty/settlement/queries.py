@@ -1,6 +1,6 @@
 """A settlement as a handful of set-based statements, whatever the size of the month."""
 
-from sqlalchemy import Column, Insert, and_, func, insert, literal, select
+from sqlalchemy import Column, Insert, and_, func, insert, literal, select, true
 
 from bounty.db import Query, WholeNumber, workspace
 from bounty.models import Line, OpenPeriod, Order, Quarantined, Result, RosterEntry
@@ -72,21 +72,19 @@ def write_lines(settlement_id: int, period: Period, terms: Terms) -> Insert:
             earned,
         )
         .select_from(OpenPeriod)
-        .join(RosterEntry, RosterEntry.period == OpenPeriod.period)
-        .join(attained, attained.c.promoter_id == RosterEntry.promoter_id)
-        .join(
+        .join(attained, true())
+        # Outer, with every condition in it, so that SQLite goes from who passed to their orders and not through all
+        # orders of the month; the row without an order that it leaves of some falls out with `given > 0`.
+        .outerjoin(
             Order,
             and_(
-                facts.promoter_id == RosterEntry.promoter_id,
+                facts.promoter_id == attained.c.promoter_id,
                 facts.paid_at >= OpenPeriod.month_from,
                 facts.paid_at < OpenPeriod.month_until,
+                all_hold(SUBSIDY_CLAUSES, facts, bounds, terms),
             ),
         )
-        .where(
-            OpenPeriod.period == str(period),
-            attained.c.rate_permille > 0,
-            all_hold(SUBSIDY_CLAUSES, facts, bounds, terms),
-        )
+        .where(OpenPeriod.period == str(period), attained.c.rate_permille > 0)
         .subquery("shares")
         .c
     )

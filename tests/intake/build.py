@@ -3,16 +3,16 @@
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import xlsxwriter
 
 from bounty.errors import RefusedFile
-from bounty.intake.catalogue import BadRow
-from bounty.intake.reference import Kind, read_reference
-from bounty.orders.reading import OrderRow, open_orders
+from bounty.intake.catalogue import RAW_KEPT, BadRow
+from bounty.intake.reference import read_reference, reread_reference
+from bounty.orders.reading import OrderRow, open_orders, reread
 
 ORDER_SN, P_ID = "221219-123456789012345", "1817118_107021838"
 PAID = 1671455040  # 2022-12-19 21:04:00 in Shanghai
@@ -81,7 +81,7 @@ FACTS = {
     "link_made_at": None,
 }
 """What each of the three says."""
-REFERENCES: dict[Kind, dict[str, str]] = {
+REFERENCES: dict[str, dict[str, str]] = {
     "promoters": {
         "promoter_id": "1000939",
         "name": "张三",
@@ -95,7 +95,7 @@ REFERENCES: dict[Kind, dict[str, str]] = {
 }
 
 
-def csv_text(*rows: Mapping[str, str] | Sequence[str], end: str = "\r\n") -> str:
+def csv_text(*rows: Mapping[str, str] | Iterable[str], end: str = "\r\n") -> str:
     """CSV of a header (the first row's, if it is a mapping) and rows."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator=end)
@@ -147,16 +147,31 @@ def workbook(path: Path, rows: Sequence[Sequence[Any]], date_format: str = "yyyy
 
 
 def read_orders(path: Path) -> list[OrderRow | BadRow]:
-    """All rows of a file of orders."""
-    return list(open_orders(path).rows())
+    """All rows of a file of orders; each says the same when it is read again from what is kept of it."""
+    file = open_orders(path)
+    rows = list(file.rows())
+    for row in rows:
+        again = reread(file.shape, file.header, row.raw, row.place)
+        assert again == row or _was_cut(row, again), (row, again)
+    return rows
 
 
-def read_kind(path: Path, kind: Kind) -> list[Any]:
-    """All rows of a reference file."""
-    return list(read_reference(path, kind).rows)
+def read_kind(path: Path, kind: str) -> list[Any]:
+    """All rows of a reference file; each says the same when it is read again from what is kept of it."""
+    file = read_reference(path, kind)
+    rows = list(file.rows)
+    for row in rows:
+        again = reread_reference(kind, file.header, row.raw, row.place)
+        assert again == row or _was_cut(row, again), (row, again)
+    return rows
 
 
-def refusal(path: Path, kind: Kind | None = None) -> RefusedFile | None:
+def _was_cut(row: Any, again: Any) -> bool:
+    """Whether a row that is out of bounds, of which only the beginning is kept, is still bad."""
+    return isinstance(row, BadRow) and isinstance(again, BadRow) and len(row.raw) >= RAW_KEPT
+
+
+def refusal(path: Path, kind: str | None = None) -> RefusedFile | None:
     """Why a file is refused; None if it is not."""
     try:
         read_orders(path) if kind is None else read_kind(path, kind)

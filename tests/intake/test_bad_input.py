@@ -1,4 +1,5 @@
 """The catalogue of bad input, one row a case: what goes in, and what must come out of it."""
+# ruff: noqa: E501 - a table is read along its rows
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +7,6 @@ from typing import Any
 import pytest
 
 from bounty.intake.catalogue import BadRow
-from bounty.intake.reference import Kind
 from bounty.orders.reading import OrderRow
 from tests.intake.build import (
     API_ORDER,
@@ -25,7 +25,6 @@ from tests.intake.build import (
     read_orders,
     refusal,
     write,
-    workbook,
 )
 
 # --- A cell of a CSV file with Chinese headers: column, cell, and the code or the fact ---
@@ -315,6 +314,8 @@ JSON_FIELDS: list[tuple[str, str, str | None, Any]] = [
     ("cat_ids", "cat_ids", "[0]", None),
     ("cat_ids", "cat_ids", "[20, 3, 20]", "3;20"),
     ("cat_ids", "cat_ids", '"1;2"', "E-ID"),
+    ("cat_ids", "cat_ids", '""', "E-ID"),
+    ("cat_ids", "cat_ids", "{}", "E-ID"),
     ("cat_ids", "cat_ids", "[true]", "E-ID"),
     ("cat_ids", "cat_ids", "[1.0]", "E-ID"),
     ("cat_ids", "cat_ids", '["1"]', "E-ID"),
@@ -367,7 +368,7 @@ def test_a_field_in_json(
 
 # --- A cell of the four reference files ---
 
-REFERENCE_CELLS: list[tuple[Kind, str, str, Any]] = [
+REFERENCE_CELLS: list[tuple[str, str, str, Any]] = [
     ("promoters", "promoter_id", "000000001000939", 1000939),
     ("promoters", "promoter_id", "999999999999999", 999999999999999),
     ("promoters", "promoter_id", "1234567890123456", "E-ID"),
@@ -409,12 +410,10 @@ REFERENCE_CELLS: list[tuple[Kind, str, str, Any]] = [
 
 
 @pytest.mark.parametrize(("kind", "column", "cell", "expected"), REFERENCE_CELLS, ids=shorten)
-def test_a_cell_of_a_reference_file(
-    tmp_path: Path, kind: Kind, column: str, cell: str, expected: Any
-) -> None:
+def test_a_cell_of_a_reference_file(tmp_path: Path, kind: str, column: str, cell: str, expected: Any) -> None:
     path = write(
         tmp_path, f"{kind}.csv", csv_text(REFERENCES[kind], (REFERENCES[kind] | {column: cell}).values())
-    )  # type: ignore[arg-type]
+    )
     good, row = read_kind(path, kind)
     assert not isinstance(good, BadRow)
     if isinstance(expected, str) and expected.startswith("E-"):
@@ -508,7 +507,7 @@ def test_a_file_that_is_refused(
     assert "\n" not in str(refused)
 
 
-REFUSED_REFERENCES: list[tuple[str, Kind, str, str | bytes, str, str]] = [
+REFUSED_REFERENCES: list[tuple[str, str, str, str | bytes, str, str]] = [
     ("JSON for a reference", "links", "links.json", "[]", "E-KIND", ".csv"),
     ("a workbook for a reference", "links", "links.xlsx", b"PK", "E-KIND", ".csv"),
     ("a workbook named CSV", "links", "links.csv", b"PK\x05\x06" + b"\0" * 18, "E-KIND", "ZIP"),
@@ -531,7 +530,7 @@ REFUSED_REFERENCES: list[tuple[str, Kind, str, str | bytes, str, str]] = [
     ids=[case[0] for case in REFUSED_REFERENCES],
 )
 def test_a_reference_file_that_is_refused(
-    tmp_path: Path, kind: Kind, name: str, content: str | bytes, code: str, says: str
+    tmp_path: Path, kind: str, name: str, content: str | bytes, code: str, says: str
 ) -> None:
     refused = refusal(write(tmp_path, name, content), kind)
     assert refused is not None
@@ -565,7 +564,7 @@ STRUCTURES: list[tuple[str, str, str | bytes, list[tuple[int, str]]]] = [
     ("headers of full width, with blanks", "o.csv", HEADER.replace("(元)", "（元） ").replace("推广位ID", "　推广位ＩＤ") + "\n" + ROW, [(2, "good")]),
     ("columns in another order, and others", "o.csv", csv_text({"备注": "x", **dict(reversed(CHINESE_ORDER.items()))}), [(2, "good")]),
     ("headers without names", "o.csv", f"{HEADER},,\n{ROW},,\n", [(2, "good")]),
-    ("a quoted line end counts as a line", "o.csv", csv_text(CHINESE_ORDER | {"商品名称": "a\nb"}, CHINESE_ORDER.values(), end="\n"), [(2, "good"), (4, "good")]),  # type: ignore[arg-type]
+    ("a quoted line end counts as a line", "o.csv", csv_text(CHINESE_ORDER | {"商品名称": "a\nb"}, CHINESE_ORDER.values(), end="\n"), [(2, "good"), (4, "good")]),
     ("a quote within an unquoted cell", "o.csv", f"{HEADER}\n{ROW.replace('已成团', '1')}\n".replace('"咖啡, 50g"', '15" 屏'), [(2, "good")]),
     ("too few columns", "o.csv", f"{HEADER}\n{SHORT}\n{ROW}\n", [(2, "E-COLS"), (3, "good")]),
     ("too many columns", "o.csv", f"{HEADER}\n{LONG}\n{ROW}\n", [(2, "E-COLS"), (3, "good")]),
@@ -629,6 +628,7 @@ ODD_ORDERS: list[tuple[str, str, str, str | None]] = [
     ("a number beyond 64 bits", '"group_id": 9223372036854775808', "E-RANGE", "group_id"),
     ("a number of 5,000 digits", f'"group_id": {"9" * 5000}', "E-RANGE", "group_id"),
     ("a number beyond doubles", '"share": 1e999', "E-RANGE", "share"),
+    ("a fraction beyond doubles", f'"share": {"9" * 400}.5', "E-RANGE", "share"),
     ("NaN in an unread field", '"share": NaN', "E-JSON", "share"),
     ("half a character in an unread field", '"mall_name": "\\udc00"', "E-CTRL", "mall_name"),
     ("NUL in an unread field", '"mall_name": ["\\u0000"]', "E-CTRL", "mall_name"),
@@ -724,13 +724,13 @@ def test_a_bad_row_tells_what_could_be_read(tmp_path: Path) -> None:
     (row,) = read_orders(write(tmp_path, "o.csv", csv_text(CHINESE_ORDER | {"实付金额(元)": "十元"})))
     assert isinstance(row, BadRow)
     assert (row.subject, row.promoter_id, row.paid_at) == (CHINESE_ORDER["订单编号"], 1817118, PAID)
-    keys: dict[Kind, str] = {
+    keys: dict[str, str] = {
         "promoters": "1000939 2022-10-01",
         "violations": "1000939 2022-10-01",
         "links": "1000939 1000939_1",
         "targets": "1000939 2022-12",
     }
-    spoilt: dict[Kind, str] = {
+    spoilt: dict[str, str] = {
         "promoters": "registered_on",
         "violations": "cleared_on",
         "links": "channel",
@@ -758,43 +758,3 @@ def test_lines_none_of_which_is_full_are_refused_at_their_end(tmp_path: Path) ->
         assert (refused.code, "oauth" in refused.zh) == ("E-KIND", True)
     fates = [(1, "good"), (2, "good")]
     assert list(dispositions(read_orders(write(tmp_path, "o.jsonl", lines(thin, JSON_ORDER))))) == fates
-
-
-# --- Workbooks ---
-
-
-def test_a_workbook_says_what_the_csv_says(tmp_path: Path) -> None:
-    import datetime as dt
-
-    cells: list[Any] = list(CHINESE_ORDER.values())
-    cells[3], cells[4], cells[8] = 19.9, 0.2, 0
-    for column in (10, 11, 15):
-        cells[column] = dt.datetime.fromisoformat(cells[column])
-    path = workbook(tmp_path / "o.xlsx", [list(CHINESE_ORDER), [], cells])
-    (row,) = read_orders(path)
-    (same,) = read_orders(write(tmp_path, "o.csv", ORDERS))
-    assert isinstance(row, OrderRow)
-    assert isinstance(same, OrderRow)
-    assert row.place == 3
-    assert row._replace(place=2, raw="") == same._replace(raw="")
-
-
-WORKBOOK_CELLS: list[tuple[str, Any, str]] = [
-    ("订单编号", 2.2121912345678902e17, "E-ID-MANGLED"),
-    ("订单编号", 1000000000000001.0, "E-ID-MANGLED"),
-    ("实付金额(元)", 19.999, "E-MONEY"),
-    ("实付金额(元)", "=1/0", "E-MONEY"),
-    ("支付时间", 44915.5, "E-TIME"),
-    ("是否直推", True, "E-FLAG"),
-    ("商品名称", "a\x07b", "E-CTRL"),
-]
-
-
-@pytest.mark.parametrize(("column", "cell", "code"), WORKBOOK_CELLS, ids=shorten)
-def test_a_cell_of_a_workbook(tmp_path: Path, column: str, cell: Any, code: str) -> None:
-    path = workbook(
-        tmp_path / "o.xlsx", [list(CHINESE_ORDER), list((CHINESE_ORDER | {column: cell}).values())]
-    )
-    (row,) = read_orders(path)
-    assert isinstance(row, BadRow), row
-    assert (row.code, row.column, row.place) == (code, column, 2)

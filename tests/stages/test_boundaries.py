@@ -6,6 +6,7 @@ counted and which earned.
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select
@@ -59,7 +60,7 @@ def reasons(month: Month, number: int) -> tuple[str | None, str | None]:
     return said["task"]["reason"], said["subsidy"]["reason"]
 
 
-def clause(month: Month, number: int, which: str, code: str) -> tuple[bool, str, str]:
+def clause(month: Month, number: int, which: str, code: str) -> tuple[bool, str | None, str]:
     """What explain says of one clause: whether it holds, fact and bound."""
     (found,) = (one for one in month.explain(number).as_json()[which]["clauses"] if one["code"] == code)
     return found["holds"], found["fact"], found["bound"]
@@ -212,7 +213,12 @@ def test_case_09_an_older_page_after_a_newer_one_takes_nothing_back(december: Mo
 def test_case_10_paid_on_the_25th_earns_without_counting_and_its_settlement_changes_nothing(
     december: Month,
 ) -> None:
-    late = {"number": 2, "amount_fen": 2, "paid": "2022-12-25 12:00:00", "received": "2023-01-09 12:00:00"}
+    late: dict[str, Any] = {
+        "number": 2,
+        "amount_fen": 2,
+        "paid": "2022-12-25 12:00:00",
+        "received": "2023-01-09 12:00:00",
+    }
     december.orders(order_row(amount_fen=1), order_row(**late, status=3, verified="2023-01-25 03:00:00"))
     before = december.settle()
     assert counted(december) == (1, 1)
@@ -254,7 +260,10 @@ def test_the_windows_of_other_terms_move_every_edge(engine: Engine, tmp_path: Pa
     """The same edges, where the terms say the 15th and the 5th: nothing but the terms holds the numbers."""
     month = Month(engine, tmp_path, period="2024-02", now="2024-03-06 00:00:00")
     month.begin(promoter(), toml=plain_terms(effective_from="2024-01", last_day=15, receipt_cutoff_day=5))
-    edges = [("2024-02-15 23:59:59", "2024-03-05 23:59:59"), ("2024-02-16 00:00:00", "2024-02-20 00:00:00")]
+    edges: list[tuple[str, str | None]] = [
+        ("2024-02-15 23:59:59", "2024-03-05 23:59:59"),
+        ("2024-02-16 00:00:00", "2024-02-20 00:00:00"),
+    ]
     edges += [("2024-02-10 00:00:00", "2024-03-06 00:00:00"), ("2024-02-29 23:59:59", None)]
     month.orders(
         *(

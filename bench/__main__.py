@@ -1,0 +1,230 @@
+"""Measure every step at each SIZE on each DATABASE, beside its floor; print a table, write bench/results/*.json.
+
+SIZE=10k|100k|1m|10m, several with commas (100k,1m); DATABASE=sqlite,postgresql; RUNS=... instead of 3 (1 for 10m).
+``--report`` writes bench/RESULTS.md from what bench/results/ holds.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench import purity, report
+from bench.check import check
+from bench.data import PERIOD, PLANS, Data, data_of
+from bench.databases import Databases, opened
+from bench.machine import machine
+from bench.run import measured
+
+ROOT = Path(__file__).resolve().parent
+
+
+class Bench:
+    """One size on one database."""
+
+    def __init__(self, databases: Databases, data: Data, runs: int) -> None:
+        self.databases, self.data, self.runs = databases, data, runs
+        self.steps: dict[str, dict[str, Any]] = {}
+        self._csv, self._pages = str(data.folder / "orders.csv"), str(data.folder / "pages")
+
+    def measure(self) -> None:
+        """Every step, in the order of a month."""
+        data, databases = self.data, self.databases
+        databases.create("base")
+        self._call("bench.steps:prepare", url=databases.url("base"), folder=str(data.folder))
+        self._on_copies(
+            "csv in bulk", "base", "held", data.csv_rows,
+            lambda name: self._call("bench.steps:bulk", url=databases.url(name), path=self._csv),
+            lambda name: self._call("bench.floors.imports:bulk", database=databases.bare(name), path=self._csv),
+        )  # fmt: skip
+        databases.drop("base")
+        again = [
+            self._call("bench.steps:bulk", url=databases.url("held"), path=self._csv)
+            for _ in range(self.runs)
+        ]
+        self._note("the same csv again", again, None, data.csv_rows)
+        for run in again:
+            assert run["result"]["unchanged"] == data.csv_rows, run["result"]
+        self._call("bench.steps:bulk", url=databases.url("held"), path=str(data.folder / "details.json"))
+        pages = {"folder": self._pages, "count": data.plan.pages}
+        self._on_copies(
+            "pages of 100", "held", "month", data.page_rows,
+            lambda name: self._call("bench.steps:pages", url=databases.url(name), **pages),
+            lambda name: self._call("bench.floors.imports:pages", database=databases.bare(name), **pages),
+        )  # fmt: skip
+        databases.drop("held")
+        self._note(
+            "open",
+            [self._call("bench.steps:open_month", url=databases.url("month"))],
+            None,
+            data.plan.promoters,
+        )
+        self._on_copies(
+            "settle", "month", "settled", data.plan.orders,
+            lambda name: self._call("bench.steps:settle", url=databases.url(name)),
+            lambda name: self._call("bench.floors.settle:settle", database=databases.bare(name), period=PERIOD),
+        )  # fmt: skip
+        databases.drop("month")
+        settled = self.steps["settle"]
+        assert settled["result"]["subsidy_fen"] == settled["floor"]["result"]["subsidy_fen"], (
+            "the floor settles otherwise"
+        )
+        again = [self._call("bench.steps:settle", url=databases.url("settled")) for _ in range(self.runs)]
+        assert not any(run["result"]["anew"] for run in again), "settling again made another settlement"
+        self._note("settle again", again, None, data.plan.orders)
+
+    def export(self, folder: Path) -> None:
+        """The files, and the floor's beside them."""
+        mine, floors = [], []
+        for _ in range(self.runs):
+            mine.append(
+                self._call(
+                    "bench.steps:export", url=self.databases.url("settled"), folder=str(folder / "product")
+                )
+            )
+            floors.append(
+                self._call(
+                    "bench.floors.export:export",
+                    database=self.databases.bare("settled"), period=PERIOD, folder=str(folder / "floor"),
+                )
+            )  # fmt: skip
+        for name in ("results.csv", "subsidy_lines.csv"):
+            same = (folder / "product" / name).read_bytes() == (folder / "floor" / name).read_bytes()
+            assert same, f"the floor writes another {name}"
+        self._note("export", mine, floors, mine[0]["result"]["rows"])
+
+    def progress(self) -> None:
+        """Milliseconds of the statements for promoters about the median, and for the busiest."""
+        for name, promoters, repeat in (
+            ("progress, median promoter", self.data.middle, 10),
+            ("progress, busiest promoter", self.data.busiest[:1], 200),
+        ):  # fmt: skip
+            asked: dict[str, Any] = {"promoters": promoters, "repeat": repeat}
+            mine = self._call("bench.steps:progress", url=self.databases.url("settled"), **asked)
+            floor = self._call(
+                "bench.floors.progress:progress",
+                database=self.databases.bare("settled"),
+                period=PERIOD,
+                **asked,
+            )
+            taken, least, called = (_quantiles(run) for run in (
+                mine["result"].pop("ms"), floor["result"].pop("ms"), mine["result"].pop("call_ms"),
+            ))  # fmt: skip
+            rows = len(promoters) * repeat
+            found = _summary([mine], rows) | {
+                "ms": taken,
+                "call_ms": called,
+                "ratio": taken["p50"] / least["p50"],
+            }
+            found["floor"] = _summary([floor], rows) | {"ms": least}
+            self.steps[name] = found
+            print(report.line_of(name, found), flush=True)
+
+    def _call(self, target: str, **arguments: Any) -> dict[str, Any]:
+        print(f"  {target} ...", end="\r", file=sys.stderr, flush=True)
+        return measured(target, self.databases.server, **arguments)
+
+    def _on_copies(
+        self,
+        step: str,
+        like: str,
+        kept: str,
+        rows: int,
+        call: Callable[[str], Any],
+        floor: Callable[[str], Any],
+    ) -> None:
+        """Measure a step and its floor in turn, each on a fresh copy; the product's last copy is kept by a name."""
+        mine, floors = [], []
+        for _ in range(self.runs):
+            self.databases.create("floor", like=like)
+            floors.append(floor("floor"))
+            self.databases.drop("floor")
+            self.databases.create(kept, like=like)
+            mine.append(call(kept))
+        self._note(step, mine, floors, rows)
+
+    def _note(
+        self, step: str, mine: list[dict[str, Any]], floors: list[dict[str, Any]] | None, rows: int
+    ) -> None:
+        found = _summary(mine, rows)
+        if floors:
+            found["floor"] = _summary(floors, rows)
+            found["ratio"] = found["cpu_s"] / max(found["floor"]["cpu_s"], 0.01)  # the clock's own tick
+            found["ratio_wall"] = found["wall_s"] / found["floor"]["wall_s"]
+        self.steps[step] = found
+        print(report.line_of(step, found), flush=True)
+
+
+def _summary(runs: list[dict[str, Any]], rows: int) -> dict[str, Any]:
+    wall_s = median(run["wall_s"] for run in runs)
+    return {
+        "runs": len(runs),
+        "rows": rows,
+        "wall_s": wall_s,
+        "cpu_s": median(run["cpu_s"] for run in runs),
+        "rows_per_s": rows / wall_s,
+        "peak_mb": max(run["peak_mb"] for run in runs),
+        "others_share": max(run["others_share"] for run in runs),
+        "result": runs[-1]["result"],
+    }
+
+
+def _quantiles(taken: list[float]) -> dict[str, float]:
+    rising = sorted(taken)
+    return {"p50": rising[len(rising) // 2], "p99": rising[len(rising) * 99 // 100]}
+
+
+def bench(size: str, kind: str, runs: int) -> None:
+    """Measure one size on one database and write the result down."""
+    data = data_of(size, ROOT / "data")
+    with opened(kind) as databases:
+        version = databases.version()
+        print(f"\n{size} orders, {data.plan.promoters} promoters, {version}\n{report.HEAD}", flush=True)
+        one = Bench(databases, data, runs)
+        one.measure()
+        folder = data.folder / f"export-{kind}"
+        one.export(folder)
+        one.progress()
+        checked = check(data, folder / "product")
+        size_mb = databases.size_mb("settled")
+    print(f"checked: {checked}; database {size_mb:.0f} MB", flush=True)
+    found = {
+        "size": size,
+        "database": kind,
+        "version": version,
+        "orders": data.plan.orders,
+        "promoters": data.plan.promoters,
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine(),
+        "database_mb": size_mb,
+        "checked": checked,
+        "steps": one.steps,
+    }
+    target = ROOT / "results" / f"{size}-{kind}.json"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def main() -> None:
+    """What the command line asks for."""
+    purity.hold(ROOT / "floors")
+    if sys.argv[1:] == ["--report"]:
+        report.write(ROOT / "results", ROOT / "RESULTS.md")
+        return
+    if sys.argv[1:]:
+        raise SystemExit(__doc__)
+    sizes = os.environ.get("SIZE", "100k,1m").lower().split(",")
+    kinds = os.environ.get("DATABASE", "sqlite,postgresql").lower().split(",")
+    if unknown := [size for size in sizes if size not in PLANS]:
+        raise SystemExit(f"SIZE={','.join(unknown)}: write some of {', '.join(PLANS)}.")
+    for size in sizes:
+        for kind in kinds:
+            bench(size, kind, int(os.environ.get("RUNS", "1" if size == "10m" else "3")))
+
+
+if __name__ == "__main__":
+    main()

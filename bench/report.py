@@ -1,0 +1,141 @@
+"""The results as a table for a terminal, and as a page."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+HEAD = (
+    f"{'step':27} {'runs':>4} {'wall s':>9} {'CPU s':>9} {'rows/s':>9} {'peak MB':>8} {'floor CPU':>9} "
+    f"{'ratio':>6} {'(wall)':>6} {'others':>7}"
+)
+_GOALS = {"csv in bulk": 1.5, "pages of 100": 1.5, "settle": 1.25}
+"""Of CPU seconds to the floor's."""
+_MS_GOALS = {"progress, median promoter": 1.0, "progress, busiest promoter": 20.0}
+"""In the database, at ten million orders."""
+_PEAK_GOALS = {"settle": 300, "export": 300}
+_LINEAR = 1.2
+_QUIET = 0.10
+_SIZES = ("10k", "100k", "1m", "10m")
+
+
+def line_of(step: str, found: dict[str, Any]) -> str:
+    """One line of the table."""
+    floor, warning = found.get("floor"), "!" if found["others_share"] > _QUIET else " "
+    if floor and "ms" in found:
+        took, least = (
+            f"p50 {one['p50']:.3f} ms, p99 {one['p99']:.3f} ms" for one in (found["ms"], floor["ms"])
+        )
+        text = f"{step:27} {found['runs']:>4} {took}; floor {least}; ratio {found['ratio']:.2f}"
+        return f"{text} {found['others_share']:>6.0%}{warning}"
+    text = (
+        f"{step:27} {found['runs']:>4} {found['wall_s']:>9.2f} {found['cpu_s']:>9.2f} {found['rows_per_s']:>9.0f} "
+        f"{found['peak_mb']:>8.0f}"
+    )
+    if floor:
+        text += f" {floor['cpu_s']:>9.2f} {found['ratio']:>6.2f} {found.get('ratio_wall', 0):>6.2f}"
+    else:
+        text += " " * 24
+    return f"{text} {found['others_share']:>6.0%}{warning}"
+
+
+def write(results: Path, target: Path) -> None:
+    """RESULTS.md from the JSON files of all runs."""
+    runs = sorted(
+        (json.loads(path.read_text()) for path in results.glob("*.json")),
+        key=lambda run: (_SIZES.index(run["size"]), run["database"]),
+    )
+    if not runs:
+        raise SystemExit(f"{results} holds no results: run `make bench` first.")
+    pieces = ["# What a month costs\n"]
+    pieces.append(
+        "Written by `python -m bench --report` from the runs' own figures. What each floor is stands in README.md. "
+        "Times are medians; the ratio is of CPU seconds (the server's included), which other work on the machine "
+        "disturbs least. `!` marks a measurement during which others took more than 10 % of the CPU.\n"
+    )
+    for run in runs:
+        pieces += _page_of(run)
+    pieces += ["## Goals\n", *_goals(runs)]
+    target.write_text("\n".join(pieces) + "\n", encoding="utf-8")
+
+
+def _page_of(run: dict[str, Any]) -> list[str]:
+    machine = run["machine"]
+    rows = [
+        f"## {run['size']} orders on {run['version']}\n",
+        (
+            f"{run['orders']:,} orders, {run['promoters']:,} promoters, {run['database_mb']:,.0f} MB. "
+            f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
+            f"Python {machine['python']}; {run['measured_at']}.\n"
+        ),
+        f"Checked: {run['checked']}.\n",
+        "| step | runs | wall s | CPU s | rows/s | peak MB | floor CPU s | ratio | others |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for step, found in run["steps"].items():
+        floor, warning = found.get("floor"), " !" if found["others_share"] > _QUIET else ""
+        if "ms" in found:
+            figures = f"| p50 {found['ms']['p50']:.2f} ms | p99 {found['ms']['p99']:.2f} ms | | "
+            figures += f"{found['peak_mb']:.0f} | p50 {floor['ms']['p50']:.2f} ms | {found['ratio']:.2f} "
+        else:
+            figures = f"| {found['wall_s']:.2f} | {found['cpu_s']:.2f} | {found['rows_per_s']:,.0f} | "
+            figures += f"{found['peak_mb']:.0f} | "
+            figures += f"{floor['cpu_s']:.2f} | {found['ratio']:.2f} " if floor else "| "
+        rows.append(f"| {step} | {found['runs']} {figures}| {found['others_share']:.0%}{warning} |")
+    return [*rows, ""]
+
+
+def _goals(runs: list[dict[str, Any]]) -> list[str]:
+    rows = ["| goal | size | database | figure | |", "|---|---|---|--:|---|"]
+
+    def judge(goal: str, run: dict[str, Any], figure: str, *, reached: bool) -> None:
+        rows.append(
+            f"| {goal} | {run['size']} | {run['database']} | {figure} | {'reached' if reached else '**missed**'} |"
+        )
+
+    for run in runs:
+        steps = run["steps"]
+        for step, most in _GOALS.items():
+            judge(
+                f"{step}: at most {most} x its floor",
+                run,
+                f"{steps[step]['ratio']:.2f}",
+                reached=steps[step]["ratio"] <= most,
+            )
+        again = steps["the same csv again"]["wall_s"] / steps["csv in bulk"]["wall_s"]
+        judge(
+            "the same csv again: nothing changes, and quicker",
+            run,
+            f"{again:.2f} of the time",
+            reached=again < 1,
+        )
+        if run["size"] != "10m":
+            continue
+        for step, most in _MS_GOALS.items():
+            ms = steps[step]["ms"]["p50"]
+            judge(f"{step}: at most {most:g} ms", run, f"{ms:.2f} ms", reached=ms <= most)
+        for step, most in _PEAK_GOALS.items():
+            judge(
+                f"{step}: at most {most} MB",
+                run,
+                f"{steps[step]['peak_mb']:.0f} MB",
+                reached=steps[step]["peak_mb"] <= most,
+            )
+        smaller = next(
+            (one for one in runs if one["size"] == "1m" and one["database"] == run["database"]), None
+        )
+        if smaller is None:
+            continue
+        for step in ("csv in bulk", "settle", "export"):
+            growth = _cost(run, step) / _cost(smaller, step)
+            judge(
+                f"{step}: CPU a row at most {_LINEAR} x that at 1m",
+                run,
+                f"{growth:.2f}",
+                reached=growth <= _LINEAR,
+            )
+    return rows
+
+
+def _cost(run: dict[str, Any], step: str) -> float:
+    found = run["steps"][step]
+    return float(found["cpu_s"] / found["rows"])
