@@ -123,11 +123,7 @@ def _fen(yuan: str) -> int:
 
 
 def parsed_csv(lines: Iterable[str], batch_id: int) -> Iterator[Row]:
-    """Rows for order_versions from a CSV whose cells need no quotes; the plainest loop that keeps every line.
-
-    Measured a row: this 5 µs, csv.reader in its place 6 µs; a columnar reader still has to hand over Python values
-    and the line as it stood.
-    """
+    """Rows for order_versions from a CSV whose cells need no quotes; the plainest loop that keeps every line."""
     words = {
         "未支付": -1, "已支付": 0, "已成团": 1, "确认收货": 2, "审核成功": 3, "审核通过": 3, "审核失败": 4, "已结算": 5,
         "已处罚": 10, "8": 8,
