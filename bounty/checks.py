@@ -10,6 +10,7 @@ from sqlalchemy.schema import Table
 from bounty.db import Query
 from bounty.models import (
     Base,
+    Batch,
     Line,
     Notice,
     OpenPeriod,
@@ -101,13 +102,38 @@ def results_make_settlements(connection: Connection) -> int:
 
 
 def counted_within_cap(connection: Connection) -> int:
-    """Results that count more than the order cap for each of their orders, and orders of a negative amount."""
+    """Results that count more than the cap or the amount of their orders allows, and orders of a negative amount."""
     violations = _rows(connection, select(Order.order_sn).where(Order.order_amount_fen < 0))
     for period, terms in _open_periods(connection):
         most = Result.orders * terms.task.order_cap_fen
         over = _results_of(period).where(or_(Result.gmv_fen > most, Result.gmv_fen < 0))
-        violations += _rows(connection, over)
+        violations += _rows(connection, over) + _rows(connection, _above_the_orders(period, terms))
     return violations
+
+
+def _above_the_orders(period: Period, terms: Terms) -> Query:
+    """Results that count more than all orders of the task window would, while no batch has come since."""
+    facts = Order.__table__.c
+    amounts = (
+        select(
+            facts.promoter_id, total(lesser(facts.order_amount_fen, terms.task.order_cap_fen)).label("fen")
+        )
+        .join(OpenPeriod, and_(facts.paid_at >= OpenPeriod.task_from, facts.paid_at < OpenPeriod.task_until))
+        .where(OpenPeriod.period == str(period))
+        .group_by(facts.promoter_id)
+        .subquery("amounts")
+    )
+    newest_batch = select(func.max(Batch.batch_id)).scalar_subquery()
+    undone = select(Batch.batch_id).where(Batch.undone_at.is_not(None)).exists()
+    return (
+        _results_of(period)
+        .outerjoin(amounts, amounts.c.promoter_id == Result.promoter_id)
+        .where(
+            Settlement.as_of_batch_id == newest_batch,
+            ~undone,
+            Result.gmv_fen > func.coalesce(amounts.c.fen, 0),
+        )
+    )
 
 
 def lines_within_caps(connection: Connection) -> int:
@@ -305,7 +331,7 @@ CHECKS: dict[str, tuple[str, Callable[[Connection], int]]] = {
         "the results sum to the settlement and its manifest",
         results_make_settlements,
     ),
-    "counted-within-cap": ("what counts is at most the cap for each order", counted_within_cap),
+    "counted-within-cap": ("an order counts at most its amount and at most the cap", counted_within_cap),
     "lines-within-caps": ("a line is above 0, and within its rate and every cap", lines_within_caps),
     "one-result-per-promoter": ("each promoter on the roster has one result", one_result_per_promoter),
     "passes-are-earned": ("who passed met every target, and who met them passed", passes_are_earned),
