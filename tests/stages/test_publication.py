@@ -177,6 +177,37 @@ def test_an_order_that_moves_is_a_correction_for_both_its_promoters(month: Month
     ]
 
 
+def test_an_audit_that_merely_went_on_is_not_why_an_order_is_judged_otherwise(month: Month) -> None:
+    """Between two notices nearly every order goes from received to audited; that alone changes no verdict."""
+    relinked = order_row(number=1, amount_fen=1, p_id=f"{PROMOTER}_1")
+    replaced = order_row(number=2, amount_fen=2, p_id=f"{PROMOTER}_2")
+    alone = order_row(number=4, amount_fen=4, promoter_id=OTHER)
+    month.table("links", link(f"{PROMOTER}_9", "other"))
+    month.orders(relinked, replaced, alone)
+    month.settle()
+    month.publish()
+    audited = {
+        "order_status": 3,
+        "order_verify_time": shanghai("2022-12-24 03:00:00"),
+        "order_modify_at": 1671822010,
+    }
+    month.orders(
+        relinked | audited,
+        replaced | audited | {"p_id": f"{PROMOTER}_9"},
+        alone | audited,
+        order_row(number=8, amount_fen=8, promoter_id=OTHER),
+    )
+    month.table("links", link(f"{PROMOTER}_1", "other"))
+    second = month.settle()
+    month.publish()
+    assert changes(month, second.settlement_id) == [
+        (PROMOTER, 1, "CORRECTION", (1, 1), (1, 0)),
+        (PROMOTER, 2, "CORRECTION", (2, 2), (2, 0)),
+        (OTHER, 4, "RESULT", (4, 4), (0, 4)),
+        (OTHER, 8, "NEW_DATA", (None, 8), (0, 8)),
+    ]
+
+
 def test_the_changes_are_against_the_notice_before_and_not_against_a_draft_between(month: Month) -> None:
     month.orders(order_row(number=1, amount_fen=1))
     month.settle()
@@ -235,6 +266,7 @@ def test_notice_1_reads_and_exports_as_it_did_whatever_comes_later(
     newest = exported(month, tmp_path / "newest")
     assert json.loads(newest["manifest.json"])["notice"] == 2
     assert all(newest[name] != before[name] for name in before)
+    assert "改名" not in newest["results.csv"].decode()  # names are the roster's
 
 
 # Export

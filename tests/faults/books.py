@@ -1,0 +1,183 @@
+"""Books of either kind: made, copied and removed in a moment, and compared as a whole."""
+
+import shutil
+import sqlite3
+from collections import defaultdict
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+from sqlalchemy import create_engine, make_url
+from sqlalchemy.pool import NullPool
+
+from bounty import schema
+from bounty.db import Base, make_engine
+from bounty.imports import RELEASE
+from tests import postgres
+
+Row = dict[str, Any]
+State = dict[str, list[str]]
+"""Table -> its rows in writing, sorted; what differs between two equal histories is left out or told by its rank."""
+
+SMALL_PAGE = 512
+"""Bytes: on SQLite a full disk is met at every few rows."""
+
+
+def empty_books(kind: str, folder: Path) -> str:
+    """The URL of a migrated, empty database of a kind."""
+    if kind == "sqlite":
+        path = Path(mkdtemp(dir=folder)) / "books.sqlite"
+        connection = sqlite3.connect(path)
+        connection.execute(f"PRAGMA page_size={SMALL_PAGE}")
+        connection.execute("VACUUM")
+        connection.close()
+        url = f"sqlite:///{path}"
+    else:
+        url = postgres.fresh_database()
+    engine = make_engine(url)
+    schema.upgrade(engine)
+    engine.dispose()
+    return url
+
+
+def copied(url: str, folder: Path) -> str:
+    """The URL of a copy of a database that nobody is using."""
+    if not url.startswith("sqlite"):
+        return postgres.fresh_database(template=url)
+    original = make_url(url).database
+    assert original is not None
+    connection = sqlite3.connect(original)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    path = Path(mkdtemp(dir=folder)) / "books.sqlite"
+    shutil.copyfile(original, path)
+    return f"sqlite:///{path}"
+
+
+def removed(url: str) -> None:
+    """Remove a database, whoever still uses it."""
+    if not url.startswith("sqlite"):
+        postgres.drop_database(url)
+        return
+    path = make_url(url).database
+    assert path is not None
+    shutil.rmtree(Path(path).parent)
+
+
+def state_of(url: str, *, origins: bool = True) -> State:
+    """Everything that the books hold, such that equal histories are equal.
+
+    A file that was imported again and brought nothing is left out; numbers that the database hands out are ranks.
+
+    origins  whether it matters which batch brought a row; where processes race, it is anyone's
+    """
+    held = _rows_of(url)
+    numbers = _numbers_of(held)
+    for table, rows in held.items():
+        for row in rows:
+            _make_plain(table, row, numbers)
+    if not origins:
+        _forget_origins(held)
+    return {
+        table: sorted(repr(sorted(row.items())) for row in rows if not row.get("left out"))
+        for table, rows in held.items()
+    }
+
+
+def differences(found: State, expected: State) -> str:
+    """The first rows in which two states differ, for a person; blank if they are equal."""
+    said = []
+    for table, rows in expected.items():
+        surplus, missing = set(found[table]) - set(rows), set(rows) - set(found[table])
+        if len(found[table]) != len(rows) or surplus or missing:
+            said.append(f"{table}: {len(found[table])} rows, {len(rows)} expected")
+            said += [f"  - {row}" for row in sorted(missing)[:2]] + [
+                f"  + {row}" for row in sorted(surplus)[:2]
+            ]
+    return "\n".join(said)
+
+
+def _rows_of(url: str) -> dict[str, list[Row]]:
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.connect() as connection:
+        return {
+            table.name: [
+                dict(row)
+                for row in connection.exec_driver_sql(
+                    f'SELECT {", ".join(table.columns.keys())} FROM "{table.name}"'
+                ).mappings()
+            ]
+            for table in Base.metadata.sorted_tables
+        }
+
+
+class _Numbers:
+    """Ranks of what the database numbers, and the batches that were only an echo of an earlier one."""
+
+    def __init__(self) -> None:
+        self.batch: dict[int, int] = {}
+        self.entry: dict[int, int] = {}
+        self.terms: dict[int, int] = {}
+        self.echoes: set[int] = set()
+        self.releases: set[int] = set()
+
+
+def _numbers_of(held: dict[str, list[Row]]) -> _Numbers:
+    numbers = _Numbers()
+    brought = {
+        row[column]
+        for table, rows in held.items()
+        if table not in ("batches", "order_repeats", "settlements")
+        for row in rows
+        for column in row
+        if column.endswith("batch_id")
+    }
+    seen: set[tuple[str, str, str]] = set()
+    for batch in sorted(held["batches"], key=lambda row: row["batch_id"]):
+        key = (batch["kind"], batch["file_name"], batch["sha256"])
+        if key in seen and batch["sha256"] and batch["batch_id"] not in brought:
+            numbers.echoes.add(batch["batch_id"])
+            continue
+        seen.add(key)
+        numbers.batch[batch["batch_id"]] = len(numbers.batch) + 1
+        if batch["file_name"] == RELEASE:
+            numbers.releases.add(batch["batch_id"])
+    for ranks, table, column in (
+        (numbers.entry, "quarantine", "quarantine_id"),
+        (numbers.terms, "terms", "terms_id"),
+    ):
+        ranks.update(
+            {number: rank for rank, number in enumerate(sorted(row[column] for row in held[table]), 1)}
+        )
+    return numbers
+
+
+def _make_plain(table: str, row: Row, numbers: _Numbers) -> None:
+    if table in ("batches", "order_repeats") and row["batch_id"] in numbers.echoes:
+        row["left out"] = True
+    if row.get("batch_id") in numbers.releases and "place" in row:
+        row["place"] = numbers.entry[row["place"]]
+    for column, value in row.items():
+        if value is None:
+            continue
+        if column == "as_of_batch_id":
+            row[column] = sum(batch <= value for batch in numbers.batch)
+        elif column.endswith("batch_id"):
+            row[column] = numbers.batch.get(value, "echo")
+        elif column == "quarantine_id":
+            row[column] = numbers.entry[value]
+        elif column == "terms_id":
+            row[column] = numbers.terms[value]
+
+
+def _forget_origins(held: dict[str, list[Row]]) -> None:
+    """Leave out who brought what, and entries of the quarantine that are closed."""
+    for table in ("batches", "order_repeats"):
+        held[table] = []
+    held["quarantine"] = [row for row in held["quarantine"] if row["closed_at"] is None]
+    forgotten: dict[str, set[str]] = defaultdict(set, quarantine={"quarantine_id"}, order_versions={"raw"})
+    for table, rows in held.items():
+        for row in rows:
+            for column in list(row):
+                if column == "place" or column.endswith("batch_id") or column in forgotten[table]:
+                    del row[column]
