@@ -21,7 +21,7 @@ from sqlalchemy import (
 from bounty.db import Query, WholeNumber, Words, clear, workspace
 from bounty.models import Line, Link, NoticeChange, OpenPeriod, Order, OrderVersion, RosterEntry
 from bounty.orders.fold import folded
-from bounty.rules.clauses import TASK_CLAUSES, all_hold
+from bounty.rules.clauses import NO_COMMISSION_STATUSES, TASK_CLAUSES, all_hold
 from bounty.rules.measure import frozen_bounds
 from bounty.rules.periods import Period
 from bounty.rules.terms import Terms
@@ -42,7 +42,7 @@ CAUSES = {
 """Cause -> its sentence in Chinese and English."""
 
 _CORRECTED = (
-    "promoter_id",
+    "p_id",
     "order_amount_fen",
     "promotion_amount_fen",
     "type",
@@ -94,17 +94,8 @@ def write_changes(connection: Connection, period: Period, terms: Terms, before: 
             literal("LATE_FAILURE"),
         ),
         (and_(now.c.order_sn.is_not(None), _corrected(was, now)), literal("CORRECTION")),
-        (
-            and_(
-                now.c.order_sn.is_not(None),
-                or_(
-                    was.c.received_at.is_distinct_from(now.c.received_at),
-                    was.c.order_status != now.c.order_status,
-                ),
-            ),
-            literal("NEW_DATA"),
-        ),
         (relinked, literal("CORRECTION")),
+        (and_(now.c.order_sn.is_not(None), _went_on(was, now)), literal("NEW_DATA")),
         else_=literal("RESULT"),
     )
     row = _changed.c
@@ -148,6 +139,15 @@ def _corrected(was: FromClause, now: FromClause) -> ColumnElement[bool]:
         was.c.received_at.is_not(None), was.c.received_at.is_distinct_from(now.c.received_at)
     )
     return or_(*moved, receipt_moved)
+
+
+def _went_on(was: FromClause, now: FromClause) -> ColumnElement[bool]:
+    """Whether an order went on in a way that a clause asks about. An audit that passed changes no verdict."""
+    return or_(
+        was.c.received_at.is_distinct_from(now.c.received_at),
+        was.c.failed_at.is_distinct_from(now.c.failed_at),
+        was.c.order_status.in_(NO_COMMISSION_STATUSES) != now.c.order_status.in_(NO_COMMISSION_STATUSES),
+    )
 
 
 def _differences(
