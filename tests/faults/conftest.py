@@ -12,9 +12,9 @@ from tests.faults.world import write_world
 
 
 @pytest.fixture(scope="session")
-def forks() -> Iterator[Forks]:
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
     """A fork server; it holds no connection."""
-    server = Forks()
+    server = Forks(tmp_path_factory.mktemp("forks"))
     yield server
     server.close()
 

@@ -18,7 +18,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from bounty.app import main
@@ -63,9 +62,13 @@ class Ended:
 class Forks:
     """The fork server, from a test's side."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        """Start it.
+
+        folder  where its processes leave what they say
+        """
         self._server = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.forks"],
+            [sys.executable, "-m", "tests.faults.forks", folder],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -202,5 +205,4 @@ def _do(job: dict[str, Any], met: Path) -> int:
 if __name__ == "__main__":
     gc.collect()
     gc.freeze()  # or each child's collector would touch, and so copy, everything that was imported
-    with TemporaryDirectory(prefix="bounty-forks-") as notes_folder:
-        serve(Path(notes_folder))
+    serve(Path(sys.argv[1]))
