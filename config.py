@@ -1,5 +1,6 @@
 """Settings, from the environment (``BOUNTY_...``). Read by entry points only."""
 
+import secrets
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -10,6 +11,9 @@ from bounty.clock import read_instant
 from bounty.errors import BountyError
 
 ROOT = Path(__file__).resolve().parent
+INSTANCE = ROOT / "instance"
+SHORTEST_KEY = 32
+"""Characters of a secret key in production; so many with at least a third of them different."""
 
 
 class Settings(BaseSettings):
@@ -18,12 +22,33 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="BOUNTY_", frozen=True, extra="ignore")
 
     env: Literal["development", "production"] = "development"
-    database_url: str = f"sqlite:///{ROOT / 'instance' / 'bounty.sqlite'}"
+    database_url: str = f"sqlite:///{INSTANCE / 'bounty.sqlite'}"
     """``sqlite:///PATH`` or ``postgresql+psycopg://USER:PASSWORD@HOST/NAME``."""
     now: int | None = None
     """Epoch seconds, from an instant as text: turns the clock, for trials."""
     require_approval: bool | None = Field(default=None)
     """Whether a draft needs a second account's approval before it is published; by default in production."""
+    secret_key: str = ""
+    """Signs sessions and links; in development one is made and kept in the instance folder."""
+    totp_key: str = ""
+    """Encrypts the secrets of second factors; in development as above."""
+    allowed_hosts: str = ""
+    """Host names the site answers to, joined by commas."""
+    public_url: str = "http://127.0.0.1:5000"
+    """How the site is reached, for links in mails and invitations."""
+    mail_server: str = ""
+    """``HOST:PORT`` of the mail server; without one, mails are files in the instance folder."""
+    mail_user: str = ""
+    mail_password: str = ""
+    mail_sender: str = "bounty@localhost"
+    uploads: Path = INSTANCE / "uploads"
+    """Where uploaded files are kept."""
+    upload_megabytes: int = Field(default=512, gt=0)
+    """The largest upload."""
+    public_list: bool = True
+    """Whether a public notice lists who passed, with masked ids."""
+    proxies: int = Field(default=0, ge=0)
+    """How many proxies of ours stand before the site, whose X-Forwarded headers are believed."""
 
     @field_validator("now", mode="before")
     @classmethod
@@ -55,6 +80,11 @@ class Settings(BaseSettings):
         """Whether publishing takes a second account."""
         return self.env == "production" if self.require_approval is None else self.require_approval
 
+    @property
+    def hosts(self) -> list[str]:
+        """The host names the site answers to; empty: any, in development."""
+        return [host.strip() for host in self.allowed_hosts.split(",") if host.strip()]
+
 
 def read_settings() -> Settings:
     """The settings of this process.
@@ -65,6 +95,41 @@ def read_settings() -> Settings:
         return Settings()
     except ValidationError as errors:
         raise BountyError("; ".join(_sentence(error) for error in errors.errors())) from None
+
+
+def require_safe_site(settings: Settings, *, debug: bool) -> None:
+    """Raises BountyError if the site must not be served so in production; anything goes in development."""
+    if settings.env != "production":
+        return
+    if debug:
+        raise BountyError(
+            "Debug mode shows the program's inside to anybody: unset FLASK_DEBUG in production."
+        )
+    for name, key in (("BOUNTY_SECRET_KEY", settings.secret_key), ("BOUNTY_TOTP_KEY", settings.totp_key)):
+        if len(key) < SHORTEST_KEY or len(set(key)) * 3 < SHORTEST_KEY:
+            raise BountyError(
+                f"{name} is missing or weak: give {SHORTEST_KEY} random characters or more, such as those of "
+                "python -c 'import secrets; print(secrets.token_urlsafe(48))'."
+            )
+    if not settings.hosts:
+        raise BountyError("BOUNTY_ALLOWED_HOSTS is empty: name the hosts that the site answers to.")
+    if not settings.public_url.startswith("https://"):
+        raise BountyError(
+            "BOUNTY_PUBLIC_URL must begin with https:// in production: cookies are only sent there."
+        )
+
+
+def kept_key(settings: Settings, name: Literal["secret_key", "totp_key"]) -> str:
+    """A key from the settings, or one of this installation's own, made at the first use (development)."""
+    given: str = getattr(settings, name)
+    if given or settings.env == "production":
+        return given
+    path = INSTANCE / name
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(48), encoding="ascii")
+    return path.read_text(encoding="ascii")
 
 
 def _sentence(error: Any) -> str:

@@ -1,24 +1,36 @@
 """create_app(settings) and the console script: the only wiring."""
 
+import getpass
+import os
 from typing import Any
 
 import click
 from flask import Flask
 from flask.cli import FlaskGroup
+from flask.helpers import get_debug_flag
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from bounty import cli, clock, db, schema, web
+from bounty.audit.service import Actor, acting
 from bounty.errors import BountyError
-from config import ROOT, Settings, read_settings
+from config import ROOT, Settings, kept_key, read_settings, require_safe_site
 
 
 def books_of(settings: Settings) -> cli.Books:
-    """The database and the clock that settings name."""
+    """The database and the clock that settings name, for whoever is at the command line."""
 
     def now() -> int:
         return clock.now() if settings.now is None else settings.now
 
-    return cli.Books(db.make_engine(settings.database_url), now, settings.approval_required)
+    engine = acting(db.make_engine(settings.database_url), Actor(f"command line: {_login_name()}"))
+    return cli.Books(engine, now, settings.approval_required, settings.public_url)
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as in some containers
+        return f"user {os.getuid()}"
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -26,7 +38,9 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     Raises BountyError if the settings can't hold or the schema is behind.
     """
-    books = books_of(settings or read_settings())
+    settings = settings or read_settings()
+    require_safe_site(settings, debug=get_debug_flag())
+    books = books_of(settings)
     schema.require_current(books.engine)
     app = Flask(
         "bounty",
@@ -34,8 +48,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         root_path=str(ROOT / "bounty"),
         static_folder="web/static",
     )
-    app.jinja_env.undefined = web.StrictUndefined
-    app.register_blueprint(web.pages(books.engine, books.now))
+    keys = {name: kept_key(settings, name) for name in ("secret_key", "totp_key")}
+    web.install(app, books.engine, books.now, settings, **keys)
     return app
 
 

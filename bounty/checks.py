@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Connection, and_, false, func, inspect, or
 from sqlalchemy.orm import aliased
 from sqlalchemy.schema import Table
 
+from bounty.audit.service import verify
 from bounty.db import Query
 from bounty.models import (
     Base,
@@ -325,6 +326,11 @@ def _open_periods(connection: Connection) -> Iterator[tuple[Period, Terms]]:
             yield Period.parse(row.period), read_terms(row.toml)
 
 
+def audit_unbroken(connection: Connection) -> int:
+    """Events at which the chain does not hold."""
+    return len(verify(connection).broken)
+
+
 CHECKS: dict[str, tuple[str, Callable[[Connection], int]]] = {
     "lines-make-results": ("the lines of a promoter sum to the result", lines_make_results),
     "results-make-settlements": (
@@ -340,5 +346,6 @@ CHECKS: dict[str, tuple[str, Callable[[Connection], int]]] = {
     "terms-unchanged": ("terms still read as when they were added", terms_unchanged),
     "notices-unchanged": ("settlements and notices still read as when they were made", notices_unchanged),
     "notices-in-sequence": ("notices are numbered without gaps", notices_in_sequence),
+    "audit-unbroken": ("no event of the audit was changed, taken out or put in", audit_unbroken),
     "whole-fen": ("money columns hold nothing but whole fen", whole_fen),
 }

@@ -168,9 +168,14 @@ def _begin_sqlite(connection: Connection) -> None:
 def transaction(engine: Engine) -> Iterator[Connection]:
     """The one way to write: a transaction with no other writer beside it, committed at the end or not at all."""
     with engine.connect().execution_options(writing=True) as connection, connection.begin():
-        if engine.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITER})
+        wait_for_turn(connection)
         yield connection
+
+
+def wait_for_turn(connection: Connection) -> None:
+    """Be the one writer until the transaction ends. On SQLite its BEGIN IMMEDIATE has seen to that."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITER})
 
 
 @contextmanager

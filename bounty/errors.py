@@ -2,7 +2,14 @@
 
 
 class BountyError(Exception):
-    """A refusal. Its text is one line for a person: what is wrong and what to do. Nothing has changed."""
+    """A refusal. Its text is one line for a person: what is wrong and what to do. Nothing has changed.
+
+    zh  the same in Chinese, where a page may show it
+    """
+
+    def __init__(self, en: str, zh: str | None = None) -> None:
+        super().__init__(en)
+        self.zh = zh or en
 
 
 class RefusedFile(BountyError):
@@ -13,5 +20,5 @@ class RefusedFile(BountyError):
     """
 
     def __init__(self, code: str, zh: str, en: str) -> None:
-        super().__init__(f"{code} {en} / {zh}")
-        self.code, self.zh, self.en = code, zh, en
+        super().__init__(f"{code} {en} / {zh}", f"{code} {zh}")
+        self.code, self.en = code, en

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, select
 
+from bounty.audit.service import record
 from bounty.db import transaction
 from bounty.errors import BountyError
 from bounty.intake import merge
@@ -61,10 +62,12 @@ def import_file(
     try:
         source, rows = _opened(kind, path, _sha256(path))
         with transaction(engine) as connection:
-            _, counts = _take_in(connection, source, rows, now, told)
+            batch_id, counts = _take_in(connection, source, rows, now, told)
             if strict and counts.quarantined:
                 raise Strict(counts)
             released = _release_known(connection, now) if kind in NAMES_PROMOTERS else []
+            came = {"kind": kind, "file": source.file_name, "sha256": source.sha256, "counts": str(counts)}
+            record(connection, "batch.import", f"batch {batch_id}", now, after=came | _told_of(released))
     except OSError as error:
         raise BountyError(f"can't be read: {error.strerror or error}.") from error
     return Imported(counts, released)
@@ -101,7 +104,14 @@ def _take_in(
 def retry(engine: Engine, now: int) -> list[tuple[str, Counts]]:
     """Read every open entry of the quarantine again; what can be taken in now goes in."""
     with transaction(engine) as connection:
-        return _release(connection, now)
+        released = _release(connection, now)
+        if released:
+            record(connection, "quarantine.retry", "quarantine", now, after=_told_of(released))
+        return released
+
+
+def _told_of(released: list[tuple[str, Counts]]) -> dict[str, dict[str, str]]:
+    return {"released": {kind: str(counts) for kind, counts in released}} if released else {}
 
 
 def _release_known(connection: Connection, now: int) -> list[tuple[str, Counts]]:

@@ -6,6 +6,7 @@ from bounty.cli.answers import check, explain, progress
 from bounty.cli.books import BOOKS, Books
 from bounty.cli.intake import import_, quarantine
 from bounty.cli.month import export, notice, open_, publish, settle, terms
+from bounty.cli.people import audit, user
 from bounty.cli.upkeep import db, demo
 
 __all__ = ["BOOKS", "COMMANDS", "Books"]
@@ -23,6 +24,8 @@ COMMANDS: tuple[click.Command, ...] = (
     notice,
     export,
     check,
+    user,
+    audit,
     demo,
 )
 """What hangs on the console script, beside Flask's own commands."""

@@ -25,6 +25,8 @@ class Books:
     engine: Engine
     now: Callable[[], int]
     approval_required: bool
+    public_url: str
+    """How the site is reached, for links."""
 
 
 def open_books() -> Books:

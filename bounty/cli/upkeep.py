@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 import click
 
 from bounty import imports, schema
+from bounty.accounts.demo import DEMO_PASSWORD, add_demo_people
 from bounty.cli.books import BOOKS, Books, progress_bar
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
@@ -64,4 +65,8 @@ def demo() -> None:
                 told_as = publication.publish(connection, period, now, approval_required=False)
                 line += f"; notice {told_as.notice}, subsidy ¥{shown_yuan(settled.lines.sum_fen)}"
         click.echo(line)
-    click.echo("This is sample data: every name says 示例.")
+    with transaction(books.engine) as connection:
+        people = add_demo_people(connection, sample.periods[-1], now)
+    click.echo("This is sample data: every name says 示例. Log in as any of these:")
+    for person in people:
+        click.echo(f"  {person.role:9} {person.email}  {DEMO_PASSWORD}")

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, func, literal, select, update
 
+from bounty.audit.service import record
 from bounty.db import Bytes, WholeNumber, Words, clear, insert_into, load, workspace
 from bounty.errors import BountyError
 from bounty.intake.catalogue import BadRow
@@ -146,6 +147,7 @@ def dismiss(connection: Connection, quarantine_id: int, reason: str, now: int) -
         raise BountyError(
             f"Quarantine holds no open entry {quarantine_id}: `bounty quarantine list` shows them."
         )
+    record(connection, "quarantine.dismiss", f"entry {quarantine_id}", now, reason=reason.strip())
 
 
 def listing(connection: Connection, kind: str | None) -> Iterator[Any]:

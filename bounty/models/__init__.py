@@ -5,25 +5,52 @@ Money is whole fen (``_fen``), an instant is epoch seconds (``_at``), a date is 
 """
 
 from bounty.db import Base
+from bounty.models.accounts import ROLES, FailedLogin, Invitation, User
+from bounty.models.audit import AuditEvent
+from bounty.models.decisions import Appeal, AppealAnswer, Approval, RosterOverride, Waiver
 from bounty.models.intake import Batch, Quarantined
 from bounty.models.orders import CategorySet, Order, OrderRepeat, OrderVersion
 from bounty.models.promoters import Level, Link, Promoter, Target, Violation
 from bounty.models.publication import Notice, NoticeChange
 from bounty.models.roster import OpenPeriod, RosterEntry, TermsVersion
 from bounty.models.settlement import Line, Result, Settlement
+from bounty.models.uploads import Upload
 
-FROZEN = (TermsVersion, OpenPeriod, RosterEntry, Settlement, Result, Line, Notice, NoticeChange)
-"""Rows of these tables are written once; the database refuses to change or delete them (migrations/)."""
+FROZEN = (
+    TermsVersion,
+    OpenPeriod,
+    RosterEntry,
+    Settlement,
+    Result,
+    Line,
+    Notice,
+    NoticeChange,
+    AuditEvent,
+    Approval,
+    Waiver,
+    RosterOverride,
+    Appeal,
+    AppealAnswer,
+)
+"""Rows of these tables are written once; the database refuses to change or delete them (migrations/). A roster entry
+changes to what its newest override says, and to nothing else."""
 
 SEALED = (Result, Line, NoticeChange)
 """Rows of a settlement, to which the database refuses an addition once the settlement is published."""
 
 __all__ = [
     "FROZEN",
+    "ROLES",
     "SEALED",
+    "Appeal",
+    "AppealAnswer",
+    "Approval",
+    "AuditEvent",
     "Base",
     "Batch",
     "CategorySet",
+    "FailedLogin",
+    "Invitation",
     "Level",
     "Line",
     "Link",
@@ -37,8 +64,12 @@ __all__ = [
     "Quarantined",
     "Result",
     "RosterEntry",
+    "RosterOverride",
     "Settlement",
     "Target",
     "TermsVersion",
+    "Upload",
+    "User",
     "Violation",
+    "Waiver",
 ]

@@ -33,6 +33,9 @@ class Settlement(Base):
     """The sum of the lines, whole fen."""
     content_sha256: Mapped[str] = mapped_column(Words)
     """Of terms, results and lines together (contract, Export); hex."""
+    prepared_by_id: Mapped[int | None] = mapped_column(WholeNumber)
+    """The account that ran it, which can't approve it; null for the command line. Without a foreign key: the column
+    came later, and SQLite would rebuild the table, guards and all, for it."""
 
 
 class Result(Base):

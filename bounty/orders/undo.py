@@ -17,6 +17,7 @@ from sqlalchemy import (
     update,
 )
 
+from bounty.audit.service import record
 from bounty.db import Bytes, WholeNumber, Words, clear, insert_into, workspace
 from bounty.errors import BountyError
 from bounty.models import (
@@ -69,6 +70,7 @@ def undo_batch(connection: Connection, batch_id: int, now: int) -> int:
     live = exists().where(OrderVersion.order_sn == Order.order_sn, OrderVersion.withdrawn.is_(false()))
     connection.execute(delete(Order).where(Order.order_sn.in_(orders), ~live))
     _undo_quarantine(connection, batch_id, now)
+    record(connection, "batch.undo", f"batch {batch_id}", now, after={"rows_withdrawn": rows.rowcount})
     return rows.rowcount
 
 

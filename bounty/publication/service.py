@@ -9,12 +9,14 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, insert, select
 from sqlalchemy.orm import aliased
 
+from bounty.audit.service import record
 from bounty.errors import BountyError
 from bounty.models import Notice, NoticeChange, OpenPeriod, Result, RosterEntry, Settlement
 from bounty.publication.changes import write_changes
 from bounty.roster.terms import open_period, terms_in_force
 from bounty.rules.periods import Period
 from bounty.rules.whole import total
+from bounty.settlement.approval import require_approval
 from bounty.settlement.files import lines_file, results_file
 from bounty.settlement.service import newest_settlement
 
@@ -45,10 +47,7 @@ def publish(connection: Connection, period: Period, now: int, *, approval_requir
     if last is not None and last.content_sha256 == draft.content_sha256:
         return PublishedNotice(last.notice, last.settlement_id, last.content_sha256, anew=False)
     if approval_required:
-        raise BountyError(
-            f"Settlement {draft.settlement_id} of {period} needs the approval of a second account, and none has "
-            "approved it (setting require_approval)."
-        )
+        require_approval(connection, draft)
     if last is not None:
         write_changes(connection, period, terms_in_force(connection, period).terms, last, draft)
     number = 1 if last is None else last.notice + 1
@@ -57,6 +56,8 @@ def publish(connection: Connection, period: Period, now: int, *, approval_requir
             period=str(period), notice=number, settlement_id=draft.settlement_id, published_at=now
         )
     )
+    told = {"notice": number, "settlement": draft.settlement_id, "content_sha256": draft.content_sha256}
+    record(connection, "notice.publish", str(period), now, after=told)
     return PublishedNotice(number, draft.settlement_id, draft.content_sha256, anew=True)
 
 

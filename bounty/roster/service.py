@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, insert, select
 
+from bounty.audit.service import record
 from bounty.clock import shown
 from bounty.errors import BountyError
 from bounty.intake.merge import Kind, Refusal
@@ -55,7 +56,11 @@ def open_roster(connection: Connection, period: Period, now: int) -> Opening:
                 f"history, is complete."
             )
         _freeze(connection, period, in_force.terms_id, in_force.terms, now)
-    return _opening(connection, period, in_force.terms, anew=held is None)
+    opening = _opening(connection, period, in_force.terms, anew=held is None)
+    if opening.anew:
+        frozen = {"terms_id": in_force.terms_id, "on_roster": opening.on_roster, "eligible": opening.eligible}
+        record(connection, "period.open", str(period), now, after=frozen)
+    return opening
 
 
 def _freeze(connection: Connection, period: Period, terms_id: int, terms: Terms, now: int) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select
 
+from bounty.audit.service import record
 from bounty.errors import BountyError
 from bounty.models import OpenPeriod, TermsVersion
 from bounty.rules.periods import Bounds, Period
@@ -60,6 +61,10 @@ def add_terms(connection: Connection, toml: str, now: int) -> tuple[Terms, bool]
         insert(TermsVersion).values(
             effective_from=terms.effective_from, toml=toml, sha256=terms.sha256, added_at=now
         )
+    )
+    added = {"effective_from": terms.effective_from, "sha256": terms.sha256}
+    record(
+        connection, "terms.add", terms.effective_from, now, before=newest and {"sha256": newest}, after=added
     )
     return terms, True
 

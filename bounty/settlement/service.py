@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
 
+from bounty.audit.service import actor_of, record
 from bounty.clock import shown
 from bounty.db import analyze, clear
 from bounty.errors import BountyError
@@ -72,9 +73,20 @@ def settle(connection: Connection, period: Period, now: int) -> Settled:
             lines_sha256=lines.sha256,
             subsidy_fen=lines.sum_fen,
             content_sha256=content,
+            prepared_by_id=actor_of(connection).user_id,
         )
     )
     attempt.commit()
+    record(
+        connection,
+        "settlement.make",
+        str(period),
+        now,
+        before=None
+        if newest is None
+        else _summary(newest.settlement_id, newest.content_sha256, newest.subsidy_fen),
+        after=_summary(settlement_id, content, lines.sum_fen),
+    )
     return Settled(settlement_id, True, content, results, lines, quarantined)
 
 
@@ -86,6 +98,10 @@ def newest_settlement(connection: Connection, period: Period) -> Any | None:
         .order_by(Settlement.settlement_id.desc())
         .limit(1)
     ).first()
+
+
+def _summary(settlement_id: int, content: str, subsidy_fen: int) -> dict[str, object]:
+    return {"settlement": settlement_id, "content_sha256": content, "subsidy_fen": subsidy_fen}
 
 
 def _rendered(connection: Connection, settlement_id: int, period: Period) -> tuple[FileFacts, FileFacts]:

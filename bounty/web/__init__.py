@@ -1,31 +1,67 @@
-"""Thin views: find, call one service, render."""
+"""Thin views by reader: find, authorize, call one service, render."""
 
 from collections.abc import Callable
+from typing import Any
 
-from flask import Blueprint, render_template
+from flask import Flask
+from flask_wtf import CSRFProtect
 from jinja2 import StrictUndefined
 from sqlalchemy import Engine
+from werkzeug.middleware.proxy_fix import ProxyFix
 
-from bounty.clock import shown
-from bounty.db import snapshot
-from bounty.money import shown_yuan
-from bounty.publication.changes import CAUSES
-from bounty.publication.overview import STATES, overview
+from bounty.accounts import security
+from bounty.web import access, books, errors, formats, headers, language, pages, people
 
-__all__ = ["StrictUndefined", "pages"]
+BLUEPRINTS = (pages.blueprint, people.blueprint)
+"""A room of views each."""
 
 
-def pages(engine: Engine, now: Callable[[], int]) -> Blueprint:
-    """The pages over one database."""
-    blueprint = Blueprint("pages", __name__)
-    blueprint.add_app_template_filter(shown, "shanghai")
-    blueprint.add_app_template_filter(shown_yuan, "yuan")
+def install(
+    app: Flask, engine: Engine, now: Callable[[], int], settings: Any, *, secret_key: str, totp_key: str
+) -> None:
+    """Everything that is served, over one database.
 
-    @blueprint.get("/")
-    def periods() -> str:
-        moment = now()
-        with snapshot(engine) as connection:
-            found = overview(connection, moment)
-        return render_template("periods.html", now=moment, found=found, states=STATES, causes=CAUSES)
+    settings   ``config.Settings``
+    """
+    production = settings.env == "production"
+    app.config.update(
+        SECRET_KEY=secret_key,
+        SESSION_COOKIE_NAME="__Host-session" if production else "session",
+        SESSION_COOKIE_SECURE=production,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        TRUSTED_HOSTS=settings.hosts or None,
+        MAX_CONTENT_LENGTH=settings.upload_megabytes * 1_000_000,
+        MAX_FORM_MEMORY_SIZE=1_000_000,
+        WTF_CSRF_TIME_LIMIT=None,  # as long as the session: a form left open over lunch still works
+        PREFERRED_URL_SCHEME="https" if production else "http",
+        **_mail(settings),
+    )
+    if settings.proxies:
+        count = settings.proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
+    app.jinja_env.undefined = StrictUndefined
+    app.extensions[books.EXTENSION] = books.SiteBooks(engine, now, settings)
+    headers.install(app, https=production)
+    language.install(app)
+    CSRFProtect(app)
+    security.install(app, engine, now, totp_key=totp_key, second_factor=production)
+    access.install(app)
+    errors.install(app)
+    formats.install(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
 
-    return blueprint
+
+def _mail(settings: Any) -> dict[str, Any]:
+    sender = {"MAIL_DEFAULT_SENDER": settings.mail_sender, "SECURITY_EMAIL_SENDER": settings.mail_sender}
+    if not settings.mail_server:
+        return sender | {"MAIL_BACKEND": "file", "MAIL_FILE_PATH": str(settings.uploads.parent / "mails")}
+    host, _, port = settings.mail_server.partition(":")
+    return sender | {
+        "MAIL_SERVER": host,
+        "MAIL_PORT": int(port or 587),
+        "MAIL_USE_TLS": True,
+        "MAIL_USERNAME": settings.mail_user or None,
+        "MAIL_PASSWORD": settings.mail_password or None,
+    }

@@ -1,0 +1,1 @@
+"""Users, invitations, log-in."""

@@ -1,0 +1,284 @@
+"""Accounts: made by invitation, given a role, disabled; and how often a log-in has failed."""
+
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Connection, delete, exists, func, insert, or_, select, update
+
+from bounty.accounts.passwords import SHORTEST, hashed
+from bounty.audit.service import record
+from bounty.errors import BountyError
+from bounty.models import ROLES, FailedLogin, Invitation, Promoter, User
+
+INVITATION_SECONDS = 7 * 86_400
+"""How long a one-time link holds."""
+FAILURES_SECONDS = 15 * 60
+"""How far back failed log-ins are counted."""
+FAILURES_OF_ACCOUNT = 5
+"""So many of one account, and it waits; wherever they come from."""
+FAILURES_OF_ADDRESS = 30
+"""So many from one address, and it waits; whichever accounts they try."""
+_EMAIL = re.compile(r"[^@\s,;<>\"']{1,64}@[A-Za-z0-9.-]{1,190}")
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """A one-time link, to be handed on: its token is shown once and not kept."""
+
+    email: str
+    name: str
+    role: str
+    promoter_id: int | None
+    token: str
+
+
+def invite(
+    connection: Connection, people: Iterable[tuple[str, str, str, int | None]], now: int
+) -> list[Invited]:
+    """One-time links for people without an account; a later link of a person replaces the earlier one.
+
+    people  e-mail, name, role, and the promoter that a promoter's account belongs to
+
+    Raises BountyError, and invites nobody, if an e-mail, a role or a promoter can't be.
+    """
+    wanted = [(email.strip().lower(), name.strip(), role, promoter) for email, name, role, promoter in people]
+    for email, name, role, promoter in wanted:
+        _refuse_unfit(email, name, role, promoter)
+    emails = [email for email, *_ in wanted]
+    _refuse_taken(connection, emails, [promoter for *_, promoter in wanted if promoter is not None])
+    connection.execute(
+        delete(Invitation).where(Invitation.email.in_(emails), Invitation.accepted_at.is_(None))
+    )
+    invited = [Invited(*person, token=secrets.token_urlsafe(32)) for person in wanted]
+    if invited:
+        connection.execute(
+            insert(Invitation),
+            [
+                {
+                    "token_sha256": _hash(person.token),
+                    "email": person.email,
+                    "name": person.name,
+                    "role": person.role,
+                    "invited_promoter_id": person.promoter_id,
+                    "invited_at": now,
+                    "expires_at": now + INVITATION_SECONDS,
+                }
+                for person in invited
+            ],
+        )
+    for person in invited:
+        what = {"name": person.name, "role": person.role, "promoter_id": person.promoter_id}
+        record(connection, "user.invite", person.email, now, after=what)
+    return invited
+
+
+def _refuse_unfit(email: str, name: str, role: str, promoter_id: int | None) -> None:
+    if not _EMAIL.fullmatch(email):
+        raise BountyError(f"{email!r} is not an e-mail address.", f"「{email}」不是邮箱地址。")
+    if not name:
+        raise BountyError(f"{email} needs a name.", f"{email} 缺少姓名。")
+    if role not in ROLES:
+        raise BountyError(f"{role!r} is no role: give one of {', '.join(ROLES)}.")
+    if (role == "promoter") != (promoter_id is not None):
+        raise BountyError(
+            f"{email}: a promoter's account belongs to one promoter, and staff to none.",
+            f"{email}：推手账号须对应一个推手，员工账号不对应推手。",
+        )
+
+
+def _refuse_taken(connection: Connection, emails: list[str], promoters: list[int]) -> None:
+    if len(set(emails)) < len(emails) or len(set(promoters)) < len(promoters):
+        raise BountyError(
+            "An e-mail or a promoter is named twice: an account belongs to one.",
+            "邮箱或推手重复：一个账号只属于一个推手。",
+        )
+    known = set(
+        connection.execute(select(Promoter.promoter_id).where(Promoter.promoter_id.in_(promoters))).scalars()
+    )
+    for promoter in promoters:
+        if promoter not in known:
+            raise BountyError(
+                f"Promoter {promoter} is not known: import them first.",
+                f"推手 {promoter} 尚未导入：请先导入。",
+            )
+    taken = connection.execute(
+        select(User.email).where(or_(User.email.in_(emails), User.promoter_id.in_(promoters))).limit(1)
+    ).scalar()
+    if taken is not None:
+        raise BountyError(f"There is an account already: {taken}.", f"账号已存在：{taken}。")
+
+
+def invitation_of(connection: Connection, token: str, now: int) -> Any:
+    """The open invitation behind a link.
+
+    Raises BountyError if there is none such, or it was used or is too old.
+    """
+    row = connection.execute(
+        select(Invitation.__table__).where(
+            Invitation.token_sha256 == _hash(token),
+            Invitation.accepted_at.is_(None),
+            Invitation.expires_at > now,
+        )
+    ).first()
+    if row is None:
+        raise BountyError(
+            "This link was used or has expired: ask whoever invited you for a new one.",
+            "该链接已使用或已过期：请向邀请人索取新的链接。",
+        )
+    return row
+
+
+def accept(connection: Connection, token: str, password: str, now: int) -> int:
+    """Make the account that an invitation is for; its number.
+
+    Raises BountyError if the link doesn't hold or the password is too short.
+    """
+    row = invitation_of(connection, token, now)
+    require_good_password(password, row.email)
+    connection.execute(
+        update(Invitation).where(Invitation.invitation_id == row.invitation_id).values(accepted_at=now)
+    )
+    return add_user(
+        connection,
+        email=row.email,
+        name=row.name,
+        role=row.role,
+        promoter_id=row.invited_promoter_id,
+        password=password,
+        now=now,
+    )
+
+
+def require_good_password(password: str, email: str) -> None:
+    """Raises BountyError for a password that is too short, too long, or little more than the e-mail."""
+    if not SHORTEST <= len(password) <= 128:
+        raise BountyError(
+            f"Choose a password of {SHORTEST} to 128 characters.", f"密码须为 {SHORTEST} 至 128 个字符。"
+        )
+    if len(set(password)) < 5 or password.lower() in email or email.partition("@")[0] in password.lower():
+        raise BountyError(
+            "Choose a password that is harder to guess.", "密码太容易猜到：请勿使用邮箱名或少数几个重复字符。"
+        )
+
+
+def add_user(
+    connection: Connection,
+    *,
+    email: str,
+    name: str,
+    role: str,
+    password: str,
+    now: int,
+    promoter_id: int | None = None,
+) -> int:
+    """A new account; its number."""
+    inserted = connection.execute(
+        insert(User)
+        .values(
+            email=email,
+            name=name,
+            role=role,
+            promoter_id=promoter_id,
+            password=hashed(password),
+            active=True,
+            fs_uniquifier=secrets.token_hex(16),
+            created_at=now,
+        )
+        .returning(User.id)
+    )
+    user_id: int = inserted.scalar_one()
+    what = {"name": name, "role": role, "promoter_id": promoter_id}
+    record(connection, "user.add", email, now, after=what)
+    return user_id
+
+
+def set_role(connection: Connection, email: str, role: str, now: int) -> None:
+    """Give an account of staff another role; its sessions end.
+
+    Raises BountyError for an unknown account or role, or where a promoter's account is concerned.
+    """
+    user = _user(connection, email)
+    if role not in ROLES or "promoter" in (role, user.role):
+        raise BountyError(
+            f"Staff are operator, finance or admin, and a promoter's account stays one: {role!r} can't be."
+        )
+    if user.role == role:
+        return
+    _change(connection, user, role=role)
+    record(connection, "user.role", user.email, now, before={"role": user.role}, after={"role": role})
+
+
+def disable(connection: Connection, email: str, now: int) -> None:
+    """Let an account log in no more; its sessions end at once."""
+    user = _user(connection, email)
+    if not user.active:
+        return
+    _change(connection, user, active=False)
+    record(connection, "user.disable", user.email, now)
+
+
+def _change(connection: Connection, user: Any, **values: Any) -> None:
+    # Another name in its cookies ends an account's sessions.
+    values["fs_uniquifier"] = secrets.token_hex(16)
+    connection.execute(update(User).where(User.id == user.id).values(**values))
+
+
+def users(connection: Connection) -> list[Any]:
+    """Every account, without its secrets: id, email, name, role, promoter_id, active, second_factor."""
+    return list(
+        connection.execute(
+            select(
+                User.id,
+                User.email,
+                User.name,
+                User.role,
+                User.promoter_id,
+                User.active,
+                User.tf_totp_secret.is_not(None).label("second_factor"),
+            ).order_by(User.role, User.email)
+        )
+    )
+
+
+def _user(connection: Connection, email: str) -> Any:
+    row = connection.execute(
+        select(User.id, User.email, User.role, User.active).where(User.email == email.strip().lower())
+    ).first()
+    if row is None:
+        raise BountyError(f"There is no account {email}: `bounty user list` shows them.")
+    return row
+
+
+def note_failed_login(connection: Connection, email: str, address: str, now: int) -> None:
+    """Count a log-in that failed, and forget those that are too old to count."""
+    connection.execute(delete(FailedLogin).where(FailedLogin.failed_at <= now - FAILURES_SECONDS))
+    connection.execute(
+        insert(FailedLogin).values(email=email.strip().lower()[:254], address=address, failed_at=now)
+    )
+
+
+def must_wait(connection: Connection, email: str, address: str, now: int) -> bool:
+    """Whether too many log-ins of an account, or from an address, have failed of late."""
+    since = FailedLogin.failed_at > now - FAILURES_SECONDS
+    counts = connection.execute(
+        select(
+            select(func.count())
+            .where(since, FailedLogin.email == email.strip().lower()[:254])
+            .scalar_subquery(),
+            select(func.count()).where(since, FailedLogin.address == address).scalar_subquery(),
+        )
+    ).one()
+    return bool(counts[0] >= FAILURES_OF_ACCOUNT or counts[1] >= FAILURES_OF_ADDRESS)
+
+
+def has_users(connection: Connection) -> bool:
+    """Whether there is any account."""
+    return bool(connection.execute(select(exists().where(User.id.is_not(None)))).scalar())
+
+
+def _hash(token: str) -> str:
+    return sha256(token.encode()).hexdigest()

@@ -1,0 +1,68 @@
+"""Amounts and instants as templates show them."""
+
+from flask import Flask
+from flask_wtf.csrf import generate_csrf
+
+from bounty.clock import shown
+from bounty.money import shown_yuan
+from bounty.web.access import Person
+
+NAVIGATION: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "promoter": (),
+    "operator": (),
+    "finance": (),
+    "admin": (),
+}
+"""Role -> endpoint, Chinese, English: what stands at the top of a page."""
+
+
+def money(fen: int) -> str:
+    """Yuan with a sign and thousands.
+
+    >>> money(123450), money(-5)
+    ('¥1,234.50', '−¥0.05')
+    """
+    yuan, _, part = shown_yuan(abs(fen)).partition(".")
+    return f"{'−' if fen < 0 else ''}¥{int(yuan):,}.{part}"
+
+
+def day(instant: int) -> str:
+    """Month and day in Shanghai.
+
+    >>> day(1671551999)
+    '12-20'
+    """
+    return shown(instant)[5:10]
+
+
+def moment(instant: int) -> str:
+    """Month, day, hour and minute in Shanghai.
+
+    >>> moment(1671551999)
+    '12-20 23:59'
+    """
+    return f"{shown(instant)[5:10]} {shown(instant)[11:16]}"
+
+
+def full_moment(instant: int) -> str:
+    """With the year too.
+
+    >>> full_moment(1671551999)
+    '2022-12-20 23:59'
+    """
+    return f"{shown(instant)[:10]} {shown(instant)[11:16]}"
+
+
+def navigation(person: Person | None) -> tuple[tuple[str, str, str], ...]:
+    """What a person finds at the top: endpoint, Chinese, English."""
+    if person is None:
+        return ()
+    return NAVIGATION["promoter" if person.viewing_as else person.role]
+
+
+def install(app: Flask) -> None:
+    """Give the templates the formats."""
+    app.jinja_env.filters.update(
+        yuan=shown_yuan, money=money, shanghai=shown, day=day, moment=moment, full_moment=full_moment
+    )
+    app.jinja_env.globals.update(csrf_token=generate_csrf, navigation=navigation)
