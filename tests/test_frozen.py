@@ -12,11 +12,21 @@ from sqlalchemy import Connection, Engine, Table, create_engine, insert, make_ur
 from sqlalchemy.exc import DBAPIError
 
 from bounty import schema
+from bounty.accounts.service import add_user
 from bounty.checks import CHECKS, run_checks
 from bounty.clock import read_instant
 from bounty.db import Base, make_engine, snapshot, transaction
 from bounty.imports import import_file
-from bounty.models import FROZEN, SEALED, OrderVersion
+from bounty.models import (
+    FROZEN,
+    SEALED,
+    Appeal,
+    AppealAnswer,
+    Approval,
+    OrderVersion,
+    RosterOverride,
+    Waiver,
+)
 from bounty.publication.service import publish
 from bounty.roster.service import open_roster
 from bounty.roster.terms import add_terms
@@ -117,6 +127,58 @@ def publish_a_month(engine: Engine, folder: Path) -> None:
             assert settle(connection, DECEMBER, AFTER_THE_CUTOFF).settlement_id == number
             if rows is not THIRD:
                 publish(connection, DECEMBER, AFTER_THE_CUTOFF, approval_required=False)
+    decide_the_month(engine)
+
+
+def decide_the_month(engine: Engine) -> None:
+    """One of everything that people decide."""
+    now = AFTER_THE_CUTOFF
+    with transaction(engine) as connection:
+        user_id = add_user(
+            connection, email="zhou@example.com", name="周", role="operator", password="x" * 12, now=now
+        )
+        by = {"user_id": user_id, "reason": "因为"}
+        for table, values in (
+            (Approval, {"settlement_id": 3, "user_id": user_id, "content_sha256": "", "approved_at": now}),
+            (Waiver, {"settlement_id": 3, "line": "QUARANTINE", "waived_at": now, **by}),
+            (
+                RosterOverride,
+                {
+                    "promoter_id": 1002,
+                    "period": "2022-12",
+                    "number": 1,
+                    "was_target_gmv_fen": 30_000,
+                    "now_target_gmv_fen": 99_900,
+                    "overridden_at": now,
+                    **by,
+                },
+            ),
+            (
+                Appeal,
+                {
+                    "promoter_id": 1001,
+                    "appeal_id": 1,
+                    "period": "2022-12",
+                    "words": "为什么",
+                    "as_stood": "{}",
+                    "asked_at": now,
+                    "due_at": now,
+                },
+            ),
+            (
+                AppealAnswer,
+                {
+                    "promoter_id": 1001,
+                    "appeal_id": 1,
+                    "number": 1,
+                    "verdict": "DECLINED",
+                    "words": "因为",
+                    "user_id": user_id,
+                    "answered_at": now,
+                },
+            ),
+        ):
+            connection.execute(insert(table).values(**values))
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -460,6 +522,22 @@ PLANTED = [
         """INSERT INTO periods SELECT '2023-01', terms_id, opened_at, task_from, task_until, receipt_cutoff,
         month_from, month_until FROM periods;
         UPDATE notices SET period = '2023-01', notice = 1 WHERE notice = 2""",
+    ),
+    Planted("audit-unbroken", "another word", "UPDATE audit_events SET act = 'x' WHERE event_id = 3"),
+    Planted("audit-unbroken", "an event taken out", "DELETE FROM audit_events WHERE event_id = 3"),
+    Planted(
+        "audit-unbroken",
+        "two events that changed places",
+        """UPDATE audit_events SET event_id = 99 WHERE event_id = 3;
+        UPDATE audit_events SET event_id = 3 WHERE event_id = 4;
+        UPDATE audit_events SET event_id = 4 WHERE event_id = 99""",
+    ),
+    Planted(
+        "audit-unbroken",
+        "an event put in",
+        """INSERT INTO audit_events (event_id, happened_at, actor, act, subject, previous_sha256, event_sha256)
+        SELECT event_id + 1, happened_at, actor, 'x', subject, event_sha256, event_sha256 FROM audit_events
+        ORDER BY event_id DESC LIMIT 1""",
     ),
 ]
 HALF_A_FEN = {

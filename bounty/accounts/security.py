@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from flask import Flask, current_app, has_request_context, request
@@ -45,7 +46,7 @@ CONFIG: dict[str, Any] = {
     "SECURITY_PASSWORD_NORMALIZE_FORM": None,
     "SECURITY_RETURN_GENERIC_RESPONSES": True,
     "SECURITY_RECOVERABLE": True,
-    "SECURITY_RESET_PASSWORD_WITHIN": "15 minutes",
+    "SECURITY_RESET_PASSWORD_WITHIN": timedelta(minutes=15),
     "SECURITY_CHANGEABLE": True,
     "SECURITY_TWO_FACTOR": True,
     "SECURITY_TWO_FACTOR_ENABLED_METHODS": ["authenticator"],

@@ -27,7 +27,7 @@ class Actor:
     user_id: int | None = None
     role: str | None = None
     address: str | None = None
-    request_id: str | None = None
+    request: str | None = None
 
 
 NOBODY = Actor("program")
@@ -76,7 +76,7 @@ def record(
         "actor": actor.name,
         "role": actor.role,
         "address": actor.address,
-        "request_id": actor.request_id,
+        "request": actor.request,
         "act": act,
         "subject": subject,
         "before": None if before is None else _canonical(before),

@@ -25,7 +25,8 @@ class AuditEvent(Base):
     """The account's at that time."""
     address: Mapped[str | None] = mapped_column(Words)
     """Where the request came from."""
-    request_id: Mapped[str | None] = mapped_column(Words)
+    request: Mapped[str | None] = mapped_column(Words)
+    """The number that the answer to the request carries."""
     act: Mapped[str] = mapped_column(Words)
     """What was done, as ``notice.publish``."""
     subject: Mapped[str] = mapped_column(Words)

@@ -182,7 +182,7 @@ def upgrade() -> None:
         sa.Column("actor", db.Words(), nullable=False),
         sa.Column("role", db.Words(), nullable=True),
         sa.Column("address", db.Words(), nullable=True),
-        sa.Column("request_id", db.Words(), nullable=True),
+        sa.Column("request", db.Words(), nullable=True),
         sa.Column("act", db.Words(), nullable=False),
         sa.Column("subject", db.Words(), nullable=False),
         sa.Column("before", db.Words(), nullable=True),
