@@ -159,7 +159,8 @@ def require_good_password(password: str, email: str) -> None:
         raise BountyError(
             f"Choose a password of {SHORTEST} to 128 characters.", f"密码须为 {SHORTEST} 至 128 个字符。"
         )
-    if len(set(password)) < 5 or password.lower() in email or email.partition("@")[0] in password.lower():
+    name, said = email.partition("@")[0].lower(), password.lower()
+    if len(set(password)) < 5 or said in email or (len(name) > 3 and name in said):
         raise BountyError(
             "Choose a password that is harder to guess.", "密码太容易猜到：请勿使用邮箱名或少数几个重复字符。"
         )
@@ -224,15 +225,15 @@ def disable(connection: Connection, email: str, now: int) -> None:
 def _change(connection: Connection, user: Any, **values: Any) -> None:
     # Another name in its cookies ends an account's sessions.
     values["fs_uniquifier"] = secrets.token_hex(16)
-    connection.execute(update(User).where(User.id == user.id).values(**values))
+    connection.execute(update(User).where(User.id == user.user_id).values(**values))
 
 
 def users(connection: Connection) -> list[Any]:
-    """Every account, without its secrets: id, email, name, role, promoter_id, active, second_factor."""
+    """Every account, without its secrets: user_id, email, name, role, promoter_id, active, second_factor."""
     return list(
         connection.execute(
             select(
-                User.id,
+                User.id.label("user_id"),
                 User.email,
                 User.name,
                 User.role,
@@ -246,7 +247,9 @@ def users(connection: Connection) -> list[Any]:
 
 def _user(connection: Connection, email: str) -> Any:
     row = connection.execute(
-        select(User.id, User.email, User.role, User.active).where(User.email == email.strip().lower())
+        select(User.id.label("user_id"), User.email, User.role, User.active).where(
+            User.email == email.strip().lower()
+        )
     ).first()
     if row is None:
         raise BountyError(f"There is no account {email}: `bounty user list` shows them.")
