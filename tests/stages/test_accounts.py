@@ -27,7 +27,7 @@ def books(engine: Engine, tmp_path: Path) -> Iterator[Connection]:
 
 
 def invited(connection: Connection, *person: Any) -> accounts.Invited:
-    (found,) = accounts.invite(connection, [person or PERSON], NOW)  # type: ignore[list-item]
+    (found,) = accounts.invite(connection, [person or PERSON], NOW)
     return found
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -51,7 +52,7 @@ PEOPLE: People = [
 
 
 def rows(people: People) -> Query:
-    kinds = (WholeNumber, Words(), WholeNumber, WholeNumber)
+    kinds: tuple[Any, ...] = (WholeNumber, Words(), WholeNumber, WholeNumber)
     each = [
         select(
             *(
