@@ -1,0 +1,157 @@
+"""The pages in a real browser: system Chromium, a server of its own, desktop and phone, with JavaScript or without."""
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, StorageState, sync_playwright
+
+from bounty.db import make_engine
+from tests.web.world import DECEMBER, EMAILS, PASSWORD, Site, copied, fill, served
+
+WIDTHS = {"desktop": (1280, 900), "phone": (360, 780)}
+"""Size -> width and height of the window, in CSS pixels."""
+ARGUMENTS = [
+    "--no-sandbox",  # as root, in a container
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+
+
+def chromium() -> str:
+    """The system's browser; without it, or without a Chinese font, the tests that need it fail."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        pytest.fail("There is no Chromium: install it (Debian: apt-get install chromium).", pytrace=False)
+    fonts = (
+        shutil.which("fc-list")
+        and subprocess.run(["fc-list", ":lang=zh", "family"], capture_output=True, check=True).stdout.strip()
+    )
+    if not fonts:
+        pytest.fail(
+            "There is no Chinese font: install one (Debian: apt-get install fontconfig fonts-noto-cjk).",
+            pytrace=False,
+        )
+    return found
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One for all tests of a process; each visitor has a profile of their own in it."""
+    path = chromium()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def small_site(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite database with the small site in it; to be copied."""
+    folder = tmp_path_factory.mktemp("small")
+    engine = make_engine(copied(_sqlite_template, folder))
+    fill(engine, folder / "files")
+    engine.dispose()
+    return folder / "books.sqlite"
+
+
+@pytest.fixture(scope="session")
+def site(small_site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The small site in mid-December, for looking only."""
+    folder = tmp_path_factory.mktemp("site")
+    with served(copied(small_site, folder), folder, DECEMBER) as site:
+        yield site
+
+
+@pytest.fixture
+def own_site(small_site: Path, tmp_path: Path) -> Iterator[Callable[[str], Site]]:
+    """Serves a copy of the small site at an instant; what a test does to it stays there."""
+    with ExitStack() as stack:
+
+        def serve(now: str) -> Site:
+            return stack.enter_context(served(copied(small_site, tmp_path / "own"), tmp_path / "own", now))
+
+        yield serve
+
+
+@pytest.fixture(scope="session")
+def logged_in(browser: Browser) -> Callable[[Site, str], StorageState]:
+    """The cookies of a role on a site, from one log-in each."""
+    kept: dict[tuple[str, str], StorageState] = {}
+
+    def state(site: Site, role: str) -> StorageState:
+        if (site.url, role) not in kept:
+            context = browser.new_context(base_url=site.url, locale="zh-CN")
+            log_in(context.new_page(), EMAILS[role])
+            kept[site.url, role] = context.storage_state()
+            context.close()
+        return kept[site.url, role]
+
+    return state
+
+
+def log_in(page: Page, email: str) -> None:
+    """Through the form, as a person does."""
+    page.goto("/login")
+    page.fill("input[name=email]", email)
+    page.fill("input[name=password]", PASSWORD)
+    page.click("button[name=submit]")
+    page.wait_for_url(lambda url: "/login" not in url)
+
+
+@pytest.fixture
+def visit(browser: Browser, logged_in: Callable[[Site, str], StorageState]) -> Iterator[Callable[..., Page]]:
+    """Opens a window on a site: ``visit(site, role, size=, javascript=, language=)``.
+
+    role   whose cookies it holds; null for nobody's
+
+    What the browser complains of (console, content security policy, failed requests) fails the test at its end.
+    """
+    complaints: list[str] = []
+
+    def heard(message: ConsoleMessage) -> None:
+        complaints.append(f"{message.page.url if message.page else ''}: {message.type} {message.text}")
+
+    with ExitStack() as stack:
+
+        def open_window(
+            site: Site,
+            role: str | None = None,
+            *,
+            size: str = "desktop",
+            javascript: bool = True,
+            language: str = "zh",
+        ) -> Page:
+            width, height = WIDTHS[size]
+            context = browser.new_context(
+                base_url=site.url,
+                viewport={"width": width, "height": height},
+                locale="zh-CN" if language == "zh" else "en-GB",
+                timezone_id="America/Los_Angeles",  # the pages say Shanghai's time all the same
+                java_script_enabled=javascript,
+                storage_state=logged_in(site, role) if role else None,
+                accept_downloads=True,
+            )
+            stack.callback(context.close)
+            context.set_default_timeout(20_000)
+            page = context.new_page()
+            page.on("console", heard)
+            page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))
+            page.on(
+                "requestfailed",
+                lambda request: (
+                    None
+                    if "ERR_ABORTED" in (request.failure or "")  # a download takes the place of the page
+                    else complaints.append(f"{request.url}: {request.failure}")
+                ),
+            )
+            return page
+
+        yield open_window
+    assert complaints == []

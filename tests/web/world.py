@@ -1,0 +1,199 @@
+"""A small site: a corrected month, an open one, and an account of each kind; and what serves it for real.
+
+2022-11  published, corrected once        2022-12  open; what it is depends on the clock
+promoter@  PROMOTER: V0, passed in November, close to it in December     neighbour@  the next promoter
+operator@ second@ finance@ admin@         every password is PASSWORD
+"""
+
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from bounty.accounts.service import add_user
+from bounty.db import transaction
+from tests.factories import (
+    PROMOTER,
+    Month,
+    Row,
+    environment,
+    link,
+    order_row,
+    promoter,
+    terms_toml,
+    violation,
+)
+
+NEIGHBOUR = PROMOTER + 1
+PASSWORD = "correct horse battery"
+ACCOUNTS: dict[str, tuple[str, int | None]] = {
+    "promoter@example.com": ("promoter", PROMOTER),
+    "neighbour@example.com": ("promoter", NEIGHBOUR),
+    "operator@example.com": ("operator", None),
+    "second@example.com": ("operator", None),
+    "finance@example.com": ("finance", None),
+    "admin@example.com": ("admin", None),
+}
+"""E-mail -> role, and the promoter it belongs to."""
+EMAILS = {
+    "promoter": "promoter@example.com",
+    "operator": "operator@example.com",
+    "finance": "finance@example.com",
+    "admin": "admin@example.com",
+}
+"""Role -> who has it."""
+LEVELS = {
+    "V0": 'direct_only = true\ngmv_yuan = "500.00"\norders = 5',
+    "V1": "direct_only = false\nmin_tenure_months = 2\ngmv_yuan = { history_periods = 3, "
+    'factor = "1.10", floor = "300.00", ceiling = "500000.00", step = "100.00" }',
+}
+"""The contract's, with targets that a handful of orders reach."""
+DECEMBER = "2022-12-15 15:00:00"
+"""Within the task window."""
+JANUARY = "2023-01-12 10:00:00"
+"""After the receipt cutoff: December can be settled."""
+
+
+def month_orders(month: str, *, first: int) -> list[Row]:
+    """Orders of three promoters: one of each fate for PROMOTER, a few that count for the others.
+
+    first   the number of the first; they take up to 60 from there
+    """
+    paid, received = f"{month}-05 12:00:00", f"{month}-09 12:00:00"
+    rows = [
+        order_row(number=first + at, amount_fen=12_000 + at, paid=paid, received=received) for at in range(4)
+    ]
+    rows += [
+        order_row(number=first + 10, amount_fen=3_100, paid=f"{month}-13 21:04:00", received=None),
+        order_row(number=first + 11, amount_fen=4_200, paid=paid, received=received, is_direct=0),
+        order_row(number=first + 12, amount_fen=1_500, paid=paid, received=received, type=94),
+        order_row(number=first + 13, amount_fen=5_300, paid=paid, received=received, status=4),
+        order_row(
+            number=first + 14, amount_fen=90_000, paid=f"{month}-12 08:00:00", received=f"{month}-14 09:00:00"
+        ),
+    ]
+    for at, other in enumerate((NEIGHBOUR, PROMOTER + 2), 20):
+        rows += [
+            order_row(
+                number=first + at + 5 * n,
+                promoter_id=other,
+                amount_fen=15_000,
+                paid=paid,
+                received=received,
+                p_id=f"{other}_1",
+            )
+            for n in range(6)
+        ]
+    return rows
+
+
+def fill(engine: Engine, folder: Path) -> None:
+    """Put the small site into an empty database."""
+    opened = Month(engine, folder / "october", period="2022-11", now="2022-10-25 09:00:00")
+    opened.table(
+        "promoters",
+        promoter(name="示例·林晓"),
+        promoter(NEIGHBOUR, name="示例·陈默"),
+        promoter(PROMOTER + 2, name="示例·何安", level="V1"),
+        promoter(PROMOTER + 3, name="示例·吴双"),
+        promoter(
+            PROMOTER + 4, name="示例·方晴", level="V1", registered_on="2022-10-02", level_from="2022-10-02"
+        ),
+        *(promoter(PROMOTER + at, name=f"示例·{at} 号") for at in range(5, 9)),
+    )
+    opened.table("violations", violation(PROMOTER + 3, occurred_on="2022-10-11"))
+    opened.table("links", link(f"{NEIGHBOUR}_1", "app"))
+    opened.terms(terms_toml(levels=LEVELS, effective_from="2022-11"))
+    opened.open()
+    Month(engine, folder / "november", period="2022-12", now="2022-11-25 09:00:00").open()
+    november = Month(engine, folder / "december", period="2022-11", now="2022-12-12 10:00:00")
+    november.orders(*month_orders("2022-11", first=100))
+    november.settle()
+    november.publish()
+    corrected = Month(engine, folder / "corrected", period="2022-11", now="2022-12-14 10:00:00")
+    corrected.orders(
+        order_row(
+            number=101,
+            amount_fen=11_001,
+            paid="2022-11-05 12:00:00",
+            received="2022-11-09 12:00:00",
+            modified="2022-12-13 10:00:00",
+        )
+    )
+    corrected.settle()
+    corrected.publish()
+    december = Month(engine, folder / "december-orders", period="2022-12", now="2022-12-15 09:00:00")
+    december.orders(*month_orders("2022-12", first=200))
+    december.orders(order_row(number=299, order_status=99))  # waits in quarantine
+    with transaction(engine) as connection:
+        for email, (role, promoter_id) in ACCOUNTS.items():
+            add_user(
+                connection,
+                email=email,
+                name=email.partition("@")[0],
+                role=role,
+                promoter_id=promoter_id,
+                password=PASSWORD,
+                now=december.now,
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The application, served by a process of its own."""
+
+    url: str
+    """Without a slash at the end."""
+    database_url: str
+    folder: Path
+    """Its uploads and mails."""
+
+
+@contextmanager
+def served(database_url: str, folder: Path, now: str) -> Iterator[Site]:
+    """Serve a database with a clock that stands.
+
+    now   a wall time in Shanghai
+    """
+    # The socket is ours, so that there is no port to guess; who comes before the server is up waits.
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        number, port = listening.fileno(), listening.getsockname()[1]
+        variables = {
+            "BOUNTY_SECRET_KEY": "for tests: nobody else's, and not a secret",
+            "BOUNTY_TOTP_KEY": "for tests: nobody else's, and not a secret either",
+            "BOUNTY_UPLOADS": str(folder / "uploads"),
+            "BOUNTY_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        }
+        command = [
+            *(sys.executable, "-m", "gunicorn", "--bind", f"fd://{number}"),
+            *(
+                "--worker-class",
+                "gthread",
+                "--threads",
+                "4",
+                "--log-level",
+                "warning",
+                "bounty.app:create_app()",
+            ),
+        ]
+        env = environment(database_url, f"{now.replace(' ', 'T')}+08:00", **variables)
+        with (folder / "served.log").open("wb") as log:
+            process = subprocess.Popen(command, env=env, pass_fds=[number], stdout=log, stderr=log)
+        try:
+            yield Site(f"http://127.0.0.1:{port}", database_url, folder)
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def copied(template: Path, folder: Path) -> str:
+    """The URL of a copy of an SQLite database."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(template, folder / "books.sqlite")
+    return f"sqlite:///{folder / 'books.sqlite'}"
