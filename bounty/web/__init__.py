@@ -48,7 +48,7 @@ def install(
     security.install(app, engine, now, totp_key=totp_key, second_factor=production)
     access.install(app)
     errors.install(app)
-    formats.install(app)
+    formats.install(app, settings.env)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
 

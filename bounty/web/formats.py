@@ -60,9 +60,11 @@ def navigation(person: Person | None) -> tuple[tuple[str, str, str], ...]:
     return NAVIGATION["promoter" if person.viewing_as else person.role]
 
 
-def install(app: Flask) -> None:
+def install(app: Flask, site_environment: str) -> None:
     """Give the templates the formats."""
     app.jinja_env.filters.update(
         yuan=shown_yuan, money=money, shanghai=shown, day=day, moment=moment, full_moment=full_moment
     )
-    app.jinja_env.globals.update(csrf_token=generate_csrf, navigation=navigation)
+    app.jinja_env.globals.update(
+        csrf_token=generate_csrf, navigation=navigation, environment=site_environment
+    )
