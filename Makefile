@@ -45,10 +45,15 @@ setup-dev: .venv/setup-dev.done ## ... and what its tests and checks need
 # Sample data goes only into our own new file, never into a database that somebody named.
 run: setup ## Serve http://127.0.0.1:5000 (PORT=...), at first start with months of sample data
 ifndef BOUNTY_DATABASE_URL
-	@test -e $(DATABASE) || $(MAKE) --no-print-directory $(DATABASE)
+	@test -e $(DATABASE) && $(BIN)/bounty db upgrade || $(MAKE) --no-print-directory $(DATABASE)
 endif
-	@echo "bounty is at http://127.0.0.1:$(PORT)/ (Ctrl-C ends it)"
-	@$(BIN)/bounty run --port $(PORT)
+	@echo "bounty is at http://127.0.0.1:$(PORT)/ (Ctrl-C ends it): the notices, without logging in"
+ifndef BOUNTY_DATABASE_URL
+	@echo "log in at http://127.0.0.1:$(PORT)/login with the password sample-data-only as any of"
+	@echo "  promoter@example.com   operator@example.com   finance@example.com"
+	@echo "  second@example.com (approves what operator@ settled)   admin@example.com"
+endif
+	@BOUNTY_PUBLIC_URL=http://127.0.0.1:$(PORT) $(BIN)/bounty run --port $(PORT)
 
 $(DATABASE):
 	$(BIN)/bounty demo
