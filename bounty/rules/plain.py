@@ -1,0 +1,344 @@
+"""The clauses as a promoter reads them: a name, one order's fact, what is asked of it, and why not, in a few words.
+
+Everything is said twice, in Chinese and in English; a reader sees one of them. What holds is decided in ``clauses``
+alone: nothing here is asked whether an order counts.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bounty.clock import shown
+from bounty.rules.clauses import (
+    APP_LINK,
+    COMMISSIONABLE,
+    DIRECT,
+    NOT_FAILED_AT_ALL,
+    NOT_FAILED_BY_CUTOFF,
+    NOT_PRICE_COMPARE_FOR_SUBSIDY,
+    NOT_PRICE_COMPARE_FOR_TASK,
+    NOT_VIRTUAL,
+    PAID_IN_MONTH,
+    PAID_IN_WINDOW,
+    RECEIVED_IN_TIME,
+    Clause,
+    Known,
+)
+
+Said = tuple[str, str]
+"""A sentence in Chinese and in English."""
+
+STATUSES: dict[int, Said] = {
+    -1: ("未支付", "not paid"),
+    0: ("已支付", "paid"),
+    1: ("已成团", "grouped"),
+    2: ("确认收货", "received"),
+    3: ("审核成功", "audit passed"),
+    4: ("审核失败", "audit failed"),
+    5: ("已结算", "settled"),
+    8: ("非多多进宝商品", "goods without commission"),
+    10: ("已处罚", "punished"),
+}
+"""The platform's codes in its own words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """One clause in plain words."""
+
+    name: Said
+    fact: Callable[[Known], Said]
+    """Of the one order."""
+    asked: Callable[[Known], Said]
+    """What would hold."""
+    why_not: Callable[[Known], Said]
+    """For an order of which it does not hold: the reason, as short as a table has room for."""
+    if_only: Callable[[Known], Said | None]
+    """What would have made it hold, to be followed by what the order would have counted; null where nothing can."""
+
+
+def until(instant: int) -> Said:
+    """The end of a half-open window: a midnight is the 24 o'clock of the day before.
+
+    >>> until(1671552000), until(1671551999)
+    (('12-20 24点', '12-20 24:00'), ('12-20 23:59:59', '12-20 23:59:59'))
+    """
+    if (instant + 28_800) % 86_400:
+        clock = _clock(instant)
+        return clock, clock
+    day = shown(instant - 1)[5:10]
+    return f"{day} 24点", f"{day} 24:00"
+
+
+def spell(seconds: int, *, parts: int = 3) -> Said:
+    """How long, in whole days, hours and minutes; the largest ``parts`` of them, the rest dropped.
+
+    >>> spell(120_660), spell(5 * 86_400 + 32_400, parts=2), spell(59)
+    (('1 天 9 小时 31 分', '1 d 9 h 31 min'), ('5 天 9 小时', '5 d 9 h'), ('不到 1 分', 'less than 1 min'))
+    """
+    days, rest = divmod(seconds, 86_400)
+    hours, minutes = rest // 3600, rest % 3600 // 60
+    amounts = ((days, "天", "d"), (hours, "小时", "h"), (minutes, "分", "min"))
+    some = [amount for amount in amounts if amount[0]][:parts]
+    if not some:
+        return "不到 1 分", "less than 1 min"
+    return " ".join(f"{n} {zh}" for n, zh, _ in some), " ".join(f"{n} {en}" for n, _, en in some)
+
+
+def failure(order_status: int, return_status: int | None) -> Said:
+    """What made an order fail.
+
+    >>> failure(10, None), failure(4, 2), failure(2, 2)
+    (('已处罚', 'punished'), ('审核失败', 'audit failed'), ('已退款', 'refunded'))
+    """
+    if order_status in (4, 10):
+        return STATUSES[order_status]
+    return ("已退款", "refunded") if return_status == 2 else ("曾失败", "failed")
+
+
+def _clock(instant: int) -> str:
+    """``12-20 23:59:59``."""
+    return shown(instant)[5:19].replace("T", " ")
+
+
+def _full(instant: int) -> str:
+    """``2022-12-20 23:59:59``."""
+    return shown(instant)[:19].replace("T", " ")
+
+
+def _both(words: str) -> Said:
+    return words, words
+
+
+def _paid(known: Known) -> Said:
+    at = known.facts["paid_at"]
+    return ("未付款", "not paid") if at is None else (f"{_full(at)} 付款", f"paid {_full(at)}")
+
+
+def _window(start: int, end: int) -> Said:
+    first, last = _full(start)[:16], _full(end)[:16]
+    return f"{first} 起，{last} 前", f"from {first}, before {last}"
+
+
+def _not_in_window(known: Known) -> Said:
+    at = known.facts["paid_at"]
+    if at is None:
+        return "未付款", "not paid"
+    if at < known.bounds.task_from:
+        return "付款早于任务期", "paid before the task window"
+    zh, en = until(known.bounds.task_until)
+    return f"付款晚于任务期（{zh}截止）", f"paid after the task window ({en})"
+
+
+def _not_in_month(known: Known) -> Said:
+    return (
+        ("未付款", "not paid")
+        if known.facts["paid_at"] is None
+        else ("付款不在当月", "paid in another month")
+    )
+
+
+def _status(known: Known) -> Said:
+    code = known.facts["order_status"]
+    zh, en = STATUSES.get(code, (str(code), str(code)))
+    return f"状态：{zh}", f"state: {en}"
+
+
+def _without_commission(known: Known) -> Said:
+    return STATUSES[known.facts["order_status"]]
+
+
+def _direct(known: Known) -> Said:
+    return {
+        1: ("是直推", "direct"),
+        0: ("非直推", "indirect"),
+        None: ("未知，按非直推", "unknown, taken as indirect"),
+    }[known.facts["is_direct"]]
+
+
+def _level_counts(known: Known) -> Said:
+    if known.direct_only:
+        return "该等级只计直推订单", "the level counts direct orders only"
+    return "该等级直推与非直推都计", "the level counts direct and indirect orders"
+
+
+def _goods(known: Known) -> Said:
+    kind, categories = known.facts["type"], known.facts["cat_ids"]
+    zh = f"类型 {'未知' if kind is None else kind}，类目 {categories or '未知'}"
+    return zh, f"type {'unknown' if kind is None else kind}, categories {categories or 'unknown'}"
+
+
+def _virtual(known: Known) -> Said:
+    kind, virtual = known.facts["type"], known.terms.virtual
+    if kind in virtual.types:
+        return f"虚拟商品：类型 {kind}", f"virtual goods: type {kind}"
+    ids = set((known.facts["cat_ids"] or "").split(";"))
+    found = "、".join(str(each) for each in virtual.category_ids if str(each) in ids)
+    return f"虚拟商品：类目 {found}", f"virtual goods: category {found}"
+
+
+def _price_compare(known: Known) -> Said:
+    return {
+        1: ("比价", "price comparison"),
+        0: ("正常，不是比价", "ordinary"),
+        None: ("未知，按正常", "unknown, taken as ordinary"),
+    }[known.facts["price_compare_status"]]
+
+
+def _failed(known: Known) -> Said:
+    at = known.facts["failed_at"]
+    if at is None:
+        return "没有退款或处罚记录", "no refund or punishment"
+    zh, en = failure(known.facts["order_status"], known.facts["return_status"])
+    return f"{zh}：{_full(at)}", f"{en}: {_full(at)}"
+
+
+def _failed_short(known: Known) -> Said:
+    zh, en = failure(known.facts["order_status"], known.facts["return_status"])
+    at = _clock(known.facts["failed_at"])[:11]
+    return f"{zh}：{at}", f"{en}: {at}"
+
+
+def _received(known: Known) -> Said:
+    at = known.facts["received_at"]
+    return ("尚未收货", "not received yet") if at is None else _both(_full(at))
+
+
+def _late(known: Known) -> Said:
+    at, cutoff = known.facts["received_at"], known.bounds.receipt_cutoff
+    if at is None:
+        zh, en = until(cutoff)
+        return f"尚未收货，{zh}截止", f"not received; the cutoff is {en}"
+    zh, en = spell(at - cutoff)
+    return f"收货比截止晚了 {zh}", f"received {en} after the cutoff"
+
+
+def _link(known: Known) -> Said:
+    channel = {"app": _both("APP"), "other": ("其他渠道", "elsewhere")}.get(
+        known.facts["link_channel"], ("未知", "unknown")
+    )
+    return f"推广位 {known.facts['p_id']}：{channel[0]}", f"place {known.facts['p_id']}: {channel[1]}"
+
+
+def _links_asked(known: Known) -> Said:
+    return {
+        "any": ("不限渠道", "any channel"),
+        "app_or_unknown": ("APP 或未知，不是其他渠道", "APP or unknown, not elsewhere"),
+        "app": ("在官方 APP 生成", "made in the official APP"),
+    }[known.terms.subsidy.links]
+
+
+def _never(_: Known) -> None:
+    return None
+
+
+def _ordinary(also: Callable[[Known], bool], zh: str, en: str) -> Callable[[Known], Said]:
+    return lambda known: (zh, en) if also(known) else ("不是比价订单", "not price comparison")
+
+
+PLAIN: dict[Clause, Plain] = {
+    PAID_IN_WINDOW: Plain(
+        ("任务期内付款", "Paid in the task window"),
+        _paid,
+        lambda known: _window(known.bounds.task_from, known.bounds.task_until),
+        _not_in_window,
+        lambda known: (
+            f"若在 {_full(known.bounds.task_from)[:16]} 至 {_full(known.bounds.task_until)[:16]} 之间付款",
+            f"Paid from {_full(known.bounds.task_from)[:16]} and before {_full(known.bounds.task_until)[:16]}",
+        ),
+    ),
+    PAID_IN_MONTH: Plain(
+        ("当月付款", "Paid in the month"),
+        _paid,
+        lambda known: _window(known.bounds.month_from, known.bounds.month_until),
+        _not_in_month,
+        _never,
+    ),
+    COMMISSIONABLE: Plain(
+        ("有佣金商品", "Goods with commission"),
+        _status,
+        lambda _: ("不是未支付，也不是无佣金订单", "paid, and of goods with commission"),
+        _without_commission,
+        lambda _: ("若是多多进宝的有佣金商品", "Of goods that carry commission"),
+    ),
+    DIRECT: Plain(
+        ("直推", "Direct"),
+        _direct,
+        _level_counts,
+        lambda known: (
+            ("直推状态未知：该等级只计直推", "not known to be direct: the level counts direct only")
+            if known.facts["is_direct"] is None
+            else ("非直推：该等级只计直推", "indirect: the level counts direct only")
+        ),
+        lambda _: ("若是直推订单", "As a direct order"),
+    ),
+    NOT_VIRTUAL: Plain(
+        ("不是虚拟商品", "Not virtual goods"),
+        _goods,
+        lambda _: ("不在条款列出的虚拟类型与类目内", "none of the virtual types and categories of the terms"),
+        _virtual,
+        lambda _: ("若是实物商品", "Of goods that are not virtual"),
+    ),
+    NOT_PRICE_COMPARE_FOR_TASK: Plain(
+        ("比价", "Price comparison"),
+        _price_compare,
+        _ordinary(
+            lambda known: known.terms.task.count_price_compare,
+            "本期条款：比价订单也计入任务",
+            "by these terms price comparison counts too",
+        ),
+        lambda _: ("比价订单", "price comparison"),
+        lambda _: ("若不是比价订单", "Without price comparison"),
+    ),
+    NOT_PRICE_COMPARE_FOR_SUBSIDY: Plain(
+        ("不是比价订单", "Not price comparison"),
+        _price_compare,
+        _ordinary(
+            lambda known: known.terms.subsidy.include_price_compare,
+            "本期条款：比价订单也有补贴",
+            "by these terms price comparison earns too",
+        ),
+        lambda _: ("比价订单没有补贴", "price comparison earns nothing"),
+        _never,
+    ),
+    NOT_FAILED_BY_CUTOFF: Plain(
+        ("截止前未退款、未处罚", "Not failed before the cutoff"),
+        _failed,
+        lambda known: (
+            f"{_full(known.bounds.receipt_cutoff)[:16]} 前没有",
+            f"none before {_full(known.bounds.receipt_cutoff)[:16]}",
+        ),
+        _failed_short,
+        lambda known: (
+            f"若到 {_full(known.bounds.receipt_cutoff)[:16]} 没有退款、审核失败或处罚",
+            f"Without a refund, a failed audit or a punishment before {_full(known.bounds.receipt_cutoff)[:16]}",
+        ),
+    ),
+    NOT_FAILED_AT_ALL: Plain(
+        ("未退款、未处罚", "Not failed"),
+        _failed,
+        lambda _: ("没有退款、审核失败或处罚", "no refund, failed audit or punishment"),
+        _failed_short,
+        _never,
+    ),
+    RECEIVED_IN_TIME: Plain(
+        ("收货截止前确认收货", "Received before the cutoff"),
+        _received,
+        lambda known: (
+            f"早于 {_full(known.bounds.receipt_cutoff)[:16]}",
+            f"before {_full(known.bounds.receipt_cutoff)[:16]}",
+        ),
+        _late,
+        lambda known: (
+            f"若在 {_full(known.bounds.receipt_cutoff)[:16]} 前确认收货",
+            f"Received before {_full(known.bounds.receipt_cutoff)[:16]}",
+        ),
+    ),
+    APP_LINK: Plain(
+        ("推广链接渠道", "Channel of the link"),
+        _link,
+        _links_asked,
+        lambda _: ("推广链接不在 APP 生成", "the link was not made in the APP"),
+        _never,
+    ),
+}
+"""Every clause; a test holds that none is missing."""

@@ -1,0 +1,65 @@
+"""Every clause has its plain words, and they say the contract's own numbers."""
+
+import pytest
+
+from bounty.rules.clauses import SUBSIDY_CLAUSES, TASK_CLAUSES, Clause, Known
+from bounty.rules.periods import Period, bounds_of
+from bounty.rules.plain import PLAIN, spell, until
+from bounty.rules.terms import read_terms
+from tests.factories import plain_terms, shanghai
+
+TERMS = read_terms(plain_terms())
+BAD = {
+    "p_id": "1000939_1",
+    "paid_at": shanghai("2022-12-25 10:00:00"),
+    "received_at": shanghai("2023-01-12 09:31:07"),
+    "failed_at": shanghai("2023-01-09 00:00:00"),
+    "order_status": 4,
+    "return_status": None,
+    "is_direct": 0,
+    "price_compare_status": 1,
+    "type": 94,
+    "cat_ids": "8724",
+    "link_channel": "other",
+}
+NOT_PAID = BAD | {"order_status": -1, "paid_at": None, "received_at": None}
+
+
+def known(facts: dict[str, object]) -> Known:
+    return Known(facts, bounds_of(Period(2022, 12), TERMS), direct_only=True, terms=TERMS)
+
+
+def test_every_clause_has_plain_words() -> None:
+    assert set(PLAIN) == {*TASK_CLAUSES, *SUBSIDY_CLAUSES}
+
+
+@pytest.mark.parametrize("clause", PLAIN, ids=lambda clause: clause.code)
+def test_plain_words_are_in_both_languages(clause: Clause) -> None:
+    plain = PLAIN[clause]
+    for facts in (BAD, NOT_PAID):
+        sayings = [
+            plain.name,
+            plain.fact(known(facts)),
+            plain.asked(known(facts)),
+            plain.if_only(known(facts)),
+        ]
+        if clause.code != "COMMISSIONABLE" or facts is NOT_PAID:
+            sayings.append(plain.why_not(known(facts)))
+        for said in sayings:
+            assert said is None or (said[0] and said[1].isascii())
+
+
+def test_a_late_receipt_says_by_how_much_and_until_when() -> None:
+    receipt = PLAIN[TASK_CLAUSES[-1]]
+    assert receipt.why_not(known(BAD))[0] == "收货比截止晚了 1 天 9 小时 31 分"
+    assert receipt.asked(known(BAD))[0] == "早于 2023-01-11 00:00"
+    assert receipt.if_only(known(BAD)) == (
+        "若在 2023-01-11 00:00 前确认收货",
+        "Received before 2023-01-11 00:00",
+    )
+    assert receipt.why_not(known(NOT_PAID))[0] == "尚未收货，01-10 24点截止"
+
+
+def test_durations_and_deadlines() -> None:
+    assert spell(26 * 86_400 + 9 * 3600, parts=1) == ("26 天", "26 d")
+    assert until(shanghai("2022-12-21 00:00:00"))[0] == "12-20 24点"
