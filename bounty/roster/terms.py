@@ -1,8 +1,10 @@
 """Terms as versions: which hold in a period, and adding another."""
 
+import tomllib
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from bounty.audit.service import record
 from bounty.errors import BountyError
@@ -67,6 +69,60 @@ def add_terms(connection: Connection, toml: str, now: int) -> tuple[Terms, bool]
         connection, "terms.add", terms.effective_from, now, before=newest and {"sha256": newest}, after=added
     )
     return terms, True
+
+
+def versions(connection: Connection) -> list[Any]:
+    """Every version, the newest first: terms_id, effective_from, toml, sha256, added_at, and the open periods it holds
+    in as ``first_period``, ``last_period`` and ``periods``."""
+    period = OpenPeriod.period
+    return list(
+        connection.execute(
+            select(
+                TermsVersion.terms_id,
+                TermsVersion.effective_from,
+                TermsVersion.toml,
+                TermsVersion.sha256,
+                TermsVersion.added_at,
+                func.min(period).label("first_period"),
+                func.max(period).label("last_period"),
+                func.count(period).label("periods"),
+            )
+            .outerjoin(OpenPeriod, OpenPeriod.terms_id == TermsVersion.terms_id)
+            .group_by(TermsVersion.terms_id)
+            .order_by(TermsVersion.terms_id.desc())
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TermsChange:
+    """A key of the terms that two versions give otherwise."""
+
+    path: str
+    """As ``task.order_cap_yuan``."""
+    was: str | None
+    """As the file has it; null where it has not."""
+    now: str | None
+
+
+def changes(before: str, after: str) -> list[TermsChange]:
+    """What a version's TOML says otherwise than another's, key by key."""
+    was, now = _flat(tomllib.loads(before)), _flat(tomllib.loads(after))
+    paths = [*now, *(path for path in was if path not in now)]
+    return [
+        TermsChange(path, was.get(path), now.get(path)) for path in paths if was.get(path) != now.get(path)
+    ]
+
+
+def _flat(value: Any, path: str = "") -> dict[str, str]:
+    if isinstance(value, dict):
+        parts = [(f"{path}.{key}" if path else key, part) for key, part in value.items()]
+    elif isinstance(value, list) and any(isinstance(part, dict) for part in value):
+        parts = [(f"{path}.{place}", part) for place, part in enumerate(value, 1)]
+    else:
+        shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        return {path: shown}
+    return {inner: shown for name, part in parts for inner, shown in _flat(part, name).items()}
 
 
 def open_period(connection: Connection, period: Period) -> Bounds:

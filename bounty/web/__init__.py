@@ -10,9 +10,10 @@ from sqlalchemy import Engine
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bounty.accounts import security
-from bounty.web import access, books, errors, formats, headers, language, pages, people
+from bounty.web import access, books, errors, finance, formats, headers, language, pages, people
+from bounty.web.operations import audit, terms
 
-BLUEPRINTS = (pages.blueprint, people.blueprint)
+BLUEPRINTS = (pages.blueprint, people.blueprint, terms.blueprint, audit.blueprint, finance.blueprint)
 """A room of views each."""
 
 

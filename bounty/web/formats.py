@@ -9,9 +9,17 @@ from bounty.web.access import Person
 
 NAVIGATION: dict[str, tuple[tuple[str, str, str], ...]] = {
     "promoter": (),
-    "operator": (),
-    "finance": (),
-    "admin": (),
+    "operator": (
+        ("finance.index", "结果", "Results"),
+        ("terms.index", "条款", "Terms"),
+        ("audit.index", "审计", "Audit"),
+    ),
+    "finance": (
+        ("finance.index", "结果与补贴", "Results"),
+        ("terms.index", "条款", "Terms"),
+        ("audit.index", "审计", "Audit"),
+    ),
+    "admin": (("terms.index", "条款", "Terms"), ("audit.index", "审计", "Audit")),
 }
 """Role -> endpoint, Chinese, English: what stands at the top of a page."""
 

@@ -56,6 +56,20 @@ class Column:
         return self.filed or self.name.replace("_fen", "_yuan")
 
 
+Condition = Callable[[FromClause], ColumnElement[bool]]
+"""Which of a table's rows a choice leaves."""
+
+
+def equal(name: str, value: Any) -> Condition:
+    """Rows with just this value in a column."""
+    return lambda rows: rows.c[name] == value
+
+
+def begins(name: str, words: str) -> Condition:
+    """Rows whose text in a column begins so."""
+    return lambda rows: rows.c[name].startswith(words, autoescape=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """One choice of a filter."""
@@ -63,8 +77,7 @@ class Option:
     value: str
     zh: str
     en: str
-    condition: Callable[[FromClause], ColumnElement[bool]]
-    """Which of the table's rows it leaves."""
+    condition: Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +213,11 @@ def page_of(
         first=asked.taken,
         counts=_counts(connection, table, every, asked) if counted else {},
     )
+
+
+def check(table: Table, rows: Query, args: Mapping[str, str]) -> None:
+    """Raises BountyError for a filter or sort that the table does not have."""
+    _asked(table, rows.subquery("every"), args)
 
 
 def csv_of(

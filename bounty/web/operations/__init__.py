@@ -1,0 +1,1 @@
+"""Operations: the month from import to notice."""
