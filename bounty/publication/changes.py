@@ -3,7 +3,6 @@
 from typing import Any
 
 from sqlalchemy import (
-    Column,
     ColumnElement,
     Connection,
     FromClause,
@@ -18,7 +17,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from bounty.db import Query, WholeNumber, Words, clear, workspace
+from bounty.db import Query, WholeNumber
 from bounty.models import Line, Link, NoticeChange, OpenPeriod, Order, OrderVersion, RosterEntry
 from bounty.orders.fold import folded
 from bounty.rules.clauses import NO_COMMISSION_STATUSES, TASK_CLAUSES, all_hold
@@ -53,37 +52,34 @@ _CORRECTED = (
 )
 """Facts that do not move in an order's life: another value corrects the first."""
 
-_changed = workspace(
-    "changed_orders",
-    Column("promoter_id", WholeNumber),
-    Column("order_sn", Words),
-    Column("was_counted_fen", WholeNumber),
-    Column("now_counted_fen", WholeNumber),
-    Column("was_subsidy_fen", WholeNumber),
-    Column("now_subsidy_fen", WholeNumber),
-)
-
-
 def write_changes(connection: Connection, period: Period, terms: Terms, before: Any, after: Any) -> None:
-    """Record how a settlement differs from the published one before it.
+    """Record how a settlement differs from the published one before it; see ``changes_between``."""
+    changes = changes_between(period, terms, before, after).subquery("changes").c
+    connection.execute(
+        insert(NoticeChange).from_select(
+            ["settlement_id", *changes.keys()], select(literal(after.settlement_id), *changes)
+        )
+    )
+
+
+def changes_between(period: Period, terms: Terms, before: Any, after: Any) -> Query:
+    """Every order that a settlement judges otherwise than an earlier one of its period, and why.
 
     before, after   rows of ``settlements``; each knew the batches up to its as_of_batch_id
+
+    Returns promoter_id, order_sn, was_counted_fen, now_counted_fen, was_subsidy_fen, now_subsidy_fen and cause. Each
+    line that differs is one row with one cause, so that the causes sum to the difference of the totals.
     """
     before_batch, after_batch = before.as_of_batch_id or 0, after.as_of_batch_id or 0
-    settlement_id, before_id = after.settlement_id, before.settlement_id
     touched = (
         select(OrderVersion.order_sn)
         .where(OrderVersion.batch_id > before_batch, OrderVersion.batch_id <= after_batch)
         .distinct()
     )
-    was = _as_known_at(before_batch, touched).subquery("was")
-    now = _as_known_at(after_batch, touched).subquery("now")
-    clear(connection, _changed)
-    connection.execute(
-        insert(_changed).from_select(
-            list(_changed.c.keys()), _differences(period, terms, settlement_id, before_id, was, now)
-        )
-    )
+    was = _as_known_at(before_batch, touched).cte("was")
+    now = _as_known_at(after_batch, touched).cte("now")
+    changed = _differences(period, terms, after.settlement_id, before.settlement_id, was, now).cte("changed")
+    row = changed.c
     relinked = exists().where(
         Link.p_id == func.coalesce(now.c.p_id, Order.p_id), Link.batch_id > before_batch
     )
@@ -98,33 +94,28 @@ def write_changes(connection: Connection, period: Period, terms: Terms, before: 
         (and_(now.c.order_sn.is_not(None), _went_on(was, now)), literal("NEW_DATA")),
         else_=literal("RESULT"),
     )
-    row = _changed.c
     # An order that no batch touched counts, before and after, what it counts as it stands.
     standing = _counted(Order.__table__, period, terms, before=True).where(
         Order.order_sn.in_(select(row.order_sn))
     )
     stands = standing.subquery("stands")
     untouched = now.c.order_sn.is_(None)
-    connection.execute(
-        insert(NoticeChange).from_select(
-            ["settlement_id", *row.keys(), "cause"],
-            select(
-                literal(settlement_id),
-                row.promoter_id,
-                row.order_sn,
-                case((untouched, stands.c.was_counted_fen), else_=row.was_counted_fen),
-                case((untouched, stands.c.was_counted_fen), else_=row.now_counted_fen),
-                row.was_subsidy_fen,
-                row.now_subsidy_fen,
-                cause,
-            )
-            .select_from(_changed)
-            .outerjoin(was, was.c.order_sn == row.order_sn)
-            .outerjoin(now, now.c.order_sn == row.order_sn)
-            .outerjoin(Order, Order.order_sn == row.order_sn)
-            .outerjoin(
-                stands, and_(stands.c.promoter_id == row.promoter_id, stands.c.order_sn == row.order_sn)
-            ),
+    return (
+        select(
+            row.promoter_id,
+            row.order_sn,
+            case((untouched, stands.c.was_counted_fen), else_=row.was_counted_fen).label("was_counted_fen"),
+            case((untouched, stands.c.was_counted_fen), else_=row.now_counted_fen).label("now_counted_fen"),
+            row.was_subsidy_fen,
+            row.now_subsidy_fen,
+            cause.label("cause"),
+        )
+        .select_from(changed)
+        .outerjoin(was, was.c.order_sn == row.order_sn)
+        .outerjoin(now, now.c.order_sn == row.order_sn)
+        .outerjoin(Order, Order.order_sn == row.order_sn)
+        .outerjoin(
+            stands, and_(stands.c.promoter_id == row.promoter_id, stands.c.order_sn == row.order_sn)
         )
     )
 
@@ -165,7 +156,14 @@ def _differences(
     was_subsidy = func.coalesce(func.max(row.was_subsidy_fen), 0)
     now_subsidy = func.coalesce(func.max(row.now_subsidy_fen), 0)
     return (
-        select(row.promoter_id, row.order_sn, was_counted, now_counted, was_subsidy, now_subsidy)
+        select(
+            row.promoter_id,
+            row.order_sn,
+            was_counted.label("was_counted_fen"),
+            now_counted.label("now_counted_fen"),
+            was_subsidy.label("was_subsidy_fen"),
+            now_subsidy.label("now_subsidy_fen"),
+        )
         .group_by(row.promoter_id, row.order_sn)
         .having(or_(was_counted.is_distinct_from(now_counted), was_subsidy != now_subsidy))
     )
