@@ -7,7 +7,7 @@ from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from flask import Blueprint, Response, abort, render_template, request
-from sqlalchemy import cast
+from sqlalchemy import cast, false, true
 
 from bounty.db import Words, snapshot
 from bounty.publication import service as publication
@@ -53,12 +53,12 @@ _LINE_COLUMNS = (
 def _results_table(terms: Any) -> Table:
     levels = tuple(Option(level, level, level, equal("level", level)) for level in sorted(terms.levels))
     verdicts = (
-        Option("passed", "达标", "passed", lambda row: row.c.passed.is_(True)),
+        Option("passed", "达标", "passed", lambda row: row.c.passed.is_(true())),
         Option(
             "not",
             "有资格未达标",
             "eligible, not passed",
-            lambda row: row.c.reason.is_(None) & row.c.passed.is_(False),
+            lambda row: row.c.reason.is_(None) & row.c.passed.is_(false()),
         ),
         Option("ineligible", "无资格", "not eligible", lambda row: row.c.reason.is_not(None)),
     )
@@ -206,20 +206,18 @@ def _made(month: Period, notice: int, name: str, kind: str, write: Any) -> Respo
     """A file that is made in a folder of its own, sent, and removed."""
     with reading() as connection:
         _chosen(connection, month, notice)
-    folder = TemporaryDirectory()
-    path = Path(folder.name) / name
-    with snapshot(engine()) as connection:
-        write(connection, month, notice, path)
+    database = engine()
 
     def pieces() -> Iterator[bytes]:
-        with path.open("rb") as file:
-            while piece := file.read(PIECE):
-                yield piece
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / name
+            with snapshot(database) as connection:
+                write(connection, month, notice, path)
+            with path.open("rb") as file:
+                while piece := file.read(PIECE):
+                    yield piece
 
-    response = attachment(pieces(), name, kind)
-    response.headers["Content-Length"] = str(path.stat().st_size)
-    response.call_on_close(folder.cleanup)
-    return response
+    return attachment(pieces(), name, kind)
 
 
 def _write_zip(connection: Any, month: Period, notice: int, path: Path) -> None:

@@ -180,7 +180,9 @@ def page_of(
     left = and_(*asked.conditions.values()) if asked.conditions else literal(1) == 1
     summed = [column.name for column in table.columns if column.summed]
     totals = connection.execute(
-        select(func.count().label("rows"), *(total(every.c[name]).label(name) for name in summed)).where(left)
+        select(func.count().label("rows"), *(total(every.c[name]).label(name) for name in summed))
+        .select_from(every)
+        .where(left)
     ).one()
     order, number, behind = _order(table, every, asked), 1, None
     if args.get("after"):

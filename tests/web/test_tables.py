@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -95,6 +96,13 @@ def test_sums_of_pages_are_of_what_they_show_and_make_the_whole(engine: Engine) 
     assert [page.sums["paid_fen"] for page in pages] == [12345 + 500 + 500, 500 + 7, 0]
     assert {page.total_sums["paid_fen"] for page in pages} == {12345 + 3 * 500 + 7}
     assert {page.total_rows for page in pages} == {7}
+
+
+def test_a_table_without_sums_still_counts_its_rows(engine: Engine) -> None:
+    unsummed = replace(SMALL, columns=tuple(replace(column, summed=False) for column in SMALL.columns))
+    with snapshot(engine) as connection:
+        page = page_of(connection, unsummed, rows(PEOPLE), {})
+    assert (page.total_rows, page.pages, page.sums) == (7, 3, {})
 
 
 @pytest.mark.parametrize(
