@@ -9,6 +9,11 @@ from typing import Self
 from bounty.clock import midnight
 from bounty.rules.terms import Terms
 
+PUBLISHED_BY_DAY = 19
+"""Of the next month: until when a notice is due, the day before the first subsidies are paid."""
+PAID_FROM_DAY = 20
+"""Of the next month: from when subsidies are paid, as commissions settle."""
+
 
 @dataclass(frozen=True, order=True, slots=True)
 class Period:

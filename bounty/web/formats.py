@@ -34,6 +34,15 @@ def money(fen: int) -> str:
     return f"{'−' if fen < 0 else ''}¥{int(yuan):,}.{part}"
 
 
+def about(fen: int) -> str:
+    """Whole yuan, rounded, for what is said to be about so much; small amounts to the fen.
+
+    >>> about(7425), about(150_000), about(949)
+    ('¥74', '¥1,500', '¥9.49')
+    """
+    return money(fen) if abs(fen) < 1000 else money((fen + 50) // 100 * 100).removesuffix(".00")
+
+
 def day(instant: int) -> str:
     """Month and day in Shanghai.
 
@@ -71,7 +80,13 @@ def navigation(person: Person | None) -> tuple[tuple[str, str, str], ...]:
 def install(app: Flask, site_environment: str) -> None:
     """Give the templates the formats."""
     app.jinja_env.filters.update(
-        yuan=shown_yuan, money=money, shanghai=shown, day=day, moment=moment, full_moment=full_moment
+        yuan=shown_yuan,
+        money=money,
+        about=about,
+        shanghai=shown,
+        day=day,
+        moment=moment,
+        full_moment=full_moment,
     )
     app.jinja_env.globals.update(
         csrf_token=generate_csrf, navigation=navigation, environment=site_environment
