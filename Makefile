@@ -74,8 +74,9 @@ format: setup-dev ## Put the code into its one form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-soak: setup-dev ## The tests that take long
+soak: setup-dev ## The tests that take long, and 1,000 months and a million orders against the oracle (SOAK_ARGS)
 	$(BIN)/pytest -m soak --timeout 14400 $(PYTEST_ARGS)
+	$(BIN)/python -m tests.agreement.soak $(SOAK_ARGS)
 
 bench: setup-dev ## Measure; writes nothing into the tree but bench/results/
 	$(BIN)/python -m bench $(BENCH_ARGS)

@@ -112,6 +112,12 @@ def fresh_database(template: str | None = None) -> str:
     return _server().set(database=name).render_as_string(hide_password=False)
 
 
+def renew_database(url: str, template: str) -> None:
+    """Make a database, whoever is still connected to it, a copy of another again, under the same URL."""
+    drop_database(url)
+    _execute(f'CREATE DATABASE "{make_url(url).database}" TEMPLATE "{make_url(template).database}"')
+
+
 def drop_database(url: str) -> None:
     """Remove a database made by ``fresh_database``, whoever is still connected to it. Again: changes nothing."""
     _execute(f'DROP DATABASE IF EXISTS "{make_url(url).database}" WITH (FORCE)')

@@ -133,6 +133,24 @@ def shuffled(case: Case, rng: random.Random) -> Case:
     )
 
 
+def multiplied(case: Case, orders: int, rng: random.Random) -> Case:
+    """The same month with so many orders in all: what is added are copies of those there, under their own numbers.
+
+    Of most the newest row alone is known; one in twenty comes with all that was ever told of it.
+    """
+    lives: dict[str, list[Row]] = {}
+    for row in case.rows:
+        lives.setdefault(row["order_sn"], []).append(row)
+    whole = [rows for rows in lives.values() if not any(oracle.is_detail(row) for row in rows)]
+    added = []
+    for serial in range(orders - len(lives)):
+        life = rng.choice(whole)
+        told = life if serial % 20 == 0 else [max(life, key=lambda row: row["order_modify_at"])]
+        number = {"order_sn": f"{life[0]['order_sn'][:6]}-9{serial:014d}"}
+        added += [row | number for row in told]
+    return replace(case, rows=[*case.rows, *added])
+
+
 def _keeping_edits(rng: random.Random, rows: Sequence[CsvRow], key: Sequence[str]) -> list[CsvRow]:
     """The rows shuffled, except that those with the same key stay in the order they had among themselves."""
     waiting: dict[tuple[str, ...], list[CsvRow]] = {}
