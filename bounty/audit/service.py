@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Connection, Engine, func, insert, select
 
 from bounty.db import wait_for_turn
 from bounty.models import AuditEvent
@@ -92,26 +92,38 @@ class Chain:
     """What reading the whole chain came to."""
 
     events: int
+    read: int
+    """How many of them were read again, counted from the end."""
     head: str
     """The hash of the last event; written down elsewhere, it proves that none was cut off."""
     broken: tuple[int, ...]
     """Numbers of the events at which the chain does not hold; empty if it does."""
 
 
-def verify(connection: Connection) -> Chain:
-    """Read every event and hash it again."""
+def verify(connection: Connection, last: int | None = None) -> Chain:
+    """Read events and hash them again.
+
+    last   only so many from the end, as a page does; the hash before them is then taken as it stands
+    """
     count, head, broken = 0, FIRST, []
+    newest = connection.execute(select(func.max(AuditEvent.event_id))).scalar() or 0
+    if last is not None and newest > last:
+        count = newest - last
+        held = select(AuditEvent.event_sha256).where(AuditEvent.event_id == count)
+        head = connection.execute(held).scalar() or FIRST
+    skipped = count
     rows = connection.execute(
-        select(AuditEvent.__table__).order_by(AuditEvent.event_id), execution_options={"yield_per": 1000}
+        select(AuditEvent.__table__).where(AuditEvent.event_id > skipped).order_by(AuditEvent.event_id),
+        execution_options={"yield_per": 1000},
     ).mappings()
     for row in rows:
         count += 1
         event = {name: value for name, value in row.items() if name != "event_sha256"}
-        held = event["event_id"] == count and event["previous_sha256"] == head
-        if not held or row["event_sha256"] != _hash(event):
+        follows = event["event_id"] == count and event["previous_sha256"] == head
+        if not follows or row["event_sha256"] != _hash(event):
             broken.append(event["event_id"])
         head = row["event_sha256"]
-    return Chain(count, head, tuple(broken))
+    return Chain(count, count - skipped, head, tuple(broken))
 
 
 def _canonical(value: Any) -> str:

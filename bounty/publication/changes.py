@@ -52,6 +52,7 @@ _CORRECTED = (
 )
 """Facts that do not move in an order's life: another value corrects the first."""
 
+
 def write_changes(connection: Connection, period: Period, terms: Terms, before: Any, after: Any) -> None:
     """Record how a settlement differs from the published one before it; see ``changes_between``."""
     changes = changes_between(period, terms, before, after).subquery("changes").c
@@ -114,9 +115,7 @@ def changes_between(period: Period, terms: Terms, before: Any, after: Any) -> Qu
         .outerjoin(was, was.c.order_sn == row.order_sn)
         .outerjoin(now, now.c.order_sn == row.order_sn)
         .outerjoin(Order, Order.order_sn == row.order_sn)
-        .outerjoin(
-            stands, and_(stands.c.promoter_id == row.promoter_id, stands.c.order_sn == row.order_sn)
-        )
+        .outerjoin(stands, and_(stands.c.promoter_id == row.promoter_id, stands.c.order_sn == row.order_sn))
     )
 
 

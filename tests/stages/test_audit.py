@@ -59,6 +59,14 @@ def test_the_chain_begins_at_nothing_and_each_event_names_the_one_before(month: 
     assert (chain.events, chain.head, chain.broken) == (len(found), found[-1].event_sha256, ())
 
 
+def test_the_end_of_the_chain_can_be_read_by_itself(month: Month) -> None:
+    month.begin(promoter(), toml=plain_terms())
+    with snapshot(month.engine) as connection:
+        whole, end = verify(connection), verify(connection, last=2)
+    assert (whole.read, end.read) == (whole.events, 2)
+    assert (end.events, end.head, end.broken) == (whole.events, whole.head, ())
+
+
 def test_before_and_after_are_one_canonical_text(engine: Engine) -> None:
     for _ in range(2):
         with transaction(engine) as connection:
