@@ -14,18 +14,19 @@ def _chinese(terms: Terms) -> list[str]:
     task = "；".join(clause.zh(terms) for clause in TASK_CLAUSES)
     subsidy = "；".join(clause.zh(terms) for clause in SUBSIDY_CLAUSES)
     tiers = "，".join(
-        f"达到目标的 {_percent(tier.at)} 为 {tier.rate_permille}‰" for tier in terms.subsidy.tiers
+        f"达到目标的 {percent(tier.at)} 为 {tier.rate_permille}‰" for tier in terms.subsidy.tiers
     )
     basis = "实付金额" if terms.subsidy.basis == "order_amount" else "佣金"
     lapse = terms.subsidy.lapse_months
-    caps = _caps(terms, "每单最多 ¥{}", "每人每期最多 ¥{}", "，")
+    caps = said_caps(terms, "每单最多 ¥{}", "每人每期最多 ¥{}", "，")
+    types, categories = said_ids(terms.virtual.types, "无"), said_ids(terms.virtual.category_ids, "无")
     return [
         f"{terms.name}（自 {terms.effective_from} 期起）",
-        *(f"{name}：{_level_zh(level)}" for name, level in sorted(terms.levels.items())),
+        *(f"{name}：{level_zh(level)}" for name, level in sorted(terms.levels.items())),
         f"计入任务的订单须同时满足：{task}。每单最多计 ¥{shown_yuan(terms.task.order_cap_fen)}。",
         f"达标后，当月同时满足下列条件的订单按{basis}得补贴：{subsidy}。",
         f"补贴比例：{tiers}{caps}；按单四舍六入五成双到分，随佣金结算发放。",
-        f"虚拟商品：订单类型为 {_ids(terms.virtual.types, '无')}，或类目含 {_ids(terms.virtual.category_ids, '无')}。",
+        f"虚拟商品：订单类型为 {types}，或类目含 {categories}。",
         *([f"当月结束 {lapse} 个月后佣金仍未结算的订单，补贴作废。"] if lapse else []),
     ]
 
@@ -34,29 +35,30 @@ def _english(terms: Terms) -> list[str]:
     task = "; ".join(clause.en(terms) for clause in TASK_CLAUSES)
     subsidy = "; ".join(clause.en(terms) for clause in SUBSIDY_CLAUSES)
     tiers = ", ".join(
-        f"from {_percent(tier.at)} of the target {tier.rate_permille}‰" for tier in terms.subsidy.tiers
+        f"from {percent(tier.at)} of the target {tier.rate_permille}‰" for tier in terms.subsidy.tiers
     )
     basis = "amount paid" if terms.subsidy.basis == "order_amount" else "commission"
     types, categories, lapse = terms.virtual.types, terms.virtual.category_ids, terms.subsidy.lapse_months
-    caps = _caps(terms, "at most ¥{} an order", "at most ¥{} a promoter and period", ", ")
+    caps = said_caps(terms, "at most ¥{} an order", "at most ¥{} a promoter and period", ", ")
     return [
         f"{terms.name} (from period {terms.effective_from})",
-        *(f"{name}: {_level_en(level)}" for name, level in sorted(terms.levels.items())),
+        *(f"{name}: {level_en(level)}" for name, level in sorted(terms.levels.items())),
         f"An order counts to the task when it is: {task}. Each counts at most ¥{shown_yuan(terms.task.order_cap_fen)}.",
         f"Who passed earns a part of the {basis} of each order of the month that is: {subsidy}.",
         f"Rates: {tiers}{caps}; rounded half-even to the fen an order, paid as its commission settles.",
-        f"Virtual goods: of type {_ids(types, 'none')}, or with a category of {_ids(categories, 'none')}.",
+        f"Virtual goods: of type {said_ids(types, 'none')}, or with a category of {said_ids(categories, 'none')}.",
         *([f"What has not settled {lapse} months after the month is void."] if lapse else []),
     ]
 
 
-def _level_zh(level: LevelTerms) -> str:
+def level_zh(level: LevelTerms) -> str:
+    """A level in Chinese: who takes part in it, what counts, what is to be reached."""
     targets = []
     if isinstance(level.gmv, Formula):
         formula = level.gmv
         ceiling = "" if formula.ceiling_fen is None else f"，不高于 ¥{shown_yuan(formula.ceiling_fen)}"
         targets.append(
-            f"GMV 目标为本人此前 {formula.history_periods} 个月（至上上月）月均的 {_percent(formula.factor)}，"
+            f"GMV 目标为本人此前 {formula.history_periods} 个月（至上上月）月均的 {percent(formula.factor)}，"
             f"向上取整到 ¥{shown_yuan(formula.step_fen)}，不低于 ¥{shown_yuan(formula.floor_fen)}{ceiling}"
         )
     elif level.gmv:
@@ -67,13 +69,14 @@ def _level_zh(level: LevelTerms) -> str:
     return f"{tenure}{'只计直推订单' if level.direct_only else '直推与非直推都计'}；{'，且'.join(targets)}"
 
 
-def _level_en(level: LevelTerms) -> str:
+def level_en(level: LevelTerms) -> str:
+    """The same in English."""
     targets = []
     if isinstance(level.gmv, Formula):
         formula = level.gmv
         ceiling = "" if formula.ceiling_fen is None else f", at most ¥{shown_yuan(formula.ceiling_fen)}"
         targets.append(
-            f"a GMV of {_percent(formula.factor)} of the promoter's own mean over {formula.history_periods} months up "
+            f"a GMV of {percent(formula.factor)} of the promoter's own mean over {formula.history_periods} months up "
             f"to two before, rounded up to ¥{shown_yuan(formula.step_fen)}, at least "
             f"¥{shown_yuan(formula.floor_fen)}{ceiling}"
         )
@@ -86,20 +89,22 @@ def _level_en(level: LevelTerms) -> str:
     return f"{tenure}{counted}; {' and '.join(targets)}"
 
 
-def _ids(ids: list[int], nothing: str) -> str:
+def said_ids(ids: list[int], nothing: str) -> str:
+    """Numbers of types or categories, or the word for none."""
     return ", ".join(map(str, sorted(set(ids)))) or nothing
 
 
-def _percent(myriad: int) -> str:
+def percent(myriad: int) -> str:
     """Ten-thousandths as a percentage without trailing zeros.
 
-    >>> _percent(10_000), _percent(15_050)
+    >>> percent(10_000), percent(15_050)
     ('100%', '150.5%')
     """
     whole, part = divmod(myriad, 100)
     return f"{whole}{f'.{part:02d}'.rstrip('0') if part else ''}%"
 
 
-def _caps(terms: Terms, an_order: str, a_promoter: str, comma: str) -> str:
+def said_caps(terms: Terms, an_order: str, a_promoter: str, comma: str) -> str:
+    """The caps that there are, each behind a comma; blank where there are none."""
     caps = ((an_order, terms.subsidy.order_cap_fen), (a_promoter, terms.subsidy.promoter_cap_fen))
     return "".join(comma + said.format(shown_yuan(cap)) for said, cap in caps if cap is not None)
