@@ -39,9 +39,7 @@ def board(connection: Connection, now: int) -> list[PeriodOnBoard]:
             select(Result.settlement_id, count_where(Result.passed.is_(true())))
             .where(Result.settlement_id.in_(newest))
             .group_by(Result.settlement_id)
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     periods = connection.execute(select(OpenPeriod.__table__).order_by(OpenPeriod.period.desc())).all()
     return [

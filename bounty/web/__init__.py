@@ -10,10 +10,11 @@ from sqlalchemy import Engine
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bounty.accounts import security
-from bounty.web import access, books, errors, finance, formats, headers, language, pages, people
+from bounty.web import access, books, errors, finance, formats, headers, language, people, public
 from bounty.web.operations import audit, terms
+from bounty.web.paths import PeriodConverter
 
-BLUEPRINTS = (pages.blueprint, people.blueprint, terms.blueprint, audit.blueprint, finance.blueprint)
+BLUEPRINTS = (public.blueprint, people.blueprint, terms.blueprint, audit.blueprint, finance.blueprint)
 """A room of views each."""
 
 
@@ -50,6 +51,7 @@ def install(
     access.install(app)
     errors.install(app)
     formats.install(app, settings.env)
+    app.url_map.converters["period"] = PeriodConverter
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
 

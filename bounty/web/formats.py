@@ -1,6 +1,6 @@
 """Amounts and instants as templates show them."""
 
-from flask import Flask
+from flask import Flask, g
 from flask_wtf.csrf import generate_csrf
 
 from bounty.clock import shown
@@ -21,7 +21,9 @@ NAVIGATION: dict[str, tuple[tuple[str, str, str], ...]] = {
     ),
     "admin": (("terms.index", "条款", "Terms"), ("audit.index", "审计", "Audit")),
 }
-"""Role -> endpoint, Chinese, English: what stands at the top of a page."""
+"""Role -> endpoint, Chinese, English: what stands at the top of a page; the first is where a person begins."""
+FOR_EVERYBODY = (("public.notices", "公示", "Notices"), ("public.rules", "规则", "Rules"))
+"""What stands there behind it, and alone for who is not logged in."""
 
 
 def money(fen: int) -> str:
@@ -72,6 +74,15 @@ def full_moment(instant: int) -> str:
 
 def navigation(person: Person | None) -> tuple[tuple[str, str, str], ...]:
     """What a person finds at the top: endpoint, Chinese, English."""
+    return (*_own(person), *FOR_EVERYBODY)
+
+
+def first_page() -> str | None:
+    """The endpoint where the person who asks begins; null for who has no page of their own."""
+    return next((endpoint for endpoint, *_ in _own(g.get("person"))), None)
+
+
+def _own(person: Person | None) -> tuple[tuple[str, str, str], ...]:
     if person is None:
         return ()
     return NAVIGATION["promoter" if person.viewing_as else person.role]

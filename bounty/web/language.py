@@ -3,6 +3,8 @@
 from flask import Flask, Response, g, redirect, request
 from flask_babel import Babel
 
+from bounty.web.access import public
+
 LANGUAGES = {"zh": "zh_Hans_CN", "en": "en"}
 """Language -> the locale that libraries know it by. Chinese comes first."""
 _COOKIE = "language"
@@ -34,6 +36,7 @@ def install(app: Flask) -> None:
         return {"language": language()}
 
     @app.post("/language")
+    @public
     def choose_language() -> Response:
         """Keep the reader's choice and go back to where they were."""
         chosen = request.form.get("language", "")

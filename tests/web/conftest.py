@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, StorageState, sync_playwright
+from sqlalchemy import Engine, event
 
 from bounty.db import make_engine
 from tests.web.world import DECEMBER, EMAILS, PASSWORD, Site, copied, fill, served
@@ -39,6 +40,20 @@ def chromium() -> str:
             pytrace=False,
         )
     return found
+
+
+@pytest.fixture
+def statements() -> Iterator[list[str]]:
+    """Every SELECT and change sent to any database from here on."""
+    said: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        if not statement.startswith(("PRAGMA", "BEGIN")):
+            said.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    yield said
+    event.remove(Engine, "before_cursor_execute", note)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from tests.web.world import Site
 WIRE_BYTES = 100_000
 """What a first visit may weigh, headers and style sheet included."""
 PAGES: dict[str | None, tuple[str, ...]] = {
-    None: ("/login", "/reset"),
+    None: ("/", "/notices/2022-11/1", "/notices/2022-11/2", "/rules", "/login", "/reset"),
 }
 """Role -> the addresses of its pages in the small site."""
 EVERY_PAGE = [(role, path) for role, paths in PAGES.items() for path in paths]

@@ -1,0 +1,58 @@
+"""Readers without a browser: the application's own test client, logged in or not, its clock standing."""
+
+import html
+import re
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+
+from bounty.app import create_app
+from bounty.web.books import EXTENSION
+from config import Settings
+from tests.factories import shanghai
+from tests.web.world import PASSWORD
+
+KEYS: dict[str, Any] = {
+    "secret_key": "a key of the tests, which keeps no secret",
+    "totp_key": "another key of theirs, as little",
+}
+
+
+def application(database_url: str, now: str, folder: Path | None = None, **settings: Any) -> Flask:
+    """The application over a database, its uploads and mails in a folder of the test's."""
+    given: dict[str, Any] = KEYS | {"database_url": database_url, "now": shanghai(now)} | settings
+    if folder is not None:
+        given["uploads"] = folder / "uploads"
+    app = create_app(Settings(**given))
+    app.testing = True
+    return app
+
+
+def close(app: Flask) -> None:
+    """An application keeps its connections for as long as its process lives; a test closes them."""
+    app.extensions[EXTENSION].engine.dispose()
+
+
+def words_of(page: str) -> str:
+    """What a reader sees of a page, on one line."""
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split())
+
+
+def token_of(page: str) -> str:
+    """The token that its forms carry."""
+    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+    assert found, "the page has no form"
+    return found[1]
+
+
+def post(client: FlaskClient, path: str, **fields: Any) -> Any:
+    """Post a form as a page of ours does, with the token of the log-in page, which all forms of a session share."""
+    token = token_of(client.get("/rules").text)
+    return client.post(path, data={"csrf_token": token, **fields})
+
+
+def log_in(client: FlaskClient, email: str, password: str = PASSWORD) -> Any:
+    """Through the form; the answer to it."""
+    return post(client, "/login", email=email, password=password, submit="1")
