@@ -143,4 +143,3 @@ def _passed(terms: TermsInForce) -> Table:
             lambda rows, words: rows.c.masked_id == board.masked(words),
         ),
     )
-
