@@ -5,6 +5,7 @@ import json
 import re
 import tomllib
 from fractions import Fraction
+from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -197,6 +198,10 @@ class Terms(_Part):
     ]
     subsidy: SubsidyTerms
 
+    def __hash__(self) -> int:
+        """Few versions share both; so that what is made from terms, statements above all, is made once."""
+        return hash((self.name, self.effective_from))
+
     def direct_only(self, level: str | None) -> bool:
         """Whether only direct orders count at a level; so too where the terms do not know the level."""
         return level not in self.levels or self.levels[level].direct_only
@@ -210,8 +215,9 @@ class Terms(_Part):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
+@lru_cache(maxsize=256)
 def read_terms(toml: str) -> Terms:
-    """Terms from TOML text.
+    """Terms from TOML text; of the same text the same object.
 
     Raises InvalidTerms, naming the path of every key that is wrong and what would be right.
     """
