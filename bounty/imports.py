@@ -15,10 +15,12 @@ from bounty.intake import merge
 from bounty.intake.batches import Counts, Source, begin_batch, finish_batch
 from bounty.intake.catalogue import BadRow
 from bounty.intake.quarantine import UNKNOWN_PROMOTER, Waiting, close, waiting
-from bounty.intake.reference import read_reference, reread_reference
+from bounty.intake.reference import read_reference, reference_layout, reread_reference
+from bounty.intake.tables import reread_record
 from bounty.models import OpenPeriod, Promoter, Quarantined
 from bounty.orders import service as orders
 from bounty.orders.reading import open_orders, reread
+from bounty.orders.sheet_orders import layout_of
 from bounty.promoters.service import LINKS, PROMOTERS, VIOLATIONS
 from bounty.roster.service import PERIOD_OPEN, TARGETS
 
@@ -47,6 +49,15 @@ class Imported:
     counts: Counts
     released: list[tuple[str, Counts]]
     """Kind and counts of what came out of quarantine because the file named its promoters."""
+    batch_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A file whose kind, code page and header have been judged, with its rows still to come."""
+
+    source: Source
+    rows: Iterable[Any]
 
 
 def import_file(
@@ -59,27 +70,76 @@ def import_file(
 
     Raises RefusedFile for a file that is wholly wrong, Strict, and BountyError if it can't be read.
     """
+    opened = open_file(kind, path)
+    with transaction(engine) as connection:
+        imported = bring_in(connection, opened, now, told)
+        if strict and imported.counts.quarantined:
+            raise Strict(imported.counts)
+    return imported
+
+
+def open_file(kind: str, path: Path, name: str | None = None) -> Opened:
+    """A file to bring in.
+
+    name  what its batch calls it, where the path does not
+
+    Raises RefusedFile for a file that is wholly wrong, and BountyError if it can't be read.
+    """
     try:
-        source, rows = _opened(kind, path, _sha256(path))
-        with transaction(engine) as connection:
-            batch_id, counts = _take_in(connection, source, rows, now, told)
-            if strict and counts.quarantined:
-                raise Strict(counts)
-            released = _release_known(connection, now) if kind in NAMES_PROMOTERS else []
-            came = {"kind": kind, "file": source.file_name, "sha256": source.sha256, "counts": str(counts)}
-            record(connection, "batch.import", f"batch {batch_id}", now, after=came | _told_of(released))
+        sha256, name = _sha256(path), name or path.name
+        if kind == "orders":
+            file = open_orders(path)
+            return Opened(Source(kind, name, sha256, file.shape, file.header, file.encoding), file.rows())
+        table = read_reference(path, kind)
+        return Opened(Source(kind, name, sha256, "csv", table.header, table.encoding), table.rows)
     except OSError as error:
         raise BountyError(f"can't be read: {error.strerror or error}.") from error
-    return Imported(counts, released)
 
 
-def _opened(kind: str, path: Path, sha256: str) -> tuple[Source, Iterable[Any]]:
-    if kind == "orders":
-        orders_file = open_orders(path)
-        header, shape = orders_file.header, orders_file.shape
-        return Source(kind, path.name, sha256, shape, header, orders_file.encoding), orders_file.rows()
-    file = read_reference(path, kind)
-    return Source(kind, path.name, sha256, "csv", file.header, file.encoding), file.rows
+def bring_in(connection: Connection, opened: Opened, now: int, told: Told = lambda _: None) -> Imported:
+    """Take in an opened file, and what waited for the promoters it names; with its record, or not at all.
+
+    Raises RefusedFile where only reading on shows that the whole file is wrong, and BountyError if it can't be read.
+    """
+    source = opened.source
+    try:
+        batch_id, counts = _take_in(connection, source, opened.rows, now, told)
+    except OSError as error:
+        raise BountyError(f"can't be read: {error.strerror or error}.") from error
+    released = _release_known(connection, now) if source.kind in NAMES_PROMOTERS else []
+    came = {"kind": source.kind, "file": source.file_name, "sha256": source.sha256, "counts": str(counts)}
+    record(connection, "batch.import", f"batch {batch_id}", now, after=came | _told_of(released))
+    return Imported(counts, released, batch_id)
+
+
+def columns_of(source: Source) -> list[tuple[str, str | None]]:
+    """Each header of a file with the fact that its cells become; null for one that is overlooked. Empty for JSON."""
+    if source.header is None:
+        return []
+    names, _ = reread_record(source.shape, source.header, source.header, 1)
+    layout = layout_of(names) if source.kind == "orders" else reference_layout(source.kind, names)
+    facts = {column.name: column.fact for column in layout.columns}
+    return [(name, facts.get(name)) for name in names if name]
+
+
+def correct_order(connection: Connection, name: str, raw: str, now: int) -> int:
+    """Bring a corrected row of one order in as a batch of its own; its number. The act it belongs to records it.
+
+    name  of the batch
+    raw   the row as the platform's list gives it, JSON
+
+    Raises BountyError if it is no good row.
+    """
+    row = reread("json", None, raw, 1)
+    if isinstance(row, BadRow):
+        raise BountyError(
+            f"{row.code} {row.column or ''}: {row.en}", f"{row.code} {row.column or ''}：{row.zh}"
+        )
+    source = Source("orders", name, hashlib.sha256(raw.encode()).hexdigest(), "json", None, "utf-8")
+    batch_id, counts = _take_in(connection, source, [row], now)
+    if counts.quarantined:
+        raise BountyError("The order's promoter is not known.", "订单所属推手尚未导入。")
+    return batch_id
 
 
 def _sha256(path: Path) -> str:

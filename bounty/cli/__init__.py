@@ -8,6 +8,7 @@ from bounty.cli.intake import import_, quarantine
 from bounty.cli.month import export, notice, open_, publish, settle, terms
 from bounty.cli.people import audit, user
 from bounty.cli.upkeep import db, demo
+from bounty.cli.uploads import upload
 
 __all__ = ["BOOKS", "COMMANDS", "Books"]
 
@@ -27,5 +28,6 @@ COMMANDS: tuple[click.Command, ...] = (
     user,
     audit,
     demo,
+    upload,
 )
 """What hangs on the console script, beside Flask's own commands."""

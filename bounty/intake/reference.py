@@ -158,6 +158,11 @@ def reread_reference(kind: str, header: str, raw: str, place: int = 1) -> Refere
     return _row(shape, lay_out(shape.columns, names), names, record)
 
 
+def reference_layout(kind: str, header: list[str]) -> Layout:
+    """Where a kind's columns stand in a header. Raises RefusedFile."""
+    return lay_out(_SHAPES[kind].columns, header)
+
+
 def _row(shape: _Shape, layout: Layout, header: list[str], record: Record | BadRow) -> ReferenceRow | BadRow:
     if isinstance(record, BadRow):
         return record

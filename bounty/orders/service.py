@@ -24,7 +24,7 @@ from sqlalchemy import (
     update,
 )
 
-from bounty.db import Bytes, Flag, WholeNumber, Words, analyze, clear, insert_into, load, workspace
+from bounty.db import Bytes, Flag, Query, WholeNumber, Words, analyze, clear, insert_into, load, workspace
 from bounty.intake.batches import Counts
 from bounty.intake.catalogue import BadRow, bad_row
 from bounty.intake.quarantine import UNKNOWN_PROMOTER, Holding
@@ -198,6 +198,26 @@ def _fold_statement(dialect: str, orders: Rows) -> Executable:
     )
 
 
+def _stands_otherwise() -> ColumnElement[bool]:
+    """Whether a touched order, known before, differs from what it was."""
+    before = _touched.c
+    # An EXISTS an order, not a join: SQLite has no statistics of a temporary table and would go through all orders.
+    return exists().where(
+        Order.order_sn == before.order_sn,
+        or_(
+            before.modified_at != Order.modified_at,
+            before.link_made_at.is_distinct_from(Order.link_made_at),
+            before.failed_at.is_distinct_from(Order.failed_at),
+            before.facts != canonical_facts(Order),
+        ),
+    )
+
+
+def orders_with_news() -> Query:
+    """The order numbers that the last batch of orders in this transaction brought or changed."""
+    return select(_touched.c.order_sn).where(or_(_touched.c.facts.is_(None), _stands_otherwise()))
+
+
 @dataclass(frozen=True, slots=True)
 class _Statements:
     """What taking in a chunk executes, made once a dialect: making the fold takes 60 ms, a page of rows 20."""
@@ -244,16 +264,7 @@ def _statements(dialect: str) -> _Statements:
     note_touched = insert_into(dialect, _touched).from_select(
         [column.name for column in before], state.where(literal(1) == 1)
     )
-    # An EXISTS an order, not a join: SQLite has no statistics of a temporary table and would go through all orders.
-    otherwise = exists().where(
-        Order.order_sn == before.order_sn,
-        or_(
-            before.modified_at != Order.modified_at,
-            before.link_made_at.is_distinct_from(Order.link_made_at),
-            before.failed_at.is_distinct_from(Order.failed_at),
-            before.facts != canonical_facts(Order),
-        ),
-    )
+    otherwise = _stands_otherwise()
     return _Statements(
         strangers=select(_staged).where(unknown).order_by(staged.place),
         drop_strangers=delete(_staged).where(unknown),

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 
 from bounty.db import Query, WholeNumber
-from bounty.models import Line, Link, NoticeChange, OpenPeriod, Order, OrderVersion, RosterEntry
+from bounty.models import AppealAnswer, Line, Link, NoticeChange, OpenPeriod, Order, OrderVersion, RosterEntry
 from bounty.orders.fold import folded
 from bounty.rules.clauses import NO_COMMISSION_STATUSES, TASK_CLAUSES, all_hold
 from bounty.rules.measure import frozen_bounds
@@ -84,13 +84,19 @@ def changes_between(period: Period, terms: Terms, before: Any, after: Any) -> Qu
     relinked = exists().where(
         Link.p_id == func.coalesce(now.c.p_id, Order.p_id), Link.batch_id > before_batch
     )
+    upheld = exists().where(
+        AppealAnswer.correction_batch_id > before_batch,
+        AppealAnswer.correction_batch_id <= after_batch,
+        OrderVersion.batch_id == AppealAnswer.correction_batch_id,
+        OrderVersion.order_sn == now.c.order_sn,
+    )
     cause = case(
         (and_(now.c.order_sn.is_not(None), was.c.order_sn.is_(None)), literal("NEW_DATA")),
         (
             and_(now.c.failed_at.is_not(None), now.c.failed_at.is_distinct_from(was.c.failed_at)),
             literal("LATE_FAILURE"),
         ),
-        (and_(now.c.order_sn.is_not(None), _corrected(was, now)), literal("CORRECTION")),
+        (and_(now.c.order_sn.is_not(None), or_(upheld, _corrected(was, now))), literal("CORRECTION")),
         (relinked, literal("CORRECTION")),
         (and_(now.c.order_sn.is_not(None), _went_on(was, now)), literal("NEW_DATA")),
         else_=literal("RESULT"),

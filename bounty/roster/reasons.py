@@ -14,6 +14,9 @@ def why_not(reason: str, level: str | None, derivation: Mapping[str, Any], viola
     derivation   the roster entry's
     violation    the one that stands in the way, with occurred_on and reason; asked for VIOLATION only
     """
+    if derivation.get("source") == "override":
+        by, why = derivation["by"], derivation["why"]
+        return f"{by} 人工调整：{why}", f"put so by {by}: {why}"
     if reason == "LEVEL_NOT_OFFERED":
         offered = derivation.get("offered", [])
         if level is None:
@@ -29,11 +32,10 @@ def why_not(reason: str, level: str | None, derivation: Mapping[str, Any], viola
             f"registered less than {months} months before: on {since}",
         )
     if reason == "VIOLATION":
-        if violation is None:
-            return "有未解除的违规记录", "a violation stands"
+        on, what = ("", "") if violation is None else (violation.occurred_on, violation.reason)
         return (
-            f"{violation.occurred_on} 有违规记录：{violation.reason}",
-            f"a violation on {violation.occurred_on}: {violation.reason}",
+            f"{on} 有违规记录：{what}" if on else "有未解除的违规记录",
+            f"a violation on {on}: {what}" if on else "a violation stands",
         )
     return "本期没有目标", "there is no target for the period"
 
@@ -44,6 +46,8 @@ def from_when(reason: str, derivation: Mapping[str, Any], violation: Any | None)
     >>> from_when("TENURE_TOO_SHORT", {"registered_on": "2022-11-15", "min_tenure_months": 2}, None)[0]
     '满 2 个月：2023-01-15，最早可参与 2023-02 期'
     """
+    if derivation.get("source") == "override":
+        return "本期由运营调整；有疑问请联系运营", "operations decided for this period: ask them"
     if reason == "TENURE_TOO_SHORT":
         months = derivation["min_tenure_months"]
         day = tenure_reached(dt.date.fromisoformat(derivation["registered_on"]), months)

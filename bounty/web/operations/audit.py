@@ -15,6 +15,7 @@ blueprint = Blueprint("audit", __name__, url_prefix="/operations/audit")
 LAST = 10_000
 """Events whose chain the page reads again, a tenth of a second; ``bounty audit verify`` reads them all."""
 KINDS = (
+    ("upload", "上传", "uploads"),
     ("batch", "导入与撤销", "imports and undoing"),
     ("quarantine", "隔离", "quarantine"),
     ("terms", "条款", "terms"),

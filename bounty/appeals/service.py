@@ -1,0 +1,319 @@
+"""Asking about an order or a result, and answering: accepted, declined or asked back, each with a reason.
+
+    asked -> (asked back -> replied)* -> accepted: the order's corrected row comes in with the answer
+                                      -> declined
+
+An accepted appeal changes no result: its row is one more fact, which the next draft knows, and whose notice says so.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select
+
+from bounty.appeals.correction import write_correction
+from bounty.appeals.queries import WITH_OPERATIONS, appeals
+from bounty.audit.service import actor_of, record
+from bounty.clock import midnight, shanghai_date, shown
+from bounty.errors import BountyError
+from bounty.models import Appeal, AppealAnswer, Notice, OpenPeriod, Order, RosterEntry, User
+from bounty.progress.service import explain, progress_of
+from bounty.rules.periods import Period
+
+DAYS = 3
+"""Days to ask in, from the day of publication, and days to answer in, after the day it was asked."""
+LAST_DAY = 19
+"""Of the month after: what is answered by then is in the commission's first settlement, on the 20th."""
+WORDS = 2000
+"""Characters of what is asked or answered, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Until when a promoter may ask about a period."""
+
+    until: int
+    """Epoch seconds, half-open."""
+    is_open: bool
+    notice: int | None
+    """The newest; null while there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An appeal with everything said in it."""
+
+    facts: Any
+    """Its row; see queries.appeals."""
+    as_stood: dict[str, Any]
+    """What it asks about, as it stood then: of an order as ``explain`` gives it, of a result as ``progress`` does."""
+    answers: list[Any]
+    """In their order, with ``by``: the name of who answered."""
+
+    @property
+    def next_number(self) -> int:
+        """Of the answer that comes next."""
+        return len(self.answers) + 1
+
+
+def window_of(connection: Connection, period: Period, now: int) -> Window | None:
+    """Until when a promoter may ask about a period; null where it is not open yet.
+
+    While nothing is published it may be asked about until the last day, from then on for DAYS days.
+    """
+    if connection.execute(select(OpenPeriod.period).where(OpenPeriod.period == str(period))).first() is None:
+        return None
+    newest = connection.execute(
+        select(Notice.notice, Notice.published_at)
+        .where(Notice.period == str(period))
+        .order_by(Notice.notice.desc())
+        .limit(1)
+    ).first()
+    until = last_instant(period)
+    if newest is not None:
+        until = min(until, midnight(shanghai_date(newest.published_at) + timedelta(days=DAYS)))
+    return Window(until, now < until, None if newest is None else newest.notice)
+
+
+def last_instant(period: Period) -> int:
+    """The first instant at which it is too late to answer."""
+    return midnight(period.plus(1).day(LAST_DAY) + timedelta(days=1))
+
+
+def due_at(period: Period, asked_at: int) -> int:
+    """Until when operations answer what was asked then: the end of the DAYS-th day after, or the last day."""
+    return min(last_instant(period), midnight(shanghai_date(asked_at) + timedelta(days=DAYS + 1)))
+
+
+def owns_order(connection: Connection, promoter_id: int, order_sn: str) -> bool:
+    """Whether there is such an order, and it is this promoter's."""
+    order = select(Order.order_sn).where(Order.promoter_id == promoter_id, Order.order_sn == order_sn)
+    return connection.execute(order).first() is not None
+
+
+def ask(
+    connection: Connection,
+    promoter_id: int,
+    period: Period | None,
+    order_sn: str | None,
+    words: str,
+    now: int,
+) -> int:
+    """Ask about an order of one's own, or about the result of a period; the appeal's number.
+
+    period  of the result; of an order it is the order's own
+
+    The same words about the same thing are the same appeal. Raises BountyError if it is not the promoter's, the window
+    is over, nothing is said, or another appeal about it is not answered yet.
+    """
+    words = _said(words)
+    if order_sn is not None:
+        if not owns_order(connection, promoter_id, order_sn):
+            raise BountyError(f"There is no order {order_sn} of yours.", f"没有您的订单 {order_sn}。")
+        explained = explain(connection, order_sn, now)
+        period, as_stood = explained.period, explained.as_json()
+    else:
+        as_stood = {} if period is None else progress_of(connection, period, promoter_id, now).as_json()
+    window = None if period is None else window_of(connection, period, now)
+    if period is None or window is None or not _on_roster(connection, period, promoter_id):
+        raise BountyError(
+            "Only what belongs to an open period of yours can be asked about.",
+            "只能对您参与且已开期的期次提出申诉。",
+        )
+    pending = connection.execute(_pending(promoter_id, period, order_sn, now)).first()
+    if pending is not None:
+        if pending.words == words:
+            return int(pending.appeal_id)
+        raise BountyError(
+            f"Appeal {pending.appeal_id} about this is not answered yet: add to that one.",
+            f"这件事的申诉 {pending.appeal_id} 尚未办结：请在那里补充。",
+        )
+    if not window.is_open:
+        raise BountyError(
+            f"Appeals about {period} closed at {shown(window.until)}.",
+            f"{period} 的申诉已于 {shown(window.until)} 截止。",
+        )
+    appeal_id: int = connection.execute(select(func.coalesce(func.max(Appeal.appeal_id), 0) + 1)).scalar_one()
+    due = due_at(period, now)
+    connection.execute(
+        insert(Appeal).values(
+            promoter_id=promoter_id,
+            appeal_id=appeal_id,
+            period=str(period),
+            order_sn=order_sn,
+            words=words,
+            as_stood=json.dumps(as_stood, ensure_ascii=False, separators=(",", ":")),
+            asked_at=now,
+            due_at=due,
+        )
+    )
+    what = {"period": str(period), "promoter_id": promoter_id, "order_sn": order_sn, "due_at": shown(due)}
+    record(connection, "appeal.ask", f"appeal {appeal_id}", now, after=what, reason=words)
+    return appeal_id
+
+
+def reply(
+    connection: Connection, promoter_id: int, appeal_id: int, number: int, words: str, now: int
+) -> bool:
+    """The promoter's answer to a question of operations; False if just this was said already.
+
+    number  of the answer it is to be; two of one number can't be given
+    """
+    case = case_of(connection, appeal_id, now, promoter_id=promoter_id)
+    words = _said(words)
+    if _given(case, number, "REPLIED", words):
+        return False
+    if case.facts.state != "ASKED" or number != case.next_number:
+        raise BountyError(
+            f"Nothing is asked of you in appeal {appeal_id} now.", f"申诉 {appeal_id} 目前没有需要您补充的。"
+        )
+    _answer(connection, case, "REPLIED", words, now)
+    return True
+
+
+def answer(
+    connection: Connection,
+    appeal_id: int,
+    number: int,
+    verdict: str,
+    words: str,
+    now: int,
+    *,
+    corrected: dict[str, Any] | None = None,
+) -> bool:
+    """Operations' answer, with its reason; False if just this was answered already.
+
+    number     of the answer it is to be; two of one number can't be given
+    verdict    ACCEPTED, DECLINED or ASKED
+    corrected  of an accepted appeal about an order, by the names of correction.FACTS: the facts put right. Its row
+               comes in as a batch of its own in this transaction
+
+    Raises BountyError if it is not operations' turn, no reason is given, or accepting would put nothing right.
+    """
+    case = case_of(connection, appeal_id, now)
+    words = _said(words)
+    if verdict not in ("ACCEPTED", "DECLINED", "ASKED"):
+        raise BountyError(
+            f"{verdict!r} is no answer: accept, decline or ask.", "请选择支持、驳回或请推手补充。"
+        )
+    if _given(case, number, verdict, words):
+        return False
+    if case.facts.state not in WITH_OPERATIONS or number != case.next_number:
+        raise BountyError(
+            f"Appeal {appeal_id} was answered meanwhile: see what stands there now.",
+            f"申诉 {appeal_id} 已有新的答复：请看最新内容。",
+        )
+    batch_id = None
+    if verdict == "ACCEPTED" and case.facts.order_sn is not None:
+        batch_id = write_correction(connection, appeal_id, case.facts.order_sn, corrected or {}, now)
+    _answer(connection, case, verdict, words, now, batch_id=batch_id, corrected=corrected)
+    return True
+
+
+def case_of(connection: Connection, appeal_id: int, now: int, *, promoter_id: int | None = None) -> Case:
+    """An appeal with all its answers.
+
+    promoter_id  whose it must be, where a promoter looks
+
+    Raises NoSuchAppeal.
+    """
+    whose = [] if promoter_id is None else [Appeal.promoter_id == promoter_id]
+    row = connection.execute(
+        appeals(now).add_columns(Appeal.as_stood).where(Appeal.appeal_id == appeal_id, *whose)
+    ).first()
+    if row is None:
+        raise NoSuchAppeal(f"There is no appeal {appeal_id}.", f"没有申诉 {appeal_id}。")
+    answers = connection.execute(
+        select(AppealAnswer.__table__, User.name.label("by"))
+        .join(User, User.id == AppealAnswer.user_id)
+        .where(AppealAnswer.promoter_id == row.promoter_id, AppealAnswer.appeal_id == appeal_id)
+        .order_by(AppealAnswer.number)
+    )
+    return Case(row, json.loads(row.as_stood), list(answers))
+
+
+class NoSuchAppeal(BountyError):
+    """There is none of that number, or it is somebody else's."""
+
+
+def appeals_about(connection: Connection, promoter_id: int, order_sn: str, now: int) -> list[Any]:
+    """A promoter's appeals about an order, the newest first; see queries.appeals."""
+    query = appeals(now).where(Appeal.promoter_id == promoter_id, Appeal.order_sn == order_sn)
+    return list(connection.execute(query.order_by(Appeal.appeal_id.desc())))
+
+
+def _said(words: str) -> str:
+    words = "\n".join(line.rstrip() for line in words.strip().splitlines())
+    if not words:
+        raise BountyError("Say why, in a sentence or two.", "请用一两句话写明理由。")
+    if len(words) > WORDS:
+        raise BountyError(f"Say it in {WORDS} characters at most.", f"请不要超过 {WORDS} 字。")
+    return words
+
+
+def _on_roster(connection: Connection, period: Period, promoter_id: int) -> bool:
+    entry = select(RosterEntry.period).where(
+        RosterEntry.period == str(period), RosterEntry.promoter_id == promoter_id
+    )
+    return connection.execute(entry).first() is not None
+
+
+def _pending(promoter_id: int, period: Period, order_sn: str | None, now: int) -> Any:
+    """The appeal about the same thing that is not answered for good."""
+    every = appeals(now).subquery("every")
+    return select(every.c.appeal_id, every.c.words).where(
+        every.c.promoter_id == promoter_id,
+        every.c.period == str(period),
+        every.c.order_sn.is_not_distinct_from(order_sn),
+        every.c.state.in_((*WITH_OPERATIONS, "ASKED")),
+    )
+
+
+def _given(case: Case, number: int, verdict: str, words: str) -> bool:
+    """Whether the answer of this number is just this one: somebody posted it twice."""
+    given = next((each for each in case.answers if each.number == number), None)
+    return given is not None and (given.verdict, given.words) == (verdict, words)
+
+
+def _answer(
+    connection: Connection,
+    case: Case,
+    verdict: str,
+    words: str,
+    now: int,
+    *,
+    batch_id: int | None = None,
+    corrected: dict[str, Any] | None = None,
+) -> None:
+    user_id = actor_of(connection).user_id
+    if user_id is None:
+        raise BountyError(
+            "Only an account can answer: log in on the page.", "答复须由账号作出：请在页面登录后办理。"
+        )
+    facts = case.facts
+    connection.execute(
+        insert(AppealAnswer).values(
+            promoter_id=facts.promoter_id,
+            appeal_id=facts.appeal_id,
+            number=case.next_number,
+            verdict=verdict,
+            words=words,
+            user_id=user_id,
+            answered_at=now,
+            correction_batch_id=batch_id,
+        )
+    )
+    after: dict[str, Any] = {"verdict": verdict, "number": case.next_number}
+    if batch_id is not None:
+        after |= {"batch": batch_id, "order_sn": facts.order_sn, "corrected": corrected}
+    record(
+        connection,
+        "appeal.reply" if verdict == "REPLIED" else "appeal.answer",
+        f"appeal {facts.appeal_id}",
+        now,
+        before={"state": facts.state},
+        after=after,
+        reason=words,
+    )

@@ -1,0 +1,31 @@
+"""What the page starts in a process of its own: not a command for people."""
+
+from pathlib import Path
+
+import click
+from sqlalchemy.exc import OperationalError
+
+from bounty.audit.service import acting
+from bounty.cli.books import open_books
+from bounty.db import snapshot
+from bounty.uploads import service as uploads
+from bounty.uploads.running import Report
+
+
+@click.command("upload", hidden=True)
+@click.argument("number", type=int)
+@click.argument("stage", type=click.Choice(uploads.STAGES))
+@click.option("--user", required=True, type=int, help="The account as which it acts.")
+@click.option("--folder", required=True, type=click.Path(path_type=Path), help="Where uploads are kept.")
+@click.option("--report", required=True, type=int, help="The open file that it reports to.")
+def upload(number: int, stage: str, user: int, folder: Path, report: int) -> None:
+    """Try or import an uploaded file."""
+    reporting = Report(report)
+    books = open_books()
+    with snapshot(books.engine) as connection:
+        actor = uploads.actor_for(connection, user)
+    try:
+        uploads.carry_out(acting(books.engine, actor), folder, number, stage, books.now(), reporting)
+    except OperationalError:
+        reporting.gave_up("BUSY")
+        raise
