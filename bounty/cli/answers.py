@@ -57,6 +57,7 @@ def explain(order_sn: str, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found.as_json(), ensure_ascii=False))
         return
+    terms = found.known.terms
     click.echo(f"order {order_sn} of promoter {found.promoter_id}, period {found.period or 'none: not paid'}")
     for title, clauses in (("task", found.task), ("subsidy", found.subsidy)):
         reason = progress_service.first_failing(clauses)
@@ -64,7 +65,7 @@ def explain(order_sn: str, *, as_json: bool) -> None:
         for judged in clauses:
             mark = "holds" if judged.holds else "FAILS"
             click.echo(
-                f"  {mark} {judged.clause.code}: {judged.clause.en(found.terms)} / {judged.clause.zh(found.terms)}"
+                f"  {mark} {judged.clause.code}: {judged.clause.en(terms)} / {judged.clause.zh(terms)}"
             )
             click.echo(f"        fact {judged.fact}; bound {judged.bound}")
     click.echo(f"counts ¥{shown_yuan(found.counted_fen)} to the task's GMV")

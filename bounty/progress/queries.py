@@ -11,17 +11,11 @@ from bounty.rules.terms import Terms
 from bounty.rules.whole import lesser, total
 
 
-def verdict_totals(period: Period, promoter_id: int, terms: Terms) -> Query:
-    """The orders a promoter was paid for in the month, by verdict: verdict, orders, amount_fen, capped_fen.
-
-    COUNTED           9   1004.50   909.50
-    PENDING           3    319.00   319.00
-    NOT_VIRTUAL       2     50.00    50.00
-    """
+def month_of_promoter(columns: Query, period: Period, promoter_id: int) -> Query:
+    """A SELECT of the orders that a promoter was paid for in an open month, with its bounds and roster entry."""
     facts = Order.__table__.c
-    judged = (
-        select(verdict(facts, frozen_bounds(terms), terms).label("verdict"), facts.order_amount_fen)
-        .select_from(OpenPeriod)
+    return (
+        columns.select_from(OpenPeriod)
         .join(RosterEntry, RosterEntry.period == OpenPeriod.period)
         .join(
             Order,
@@ -32,6 +26,26 @@ def verdict_totals(period: Period, promoter_id: int, terms: Terms) -> Query:
             ),
         )
         .where(OpenPeriod.period == str(period), RosterEntry.promoter_id == promoter_id)
+    )
+
+
+def verdict_totals(period: Period, promoter_id: int, terms: Terms) -> Query:
+    """The orders a promoter was paid for in the month, by verdict: verdict, orders, amount_fen, capped_fen.
+
+    COUNTED           9   1004.50   909.50
+    PENDING           3    319.00   319.00
+    NOT_VIRTUAL       2     50.00    50.00
+    """
+    facts = Order.__table__.c
+    judged = (
+        month_of_promoter(
+            select(
+                verdict(facts, frozen_bounds(terms), terms).label("verdict"),
+                facts.order_amount_fen,
+            ),
+            period,
+            promoter_id,
+        )
         .subquery("judged")
         .c
     )
@@ -46,13 +60,14 @@ def verdict_totals(period: Period, promoter_id: int, terms: Terms) -> Query:
 def judged_order(
     order_sn: str, clauses: tuple[tuple[Clause, ...], ...], bounds: BoundColumns, terms: Terms
 ) -> Query:
-    """One order's facts, its link channel, and every clause of every list as a column ``clause_LIST_PLACE``."""
+    """One order's facts, its link channel, capped_fen, and every clause of every list as ``clause_LIST_PLACE``."""
     facts: Facts = Order.__table__.c
     columns = [
         clause.holds(facts, bounds, terms).label(f"clause_{which}_{place}")
         for which, several in enumerate(clauses)
         for place, clause in enumerate(several)
     ]
-    return select(Order.__table__, link_channel(facts).label("link_channel"), *columns).where(
+    capped = lesser(facts.order_amount_fen, terms.task.order_cap_fen).label("capped_fen")
+    return select(Order.__table__, link_channel(facts).label("link_channel"), capped, *columns).where(
         Order.order_sn == order_sn
     )

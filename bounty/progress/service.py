@@ -23,8 +23,6 @@ from bounty.roster.terms import open_period, terms_in_force
 from bounty.rules.clauses import SUBSIDY_CLAUSES, TASK_CLAUSES, BoundColumns, Clause, Known
 from bounty.rules.measure import COUNTED, PENDING
 from bounty.rules.periods import Period, bounds_of
-from bounty.rules.terms import Terms
-from bounty.rules.whole import lesser
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +34,11 @@ class Tally:
     """Uncapped, whole fen."""
     capped_fen: int = 0
     """Each order at most the cap, whole fen."""
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(
+            self.orders + other.orders, self.amount_fen + other.amount_fen, self.capped_fen + other.capped_fen
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +186,14 @@ class Explanation:
     task: tuple[Judged, ...]
     subsidy: tuple[Judged, ...]
     counted_fen: int
+    would_count_fen: int
+    """What it counts, or would if every task clause held: its amount, at most the cap."""
     subsidy_fen: int | None
     """What the newest settlement of the period gave it, whole fen; null before there is one."""
     flags: tuple[str, ...]
     """What is unknown of it, or in conflict, though it decides nothing by itself."""
-    terms: Terms
+    known: Known
+    """Its facts by column name, with link_channel, and the bounds and terms they are held against."""
 
     def as_json(self) -> dict[str, Any]:
         """As ``contract.md`` section 5 has it."""
@@ -256,16 +262,12 @@ def explain(connection: Connection, order_sn: str, now: int) -> Explanation:
         level=level,
         task=task,
         subsidy=subsidy,
-        counted_fen=_capped(connection, order_sn, terms) if counts else 0,
+        counted_fen=row["capped_fen"] if counts else 0,
+        would_count_fen=row["capped_fen"],
         subsidy_fen=None if order.paid_at is None else _given(connection, month, order_sn),
         flags=_flags(row),
-        terms=terms,
+        known=known,
     )
-
-
-def _capped(connection: Connection, order_sn: str, terms: Terms) -> int:
-    capped = lesser(Order.__table__.c.order_amount_fen, terms.task.order_cap_fen)
-    return connection.execute(select(capped).where(Order.order_sn == order_sn)).scalar_one()
 
 
 def _not_held(connection: Connection, order_sn: str) -> str:

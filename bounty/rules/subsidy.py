@@ -1,10 +1,10 @@
 """The subsidy: who passed, at which rate, and what an order earns before and after the caps."""
 
-from sqlalchemy import ColumnElement, and_, case, null, or_
+from sqlalchemy import ColumnElement, FromClause, and_, case, null, or_, select
 
 from bounty.rules.clauses import Facts
 from bounty.rules.terms import Terms
-from bounty.rules.whole import Whole, lesser, reaches, share_half_even
+from bounty.rules.whole import Whole, lesser, reaches, running_total, share_half_even
 
 
 def attains(
@@ -51,3 +51,15 @@ def after_promoter_cap(earned: Whole, running: Whole, cap: int) -> Whole:
     """
     before = running - earned
     return case((running <= cap, earned), (before >= cap, 0), else_=cap - before)
+
+
+def under_promoter_cap(shares: FromClause, cap: int | None) -> tuple[FromClause, Whole]:
+    """Shares with what each is given under the promoter cap: the relation to select from, and the amount.
+
+    shares   promoter_id, paid_at, order_sn and earned_fen, every share of a promoter's month
+    """
+    if cap is None:
+        return shares, shares.c.earned_fen
+    running = running_total(shares.c.earned_fen, shares.c.promoter_id, shares.c.paid_at, shares.c.order_sn)
+    capped = select(*shares.c, running.label("running_fen")).subquery("capped")
+    return capped, after_promoter_cap(capped.c.earned_fen, capped.c.running_fen, cap)

@@ -7,9 +7,9 @@ from bounty.models import Line, OpenPeriod, Order, Quarantined, Result, RosterEn
 from bounty.rules.clauses import SUBSIDY_CLAUSES, all_hold
 from bounty.rules.measure import frozen_bounds, measured
 from bounty.rules.periods import Bounds, Period
-from bounty.rules.subsidy import after_promoter_cap, basis, before_promoter_cap, rate
+from bounty.rules.subsidy import basis, before_promoter_cap, rate, under_promoter_cap
 from bounty.rules.terms import Terms
-from bounty.rules.whole import Whole, running_total, total
+from bounty.rules.whole import total
 
 attained = workspace(
     "attained",
@@ -86,23 +86,16 @@ def write_lines(settlement_id: int, period: Period, terms: Terms) -> Insert:
         )
         .where(OpenPeriod.period == str(period), attained.c.rate_permille > 0)
         .subquery("shares")
-        .c
     )
-    given: Whole = shares.earned_fen
-    cap = terms.subsidy.promoter_cap_fen
-    if cap is not None:
-        running = running_total(shares.earned_fen, shares.promoter_id, shares.paid_at, shares.order_sn)
-        capped = select(*shares, running.label("running_fen")).subquery("capped").c
-        shares = capped
-        given = after_promoter_cap(capped.earned_fen, capped.running_fen, cap)
+    capped, given = under_promoter_cap(shares, terms.subsidy.promoter_cap_fen)
     return insert(Line).from_select(
         ["promoter_id", "settlement_id", "order_sn", "paid_at", "basis_fen", "subsidy_fen"],
         select(
-            shares.promoter_id,
+            capped.c.promoter_id,
             literal(settlement_id),
-            shares.order_sn,
-            shares.paid_at,
-            shares.basis_fen,
+            capped.c.order_sn,
+            capped.c.paid_at,
+            capped.c.basis_fen,
             given,
         ).where(given > 0),
     )

@@ -10,11 +10,18 @@ from sqlalchemy import Engine
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bounty.accounts import security
-from bounty.web import access, books, errors, finance, formats, headers, language, people, public
+from bounty.web import access, books, errors, finance, formats, headers, language, people, promoter, public
 from bounty.web.operations import audit, terms
 from bounty.web.paths import PeriodConverter
 
-BLUEPRINTS = (public.blueprint, people.blueprint, terms.blueprint, audit.blueprint, finance.blueprint)
+BLUEPRINTS = (
+    public.blueprint,
+    people.blueprint,
+    promoter.blueprint,
+    terms.blueprint,
+    audit.blueprint,
+    finance.blueprint,
+)
 """A room of views each."""
 
 

@@ -8,7 +8,12 @@ from bounty.money import shown_yuan
 from bounty.web.access import Person
 
 NAVIGATION: dict[str, tuple[tuple[str, str, str], ...]] = {
-    "promoter": (),
+    "promoter": (
+        ("promoter.task", "我的任务", "My task"),
+        ("promoter.orders", "订单", "Orders"),
+        ("promoter.subsidy", "补贴", "Subsidy"),
+        ("promoter.history", "历史", "History"),
+    ),
     "operator": (
         ("finance.index", "结果", "Results"),
         ("terms.index", "条款", "Terms"),

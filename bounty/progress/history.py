@@ -1,0 +1,134 @@
+"""A promoter's months: what was frozen for each, and what its newest notice says; one query for all of them."""
+
+import datetime as dt
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, literal, select
+
+from bounty.db import Query
+from bounty.models import Notice, OpenPeriod, Result, RosterEntry, Settlement
+from bounty.rules.periods import Bounds, Period
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedMonth:
+    """What the newest notice says of a promoter."""
+
+    notice: int
+    settlement_id: int
+    published_at: int
+    gmv_fen: int | None
+    orders: int | None
+    passed: bool
+    rate_permille: int | None
+    subsidy_orders: int
+    subsidy_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class PromoterMonth:
+    """One month of a promoter on its roster."""
+
+    period: Period
+    bounds: Bounds
+    opened_at: int
+    name: str
+    level: str | None
+    registered_on: dt.date
+    reason: str | None
+    """Why not eligible; null for who is."""
+    target_gmv_fen: int | None
+    target_orders: int | None
+    derivation: dict[str, Any]
+    settled: bool
+    """Whether there is a settlement; while it is a draft, what it says is nobody's but operations'."""
+    published: PublishedMonth | None
+
+
+def months(promoter_id: int) -> Query:
+    """The months of a promoter, with the columns of the roster, the bounds, and the newest notice's result."""
+    newest = select(Notice.period, func.max(Notice.notice).label("notice")).group_by(Notice.period).subquery()
+    settled = (
+        select(literal(1))
+        .where(Settlement.period == OpenPeriod.period)
+        .correlate(OpenPeriod.__table__)
+        .exists()
+    )
+    return (
+        select(
+            OpenPeriod.period,
+            OpenPeriod.opened_at,
+            OpenPeriod.task_from,
+            OpenPeriod.task_until,
+            OpenPeriod.receipt_cutoff,
+            OpenPeriod.month_from,
+            OpenPeriod.month_until,
+            RosterEntry.name,
+            RosterEntry.level,
+            RosterEntry.registered_on,
+            RosterEntry.reason,
+            RosterEntry.target_gmv_fen,
+            RosterEntry.target_orders,
+            RosterEntry.derivation,
+            settled.label("settled"),
+            Notice.notice,
+            Notice.settlement_id,
+            Notice.published_at,
+            Result.gmv_fen,
+            Result.orders,
+            Result.passed,
+            Result.rate_permille,
+            Result.subsidy_orders,
+            Result.subsidy_fen,
+        )
+        .select_from(RosterEntry)
+        .join(OpenPeriod, OpenPeriod.period == RosterEntry.period)
+        .outerjoin(newest, newest.c.period == RosterEntry.period)
+        .outerjoin(Notice, and_(Notice.period == newest.c.period, Notice.notice == newest.c.notice))
+        .outerjoin(
+            Result,
+            and_(Result.promoter_id == RosterEntry.promoter_id, Result.settlement_id == Notice.settlement_id),
+        )
+        .where(RosterEntry.promoter_id == promoter_id)
+    )
+
+
+def months_of(connection: Connection, promoter_id: int) -> list[PromoterMonth]:
+    """The months whose roster a promoter is on, the newest first."""
+    return [
+        PromoterMonth(
+            period=Period.parse(row.period),
+            bounds=Bounds(row.task_from, row.task_until, row.receipt_cutoff, row.month_from, row.month_until),
+            opened_at=row.opened_at,
+            name=row.name,
+            level=row.level,
+            registered_on=row.registered_on,
+            reason=row.reason,
+            target_gmv_fen=row.target_gmv_fen,
+            target_orders=row.target_orders,
+            derivation=json.loads(row.derivation),
+            settled=bool(row.settled),
+            published=None
+            if row.notice is None
+            else PublishedMonth(
+                notice=row.notice,
+                settlement_id=row.settlement_id,
+                published_at=row.published_at,
+                gmv_fen=row.gmv_fen,
+                orders=row.orders,
+                passed=bool(row.passed),
+                rate_permille=row.rate_permille,
+                subsidy_orders=row.subsidy_orders,
+                subsidy_fen=row.subsidy_fen,
+            ),
+        )
+        for row in connection.execute(months(promoter_id).order_by(OpenPeriod.period.desc()))
+    ]
+
+
+def present_month(found: list[PromoterMonth], now: int) -> PromoterMonth | None:
+    """The newest month that has begun; before any has, the one that comes first."""
+    begun = (month for month in found if month.bounds.month_from <= now)
+    return next(begun, found[-1] if found else None)

@@ -1,0 +1,172 @@
+"""My task: where a promoter stands in a month, what is missing, and what it would earn."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from bounty.models import Batch, RosterOverride, Violation
+from bounty.progress.history import PromoterMonth
+from bounty.progress.listing import (
+    Expected,
+    daily_totals,
+    earnings,
+    expected_rate,
+    listed_orders,
+    rate_reached,
+)
+from bounty.progress.pace import Days, Standing, days_of
+from bounty.progress.service import Tally
+from bounty.roster.terms import terms_in_force
+from bounty.rules.clauses import TASK_CLAUSES
+from bounty.rules.measure import COUNTED, PENDING
+from bounty.rules.periods import Period
+from bounty.rules.terms import Terms, Tier
+
+
+@dataclass(frozen=True, slots=True)
+class DayTotal:
+    """What the orders paid on one day of the month count."""
+
+    day: int
+    counted: Tally
+    pending: Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A promoter's month, as of now."""
+
+    month: PromoterMonth
+    terms: Terms
+    as_of: int | None
+    """When orders last came in; null while none have."""
+    override: Any | None
+    """The newest change of the roster entry by hand: reason, overridden_at."""
+    violation: Any | None
+    """The one that keeps the promoter out longest, as it stands now: occurred_on, reason, cleared_on."""
+    counted: Tally
+    pending: Tally
+    not_counted: dict[str, Tally]
+    """By the first clause that fails, in the order of the clauses."""
+    daily: tuple[DayTotal, ...]
+    """Every day of the month with an order that counts or waits."""
+    days: Days
+    gmv: Standing | None
+    """Null where there is no such target."""
+    orders: Standing | None
+    rate_permille: int
+    """Of the tier reached, or the first: what the expected subsidy is taken at."""
+    next_tier: Tier | None
+    """The one above it."""
+    expected: Expected
+    following: PromoterMonth | None
+    """The next month, as soon as its roster is frozen."""
+
+    @property
+    def all(self) -> Tally:
+        """Every order paid in the month."""
+        return sum(self.not_counted.values(), self.counted + self.pending)
+
+    @property
+    def standings(self) -> tuple[Standing, ...]:
+        """Of the targets there are."""
+        return tuple(standing for standing in (self.gmv, self.orders) if standing is not None)
+
+    @property
+    def passed(self) -> bool:
+        """Whether what is counted reaches every target, for an eligible promoter."""
+        return self.month.reason is None and all(each.counted >= each.target for each in self.standings)
+
+    @property
+    def would_pass(self) -> bool:
+        """Whether it would, were every pending order received in time."""
+        return self.month.reason is None and all(each.missing == 0 for each in self.standings)
+
+
+def data_as_of(connection: Connection) -> int | None:
+    """When orders last came in."""
+    newest = select(func.max(Batch.imported_at)).where(Batch.kind == "orders", Batch.undone_at.is_(None))
+    instant: int | None = connection.execute(newest).scalar()
+    return instant
+
+
+def task_of(
+    connection: Connection,
+    promoter_id: int,
+    month: PromoterMonth,
+    now: int,
+    *,
+    following: PromoterMonth | None = None,
+) -> Task:
+    """Where a promoter stands in a month: six queries, seven for who is out over a violation."""
+    terms = terms_in_force(connection, month.period).terms
+    verdicts: dict[str, Tally] = {}
+    by_day: dict[int, dict[str, Tally]] = {}
+    for row in connection.execute(daily_totals(month.period, promoter_id, terms)):
+        of_day = Tally(row.orders, row.amount_fen, row.capped_fen)
+        verdicts[row.verdict] = verdicts.get(row.verdict, Tally()) + of_day
+        if row.verdict in (COUNTED, PENDING):
+            by_day.setdefault(row.day, {})[row.verdict] = of_day
+    counted, pending = verdicts.pop(COUNTED, Tally()), verdicts.pop(PENDING, Tally())
+    days = days_of(month.bounds, now)
+    gmv, orders = (
+        None if target is None else Standing(target, is_counted, is_pending, days)
+        for target, is_counted, is_pending in (
+            (month.target_gmv_fen, counted.capped_fen, pending.capped_fen),
+            (month.target_orders, counted.orders, pending.orders),
+        )
+    )
+    reached = rate_reached(
+        connection, terms, counted.capped_fen, counted.orders, month.target_gmv_fen, month.target_orders
+    )
+    permille = expected_rate(terms, reached, month)
+    listed = listed_orders(month.period, promoter_id, terms, permille, None)
+    return Task(
+        month=month,
+        terms=terms,
+        as_of=data_as_of(connection),
+        override=_override(connection, promoter_id, month.period),
+        violation=_violation(connection, promoter_id, month) if month.reason == "VIOLATION" else None,
+        counted=counted,
+        pending=pending,
+        not_counted={
+            clause.code: verdicts[clause.code] for clause in TASK_CLAUSES if clause.code in verdicts
+        },
+        daily=tuple(
+            DayTotal(day, tallies.get(COUNTED, Tally()), tallies.get(PENDING, Tally()))
+            for day, tallies in sorted(by_day.items())
+        ),
+        days=days,
+        gmv=gmv,
+        orders=orders,
+        rate_permille=permille,
+        next_tier=next((tier for tier in terms.subsidy.tiers if tier.rate_permille > permille), None),
+        expected=earnings(connection, listed),
+        following=following,
+    )
+
+
+def _override(connection: Connection, promoter_id: int, period: Period) -> Any | None:
+    return connection.execute(
+        select(RosterOverride.reason, RosterOverride.overridden_at)
+        .where(RosterOverride.promoter_id == promoter_id, RosterOverride.period == str(period))
+        .order_by(RosterOverride.number.desc())
+        .limit(1)
+    ).first()
+
+
+def _violation(connection: Connection, promoter_id: int, month: PromoterMonth) -> Any | None:
+    first_day = month.period.first_day
+    return connection.execute(
+        select(Violation.occurred_on, Violation.reason, Violation.cleared_on)
+        .where(
+            Violation.promoter_id == promoter_id,
+            Violation.occurred_on < first_day,
+            Violation.cleared_on.is_(None) | (Violation.cleared_on >= first_day),
+        )
+        .order_by(
+            Violation.cleared_on.is_not(None), Violation.cleared_on.desc(), Violation.occurred_on.desc()
+        )
+        .limit(1)
+    ).first()

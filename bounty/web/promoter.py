@@ -1,0 +1,239 @@
+"""A promoter's own pages: my task, orders, one order and why, subsidy, history. Nobody else's can be named."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response, abort, render_template, request
+from sqlalchemy import Connection, select
+
+from bounty.db import Query
+from bounty.models import Order
+from bounty.progress import subsidy as earned
+from bounty.progress.history import PromoterMonth, months, months_of, present_month
+from bounty.progress.listing import listed_now, listed_orders
+from bounty.progress.service import explain
+from bounty.progress.task import data_as_of, task_of
+from bounty.progress.timeline import rows_received
+from bounty.roster.judge import in_words
+from bounty.roster.reasons import from_when, why_not
+from bounty.roster.terms import terms_in_force
+from bounty.rules.clauses import Known
+from bounty.rules.periods import Period
+from bounty.rules.terms import Terms
+from bounty.web import promoter_tables as tables
+from bounty.web import promoter_words as words
+from bounty.web.access import allows, own_promoter
+from bounty.web.books import now, reading
+from bounty.web.charts import DailyChart, daily_chart
+from bounty.web.downloads import csv_response
+from bounty.web.language import language
+from bounty.web.tables import page_of
+
+blueprint = Blueprint("promoter", __name__)
+RECENT = 10
+"""Orders at the foot of My task."""
+
+
+@blueprint.get("/task")
+@blueprint.get("/months/<period:period>/task")
+@allows("promoter")
+def task(period: Period | None = None) -> str:
+    """Where I stand."""
+    promoter_id = own_promoter()
+    with reading() as connection:
+        found = months_of(connection, promoter_id)
+        month = _chosen(found, period)
+        if month is None:
+            return render_template("promoter/nothing.html")
+        following = next((each for each in reversed(found) if each.period > month.period), None)
+        standing = task_of(connection, promoter_id, month, now(), following=following)
+        published = None if month.published is None else month.published.settlement_id
+        rows = listed_orders(month.period, promoter_id, standing.terms, standing.rate_permille, published)
+        newest = rows.subquery("listed")
+        recent = connection.execute(
+            select(newest).order_by(newest.c.paid_at.desc(), newest.c.order_sn.desc()).limit(RECENT)
+        ).all()
+    return render_template(
+        "promoter/task.html",
+        months=found,
+        month=month,
+        task=standing,
+        recent=recent,
+        now=now(),
+        words=words,
+        reasons=tables.REASONS,
+        known=_known(month, standing.terms),
+        charts=_charts(standing),
+        derived=in_words(month.derivation, chinese=language() == "zh"),
+        why_not=why_not,
+        from_when=from_when,
+    )
+
+
+@blueprint.get("/orders")
+@blueprint.get("/months/<period:period>/orders")
+@allows("promoter")
+def orders(period: Period | None = None) -> str:
+    """Each order of a month, what it counts as, and why."""
+    promoter_id = own_promoter()
+    with reading() as connection:
+        found = months_of(connection, promoter_id)
+        month = _chosen(found, period)
+        if month is None:
+            return render_template("promoter/nothing.html")
+        terms = terms_in_force(connection, month.period).terms
+        rows, _ = listed_now(connection, promoter_id, month, terms)
+        page = page_of(connection, tables.ORDERS, rows, request.args, counted=True)
+        as_of = data_as_of(connection)
+    return render_template(
+        "promoter/orders.html",
+        months=found,
+        month=month,
+        page=page,
+        as_of=as_of,
+        now=now(),
+        words=words,
+        known=_known(month, terms),
+    )
+
+
+@blueprint.get("/months/<period:period>/orders.csv")
+@allows("promoter")
+def orders_csv(period: Period) -> Response:
+    """The same orders as a file."""
+    promoter_id = own_promoter()
+    with reading() as connection:
+        month = _chosen(months_of(connection, promoter_id), period) or abort(404)
+        terms = terms_in_force(connection, month.period).terms
+        rows, _ = listed_now(connection, promoter_id, month, terms)
+    return csv_response(tables.ORDERS, rows, request.args, f"orders-{month.period}")
+
+
+@blueprint.get("/orders/<order_sn>")
+@allows("promoter")
+def order(order_sn: str) -> str:
+    """Why one order counts or does not."""
+    promoter_id = own_promoter()
+    with reading() as connection:
+        own = select(Order.order_sn).where(Order.promoter_id == promoter_id, Order.order_sn == order_sn)
+        if connection.execute(own).first() is None:
+            abort(404)
+        why = explain(connection, order_sn, now())
+        month = next((each for each in months_of(connection, promoter_id) if each.period == why.period), None)
+        row, rate_permille = None, 0
+        if month is not None:
+            listed, rate_permille = listed_now(connection, promoter_id, month, why.known.terms)
+            every = listed.subquery("listed")
+            row = connection.execute(select(every).where(every.c.order_sn == order_sn)).first()
+        received = rows_received(connection, promoter_id, order_sn)
+        as_of = data_as_of(connection)
+    return render_template(
+        "promoter/order.html",
+        why=why,
+        month=month,
+        row=row,
+        rate_permille=rate_permille,
+        received=received,
+        as_of=as_of,
+        now=now(),
+        words=words,
+        verdict=words.verdict_of(why, row, now()),
+        events=words.events(why, month, row, now()),
+    )
+
+
+@blueprint.get("/subsidy")
+@blueprint.get("/months/<period:period>/subsidy")
+@allows("promoter")
+def subsidy(period: Period | None = None) -> str:
+    """What a month earns, and what has become of it."""
+    promoter_id = own_promoter()
+    with reading() as connection:
+        found = months_of(connection, promoter_id)
+        month = _chosen(found, period)
+        if month is None:
+            return render_template("promoter/nothing.html")
+        terms = terms_in_force(connection, month.period).terms
+        lines = _lines(connection, promoter_id, month, terms)
+        states = earned.by_state(connection, lines)
+        page = page_of(connection, tables.SUBSIDY, lines, request.args)
+        as_of = data_as_of(connection)
+    return render_template(
+        "promoter/subsidy.html",
+        months=found,
+        month=month,
+        terms=terms,
+        states=states,
+        page=page,
+        as_of=as_of,
+        now=now(),
+        words=words,
+        state_names=tables.STATES,
+        lapses_at=earned.lapses_at(month, terms),
+    )
+
+
+@blueprint.get("/months/<period:period>/subsidy.csv")
+@allows("promoter")
+def subsidy_csv(period: Period) -> Response:
+    """The same lines as a file."""
+    promoter_id = own_promoter()
+    with reading() as connection:
+        month = _chosen(months_of(connection, promoter_id), period) or abort(404)
+        terms = terms_in_force(connection, month.period).terms
+        lines = _lines(connection, promoter_id, month, terms)
+    return csv_response(tables.SUBSIDY, lines, request.args, f"subsidy-{month.period}")
+
+
+@blueprint.get("/history")
+@allows("promoter")
+def history() -> str:
+    """Every month I was on the roster of."""
+    promoter_id = own_promoter()
+    with reading() as connection:
+        page = page_of(connection, tables.HISTORY, months(promoter_id), request.args)
+    return render_template("promoter/history.html", page=page, now=now(), words=words)
+
+
+@blueprint.get("/history.csv")
+@allows("promoter")
+def history_csv() -> Response:
+    """The same months as a file."""
+    return csv_response(tables.HISTORY, months(own_promoter()), request.args, "history")
+
+
+def _chosen(found: list[PromoterMonth], period: Period | None) -> PromoterMonth | None:
+    """The month that the address names, or the present one; one that the promoter is not on is not there."""
+    if period is None:
+        return present_month(found, now())
+    return next((month for month in found if month.period == period), None) or abort(404)
+
+
+def _lines(connection: Connection, promoter_id: int, month: PromoterMonth, terms: Terms) -> Query:
+    if month.published is not None:
+        return earned.published_lines(promoter_id, month, terms, now())
+    return earned.expected_lines(*listed_now(connection, promoter_id, month, terms))
+
+
+def _known(month: PromoterMonth, terms: Terms) -> Callable[[Any], Known]:
+    """What a clause is told of a listed order."""
+    direct_only = terms.direct_only(month.level)
+    return lambda row: Known(row._mapping, month.bounds, direct_only, terms)
+
+
+def _charts(task: Any) -> list[tuple[str, DailyChart]]:
+    """The days of the task window, drawn wide and narrow."""
+    of_day = {each.day: each for each in task.daily}
+    first = task.terms.task.first_day
+    days = [
+        (day, of_day[day].counted.capped_fen, of_day[day].pending.capped_fen)
+        if day in of_day
+        else (day, 0, 0)
+        for day in range(first, first + task.days.all)
+    ]
+    today = first + task.days.gone - 1 if task.days.gone and task.days.left else None
+    needed = task.gmv.needed_per_day if task.gmv else 0
+    return [
+        (kind, daily_chart(days, today, needed, left=room))
+        for kind, room in (("wide", 500), ("narrow", 1300))
+    ]

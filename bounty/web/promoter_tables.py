@@ -1,0 +1,145 @@
+"""The tables of a promoter's pages."""
+
+from sqlalchemy import FromClause, not_
+from sqlalchemy.sql import ColumnElement
+
+from bounty.progress.subsidy import EXPECTED, PAYABLE, VOID
+from bounty.rules.clauses import TASK_CLAUSES
+from bounty.rules.measure import COUNTED, PENDING
+from bounty.rules.plain import PLAIN
+from bounty.web.tables import Column, Filter, Option, Search, Table, equal
+
+
+def _by_order_or_goods(row: FromClause, words: str) -> ColumnElement[bool]:
+    return row.c.order_sn.startswith(words, autoescape=True) | row.c.goods_name.contains(
+        words, autoescape=True
+    )
+
+
+_SEARCH = Search("订单号或商品", "order number or goods", _by_order_or_goods)
+
+REASONS = {
+    "PAID_IN_WINDOW": ("任务期外付款", "paid outside the window"),
+    "COMMISSIONABLE": ("无佣金", "no commission"),
+    "DIRECT": ("非直推", "indirect"),
+    "NOT_VIRTUAL": ("虚拟商品", "virtual goods"),
+    "NOT_PRICE_COMPARE": ("比价", "price comparison"),
+    "NOT_FAILED": ("退款或处罚", "refunded or punished"),
+    "RECEIVED_IN_TIME": ("收货过晚", "received too late"),
+}
+"""Task clause -> the reason it gives, as short as a link."""
+
+ORDERS = Table(
+    "orders",
+    (
+        Column("order_sn", "订单", "order"),
+        Column("goods_name", "商品", "goods"),
+        Column("paid_at", "付款时间", "paid at", "instant", sortable=True),
+        Column("amount_fen", "实付", "amount", "money", sortable=True, summed=True),
+        Column("counts_fen", "计入任务", "counts as", "money", summed=True),
+        Column("pending_fen", "待计入", "pending", "money", summed=True),
+        Column("verdict", "结论", "verdict"),
+        Column("received_at", "收货时间", "received at", "instant"),
+        Column("subsidy_fen", "补贴", "subsidy", "money", sortable=True, summed=True),
+        Column("unearned", "无补贴原因", "why no subsidy"),
+    ),
+    key=("order_sn",),
+    order="-paid_at",
+    filters=(
+        Filter(
+            "verdict",
+            "结论",
+            "verdict",
+            (
+                Option("counted", "已计入", "counted", equal("verdict", COUNTED)),
+                Option("pending", "待收货", "pending", equal("verdict", PENDING)),
+                Option("not", "不计入", "not counted", lambda row: row.c.verdict.not_in((COUNTED, PENDING))),
+            ),
+        ),
+        Filter(
+            "reason",
+            "不计入原因",
+            "reason",
+            tuple(
+                Option(clause.code, *REASONS[clause.code], equal("verdict", clause.code))
+                for clause in TASK_CLAUSES
+            ),
+        ),
+        Filter(
+            "subsidy",
+            "补贴",
+            "subsidy",
+            (
+                Option("yes", "有补贴", "earns", lambda row: row.c.subsidy_fen > 0),
+                Option(
+                    "only",
+                    "仅补贴（不计入任务）",
+                    "subsidy only",
+                    lambda row: (row.c.subsidy_fen > 0) & row.c.verdict.not_in((COUNTED, PENDING)),
+                ),
+                Option("no", "无补贴", "earns nothing", lambda row: not_(row.c.subsidy_fen > 0)),
+            ),
+        ),
+    ),
+    search=_SEARCH,
+)
+"""Of ``listing.listed_orders``."""
+
+STATES = {
+    EXPECTED: ("预计", "expected"),
+    PAYABLE: ("可发放", "payable"),
+    VOID: ("作废", "void"),
+}
+"""State of a line -> its name."""
+
+SUBSIDY = Table(
+    "subsidy",
+    (
+        Column("order_sn", "订单", "order"),
+        Column("goods_name", "商品", "goods"),
+        Column("paid_at", "付款时间", "paid at", "instant", sortable=True),
+        Column("basis_fen", "基数", "basis", "money", summed=True),
+        Column("rate_permille", "比例", "rate", "permille"),
+        Column("subsidy_fen", "补贴", "subsidy", "money", sortable=True, summed=True),
+        Column("state", "状态", "state"),
+        Column("why", "作废原因", "why void"),
+        Column("settled_at", "佣金结算时间", "commission settled at", "instant"),
+    ),
+    key=("order_sn",),
+    order="-paid_at",
+    filters=(
+        Filter(
+            "state",
+            "状态",
+            "state",
+            tuple(Option(state.lower(), *said, equal("state", state)) for state, said in STATES.items()),
+        ),
+    ),
+    search=_SEARCH,
+)
+"""Of ``subsidy.published_lines`` and ``subsidy.expected_lines``."""
+
+HISTORY = Table(
+    "history",
+    (
+        Column("period", "期次", "period", sortable=True),
+        Column("level", "等级", "level"),
+        Column("reason", "无资格原因", "why not eligible"),
+        Column("target_gmv_fen", "GMV 目标", "GMV target", "money"),
+        Column("gmv_fen", "计入 GMV", "counted GMV", "money"),
+        Column("target_orders", "订单目标", "orders target", "count"),
+        Column("orders", "计入订单", "counted orders", "count"),
+        Column("passed", "达标", "passed", "flag"),
+        Column("rate_permille", "比例", "rate", "permille"),
+        Column("subsidy_orders", "补贴单数", "subsidy orders", "count", summed=True),
+        Column("subsidy_fen", "补贴", "subsidy", "money", sortable=True, summed=True),
+        Column("notice", "公示号", "notice", "count"),
+        Column("published_at", "公示时间", "published at", "instant"),
+    ),
+    key=("period",),
+    order="-period",
+)
+"""Of ``history.months``."""
+
+CLAUSES = {clause.code: (clause, PLAIN[clause]) for clause in TASK_CLAUSES}
+"""Task clause -> itself, and how it is said."""
