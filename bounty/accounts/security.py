@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from flask import Flask, current_app, has_request_context, request
+from flask_babel import get_locale
 from flask_login import user_logged_out
 from flask_mailman import Mail
 from flask_security import (
@@ -14,6 +15,7 @@ from flask_security import (
     RoleMixin,
     Security,
     SQLAlchemySessionUserDatastore,
+    TwoFactorVerifyCodeForm,
     UserMixin,
     password_changed,
     password_reset,
@@ -57,6 +59,7 @@ CONFIG: dict[str, Any] = {
     "SECURITY_POST_LOGOUT_VIEW": "/login",
     "SECURITY_POST_CHANGE_VIEW": "/",
     "SECURITY_LOGOUT_METHODS": ["POST"],
+    "SECURITY_EMAIL_HTML": False,
     "SECURITY_FLASH_MESSAGES": True,
     "SECURITY_EMAIL_VALIDATOR_ARGS": {"check_deliverability": False},
 }
@@ -148,24 +151,44 @@ def _accounts() -> _Accounts:
     return accounts
 
 
+def _said(refusal: BountyError) -> str:
+    """In the reader's language; the library's own sentences come by the same choice."""
+    return refusal.zh if str(get_locale()).startswith("zh") else str(refusal)
+
+
+_PATIENCE = BountyError(
+    "Too many log-ins have failed. Wait a quarter of an hour, or reset the password.",
+    "登录失败次数过多：请一刻钟后再试，或重设密码。",
+)
+
+
 class LimitedLogin(LoginForm):
     """The log-in form; it asks for patience after too many failures, whether or not there is such an account."""
+
+    remember = None  # a cookie that would outlive the time-outs
 
     def validate(self, **kwargs: Any) -> bool:
         """Whether the log-in may go on."""
         email = self.email.data or ""
         if _accounts().must_wait(email):
-            self.form_errors.append(
-                BountyError(
-                    "Too many log-ins have failed. Wait a quarter of an hour, or reset the password.",
-                    "登录失败次数过多：请一刻钟后再试，或重设密码。",
-                )
-            )
+            self.form_errors.append(_said(_PATIENCE))
             return False
         good = bool(super().validate(**kwargs))
         if not good and email:
             _accounts().count_failure(email)
         return good
+
+
+class LimitedCode(TwoFactorVerifyCodeForm):
+    """The form of a second factor's code, of which there are only a million."""
+
+    def validate(self, **kwargs: Any) -> bool:
+        """Whether the code holds, and not too many were wrong."""
+        assert isinstance(self.user, Account)
+        if not self.is_setup and _accounts().must_wait(self.user.email):
+            self.form_errors.append(_said(_PATIENCE))
+            return False
+        return bool(super().validate(**kwargs))
 
 
 class _Passwords(PasswordUtil):
@@ -174,7 +197,7 @@ class _Passwords(PasswordUtil):
         try:
             require_good_password(password, "" if user is None else user.email)
         except BountyError as refusal:
-            return [str(refusal)], password
+            return [_said(refusal)], password
         return None, password
 
 
@@ -191,7 +214,16 @@ def install(
     app.config["SECURITY_TOTP_SECRETS"] = {"1": totp_key}
     Mail(app)
     datastore = _Datastore(accounts.session, Account, Role)
-    Security(app, datastore, login_form=LimitedLogin, password_util_cls=_Passwords, register_blueprint=True)
+    Security(
+        app,
+        datastore,
+        login_form=LimitedLogin,
+        two_factor_verify_code_form=LimitedCode,
+        password_util_cls=_Passwords,
+        register_blueprint=True,
+    )
+    # The library would also take a token in place of a session, and a token knows no time-outs.
+    app.login_manager.request_loader(lambda _request: None)  # type: ignore[attr-defined]
 
     @app.teardown_appcontext
     def _close(_error: BaseException | None) -> None:

@@ -100,8 +100,8 @@ def install(app: Flask) -> None:
     """Ask of every request whether it may."""
 
     def begin(_app: Flask, **_user: Any) -> None:
-        for kept in ("began", "seen", "viewing_as"):
-            session.pop(kept, None)
+        session.pop("viewing_as", None)
+        session["began"] = session["seen"] = now()
 
     user_logged_in.connect(begin, app, weak=False)
 
@@ -131,8 +131,7 @@ def _who() -> Person | None:
     if not current_user.is_authenticated:
         return None
     moment = now()
-    began = session.setdefault("began", moment)
-    seen = session.get("seen", moment)
+    began, seen = session.get("began", 0), session.get("seen", 0)
     role = current_user.role
     if moment - seen >= IDLE_SECONDS[role] or moment - began >= LONGEST_SECONDS[role]:
         session.clear()

@@ -1,8 +1,8 @@
 """A refusal becomes a page that says what to do; a bug says so, with the number to report."""
 
-from flask import Flask, current_app, g, render_template
+from flask import Flask, Response, current_app, g, render_template
 from sqlalchemy.exc import OperationalError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from bounty.errors import BountyError
 from bounty.web.language import language, t
@@ -44,7 +44,9 @@ def _busy(error: OperationalError) -> tuple[str, int]:
     )
 
 
-def _failed(error: HTTPException) -> tuple[str, int]:
+def _failed(error: HTTPException) -> tuple[str, int] | Response:
+    if isinstance(error, SecurityError):  # a host that is not ours: no address can be made for a page of it
+        return Response("400 Bad Request: this host is not served here.\n", 400, mimetype="text/plain")
     sentences = {
         400: (
             "请求不完整或已过期：请返回、刷新页面后再试。",

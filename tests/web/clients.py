@@ -20,9 +20,13 @@ KEYS: dict[str, Any] = {
 }
 
 
-def application(database_url: str, now: str, folder: Path | None = None, **settings: Any) -> Flask:
-    """The application over a database, its uploads and mails in a folder of the test's."""
-    given: dict[str, Any] = KEYS | {"database_url": database_url, "now": shanghai(now)} | settings
+def application(database_url: str, now: str | None, folder: Path | None = None, **settings: Any) -> Flask:
+    """The application over a database, its uploads and mails in a folder of the test's.
+
+    now   a wall time in Shanghai, at which its clock stands; without one it has this process's
+    """
+    at = None if now is None else shanghai(now)
+    given: dict[str, Any] = KEYS | {"database_url": database_url, "now": at} | settings
     if folder is not None:
         given["uploads"] = folder / "uploads"
     app = create_app(Settings(**given))
