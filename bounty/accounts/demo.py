@@ -26,8 +26,8 @@ class DemoPerson:
 
 
 def add_demo_people(connection: Connection, period: Period, now: int) -> list[DemoPerson]:
-    """The accounts; the promoter's is that of the eligible V0 with the most orders in the period."""
-    busiest = connection.execute(
+    """The accounts; the promoter's is that of an eligible V0 who has some way to go yet, as most have."""
+    on_the_way = connection.execute(
         select(RosterEntry.promoter_id, RosterEntry.name)
         .join(OpenPeriod, OpenPeriod.period == RosterEntry.period)
         .join(Order, Order.promoter_id == RosterEntry.promoter_id)
@@ -37,14 +37,17 @@ def add_demo_people(connection: Connection, period: Period, now: int) -> list[De
             RosterEntry.level == "V0",
             Order.paid_at >= OpenPeriod.task_from,
             Order.paid_at < OpenPeriod.task_until,
+            Order.is_direct == 1,
+            Order.received_at.is_not(None),
         )
-        .group_by(RosterEntry.promoter_id, RosterEntry.name)
+        .group_by(RosterEntry.promoter_id, RosterEntry.name, RosterEntry.target_orders)
+        .having(func.count() < RosterEntry.target_orders)
         .order_by(func.count().desc(), RosterEntry.promoter_id)
         .limit(1)
     ).first()
     people = [(role, email, name, None) for role, email, name in STAFF]
-    if busiest is not None:
-        people.insert(0, ("promoter", "promoter@example.com", busiest.name, busiest.promoter_id))
+    if on_the_way is not None:
+        people.insert(0, ("promoter", "promoter@example.com", on_the_way.name, on_the_way.promoter_id))
     for role, email, name, promoter_id in people:
         add_user(
             connection,
