@@ -5,10 +5,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, literal, select
+from sqlalchemy import BindParameter, Connection, and_, func, literal, select
 
 from bounty.db import Query
 from bounty.models import Notice, OpenPeriod, Result, RosterEntry, Settlement
+from bounty.progress.queries import A_PROMOTER
 from bounty.rules.periods import Bounds, Period
 
 
@@ -47,7 +48,7 @@ class PromoterMonth:
     published: PublishedMonth | None
 
 
-def months(promoter_id: int) -> Query:
+def months(promoter_id: int | BindParameter[int]) -> Query:
     """The months of a promoter, with the columns of the roster, the bounds, and the newest notice's result."""
     newest = select(Notice.period, func.max(Notice.notice).label("notice")).group_by(Notice.period).subquery()
     settled = (
@@ -95,6 +96,9 @@ def months(promoter_id: int) -> Query:
     )
 
 
+_MONTHS = months(A_PROMOTER).order_by(OpenPeriod.period.desc())
+
+
 def months_of(connection: Connection, promoter_id: int) -> list[PromoterMonth]:
     """The months whose roster a promoter is on, the newest first."""
     return [
@@ -124,7 +128,7 @@ def months_of(connection: Connection, promoter_id: int) -> list[PromoterMonth]:
                 subsidy_fen=row.subsidy_fen,
             ),
         )
-        for row in connection.execute(months(promoter_id).order_by(OpenPeriod.period.desc()))
+        for row in connection.execute(_MONTHS, {"promoter_id": promoter_id})
     ]
 
 

@@ -1,47 +1,82 @@
 """A promoter's orders of a month, each with what it counts as and what it earns; and what they come to by day."""
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import Connection, FromClause, and_, case, func, literal, select
+from sqlalchemy import BindParameter, Connection, FromClause, and_, bindparam, case, func, literal, select
 
 from bounty.db import Query, WholeNumber
 from bounty.models import Line, OpenPeriod, Order
 from bounty.progress.history import PromoterMonth
-from bounty.progress.queries import month_of_promoter
-from bounty.rules.clauses import SUBSIDY_CLAUSES, reason
+from bounty.progress.queries import A_PERIOD, A_PROMOTER, month_of_promoter
+from bounty.rules.clauses import SUBSIDY_CLAUSES, all_hold, reason
 from bounty.rules.measure import COUNTED, PENDING, frozen_bounds, measured, verdict
 from bounty.rules.periods import Period
 from bounty.rules.subsidy import basis, before_promoter_cap, rate, under_promoter_cap
 from bounty.rules.terms import Terms
-from bounty.rules.whole import Whole, lesser, total, whole_part
+from bounty.rules.whole import Whole, count_where, lesser, total, whole_part
 
 A_DAY = 86_400
 """Shanghai's days are all of this length in seconds."""
 
 
-def daily_totals(period: Period, promoter_id: int, terms: Terms) -> Query:
-    """The orders a promoter was paid for in the month: day of the month, verdict, orders, amount_fen, capped_fen."""
-    facts = Order.__table__.c
+@lru_cache(maxsize=64)
+def daily_totals(terms: Terms) -> Query:
+    """The orders a promoter was paid for in the month by day of the month and verdict; asked with period, promoter_id.
+
+    day  verdict  orders  amount_fen  capped_fen  earning_0  basis_0_fen  earned_0_fen  earning_1 ...
+     13  COUNTED       2       27300       27300          2        27300           546          2
+
+    For each tier: how many orders would earn above 0, on what, and what, before the promoter cap.
+    """
+    facts, bounds = Order.__table__.c, frozen_bounds(terms)
+    tiers = terms.subsidy.tiers
+    earns = all_hold(SUBSIDY_CLAUSES, facts, bounds, terms)
     judged = (
         month_of_promoter(
             select(
                 (whole_part(facts.paid_at - OpenPeriod.month_from, A_DAY) + 1).label("day"),
-                verdict(facts, frozen_bounds(terms), terms).label("verdict"),
+                verdict(facts, bounds, terms).label("verdict"),
                 facts.order_amount_fen,
+                basis(facts, terms).label("basis_fen"),
+                *(
+                    case(
+                        (earns, before_promoter_cap(facts, literal(tier.rate_permille), terms)), else_=0
+                    ).label(f"earned_{at}_fen")
+                    for at, tier in enumerate(tiers)
+                ),
             ),
-            period,
-            promoter_id,
+            A_PERIOD,
+            A_PROMOTER,
         )
         .subquery("judged")
         .c
     )
+    earned = [
+        part
+        for at in range(len(tiers))
+        for part in (
+            count_where(judged[f"earned_{at}_fen"] > 0).label(f"earning_{at}"),
+            total(case((judged[f"earned_{at}_fen"] > 0, judged.basis_fen), else_=0)).label(f"basis_{at}_fen"),
+            total(judged[f"earned_{at}_fen"]).label(f"earned_{at}_fen"),
+        )
+    ]
     return select(
         judged.day,
         judged.verdict,
         func.count().label("orders"),
         total(judged.order_amount_fen).label("amount_fen"),
         total(lesser(judged.order_amount_fen, terms.task.order_cap_fen)).label("capped_fen"),
+        *earned,
     ).group_by(judged.day, judged.verdict)
+
+
+@lru_cache(maxsize=64)
+def _rate_of(terms: Terms) -> Query:
+    names = ("gmv_fen", "orders", "target_gmv_fen", "target_orders")
+    both = select(*(bindparam(name, type_=WholeNumber).label(name) for name in names)).subquery("both").c
+    return select(rate(terms, both.gmv_fen, both.orders, both.target_gmv_fen, both.target_orders))
 
 
 def rate_reached(
@@ -53,39 +88,37 @@ def rate_reached(
     target_orders: int | None,
 ) -> int | None:
     """The rate of the tier that these figures reach, per mille; null where they do not pass."""
-    both = (
-        select(
-            *(
-                literal(value, WholeNumber).label(name)
-                for name, value in (
-                    ("gmv_fen", gmv_fen),
-                    ("orders", orders),
-                    ("target_gmv_fen", target_gmv_fen),
-                    ("target_orders", target_orders),
-                )
-            )
-        )
-        .subquery("both")
-        .c
-    )
-    reached = rate(terms, both.gmv_fen, both.orders, both.target_gmv_fen, both.target_orders)
-    return connection.execute(select(reached)).scalar_one()
+    asked = {
+        "gmv_fen": gmv_fen,
+        "orders": orders,
+        "target_gmv_fen": target_gmv_fen,
+        "target_orders": target_orders,
+    }
+    reached: int | None = connection.execute(_rate_of(terms), asked).scalar_one()
+    return reached
 
 
 def listed_orders(
-    period: Period, promoter_id: int, terms: Terms, rate_permille: int, settlement_id: int | None
+    period: Period | BindParameter[str],
+    promoter_id: int | BindParameter[int],
+    terms: Terms,
+    rate_permille: int | BindParameter[int],
+    settlement_id: int | BindParameter[int] | None,
+    *,
+    within_cap: bool = False,
 ) -> Query:
     """Every order paid for in the month, with what it counts as and its subsidy.
 
     rate_permille   of the subsidy that is expected
     settlement_id   the published one, whose lines are the subsidy then; null while it is expected
+    within_cap      whether the month is known to stay within the promoter cap; then no order need look at those before
 
     counts_fen and pending_fen are what it counts to GMV now, and what it would once received; earned_fen is its share
     before the promoter cap, subsidy_fen what it is given.
     """
     facts = Order.__table__.c
     bounds = frozen_bounds(terms)
-    permille: Whole = literal(rate_permille, WholeNumber)
+    permille: Whole = literal(rate_permille, WholeNumber) if isinstance(rate_permille, int) else rate_permille
     unearned = reason(SUBSIDY_CLAUSES, facts, bounds, terms)
     shares = month_of_promoter(
         select(
@@ -114,7 +147,8 @@ def listed_orders(
         period,
         promoter_id,
     ).subquery("shares")
-    capped, given = under_promoter_cap(shares, terms.subsidy.promoter_cap_fen)
+    cap = None if within_cap or settlement_id is not None else terms.subsidy.promoter_cap_fen
+    capped, given = under_promoter_cap(shares, cap)
     columns = capped.c
     relation: FromClause = capped
     if settlement_id is not None:
@@ -162,18 +196,54 @@ class Expected:
     subsidy_fen: int
 
 
-def earnings(connection: Connection, rows: Query) -> Expected:
-    """What listed orders earn together."""
-    every = rows.subquery("every").c
-    earns = every.subsidy_fen > 0
+def expected_of(
+    connection: Connection,
+    period: Period,
+    promoter_id: int,
+    terms: Terms,
+    days: list[Any],
+    rate_permille: int,
+) -> tuple[Expected, bool]:
+    """What a month's orders earn together at a rate, and whether that stays within the promoter cap.
+
+    days   the rows of ``daily_totals``
+    """
+    at = next(
+        (at for at, tier in enumerate(terms.subsidy.tiers) if tier.rate_permille == rate_permille), None
+    )
+    if at is None:  # of who does not take part
+        return Expected(0, 0, 0), True
+    uncapped = Expected(
+        orders=sum(row._mapping[f"earning_{at}"] for row in days),
+        basis_fen=sum(row._mapping[f"basis_{at}_fen"] for row in days),
+        subsidy_fen=sum(row._mapping[f"earned_{at}_fen"] for row in days),
+    )
+    cap = terms.subsidy.promoter_cap_fen
+    if cap is None or uncapped.subsidy_fen <= cap:
+        return uncapped, True
+    every = listed_orders(period, promoter_id, terms, rate_permille, None).subquery("every").c
     found = connection.execute(
         select(
             func.count().label("orders"),
             total(every.basis_fen).label("basis_fen"),
             total(every.subsidy_fen).label("subsidy_fen"),
-        ).where(earns)
+        ).where(every.subsidy_fen > 0)
     ).one()
-    return Expected(*found)
+    return Expected(*found), False
+
+
+@lru_cache(maxsize=256)
+def newest_orders(terms: Terms, many: int, *, published: bool, within_cap: bool) -> Query:
+    """So many of a month's orders, the newest first; asked with period, promoter_id, rate_permille, settlement_id."""
+    listed = listed_orders(
+        A_PERIOD,
+        A_PROMOTER,
+        terms,
+        bindparam("rate_permille", type_=WholeNumber),
+        bindparam("settlement_id", type_=WholeNumber) if published else None,
+        within_cap=within_cap,
+    ).subquery("listed")
+    return select(listed).order_by(listed.c.paid_at.desc(), listed.c.order_sn.desc()).limit(many)
 
 
 def expected_rate(terms: Terms, reached: int | None, month: PromoterMonth) -> int:

@@ -1,8 +1,8 @@
 """What a promoter's month comes to, and every clause of one order."""
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import BindParameter, and_, bindparam, func, select
 
-from bounty.db import Query
+from bounty.db import Query, WholeNumber, Words
 from bounty.models import OpenPeriod, Order, RosterEntry
 from bounty.rules.clauses import BoundColumns, Clause, Facts, link_channel
 from bounty.rules.measure import frozen_bounds, verdict
@@ -10,8 +10,14 @@ from bounty.rules.periods import Period
 from bounty.rules.terms import Terms
 from bounty.rules.whole import lesser, total
 
+A_PERIOD: BindParameter[str] = bindparam("period", type_=Words())
+A_PROMOTER: BindParameter[int] = bindparam("promoter_id", type_=WholeNumber)
+"""For a statement that is made once and asked of many: building one costs more than what it asks."""
 
-def month_of_promoter(columns: Query, period: Period, promoter_id: int) -> Query:
+
+def month_of_promoter(
+    columns: Query, period: Period | BindParameter[str], promoter_id: int | BindParameter[int]
+) -> Query:
     """A SELECT of the orders that a promoter was paid for in an open month, with its bounds and roster entry."""
     facts = Order.__table__.c
     return (
@@ -25,7 +31,10 @@ def month_of_promoter(columns: Query, period: Period, promoter_id: int) -> Query
                 facts.paid_at < OpenPeriod.month_until,
             ),
         )
-        .where(OpenPeriod.period == str(period), RosterEntry.promoter_id == promoter_id)
+        .where(
+            OpenPeriod.period == (str(period) if isinstance(period, Period) else period),
+            RosterEntry.promoter_id == promoter_id,
+        )
     )
 
 

@@ -10,18 +10,21 @@ from bounty.progress.history import PromoterMonth
 from bounty.progress.listing import (
     Expected,
     daily_totals,
-    earnings,
+    expected_of,
     expected_rate,
-    listed_orders,
+    newest_orders,
     rate_reached,
 )
 from bounty.progress.pace import Days, Standing, days_of
+from bounty.progress.queries import A_PERIOD, A_PROMOTER
 from bounty.progress.service import Tally
 from bounty.roster.terms import terms_in_force
 from bounty.rules.clauses import TASK_CLAUSES
 from bounty.rules.measure import COUNTED, PENDING
-from bounty.rules.periods import Period
 from bounty.rules.terms import Terms, Tier
+
+NEWEST = 10
+"""Orders that a task shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,8 @@ class Task:
     next_tier: Tier | None
     """The one above it."""
     expected: Expected
+    newest: tuple[Any, ...]
+    """The newest orders, with the columns of ``listing.listed_orders``."""
     following: PromoterMonth | None
     """The next month, as soon as its roster is frozen."""
 
@@ -84,10 +89,18 @@ class Task:
         return self.month.reason is None and all(each.missing == 0 for each in self.standings)
 
 
+_DATA_AS_OF = select(func.max(Batch.imported_at)).where(Batch.kind == "orders", Batch.undone_at.is_(None))
+_NEWEST_OVERRIDE = (
+    select(RosterOverride.reason, RosterOverride.overridden_at)
+    .where(RosterOverride.promoter_id == A_PROMOTER, RosterOverride.period == A_PERIOD)
+    .order_by(RosterOverride.number.desc())
+    .limit(1)
+)
+
+
 def data_as_of(connection: Connection) -> int | None:
     """When orders last came in."""
-    newest = select(func.max(Batch.imported_at)).where(Batch.kind == "orders", Batch.undone_at.is_(None))
-    instant: int | None = connection.execute(newest).scalar()
+    instant: int | None = connection.execute(_DATA_AS_OF).scalar()
     return instant
 
 
@@ -99,11 +112,13 @@ def task_of(
     *,
     following: PromoterMonth | None = None,
 ) -> Task:
-    """Where a promoter stands in a month: six queries, seven for who is out over a violation."""
+    """Where a promoter stands in a month: six queries, seven for who is out over a violation or above the cap."""
     terms = terms_in_force(connection, month.period).terms
     verdicts: dict[str, Tally] = {}
     by_day: dict[int, dict[str, Tally]] = {}
-    for row in connection.execute(daily_totals(month.period, promoter_id, terms)):
+    asked = {"period": str(month.period), "promoter_id": promoter_id}
+    rows = list(connection.execute(daily_totals(terms), asked))
+    for row in rows:
         of_day = Tally(row.orders, row.amount_fen, row.capped_fen)
         verdicts[row.verdict] = verdicts.get(row.verdict, Tally()) + of_day
         if row.verdict in (COUNTED, PENDING):
@@ -121,12 +136,21 @@ def task_of(
         connection, terms, counted.capped_fen, counted.orders, month.target_gmv_fen, month.target_orders
     )
     permille = expected_rate(terms, reached, month)
-    listed = listed_orders(month.period, promoter_id, terms, permille, None)
+    expected, within_cap = expected_of(connection, month.period, promoter_id, terms, rows, permille)
+    published = month.published
+    newest = connection.execute(
+        newest_orders(terms, NEWEST, published=published is not None, within_cap=within_cap),
+        {
+            **asked,
+            "rate_permille": permille,
+            "settlement_id": None if published is None else published.settlement_id,
+        },
+    )
     return Task(
         month=month,
         terms=terms,
         as_of=data_as_of(connection),
-        override=_override(connection, promoter_id, month.period),
+        override=connection.execute(_NEWEST_OVERRIDE, asked).first(),
         violation=_violation(connection, promoter_id, month) if month.reason == "VIOLATION" else None,
         counted=counted,
         pending=pending,
@@ -142,18 +166,10 @@ def task_of(
         orders=orders,
         rate_permille=permille,
         next_tier=next((tier for tier in terms.subsidy.tiers if tier.rate_permille > permille), None),
-        expected=earnings(connection, listed),
+        expected=expected,
+        newest=tuple(newest),
         following=following,
     )
-
-
-def _override(connection: Connection, promoter_id: int, period: Period) -> Any | None:
-    return connection.execute(
-        select(RosterOverride.reason, RosterOverride.overridden_at)
-        .where(RosterOverride.promoter_id == promoter_id, RosterOverride.period == str(period))
-        .order_by(RosterOverride.number.desc())
-        .limit(1)
-    ).first()
 
 
 def _violation(connection: Connection, promoter_id: int, month: PromoterMonth) -> Any | None:

@@ -10,7 +10,7 @@ from bounty.db import Query
 from bounty.models import Order
 from bounty.progress import subsidy as earned
 from bounty.progress.history import PromoterMonth, months, months_of, present_month
-from bounty.progress.listing import listed_now, listed_orders
+from bounty.progress.listing import listed_now
 from bounty.progress.service import explain
 from bounty.progress.task import data_as_of, task_of
 from bounty.progress.timeline import rows_received
@@ -30,8 +30,6 @@ from bounty.web.language import language
 from bounty.web.tables import page_of
 
 blueprint = Blueprint("promoter", __name__)
-RECENT = 10
-"""Orders at the foot of My task."""
 
 
 @blueprint.get("/task")
@@ -47,18 +45,11 @@ def task(period: Period | None = None) -> str:
             return render_template("promoter/nothing.html")
         following = next((each for each in reversed(found) if each.period > month.period), None)
         standing = task_of(connection, promoter_id, month, now(), following=following)
-        published = None if month.published is None else month.published.settlement_id
-        rows = listed_orders(month.period, promoter_id, standing.terms, standing.rate_permille, published)
-        newest = rows.subquery("listed")
-        recent = connection.execute(
-            select(newest).order_by(newest.c.paid_at.desc(), newest.c.order_sn.desc()).limit(RECENT)
-        ).all()
     return render_template(
         "promoter/task.html",
         months=found,
         month=month,
         task=standing,
-        recent=recent,
         now=now(),
         words=words,
         reasons=tables.REASONS,

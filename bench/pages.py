@@ -1,0 +1,223 @@
+"""A promoter's task page as gunicorn serves it, beside its floor: the same template rendered from constants.
+
+    product()   the application, over a database
+    floor()     the template that the page renders, with what it was given once; no session, no database
+    measure()   both, asked for over 1, 10 and 50 connections at a time; and the page's time in the database
+
+A person's session is a cookie made with the key that both are started with. The floor answers with the same bytes but
+for the form's token.
+"""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from typing import Any
+
+import psutil
+from flask import Flask, g, request, session, template_rendered
+from sqlalchemy import event, select
+
+from bench.data import epoch
+from bounty.accounts.service import add_user
+from bounty.app import create_app
+from bounty.db import make_engine, snapshot, transaction
+from bounty.models import User
+from config import Settings
+
+CONNECTIONS = (1, 10, 50)
+NOW = "2022-12-15T15:00:00+08:00"
+"""In the task window, when the page has most to say."""
+PATH = "/task"
+WORKERS, THREADS = 2, 4
+_KEY = "a key of the bench's own, which signs nothing else"
+
+
+def settings_of(url: str) -> Settings:
+    """The application's settings over a database."""
+    return Settings(database_url=url, now=epoch(NOW), secret_key=_KEY, totp_key=_KEY)
+
+
+def product() -> Flask:
+    """For gunicorn: the application over the database that ``BENCH_URL`` names."""
+    return create_app(settings_of(os.environ["BENCH_URL"]))
+
+
+def floor() -> Callable[..., Any]:
+    """For gunicorn: what the page rendered once for the person of ``BENCH_COOKIE``, rendered again for everybody."""
+    app = product()
+    rendered: list[tuple[Any, dict[str, Any]]] = []
+
+    def note(_app: Flask, template: Any, context: dict[str, Any], **_more: Any) -> None:
+        rendered.append((template, context))
+
+    with template_rendered.connected_to(note, app):
+        answer = app.test_client().get(PATH, headers={"Cookie": os.environ["BENCH_COOKIE"]})
+    assert answer.status_code == 200, answer.status
+    (template, given), headers = rendered[-1], list(answer.headers.items())
+    person = given["principal"]
+
+    def serve(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        with app.request_context(environ):
+            g.person = person
+            body = template.render({**given, "g": g, "request": request, "session": session}).encode()
+        start_response("200 OK", [*(pair for pair in headers if pair[0] != "Content-Length")])
+        return [body]
+
+    return serve
+
+
+def cookie_of(url: str, promoter_id: int) -> str:
+    """The session of an account of a promoter, which is made if need be."""
+    engine = make_engine(url)
+    email = f"{promoter_id}@bench.example"
+    with transaction(engine) as connection:
+        if connection.execute(select(User.user_id).where(User.email == email)).first() is None:
+            add_user(
+                connection, email=email, name="示例", role="promoter", promoter_id=promoter_id,
+                password="made up for the bench", now=epoch(NOW),
+            )  # fmt: skip
+    with snapshot(engine) as connection:
+        uniquifier = connection.execute(select(User.fs_uniquifier).where(User.email == email)).scalar_one()
+    engine.dispose()
+    app = create_app(settings_of(url))
+    serializer = app.session_interface.get_signing_serializer(app)  # type: ignore[attr-defined]
+    kept = {"_user_id": uniquifier, "_fresh": True, "began": epoch(NOW), "seen": epoch(NOW)}
+    return f"session={serializer.dumps(kept)}"
+
+
+@contextmanager
+def served(target: str, url: str, cookie: str) -> Iterator[tuple[int, psutil.Process]]:
+    """A port behind which gunicorn serves one of the two, and gunicorn's process."""
+    with socket.create_server(("127.0.0.1", 0), backlog=256) as listening:
+        number, port = listening.fileno(), listening.getsockname()[1]
+        command = [
+            *(sys.executable, "-m", "gunicorn", "--bind", f"fd://{number}", "--worker-class", "gthread"),
+            *("--workers", str(WORKERS), "--threads", str(THREADS), "--worker-connections", "200"),
+            *("--keep-alive", "30", "--log-level", "error", f"bench.pages:{target}()"),
+        ]
+        env = {**os.environ, "BENCH_URL": url, "BENCH_COOKIE": cookie}
+        process = subprocess.Popen(command, env=env, pass_fds=[number])
+        try:
+            _wait(port, cookie)
+            yield port, psutil.Process(process.pid)
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def _wait(port: int, cookie: str) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        try:
+            connection = HTTPConnection("127.0.0.1", port, timeout=120)
+            connection.request("GET", PATH, headers={"Cookie": cookie})
+            answer = connection.getresponse()
+            assert answer.status == 200, (answer.status, answer.read(2000))
+        except ConnectionError:
+            time.sleep(0.2)
+        else:
+            return
+    raise RuntimeError("gunicorn did not come up")
+
+
+async def _ask(port: int, cookie: str, many: int, taken: list[float]) -> None:
+    """Ask for the page so many times over one connection, one after the other."""
+    asked = f"GET {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookie}\r\n\r\n".encode()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for _ in range(many):
+        start = time.perf_counter()
+        writer.write(asked)
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+        assert head.startswith("http/1.1 200"), head
+        if "transfer-encoding: chunked" in head:
+            while size := int(await reader.readline(), 16):
+                await reader.readexactly(size + 2)
+            await reader.readline()
+        else:
+            await reader.readexactly(int(head.partition("content-length: ")[2].split("\r")[0]))
+        taken.append((time.perf_counter() - start) * 1000)
+    writer.close()
+    await writer.wait_closed()
+
+
+def load(port: int, cookie: str, connections: int, requests: int) -> list[float]:
+    """Milliseconds of each request, over so many connections at a time."""
+    taken: list[float] = []
+
+    async def all_of_them() -> None:
+        each = max(requests // connections, 1)
+        await asyncio.gather(*(_ask(port, cookie, each, taken) for _ in range(connections)))
+
+    asyncio.run(all_of_them())
+    return taken
+
+
+def _cpu_s(*processes: psutil.Process) -> float:
+    total = 0.0
+    for process in processes:
+        for one in (process, *process.children(recursive=True)):
+            times = one.cpu_times()
+            total += times.user + times.system
+    return total
+
+
+def under_load(url: str, promoter_id: int, requests: int, server: int | None) -> dict[str, Any]:
+    """The page and its floor in turn, at each number of connections: milliseconds, requests a second, CPU a request.
+
+    server   the process number of a database server, whose CPU time belongs to the page
+    """
+    cookie = cookie_of(url, promoter_id)
+    found: dict[str, Any] = {}
+    with served("product", url, cookie) as mine, served("floor", url, cookie) as least:
+        for connections in CONNECTIONS:
+            for name, (port, process) in (("page", mine), ("floor", least)):
+                counted = [process, *([psutil.Process(server)] if server and name == "page" else [])]
+                load(port, cookie, connections, requests // 10)
+                cpu, start = _cpu_s(*counted), time.perf_counter()
+                taken = sorted(load(port, cookie, connections, requests))
+                wall = time.perf_counter() - start
+                found.setdefault(str(connections), {})[name] = {
+                    "p50": taken[len(taken) // 2],
+                    "p99": taken[len(taken) * 99 // 100],
+                    "a_second": len(taken) / wall,
+                    "cpu_ms": (_cpu_s(*counted) - cpu) * 1000 / len(taken),
+                }
+    for both in found.values():
+        both["ratio"] = both["page"]["cpu_ms"] / both["floor"]["cpu_ms"]
+    return found
+
+
+def in_database(url: str, promoter_id: int, requests: int) -> dict[str, Any]:
+    """Milliseconds of a page between sending each statement and having its answer, added up; and how many there are."""
+    cookie = cookie_of(url, promoter_id)
+    app = create_app(settings_of(url))
+    engine, spent = app.extensions["bounty.books"].engine, [0.0, 0]
+
+    def before(_c: Any, _cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool) -> None:
+        context.bench_began = time.perf_counter()
+
+    def after(_c: Any, _cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool) -> None:
+        spent[0] += (time.perf_counter() - context.bench_began) * 1000
+        spent[1] += 1
+
+    event.listen(engine, "before_cursor_execute", before)
+    event.listen(engine, "after_cursor_execute", after)
+    client, taken = app.test_client(), []
+    for _ in range(requests):
+        spent[:] = 0.0, 0
+        answer = client.get(PATH, headers={"Cookie": cookie})
+        assert answer.status_code == 200, answer.status
+        taken.append(spent[0])
+    engine.dispose()
+    taken.sort()
+    return {
+        "ms": {"p50": taken[len(taken) // 2], "p99": taken[len(taken) * 99 // 100]},
+        "statements": int(spent[1]),
+        "bytes": len(answer.data),
+    }
