@@ -77,7 +77,7 @@ def cookie_of(url: str, promoter_id: int) -> str:
     engine = make_engine(url)
     email = f"{promoter_id}@bench.example"
     with transaction(engine) as connection:
-        if connection.execute(select(User.user_id).where(User.email == email)).first() is None:
+        if connection.execute(select(User.id).where(User.email == email)).first() is None:
             add_user(
                 connection, email=email, name="示例", role="promoter", promoter_id=promoter_id,
                 password="made up for the bench", now=epoch(NOW),
