@@ -1,6 +1,5 @@
 """My task: what it says at each time of a period, just as `bounty progress` does, and how many queries that takes."""
 
-import html
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -11,12 +10,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, event, select
 
 from bounty.accounts.service import add_user
-from bounty.app import create_app
 from bounty.db import transaction
 from bounty.models import User
 from bounty.money import shown_yuan
-from config import Settings
 from tests.factories import PROMOTER, Month, Row, order_row, promoter, shanghai, terms_toml, violation
+from tests.web.clients import application, close, words_of
 
 V1, YOUNG, VIOLATOR, V9 = range(PROMOTER + 1, PROMOTER + 5)
 MID = "2022-12-15 15:00:00"
@@ -63,8 +61,8 @@ def client_at(database_url: str, engine: Engine) -> Iterator[Callable[..., Flask
     with ExitStack() as stack:
 
         def client(now: str, promoter_id: int = PROMOTER) -> FlaskClient:
-            app = create_app(Settings(database_url=database_url, now=shanghai(now)))
-            stack.callback(app.extensions["bounty.books"].engine.dispose)
+            app = application(database_url, now)
+            stack.callback(close, app)
             of_promoter = select(User.fs_uniquifier).where(User.promoter_id == promoter_id)
             with transaction(engine) as connection:
                 if connection.execute(of_promoter).first() is None:
@@ -81,6 +79,7 @@ def client_at(database_url: str, engine: Engine) -> Iterator[Callable[..., Flask
             browser = app.test_client()
             with browser.session_transaction() as session:
                 session["_user_id"], session["_fresh"] = uniquifier, True
+                session["began"] = session["seen"] = shanghai(now)
             return browser
 
         yield client
@@ -90,8 +89,8 @@ def said_by(client: FlaskClient, path: str = "/task", language: str = "zh") -> s
     """What a page says, without any blank in Chinese, with single ones in English."""
     answer = client.get(path, headers={"Accept-Language": language})
     assert answer.status_code == 200
-    words = html.unescape(re.sub(r"<[^>]*>", " ", answer.text))
-    return " ".join(words.split()) if language == "en" else "".join(words.split())
+    words = words_of(answer.text)
+    return words if language == "en" else words.replace(" ", "")
 
 
 def test_in_mid_month_it_says_what_is_missing(month: Month, client_at: Callable[..., FlaskClient]) -> None:
