@@ -18,6 +18,7 @@ pytestmark = pytest.mark.soak  # real processes by the hundred: minutes, and for
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("bounty", "migrations", "templates", "tests", "config.py", "pyproject.toml")
 BOUNDARIES = "tests/stages/test_boundaries.py"
+ROSTER = "tests/stages/test_roster.py"
 FAULTS = "tests/faults/test_faults.py"
 
 
@@ -65,6 +66,69 @@ PLANTS = (
         "facts.failed_at.is_(None), facts.failed_at >= bounds.receipt_cutoff",
         "facts.failed_at.is_(None), facts.failed_at > bounds.receipt_cutoff",
         f"{BOUNDARIES}::case_05",
+    ),
+    Plant(
+        "> for >= at the beginning of the task window",
+        "bounty/rules/clauses.py",
+        "facts.paid_at >= bounds.task_from, facts.paid_at < bounds.task_until",
+        "facts.paid_at > bounds.task_from, facts.paid_at < bounds.task_until",
+        f"{BOUNDARIES}::case_01",
+    ),
+    Plant(
+        "> for >= at the beginning of the month",
+        "bounty/rules/periods.py",
+        "month_from=midnight(period.first_day),",
+        "month_from=midnight(period.first_day) + 1,",
+        f"{BOUNDARIES}::case_01",
+    ),
+    Plant(
+        "<= where a settlement waits for the cutoff",
+        "bounty/settlement/service.py",
+        "if now < bounds.receipt_cutoff:",
+        "if now <= bounds.receipt_cutoff:",
+        "tests/stages/test_settlement.py::refuses_until_the_receipt_cutoff_to_the_second",
+    ),
+    Plant(
+        "<= for who registered on the first day",
+        "bounty/roster/queries.py",
+        "ranked.c.registered_on < first_day",
+        "ranked.c.registered_on <= first_day",
+        f"{ROSTER}::is_on_the_roster_if_registered_before_the_month",
+    ),
+    Plant(
+        "< for a level that begins on the first day",
+        "bounty/roster/queries.py",
+        "Level.level_from <= first_day",
+        "Level.level_from < first_day",
+        f"{ROSTER}::the_level_is_the_newest_that_has_begun",
+    ),
+    Plant(
+        "<= for a violation of the first day",
+        "bounty/roster/queries.py",
+        "Violation.occurred_on < first_day",
+        "Violation.occurred_on <= first_day",
+        f"{ROSTER}::a_violation_counts_from_the_day_before",
+    ),
+    Plant(
+        "> for a violation cleared on the first day",
+        "bounty/roster/queries.py",
+        "Violation.cleared_on >= first_day",
+        "Violation.cleared_on > first_day",
+        f"{ROSTER}::a_violation_counts_from_the_day_before",
+    ),
+    Plant(
+        ">= for tenure reached to the day",
+        "bounty/roster/judge.py",
+        "if candidate.registered_on > latest:",
+        "if candidate.registered_on >= latest:",
+        f"{BOUNDARIES}::case_08",
+    ),
+    Plant(
+        "> for a tier reached exactly",
+        "bounty/rules/whole.py",
+        "return measured >= least",
+        "return measured > least",
+        "tests/stages/test_settlement.py::the_smallest_share_of_the_targets_decides_exactly",
     ),
     Plant(
         "UTC for Shanghai",
@@ -155,7 +219,7 @@ def run(copy: Path, found_by: set[str]) -> subprocess.CompletedProcess[str]:
     """Tests of a copy, on SQLite where there is a choice: it is quicker."""
     files = sorted({one.partition("::")[0] for one in found_by})
     names = " or ".join(sorted(f"({one.partition('::')[2]})" for one in found_by))
-    options = ["-q", "-x", "-rf", "-m", "", "-p", "no:cacheprovider", "-k", f"({names}) and not postgresql"]
+    options = ["-q", "-x", "-m", "", "-p", "no:cacheprovider", "-k", f"({names}) and not postgresql"]
     return subprocess.run(
         [sys.executable, "-m", "pytest", *options, *files],
         cwd=copy,
@@ -171,10 +235,9 @@ def test_a_planted_mistake_turns_the_suite_red(copy: Path, mistake: Plant) -> No
     plant(copy, mistake)
     found = run(copy, {mistake.found_by})
     assert found.returncode == 1, found.stdout[-3000:]
-    # It says otherwise than it should: a mistake that merely crashes would prove nothing.
-    assert re.search(r"^FAILED .* - (assert|AssertionError)", found.stdout, re.MULTILINE), found.stdout[
-        -3000:
-    ]
+    # It says or refuses otherwise than it should: a mistake that merely crashes would prove nothing.
+    said_otherwise = re.search(r"^\S+:\d+: (AssertionError|BountyError)$", found.stdout, re.MULTILINE)
+    assert said_otherwise, found.stdout[-3000:]
 
 
 def test_without_a_mistake_the_same_tests_are_green(copy: Path) -> None:

@@ -94,7 +94,6 @@ class Soak:
         memory = Path("/dev/shm")
         self._folder = Path(tempfile.mkdtemp(prefix="bounty-soak-", dir=memory if memory.is_dir() else None))
         self._books = {kind: Books(kind, self._folder) for kind in ("sqlite", "postgresql")}
-        gc.freeze()
 
     def judge(self, seed: int, orders: int | None) -> Record:
         """One month; with so many orders, or as many as its seed gives."""
@@ -129,6 +128,8 @@ class Soak:
 
     def close(self) -> None:
         """Leave nothing behind."""
+        for books in self._books.values():
+            books.emptied().dispose()
         shutil.rmtree(self._folder)
 
 
@@ -155,6 +156,7 @@ _soaks: list[Soak] = []
 def _begin(commit: str) -> None:
     os.environ["PYTEST_XDIST_WORKER"] = f"soak{os.getpid()}"  # names of databases
     _soaks.append(Soak(commit))
+    gc.freeze()  # what is imported stays, and need not be looked at again and again
 
 
 def _judge(seed: int, orders: int | None) -> Record:

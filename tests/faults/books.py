@@ -1,5 +1,6 @@
 """Books of either kind: made, copied and removed in a moment, and compared as a whole."""
 
+import json
 import shutil
 import sqlite3
 from collections import defaultdict
@@ -11,6 +12,7 @@ from sqlalchemy import create_engine, make_url
 from sqlalchemy.pool import NullPool
 
 from bounty import schema
+from bounty.audit.service import verify
 from bounty.db import Base, make_engine
 from bounty.imports import RELEASE
 from tests import postgres
@@ -67,7 +69,8 @@ def removed(url: str) -> None:
 def state_of(url: str, *, origins: bool = True) -> State:
     """Everything that the books hold, such that equal histories are equal.
 
-    A file that was imported again and brought nothing is left out; numbers that the database hands out are ranks.
+    A file that was imported again and brought nothing is left out, and so is its event; numbers that the database hands
+    out are ranks. Of an event it is who did what to what that counts; the chain of events must hold.
 
     origins  whether it matters which batch brought a row; where processes race, it is anyone's
     """
@@ -100,6 +103,8 @@ def differences(found: State, expected: State) -> str:
 def _rows_of(url: str) -> dict[str, list[Row]]:
     engine = create_engine(url, poolclass=NullPool)
     with engine.connect() as connection:
+        broken = verify(connection).broken
+        assert not broken, f"the chain of events does not hold at {broken}"
         return {
             table.name: [
                 dict(row)
@@ -155,6 +160,8 @@ def _numbers_of(held: dict[str, list[Row]]) -> _Numbers:
 def _make_plain(table: str, row: Row, numbers: _Numbers) -> None:
     if table in ("batches", "order_repeats") and row["batch_id"] in numbers.echoes:
         row["left out"] = True
+    if table == "audit_events":
+        _make_event_plain(row, numbers)
     if row.get("batch_id") in numbers.releases and "place" in row:
         row["place"] = numbers.entry[row["place"]]
     for column, value in row.items():
@@ -170,10 +177,26 @@ def _make_plain(table: str, row: Row, numbers: _Numbers) -> None:
             row[column] = numbers.terms[value]
 
 
+def _make_event_plain(row: Row, numbers: _Numbers) -> None:
+    """Leave out when it was and what it follows; batches, entries and terms in it are ranks, too."""
+    for column in ("event_id", "happened_at", "previous_sha256", "event_sha256"):
+        del row[column]
+    what, _, number = row["subject"].partition(" ")
+    if what == "batch":
+        row["left out"] = int(number) in numbers.echoes
+        row["subject"] = f"batch {numbers.batch.get(int(number), 'echo')}"
+    elif what == "entry":
+        row["subject"] = f"entry {numbers.entry[int(number)]}"
+    after = json.loads(row["after"] or "null")
+    if isinstance(after, dict) and "terms_id" in after:
+        row["after"] = after | {"terms_id": numbers.terms[after["terms_id"]]}
+
+
 def _forget_origins(held: dict[str, list[Row]]) -> None:
-    """Leave out who brought what, and entries of the quarantine that are closed."""
+    """Leave out who brought what and that it was brought, and entries of the quarantine that are closed."""
     for table in ("batches", "order_repeats"):
         held[table] = []
+    held["audit_events"] = [row for row in held["audit_events"] if row["act"] != "batch.import"]
     held["quarantine"] = [row for row in held["quarantine"] if row["closed_at"] is None]
     forgotten: dict[str, set[str]] = defaultdict(set, quarantine={"quarantine_id"}, order_versions={"raw"})
     for table, rows in held.items():

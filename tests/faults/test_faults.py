@@ -36,7 +36,6 @@ def test_every_fault_is_survived(lab: LabOf, flows: dict[str, Flow], say: Say, f
     assert report.struck["kill"] > 9
 
 
-@pytest.mark.soak
 @pytest.mark.parametrize("kind", DATABASES)
 @pytest.mark.parametrize("flow", FLOWS)
 def test_every_fault_at_every_point_is_survived(

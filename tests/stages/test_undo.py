@@ -20,6 +20,7 @@ from bounty.settlement.service import settle
 from tests import oracle
 from tests.agreement import months
 from tests.agreement.months import Case, OrderFile
+from tests.factories import Month, bounty, order_row, promoter
 
 BAD_ROW = '{"order_sn": "221201-000000000000009", "p_id": "1_1", "order_status": 99, "is_direct": 1}\n'
 
@@ -143,3 +144,17 @@ def test_what_can_not_be_undone_says_why(engine: Engine, case: tuple[Case, list[
         assert undo_batch(connection, bad, made.now) == 0
     assert f"Batch {bad} is undone already" in refusal(bad)
     assert held(engine)[:2] == before[:2]
+
+
+def test_the_command_takes_a_batch_back_and_refuses_in_one_line(
+    engine: Engine, database_url: str, tmp_path: Path
+) -> None:
+    month = Month(engine, tmp_path)
+    month.table("promoters", promoter())
+    month.orders(order_row(number=1), order_row(number=2))  # twice, as batches 3 and 4: it is so with a Month
+    for batch, rows in ((4, 0), (3, 2)):
+        undone = bounty(database_url, "import", "undo", str(batch))
+        assert (undone.returncode, undone.stdout) == (0, f"batch {batch} undone, {rows} rows withdrawn\n")
+    assert ", undone 20" in bounty(database_url, "import", "list").stdout.splitlines()[0]
+    again = bounty(database_url, "import", "undo", "3")
+    assert (again.returncode, again.stdout, again.stderr) == (1, "", "Error: Batch 3 is undone already.\n")
