@@ -26,6 +26,8 @@ DAYS = 3
 """Days to ask in, from the day of publication, and days to answer in, after the day it was asked."""
 LAST_DAY = 19
 """Of the month after: what is answered by then is in the commission's first settlement, on the 20th."""
+LOOKED_BACK = 3
+"""Periods whose windows may be open at once: one published, one unsettled, one that has just begun."""
 WORDS = 2000
 """Characters of what is asked or answered, at most."""
 
@@ -56,6 +58,51 @@ class Case:
     def next_number(self) -> int:
         """Of the answer that comes next."""
         return len(self.answers) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """What a promoter sees of appeals beside an order, or beside the result of a period."""
+
+    period: str
+    order_sn: str | None
+    """Null: the result."""
+    window: Window
+    asked: list[Any]
+    """Their appeals about it, the newest first; see queries.appeals."""
+
+    @property
+    def pending(self) -> bool:
+        """Whether one of them is not answered for good."""
+        return any(row.state in (*WITH_OPERATIONS, "ASKED") for row in self.asked)
+
+
+def panel(
+    connection: Connection, promoter_id: int, period: Period | None, order_sn: str | None, now: int
+) -> Panel | None:
+    """Whether and until when it can be asked about, and what was asked already; null where the period is not open."""
+    window = None if period is None else window_of(connection, period, now)
+    if period is None or window is None or not _on_roster(connection, period, promoter_id):
+        return None
+    about = (
+        Appeal.promoter_id == promoter_id,
+        Appeal.period == str(period),
+        Appeal.order_sn.is_not_distinct_from(order_sn),
+    )
+    asked = connection.execute(appeals(now).where(*about).order_by(Appeal.appeal_id.desc()))
+    return Panel(str(period), order_sn, window, list(asked))
+
+
+def results_to_ask_about(connection: Connection, promoter_id: int, now: int) -> list[Panel]:
+    """The promoter's last periods whose results can be asked about, and are not yet, the newest first."""
+    periods = connection.execute(
+        select(RosterEntry.period)
+        .where(RosterEntry.promoter_id == promoter_id)
+        .order_by(RosterEntry.period.desc())
+        .limit(LOOKED_BACK)
+    ).scalars()
+    panels = [panel(connection, promoter_id, Period.parse(each), None, now) for each in list(periods)]
+    return [each for each in panels if each is not None and each.window.is_open and not each.pending]
 
 
 def window_of(connection: Connection, period: Period, now: int) -> Window | None:
@@ -236,12 +283,6 @@ def case_of(connection: Connection, appeal_id: int, now: int, *, promoter_id: in
 
 class NoSuchAppeal(BountyError):
     """There is none of that number, or it is somebody else's."""
-
-
-def appeals_about(connection: Connection, promoter_id: int, order_sn: str, now: int) -> list[Any]:
-    """A promoter's appeals about an order, the newest first; see queries.appeals."""
-    query = appeals(now).where(Appeal.promoter_id == promoter_id, Appeal.order_sn == order_sn)
-    return list(connection.execute(query.order_by(Appeal.appeal_id.desc())))
 
 
 def _said(words: str) -> str:

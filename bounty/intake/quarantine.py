@@ -137,7 +137,9 @@ def dismiss(connection: Connection, quarantine_id: int, reason: str, now: int) -
     Raises BountyError if there is no such open entry, or the reason is blank.
     """
     if not reason.strip():
-        raise BountyError("A dismissal needs a reason: say why the row may be left out.")
+        raise BountyError(
+            "A dismissal needs a reason: say why the row may be left out.", "请写明为什么可以放弃这一行。"
+        )
     dismissed = connection.execute(
         update(Quarantined)
         .where(Quarantined.quarantine_id == quarantine_id, Quarantined.closed_at.is_(None))
@@ -145,7 +147,8 @@ def dismiss(connection: Connection, quarantine_id: int, reason: str, now: int) -
     )
     if dismissed.rowcount != 1:
         raise BountyError(
-            f"Quarantine holds no open entry {quarantine_id}: `bounty quarantine list` shows them."
+            f"Quarantine holds no open entry {quarantine_id}: `bounty quarantine list` shows them.",
+            f"隔离区没有待处理的第 {quarantine_id} 条。",
         )
     record(connection, "quarantine.dismiss", f"entry {quarantine_id}", now, reason=reason.strip())
 

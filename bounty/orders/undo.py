@@ -51,14 +51,17 @@ def undo_batch(connection: Connection, batch_id: int, now: int) -> int:
     """
     batch = connection.execute(select(Batch.kind, Batch.undone_at).where(Batch.batch_id == batch_id)).first()
     if batch is None:
-        raise BountyError(f"There is no batch {batch_id}: `bounty import list` shows them.")
+        raise BountyError(
+            f"There is no batch {batch_id}: `bounty import list` shows them.", f"没有批次 {batch_id}。"
+        )
     if batch.kind != "orders":
         raise BountyError(
             f"Batch {batch_id} is of {batch.kind}, and only orders can be taken back: import a corrected file, "
-            "whose rows replace the old ones."
+            "whose rows replace the old ones.",
+            f"批次 {batch_id} 不是订单：只有订单可以撤销。请导入更正后的文件，新行会取代旧行。",
         )
     if batch.undone_at is not None:
-        raise BountyError(f"Batch {batch_id} is undone already.")
+        raise BountyError(f"Batch {batch_id} is undone already.", f"批次 {batch_id} 已经撤销过。")
     connection.execute(update(Batch).where(Batch.batch_id == batch_id).values(undone_at=now))
     _gather_orphans(connection, batch_id)
     _refuse_if_published(connection, batch_id)
@@ -122,7 +125,9 @@ def _refuse_if_published(connection: Connection, batch_id: int) -> None:
     if resting is not None:
         raise BountyError(
             f"Notice {resting.notice} of {resting.period} rests on batch {batch_id}, and what is published stays: "
-            "import corrected rows and publish a correction as the next notice."
+            "import corrected rows and publish a correction as the next notice.",
+            f"{resting.period} 第 {resting.notice} 号公示以批次 {batch_id} 为据，已公示的不再变："
+            "请导入更正后的行，再发更正公示。",
         )
 
 

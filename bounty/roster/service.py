@@ -53,7 +53,8 @@ def open_roster(connection: Connection, period: Period, now: int) -> Opening:
         if now < complete_at:
             raise BountyError(
                 f"{period} can be opened from {shown(complete_at)}, when {period.plus(-2)}, the last month of the "
-                f"history, is complete."
+                f"history, is complete.",
+                f"{period} 自 {shown(complete_at)} 起可以开期：那时历史的最后一个月 {period.plus(-2)} 才完整。",
             )
         _freeze(connection, period, in_force.terms_id, in_force.terms, now)
     opening = _opening(connection, period, in_force.terms, anew=held is None)
@@ -108,7 +109,8 @@ def _freeze(connection: Connection, period: Period, terms_id: int, terms: Terms,
         )
     if not entries:
         raise BountyError(
-            f"No promoter was registered before {period.first_day}: import them with `bounty import promoters FILE`."
+            f"No promoter was registered before {period.first_day}: import them with `bounty import promoters FILE`.",
+            f"没有在 {period.first_day} 之前注册的推手：请先导入推手。",
         )
     connection.execute(insert(RosterEntry), entries)
 

@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from sqlalchemy import Connection, Engine, and_, cast, func, insert, literal, select, update
-from sqlalchemy.types import Text
+from sqlalchemy import ColumnElement, Connection, Engine, and_, cast, func, insert, literal, select, update
 
 from bounty import imports
 from bounty.audit.service import Actor, actor_of, record
 from bounty.clock import shown
-from bounty.db import snapshot, transaction
+from bounty.db import Words, snapshot, transaction
 from bounty.errors import BountyError
 from bounty.models import AuditEvent, Batch, Upload, User
 from bounty.uploads.running import Report, Run, run_of
@@ -141,10 +140,7 @@ def already(connection: Connection, kind: str, sha256: str) -> Any | None:
         select(Batch.batch_id, Batch.imported_at, func.coalesce(User.name, AuditEvent.actor, "?").label("by"))
         .outerjoin(
             AuditEvent,
-            and_(
-                AuditEvent.act == "batch.import",
-                AuditEvent.subject == literal("batch ") + cast(Batch.batch_id, Text),
-            ),
+            and_(AuditEvent.act == "batch.import", AuditEvent.subject == subject_of_batch()),
         )
         .outerjoin(User, User.id == AuditEvent.user_id)
         .where(Batch.kind == kind, Batch.sha256 == sha256, Batch.undone_at.is_(None))
@@ -155,6 +151,11 @@ def already(connection: Connection, kind: str, sha256: str) -> Any | None:
         return batch
     newest = connection.execute(select(func.max(Batch.batch_id)).where(Batch.kind == kind)).scalar()
     return batch if batch.batch_id == newest else None
+
+
+def subject_of_batch() -> ColumnElement[str]:
+    """What the record of its import calls a batch."""
+    return literal("batch ") + cast(Batch.batch_id, Words)
 
 
 def standing(connection: Connection, folder: Path, upload_id: int) -> Standing | None:

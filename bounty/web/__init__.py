@@ -10,14 +10,32 @@ from sqlalchemy import Engine
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bounty.accounts import security
-from bounty.web import access, books, errors, finance, formats, headers, language, people, promoter, public
-from bounty.web.operations import audit, terms
+from bounty.web import (
+    access,
+    appeals,
+    books,
+    errors,
+    finance,
+    formats,
+    headers,
+    language,
+    people,
+    promoter,
+    public,
+)
+from bounty.web.operations import appeals as appeal_desk
+from bounty.web.operations import audit, imports, quarantine, roster, terms
 from bounty.web.paths import PeriodConverter
 
 BLUEPRINTS = (
     public.blueprint,
     people.blueprint,
     promoter.blueprint,
+    appeals.blueprint,
+    imports.blueprint,
+    quarantine.blueprint,
+    roster.blueprint,
+    appeal_desk.blueprint,
     terms.blueprint,
     audit.blueprint,
     finance.blueprint,

@@ -5,6 +5,7 @@ from flask_wtf.csrf import generate_csrf
 
 from bounty.clock import shown
 from bounty.money import shown_yuan
+from bounty.rules.plain import until
 from bounty.web.access import Person
 
 NAVIGATION: dict[str, tuple[tuple[str, str, str], ...]] = {
@@ -13,8 +14,12 @@ NAVIGATION: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("promoter.orders", "订单", "Orders"),
         ("promoter.subsidy", "补贴", "Subsidy"),
         ("promoter.history", "历史", "History"),
+        ("appeals.index", "申诉", "Appeals"),
     ),
     "operator": (
+        ("imports.index", "导入", "Imports"),
+        ("roster.index", "名单", "Roster"),
+        ("appeal_desk.index", "申诉", "Appeals"),
         ("finance.index", "结果", "Results"),
         ("terms.index", "条款", "Terms"),
         ("audit.index", "审计", "Audit"),
@@ -24,7 +29,13 @@ NAVIGATION: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("terms.index", "条款", "Terms"),
         ("audit.index", "审计", "Audit"),
     ),
-    "admin": (("terms.index", "条款", "Terms"), ("audit.index", "审计", "Audit")),
+    "admin": (
+        ("imports.index", "导入", "Imports"),
+        ("roster.index", "名单", "Roster"),
+        ("appeal_desk.index", "申诉", "Appeals"),
+        ("terms.index", "条款", "Terms"),
+        ("audit.index", "审计", "Audit"),
+    ),
 }
 """Role -> endpoint, Chinese, English: what stands at the top of a page; the first is where a person begins."""
 FOR_EVERYBODY = (("public.notices", "公示", "Notices"), ("public.rules", "规则", "Rules"))
@@ -105,5 +116,5 @@ def install(app: Flask, site_environment: str) -> None:
         full_moment=full_moment,
     )
     app.jinja_env.globals.update(
-        csrf_token=generate_csrf, navigation=navigation, environment=site_environment
+        csrf_token=generate_csrf, until=until, navigation=navigation, environment=site_environment
     )

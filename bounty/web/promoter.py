@@ -6,6 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, abort, render_template, request
 from sqlalchemy import Connection, select
 
+from bounty.appeals.service import panel
 from bounty.db import Query
 from bounty.models import Order
 from bounty.progress import subsidy as earned
@@ -117,10 +118,12 @@ def order(order_sn: str) -> str:
             every = listed.subquery("listed")
             row = connection.execute(select(every).where(every.c.order_sn == order_sn)).first()
         received = rows_received(connection, promoter_id, order_sn)
+        appealing = panel(connection, promoter_id, why.period, order_sn, now())
         as_of = data_as_of(connection)
     return render_template(
         "promoter/order.html",
         why=why,
+        appealing=appealing,
         month=month,
         row=row,
         rate_permille=rate_permille,

@@ -6,6 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
+from tests.factories import PROMOTER, sn
 from tests.web.conftest import WIDTHS
 from tests.web.world import Site
 
@@ -13,6 +14,15 @@ WIRE_BYTES = 100_000
 """What a first visit may weigh, headers and style sheet included."""
 PAGES: dict[str | None, tuple[str, ...]] = {
     None: ("/", "/notices/2022-11/1", "/notices/2022-11/2", "/rules", "/login", "/reset"),
+    "operator": (
+        "/operations/imports/",
+        "/operations/quarantine/",
+        "/operations/roster/2022-12/",
+        f"/operations/roster/2022-12/{PROMOTER + 3}",
+        "/operations/roster/invitations",
+        "/operations/appeals/",
+    ),
+    "promoter": ("/appeals/", f"/appeals/new?order_sn={sn(211)}"),
 }
 """Role -> the addresses of its pages in the small site."""
 EVERY_PAGE = [(role, path) for role, paths in PAGES.items() for path in paths]

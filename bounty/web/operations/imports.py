@@ -1,0 +1,277 @@
+"""Imports: a file uploaded, tried, imported in the background with a bar; the batches, and taking one back."""
+
+import os
+import sys
+from pathlib import Path
+
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from sqlalchemy import func, select
+from werkzeug.wrappers import Response as Redirect
+
+from bounty.clock import shown
+from bounty.db import Query
+from bounty.errors import BountyError
+from bounty.imports import KINDS
+from bounty.models import AuditEvent, Batch, Quarantined, User
+from bounty.orders.undo import undo_batch
+from bounty.uploads import service as uploads
+from bounty.uploads.running import Run, launch
+from bounty.web.access import allows, person
+from bounty.web.books import now, reading, site, writing
+from bounty.web.downloads import csv_response
+from bounty.web.errors import said
+from bounty.web.language import t
+from bounty.web.tables import Column, Filter, Option, Table, equal, page_of
+
+blueprint = Blueprint("imports", __name__, url_prefix="/operations/imports")
+READERS = ("operator", "admin")
+RECENT = 10
+"""Uploads shown on the first page."""
+KIND_NAMES = {
+    "orders": ("订单", "orders"),
+    "promoters": ("推手", "promoters"),
+    "violations": ("违规", "violations"),
+    "links": ("推广位", "links"),
+    "targets": ("目标", "targets"),
+}
+STATES = {
+    "WAITING": ("", "待试导入", "not tried yet"),
+    "RUNNING": ("wait", "处理中", "being worked on"),
+    "STOPPED": ("bad", "中断了", "stopped"),
+    "TRIED": ("wait", "已试，待导入", "tried, to be imported"),
+    "IMPORTED": ("ok", "已导入", "imported"),
+    "REFUSED": ("bad", "不能导入", "refused"),
+    "UNDONE": ("", "已撤销", "undone"),
+}
+"""State of an upload -> its chip, and its name in Chinese and English."""
+COUNTS = (
+    ("new", "新增", "new"),
+    ("changed", "变更", "changed"),
+    ("unchanged", "未变", "unchanged"),
+    ("stale", "旧数据", "stale"),
+    ("quarantined", "隔离", "quarantined"),
+)
+FACTS = {
+    "order_sn": ("订单编号", "order number"),
+    "p_id": ("推广位", "promotion place"),
+    "goods_name": ("商品名称", "goods"),
+    "order_status": ("状态", "status"),
+    "order_amount_fen": ("实付金额", "amount paid"),
+    "promotion_amount_fen": ("佣金", "commission"),
+    "type": ("订单类型", "order type"),
+    "cat_ids": ("类目", "categories"),
+    "is_direct": ("是否直推", "direct push"),
+    "price_compare_status": ("比价状态", "price comparison"),
+    "created_at": ("生成时间", "made at"),
+    "paid_at": ("支付时间", "paid at"),
+    "received_at": ("确认收货时间", "received at"),
+    "verified_at": ("审核时间", "audited at"),
+    "settled_at": ("结算时间", "settled at"),
+    "modified_at": ("更新时间", "changed at"),
+    "return_status": ("售后状态", "after-sale"),
+    "link_made_at": ("链接生成时间", "link made at"),
+    "promoter_id": ("推手 ID", "promoter id"),
+    "name": ("姓名", "name"),
+    "level": ("等级", "level"),
+    "level_from": ("等级起始日", "level from"),
+    "registered_on": ("注册日", "registered on"),
+    "occurred_on": ("违规日", "occurred on"),
+    "reason": ("原因", "reason"),
+    "cleared_on": ("解除日", "cleared on"),
+    "channel": ("渠道", "channel"),
+    "period": ("期次", "period"),
+    "gmv_fen": ("GMV 目标", "GMV target"),
+    "orders": ("单数目标", "target of orders"),
+}
+"""What a column becomes, in Chinese and English."""
+BATCHES = Table(
+    "batches",
+    (
+        Column("batch_id", "批次", "batch", "id", sortable=True),
+        Column("kind", "种类", "kind"),
+        Column("file_name", "文件", "file"),
+        Column("imported_at", "导入时间", "imported at", "instant"),
+        Column("by", "操作人", "by"),
+        Column("rows_read", "读入", "read", "count", summed=True),
+        *(Column(f"rows_{name}", zh, en, "count", summed=True) for name, zh, en in COUNTS),
+        Column("undone_at", "撤销时间", "undone at", "instant"),
+    ),
+    key=("batch_id",),
+    order="-batch_id",
+    filters=(
+        Filter(
+            "kind",
+            "种类",
+            "kind",
+            tuple(Option(kind, zh, en, equal("kind", kind)) for kind, (zh, en) in KIND_NAMES.items()),
+        ),
+    ),
+    page=20,
+)
+
+
+@blueprint.get("/")
+@allows(*READERS)
+def index() -> str:
+    """The form, the last uploads, and every batch."""
+    return _index()
+
+
+@blueprint.post("/")
+@allows("operator")
+def upload() -> Redirect | tuple[str, int]:
+    """Keep a file, and try it."""
+    file, kind = request.files.get("file"), request.form.get("kind", "")
+    try:
+        if file is None or not file.filename:
+            raise BountyError("Choose a file.", "请选择文件。")
+        if kind not in KINDS:
+            raise BountyError("Say what the file holds.", "请选择文件的种类。")
+        kept = uploads.keep_file(_folder(), file.stream, uploads.ending_of(file.filename))
+        with writing() as connection:
+            number = uploads.add_upload(connection, kind, file.filename, kept, now())
+    except BountyError as refusal:
+        return _index(said(refusal)), 422
+    _start(number, "try")
+    return redirect(url_for(".uploaded", number=number), 303)
+
+
+@blueprint.get("/uploads/<int:number>")
+@allows(*READERS)
+def uploaded(number: int) -> str:
+    """One upload: what the dry run found, how far the import is, what it brought."""
+    return _uploaded(number)
+
+
+@blueprint.get("/uploads/<int:number>/progress")
+@allows(*READERS)
+def progress(number: int) -> Response:
+    """The bar alone, for a page that asks for it again and again; once there is none, the page is to load anew."""
+    found = _standing(number)
+    response = make_response(render_template("operations/progress.html", found=found))
+    if found.state != "RUNNING":
+        response.headers["HX-Refresh"] = "true"
+    return response
+
+
+@blueprint.post("/uploads/<int:number>/<any('try', 'import'):stage>")
+@allows("operator")
+def start(number: int, stage: str) -> Redirect | tuple[str, int]:
+    """Start what comes next for an upload."""
+    try:
+        uploads.require_startable(_standing(number), stage)
+    except BountyError as refusal:
+        return _uploaded(number, said(refusal)), 409
+    _start(number, stage)
+    return redirect(url_for(".uploaded", number=number), 303)
+
+
+@blueprint.get("/batches.csv")
+@allows(*READERS)
+def file() -> Response:
+    """The batches as a file."""
+    return csv_response(BATCHES, _batches(), request.args, "batches")
+
+
+@blueprint.post("/batches/<int:batch_id>/undo")
+@allows("operator")
+def undo(batch_id: int) -> Redirect | tuple[str, int]:
+    """Take a batch of orders back."""
+    try:
+        with writing() as connection:
+            rows = undo_batch(connection, batch_id, now())
+    except BountyError as refusal:
+        return _index(said(refusal)), 409
+    flash(
+        t(f"批次 {batch_id} 已撤销，收回 {rows} 行。", f"Batch {batch_id} is undone: {rows} rows withdrawn."),
+        "success",
+    )
+    return redirect(url_for(".index"), 303)
+
+
+def _index(refused: str | None = None) -> str:
+    with reading() as connection:
+        page = page_of(connection, BATCHES, _batches(), request.args if request.method == "GET" else {})
+        waiting = connection.execute(select(func.count()).where(Quarantined.closed_at.is_(None))).scalar_one()
+        recent = uploads.newest_uploads(connection, _folder(), RECENT)
+    return render_template(
+        "operations/imports.html",
+        page=page,
+        recent=recent,
+        waiting=waiting,
+        refused=refused,
+        kinds=KIND_NAMES,
+        states=STATES,
+        megabytes=site().settings.upload_megabytes,
+        now=now(),
+    )
+
+
+def _uploaded(number: int, refused: str | None = None) -> str:
+    return render_template(
+        "operations/upload.html",
+        found=_standing(number),
+        refused=refused,
+        kinds=KIND_NAMES,
+        states=STATES,
+        counts=COUNTS,
+        facts=FACTS,
+        bad_shown=20,
+        now=now(),
+    )
+
+
+def _standing(number: int) -> uploads.Standing:
+    with reading() as connection:
+        found = uploads.standing(connection, _folder(), number)
+    return found or abort(404)
+
+
+def _batches() -> Query:
+    names = [column.name for column in BATCHES.columns if column.name != "by"]
+    event = (
+        select(func.coalesce(User.name, AuditEvent.actor))
+        .select_from(AuditEvent)
+        .outerjoin(User, User.id == AuditEvent.user_id)
+        .where(AuditEvent.act == "batch.import", AuditEvent.subject == uploads.subject_of_batch())
+        .order_by(AuditEvent.event_id)
+        .limit(1)
+    )
+    columns = [Batch.__table__.c[name] for name in names]
+    return select(*columns, event.correlate(Batch).scalar_subquery().label("by"))
+
+
+def _folder() -> Path:
+    folder: Path = site().settings.uploads
+    return folder
+
+
+def _start(number: int, stage: str) -> None:
+    """Start the process that does it, as the person who asks; one that runs already goes on."""
+    settings = site().settings
+    found = _standing(number)
+    expected = uploads.rows_expected(uploads.stored_file(_folder(), found.facts), found.tried)
+    command = [
+        str(Path(sys.executable).with_name("bounty")),
+        *("upload", str(number), stage),
+        *("--user", str(person().user_id), "--folder", str(_folder())),
+    ]
+    environment = os.environ | {"BOUNTY_DATABASE_URL": settings.database_url}
+    if settings.now is not None:
+        environment |= {"BOUNTY_NOW": shown(settings.now)}
+    launch(
+        uploads.progress_file(_folder(), number),
+        Run(stage, expected=expected),
+        lambda descriptor: [*command, "--report", str(descriptor)],
+        environment,
+    )

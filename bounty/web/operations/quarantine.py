@@ -1,0 +1,192 @@
+"""Quarantine: rows that could not be taken in, what would be right, and every way out."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from zipfile import ZIP_DEFLATED, ZipFile
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from sqlalchemy import Connection, or_, select
+from werkzeug.wrappers import Response as Redirect
+
+from bounty import imports
+from bounty.db import Query, snapshot
+from bounty.errors import BountyError
+from bounty.intake.mending import write_to_mend
+from bounty.intake.quarantine import dismiss
+from bounty.models import Batch, Quarantined
+from bounty.settlement.files import inert
+from bounty.web.access import allows
+from bounty.web.books import engine, now, reading, writing
+from bounty.web.downloads import attachment, csv_response
+from bounty.web.errors import said
+from bounty.web.language import t
+from bounty.web.operations.imports import KIND_NAMES, READERS
+from bounty.web.tables import Column, Filter, Option, Search, Table, equal, page_of
+
+blueprint = Blueprint("quarantine", __name__, url_prefix="/operations/quarantine")
+FILES = 30
+"""Files that the filter offers, the newest."""
+COLUMNS = (
+    Column("quarantine_id", "编号", "entry", "id", sortable=True, filed="id"),
+    Column("kind", "种类", "kind"),
+    Column("file_name", "文件", "file", sortable=True, filed="file"),
+    Column("place", "行", "row", "count"),
+    Column("column_name", "列", "column", filed="column"),
+    Column("value", "原值", "value"),
+    Column("code", "代码", "code", sortable=True, filed="error_code"),
+    Column("sentence_zh", "说明", "what would be right", filed="error_message_zh"),
+    Column("sentence_en", "英文说明", "in English", filed="error_message_en", shown=False),
+    Column("batch_id", "批次", "batch", "id", shown=False, filed="batch"),
+    Column("raw", "原文", "raw", shown=False),
+)
+
+
+@blueprint.get("/")
+@allows(*READERS)
+def index() -> str:
+    """The open entries."""
+    return _index()
+
+
+@blueprint.get("/quarantine.csv")
+@allows(*READERS)
+def file() -> Response:
+    """Just these as a file."""
+    with reading() as connection:
+        table = _table(connection)
+    return csv_response(table, _open(), request.args, "quarantine")
+
+
+@blueprint.get("/mend")
+@allows(*READERS)
+def mend() -> Redirect | Response:
+    """The failed rows with the columns they came with, to mend and upload again; several files as one archive."""
+    kind = request.args.get("kind") or None
+    if kind is not None and kind not in imports.KINDS:
+        raise BountyError(f"There is no kind {kind!r}.", f"没有「{kind}」这种文件。")
+    folder = TemporaryDirectory()
+    with snapshot(engine()) as connection:
+        written = write_to_mend(connection, kind, Path(folder.name) / "files", inert)
+    if not written:
+        folder.cleanup()
+        flash(t("隔离区是空的。", "Nothing waits in quarantine."), "success")
+        return redirect(url_for(".index"), 303)
+    path, name = written[0][0], written[0][0].name
+    if len(written) > 1:
+        path, name = Path(folder.name) / "to-mend.zip", "to-mend.zip"
+        with ZipFile(path, "w", ZIP_DEFLATED) as archive:
+            for each, _ in written:
+                archive.write(each, each.name)
+
+    def pieces() -> Iterator[bytes]:
+        with folder, path.open("rb") as opened:
+            while piece := opened.read(65_536):
+                yield piece
+
+    response = attachment(pieces(), name, "application/octet-stream")
+    response.call_on_close(folder.cleanup)  # where the reader left before the first piece
+    return response
+
+
+@blueprint.post("/retry")
+@allows("operator")
+def retry() -> Redirect:
+    """Read every open entry again."""
+    released = imports.retry(engine(), now())
+    if released:
+        told = "; ".join(f"{t(*KIND_NAMES[kind])} {counts}" for kind, counts in released)
+        flash(t(f"已放行：{told}", f"Taken in: {told}"), "success")
+    else:
+        flash(
+            t(
+                "没有一行可以直接放行：请导入修正后的行，或它们所等的推手。",
+                "No entry can be taken in as it stands: import mended rows, or the promoters they wait for.",
+            ),
+            "error",
+        )
+    return redirect(url_for(".index"), 303)
+
+
+@blueprint.post("/<int:entry>/dismiss")
+@allows("operator")
+def dismissal(entry: int) -> Redirect | tuple[str, int]:
+    """Let an entry go for good, with a reason."""
+    try:
+        with writing() as connection:
+            dismiss(connection, entry, request.form.get("reason", ""), now())
+    except BountyError as refusal:
+        return _index(said(refusal)), 422
+    flash(t(f"第 {entry} 条已放弃。", f"Entry {entry} is dismissed."), "success")
+    return redirect(url_for(".index"), 303)
+
+
+def _index(refused: str | None = None) -> str:
+    with reading() as connection:
+        page = page_of(
+            connection,
+            _table(connection),
+            _open(),
+            request.args if request.method == "GET" else {},
+            counted=True,
+        )
+    return render_template(
+        "operations/quarantine.html", page=page, now=now(), kinds=KIND_NAMES, refused=refused
+    )
+
+
+def _open() -> Query:
+    names = [column.name for column in COLUMNS if column.name != "file_name"]
+    columns = [Quarantined.__table__.c[name] for name in names]
+    return (
+        select(*columns, Batch.file_name)
+        .join(Batch, Batch.batch_id == Quarantined.batch_id)
+        .where(Quarantined.closed_at.is_(None))
+    )
+
+
+def _table(connection: Connection) -> Table:
+    """The table with the codes and files that there are."""
+    every = _open().subquery("every")
+    codes = connection.execute(select(every.c.code).distinct().order_by(every.c.code)).scalars().all()
+    files = connection.execute(
+        select(every.c.batch_id, every.c.file_name).distinct().order_by(every.c.batch_id.desc()).limit(FILES)
+    ).all()
+    return Table(
+        "quarantine",
+        COLUMNS,
+        key=("quarantine_id",),
+        order="quarantine_id",
+        filters=(
+            Filter(
+                "kind",
+                "种类",
+                "kind",
+                tuple(Option(kind, zh, en, equal("kind", kind)) for kind, (zh, en) in KIND_NAMES.items()),
+            ),
+            Filter(
+                "code", "代码", "code", tuple(Option(code, code, code, equal("code", code)) for code in codes)
+            ),
+            Filter(
+                "batch",
+                "文件",
+                "file",
+                tuple(
+                    Option(
+                        str(row.batch_id),
+                        f"{row.file_name}（批次 {row.batch_id}）",
+                        f"{row.file_name} (batch {row.batch_id})",
+                        equal("batch_id", row.batch_id),
+                    )
+                    for row in files
+                ),
+            ),
+        ),
+        search=Search(
+            "原值或文件名",
+            "value or file",
+            lambda row, words: or_(
+                row.c.value.contains(words, autoescape=True), row.c.file_name.contains(words, autoescape=True)
+            ),
+        ),
+    )

@@ -1,0 +1,328 @@
+"""Roster: who is judged and on what, how that came about, an override with its reason; and inviting promoters."""
+
+import base64
+import csv
+import io
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from sqlalchemy import Connection, cast, select
+from werkzeug.wrappers import Response as Redirect
+
+from bounty.db import Query, Words
+from bounty.errors import BountyError
+from bounty.models import Level, OpenPeriod, RosterEntry, User, Violation
+from bounty.money import read_yuan
+from bounty.promoters.invitations import invite_from_file
+from bounty.roster.judge import INELIGIBLE, in_words
+from bounty.roster.overrides import Standing, entry_of, override, overrides_of, refusal_of
+from bounty.roster.reasons import tenure_reached, why_not
+from bounty.roster.service import open_roster
+from bounty.roster.terms import terms_in_force
+from bounty.rules.periods import Period
+from bounty.settlement.files import inert
+from bounty.web.access import allows
+from bounty.web.books import now, reading, site, writing
+from bounty.web.downloads import csv_response
+from bounty.web.errors import said
+from bounty.web.language import language, t
+from bounty.web.tables import Column, Filter, Option, Search, Table, equal, page_of
+
+blueprint = Blueprint("roster", __name__, url_prefix="/operations/roster")
+READERS = ("operator", "admin")
+REASONS = {
+    "LEVEL_NOT_OFFERED": ("本期没有该等级", "the terms have no such level"),
+    "TENURE_TOO_SHORT": ("注册时间不足", "registered too late"),
+    "VIOLATION": ("有违规", "a violation stands"),
+    "NO_TARGET": ("没有目标", "no target"),
+}
+COLUMNS = (
+    Column("promoter_id", "推手", "promoter", "id", sortable=True),
+    Column("name", "姓名", "name", sortable=True),
+    Column("level", "等级", "level"),
+    Column("registered_on", "注册日", "registered on"),
+    Column("eligible", "有资格", "eligible", "flag"),
+    Column("reason", "无资格原因", "why not"),
+    Column("target_gmv_fen", "GMV 目标", "GMV target", "money", sortable=True),
+    Column("target_orders", "单数目标", "orders target", "count", sortable=True),
+    Column("overridden", "人工调整", "overridden", "flag"),
+)
+
+
+@blueprint.get("/")
+@allows(*READERS)
+def index() -> Redirect | str:
+    """The newest period's roster."""
+    with reading() as connection:
+        periods = _periods(connection)
+    if periods:
+        return redirect(url_for(".listing", period=periods[0]), 303)
+    return render_template("operations/roster_empty.html", refused=None, offered=None, now=now())
+
+
+@blueprint.get("/<period:period>/")
+@allows(*READERS)
+def listing(period: Period) -> str:
+    """Everybody on the roster of a period."""
+    return _listing(period)
+
+
+@blueprint.get("/<period:period>/roster.csv")
+@allows(*READERS)
+def file(period: Period) -> Response:
+    """Just these as a file."""
+    with reading() as connection:
+        table = _table(connection, period)
+    return csv_response(table, _rows(period), request.args, f"roster-{period}")
+
+
+@blueprint.post("/")
+@allows("operator")
+def open_period() -> Redirect | tuple[str, int]:
+    """Open a period: freeze its roster."""
+    try:
+        month = Period.parse(request.form.get("period", "").strip())
+    except ValueError as error:
+        return _reopened(BountyError(str(error), "请填写月份，例如 2022-12。"))
+    try:
+        with writing() as connection:
+            opening = open_roster(connection, month, now())
+    except BountyError as refusal:
+        return _reopened(refusal)
+    state = (
+        t("已开期", "is open")
+        if opening.anew
+        else t("早已开期，没有改动", "was open already: nothing was changed")
+    )
+    history = "、".join(f"{each} {orders}" for each, orders in opening.history.items())
+    told = t(
+        f"{month} {state}：名单 {opening.on_roster} 人，有资格 {opening.eligible} 人",
+        f"{month} {state}: {opening.on_roster} on the roster, {opening.eligible} eligible",
+    )
+    held = t(f"；历史月份的订单数：{history}", f"; orders held of the history: {history}") if history else ""
+    flash(told + held, "success")
+    return redirect(url_for(".listing", period=month), 303)
+
+
+@blueprint.get("/<period:period>/<int:promoter_id>")
+@allows(*READERS)
+def entry(period: Period, promoter_id: int) -> str:
+    """One promoter: level history, tenure, violations, the target and how it came about."""
+    return _entry(period, promoter_id)
+
+
+@blueprint.post("/<period:period>/<int:promoter_id>")
+@allows("operator")
+def put_right(period: Period, promoter_id: int) -> Redirect | tuple[str, int]:
+    """Override an entry."""
+    try:
+        to = _standing()
+        with writing() as connection:
+            if entry_of(connection, period, promoter_id) is None:
+                abort(404)
+            done = override(connection, period, promoter_id, to, request.form.get("why", ""), now())
+    except BountyError as refusal:
+        return _entry(period, promoter_id, said(refusal)), 422
+    flash(
+        t("名单已调整，推手会看到理由。", "The roster is put right; the promoter sees the reason.")
+        if done
+        else t("名单本就如此，没有改动。", "It stands so already: nothing was changed."),
+        "success",
+    )
+    return redirect(url_for(".entry", period=period, promoter_id=promoter_id), 303)
+
+
+@blueprint.get("/invitations")
+@allows(*READERS)
+def invitations() -> str:
+    """The form for inviting promoters by file."""
+    return render_template("operations/invitations.html", invited=None, refused=None)
+
+
+@blueprint.post("/invitations")
+@allows("operator", "admin")
+def invite() -> str | tuple[str, int]:
+    """One-time links, shown this once: only their hashes are kept."""
+    given = request.files.get("file")
+    try:
+        if given is None or not given.filename:
+            raise BountyError("Choose a file.", "请选择文件。")
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "invitations.csv"
+            given.save(path)
+            with writing() as connection:
+                invited = invite_from_file(connection, path, now())
+    except BountyError as refusal:
+        return render_template("operations/invitations.html", invited=None, refused=said(refusal)), 422
+    links = [(each, f"{site().settings.public_url}/invitation/{each.token}") for each in invited]
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(("promoter_id", "email", "name", "link"))
+    for each, link in links:
+        writer.writerow((each.promoter_id, inert(each.email), inert(each.name), link))
+    # Nothing of it is kept here, so that the file goes with the page.
+    content = base64.b64encode(b"\xef\xbb\xbf" + text.getvalue().encode()).decode()
+    return render_template("operations/invitations.html", invited=links, content=content, refused=None)
+
+
+def _listing(month: Period, refused: str | None = None) -> str:
+    with reading() as connection:
+        periods = _periods(connection)
+        if str(month) not in periods:
+            abort(404)
+        args = request.args if request.method == "GET" else {}
+        page = page_of(connection, _table(connection, month), _rows(month), args, counted=True)
+        opened_at = connection.execute(
+            select(OpenPeriod.opened_at).where(OpenPeriod.period == str(month))
+        ).scalar_one()
+    return render_template(
+        "operations/roster.html",
+        page=page,
+        period=str(month),
+        periods=periods,
+        offered=str(Period.parse(periods[0]).plus(1)),
+        opened_at=opened_at,
+        reasons=REASONS,
+        refused=refused,
+        now=now(),
+    )
+
+
+def _reopened(refusal: BountyError) -> tuple[str, int]:
+    with reading() as connection:
+        periods = _periods(connection)
+    if periods:
+        return _listing(Period.parse(periods[0]), said(refusal)), 422
+    return render_template(
+        "operations/roster_empty.html", refused=said(refusal), offered=request.form.get("period"), now=now()
+    ), 422
+
+
+def _entry(month: Period, promoter_id: int, refused: str | None = None) -> str:
+    with reading() as connection:
+        row = entry_of(connection, month, promoter_id)
+        if row is None:
+            abort(404)
+        terms = terms_in_force(connection, month).terms
+        levels = connection.execute(
+            select(Level.__table__).where(Level.promoter_id == promoter_id).order_by(Level.level_from.desc())
+        ).all()
+        violations = connection.execute(
+            select(Violation.__table__)
+            .where(Violation.promoter_id == promoter_id)
+            .order_by(Violation.occurred_on.desc())
+        ).all()
+        overrides = overrides_of(connection, month, promoter_id)
+        closed = refusal_of(connection, month, now())
+        account = connection.execute(select(User.email).where(User.promoter_id == promoter_id)).scalar()
+    derivation = json.loads(row.derivation)
+    rules = terms.levels.get(row.level) if row.level else None
+    tenure = None
+    if rules is not None and rules.min_tenure_months:
+        tenure = (rules.min_tenure_months, tenure_reached(row.registered_on, rules.min_tenure_months))
+    stands = next((each for each in violations if _stands(each, month)), None)
+    reason = None if row.reason is None else t(*why_not(row.reason, row.level, derivation, stands))
+    return render_template(
+        "operations/roster_entry.html",
+        row=row,
+        period=str(month),
+        first_day=month.first_day,
+        levels=levels,
+        violations=violations,
+        stands=stands,
+        overrides=overrides,
+        closed=None if closed is None else said(closed),
+        derived=in_words(derivation, chinese=language() == "zh"),
+        why=reason,
+        tenure=tenure,
+        account=account,
+        reasons=REASONS,
+        posted=request.form,
+        refused=refused,
+        now=now(),
+    )
+
+
+def _stands(violation: Any, month: Period) -> bool:
+    """Whether a violation stood on the first day of a period."""
+    cleared = violation.cleared_on
+    return violation.occurred_on < month.first_day and (cleared is None or cleared >= month.first_day)
+
+
+def _standing() -> Standing:
+    """What the form says that the roster should say."""
+    reason = request.form.get("ineligible", "")
+    if reason:
+        return Standing(reason, None, None)
+    gmv, orders = (request.form.get(name, "").strip() for name in ("gmv_yuan", "orders"))
+    try:
+        gmv_fen = read_yuan(gmv) if gmv else None
+    except ValueError:
+        raise BountyError(
+            f"{gmv!r} is no amount: write yuan such as 2000.00.", f"「{gmv}」不是金额：请写成 2000.00。"
+        ) from None
+    if orders and not (orders.isascii() and orders.isdigit() and len(orders) <= 9):
+        raise BountyError(f"{orders!r} is no number of orders.", f"「{orders}」不是单数。")
+    return Standing(None, gmv_fen, int(orders) if orders else None)
+
+
+def _periods(connection: Connection) -> list[str]:
+    return list(connection.execute(select(OpenPeriod.period).order_by(OpenPeriod.period.desc())).scalars())
+
+
+def _rows(month: Period) -> Query:
+    names = [column.name for column in COLUMNS if column.name not in ("eligible", "overridden")]
+    columns = [RosterEntry.__table__.c[name] for name in names]
+    overridden = RosterEntry.derivation.startswith('{"source":"override"', autoescape=True)
+    return select(
+        *columns, RosterEntry.reason.is_(None).label("eligible"), overridden.label("overridden")
+    ).where(RosterEntry.period == str(month))
+
+
+def _table(connection: Connection, month: Period) -> Table:
+    entry = RosterEntry
+    found = connection.execute(
+        select(entry.level).where(entry.period == str(month)).distinct().order_by(entry.level)
+    ).scalars()
+    levels = [level for level in found if level is not None]
+    return Table(
+        "roster",
+        COLUMNS,
+        key=("promoter_id",),
+        order="promoter_id",
+        filters=(
+            Filter(
+                "eligible",
+                "资格",
+                "eligibility",
+                (
+                    Option("yes", "有资格", "eligible", lambda row: row.c.reason.is_(None)),
+                    Option("no", "无资格", "not eligible", lambda row: row.c.reason.is_not(None)),
+                    Option("overridden", "人工调整过", "overridden", lambda row: row.c.overridden.is_(True)),
+                ),
+            ),
+            Filter(
+                "reason",
+                "原因",
+                "reason",
+                tuple(Option(code, *REASONS[code], equal("reason", code)) for code in INELIGIBLE),
+            ),
+            Filter(
+                "level",
+                "等级",
+                "level",
+                tuple(Option(level, level, level, equal("level", level)) for level in levels),
+            ),
+        ),
+        search=Search(
+            "推手 ID 或姓名",
+            "promoter id or name",
+            lambda row, words: (
+                row.c.name.contains(words, autoescape=True)
+                | cast(row.c.promoter_id, Words).startswith(words, autoescape=True)
+            ),
+        ),
+    )

@@ -1,0 +1,303 @@
+"""Operations through their pages: imports, quarantine, roster, invitations, appeals; and the promoter's appeals."""
+
+import base64
+import io
+import re
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import Engine, select
+
+from bounty.accounts.service import accept
+from bounty.db import snapshot, transaction
+from bounty.models import AuditEvent
+from tests.factories import PROMOTER, order_row, sn, write_csv_zh, write_json
+from tests.web.clients import application, close, log_in, post, words_of
+from tests.web.world import DECEMBER, EMAILS, fill
+
+ENTRY = f"/operations/roster/2022-12/{PROMOTER}"
+
+
+@pytest.fixture
+def app(engine: Engine, database_url: str, tmp_path: Path) -> Iterator[Flask]:
+    """The small site in mid-December."""
+    fill(engine, tmp_path / "files")
+    app = application(database_url, DECEMBER, tmp_path)
+    yield app
+    close(app)
+
+
+def reader(app: Flask, email: str) -> FlaskClient:
+    client = app.test_client()
+    assert log_in(client, email).status_code == 302
+    return client
+
+
+@pytest.fixture
+def operator(app: Flask) -> FlaskClient:
+    return reader(app, EMAILS["operator"])
+
+
+@pytest.fixture
+def mine(app: Flask) -> FlaskClient:
+    return reader(app, EMAILS["promoter"])
+
+
+def page_of(client: FlaskClient, path: str, status: int = 200) -> str:
+    said = client.get(path)
+    assert said.status_code == status, path
+    return words_of(said.text)
+
+
+def upload(client: FlaskClient, kind: str, name: str, content: bytes) -> Any:
+    return post(client, "/operations/imports/", kind=kind, file=(io.BytesIO(content), name))
+
+
+def settled(client: FlaskClient, path: str) -> str:
+    """A page of an upload once nobody works on it any more."""
+    until = time.monotonic() + 120
+    while True:
+        text: str = client.get(path).text
+        if "http-equiv" not in text:
+            return words_of(text)
+        assert time.monotonic() < until, text
+        time.sleep(0.2)
+
+
+def events(engine: Engine, act: str) -> list[tuple[str, ...]]:
+    query = select(AuditEvent.actor, AuditEvent.subject).where(AuditEvent.act == act)
+    with snapshot(engine) as connection:
+        return [tuple(row) for row in connection.execute(query.order_by(AuditEvent.event_id))]
+
+
+def test_a_file_is_tried_imported_mended_and_taken_back(
+    operator: FlaskClient, engine: Engine, tmp_path: Path
+) -> None:
+    path = write_csv_zh(
+        tmp_path / "x.csv", [order_row(number=400), order_row(number=401)], encoding="gb18030"
+    )
+    content = path.read_bytes().replace("正常".encode("gb18030"), "异常".encode("gb18030"), 1)
+    said = upload(operator, "orders", "订单.csv", content)
+    assert said.status_code == 303
+    page = settled(operator, said.location)
+    assert "试导入：读入 2 行" in page
+    assert "gb18030" in page
+    assert "订单编号 → 订单编号" in page
+    assert "2022-12：1 行，¥100.00" in page
+    assert "异常" in page
+    assert "E-" in page
+    assert post(operator, f"{said.location}/import").status_code == 303
+    page = settled(operator, said.location)
+    batch = re.search(r"已导入为批次 (\d+)", page)
+    assert batch
+    assert "新增 1 · 变更 0 · 未变 0 · 旧数据 0 · 隔离 1" in page
+    assert ("operator@example.com", f"batch {batch[1]}") in events(engine, "batch.import")
+    again = upload(operator, "orders", "订单.csv", content)
+    assert again.status_code == 422
+    assert "没有任何改动" in words_of(again.text)
+
+    page = page_of(operator, f"/operations/quarantine/?batch={batch[1]}")
+    assert "异常" in page
+    mend = operator.get("/operations/quarantine/mend?kind=orders")
+    assert mend.status_code == 200
+    archive = mend.data  # two files, since the small site has a row in JSON that waits
+    assert archive[:2] == b"PK"
+    with zipfile.ZipFile(io.BytesIO(archive)) as files:
+        name = next(name for name in files.namelist() if name.endswith(".csv"))
+        mended = files.read(name).replace("异常".encode(), "正常".encode())
+    said = upload(operator, "orders", name, mended)
+    settled(operator, said.location)
+    post(operator, f"{said.location}/import")
+    assert "新增 1" in settled(operator, said.location)
+    assert "没有符合条件的行" in page_of(operator, "/operations/quarantine/?kind=orders&q=异常")
+
+    said = post(operator, f"/operations/imports/batches/{batch[1]}/undo")
+    assert said.status_code == 303
+    assert f"批次 {batch[1]} 已撤销，收回 1 行" in page_of(operator, "/operations/imports/")
+    # November's second notice rests on batch 9; batch 10 brought the same row again.
+    assert post(operator, "/operations/imports/batches/10/undo").status_code == 303
+    said = post(operator, "/operations/imports/batches/9/undo")
+    assert (said.status_code, "2022-11 第 2 号公示以批次 9 为据" in said.text) == (409, True)
+    assert "只有订单可以撤销" in post(operator, "/operations/imports/batches/1/undo").text
+
+
+def test_quarantine_is_read_again_or_dismissed_with_a_reason(operator: FlaskClient, engine: Engine) -> None:
+    page = page_of(operator, "/operations/quarantine/")
+    assert "全部 1 行" in page
+    assert "E-STATUS" in page or "E-" in page
+    entry = re.search(r"/operations/quarantine/(\d+)/dismiss", operator.get("/operations/quarantine/").text)
+    assert entry
+    said = post(operator, "/operations/quarantine/retry")
+    assert "没有一行可以直接放行" in page_of(operator, said.location)
+    assert post(operator, entry[0], reason=" ").status_code == 422
+    assert post(operator, entry[0], reason="平台测试单").status_code == 303
+    assert events(engine, "quarantine.dismiss") == [("operator@example.com", f"entry {entry[1]}")]
+    assert "没有符合条件的行" in page_of(operator, "/operations/quarantine/")
+    file = operator.get("/operations/quarantine/quarantine.csv")
+    assert file.data.decode("utf-8-sig").startswith("id,kind,")
+
+
+def test_the_roster_is_searched_looked_into_and_put_right(
+    operator: FlaskClient, mine: FlaskClient, engine: Engine
+) -> None:
+    page = page_of(operator, operator.get("/operations/roster/").location)
+    assert "示例·林晓" in page
+    assert "全部 9 行" in page
+    page = page_of(operator, "/operations/roster/2022-12/?eligible=no&reason=VIOLATION")
+    assert "示例·吴双" in page
+    assert "全部 1 行" in page
+    assert "示例·何安" in page_of(operator, "/operations/roster/2022-12/?level=V1&q=何安")
+    page = page_of(operator, f"/operations/roster/2022-12/{PROMOTER + 3}")
+    assert "2022-10-11 有违规记录：站内导流" in page
+    assert "凭据：批次" in page
+    page = page_of(operator, f"/operations/roster/2022-12/{PROMOTER + 2}")
+    assert "历史月均" in page
+    assert "满 2 个月：" in page
+
+    fields = {"ineligible": "", "gmv_yuan": "600.00", "orders": "6", "why": "与推手商定"}
+    assert post(operator, ENTRY, **fields | {"why": ""}).status_code == 422
+    assert post(operator, ENTRY, **fields | {"gmv_yuan": "六百"}).status_code == 422
+    said = post(operator, ENTRY, **fields)
+    assert said.status_code == 303
+    page = page_of(operator, ENTRY)
+    assert "¥600.00" in page
+    assert "人工调整：与推手商定" in page
+    assert post(operator, ENTRY, **fields).status_code == 303  # nothing changed, nothing recorded
+    assert events(engine, "roster.override") == [("operator@example.com", f"2022-12 promoter {PROMOTER}")]
+    assert "全部 1 行" in page_of(operator, "/operations/roster/2022-12/?eligible=overridden")
+    assert "overridden" in operator.get("/operations/roster/2022-12/roster.csv").text
+    assert post(mine, ENTRY, **fields).status_code == 403
+    assert operator.get("/operations/roster/2022-12/1").status_code == 404
+    assert operator.get("/operations/roster/2023-01/").status_code == 404
+
+
+def test_a_period_is_opened_from_the_page(operator: FlaskClient, engine: Engine) -> None:
+    said = post(operator, "/operations/roster/", period="2023-01")
+    assert said.status_code == 303
+    assert "2023-01 已开期：名单 9 人" in page_of(operator, said.location)
+    said = post(operator, "/operations/roster/", period="2023-01")
+    assert "早已开期" in page_of(operator, said.location)
+    assert post(operator, "/operations/roster/", period="2023-04").status_code == 422
+    assert post(operator, "/operations/roster/", period="soon").status_code == 422
+    assert [subject for _, subject in events(engine, "period.open")].count("2023-01") == 1
+
+
+def test_promoters_are_invited_by_file_with_links_that_are_shown_once(
+    operator: FlaskClient, engine: Engine
+) -> None:
+    text = f"promoter_id,email,name\n{PROMOTER + 2},a@example.com,\n{PROMOTER + 3},b@example.com,=吴双\n"
+    said = post(
+        operator, "/operations/roster/invitations", file=(io.BytesIO(text.encode("gb18030")), "x.csv")
+    )
+    assert said.status_code == 200
+    page = words_of(said.text)
+    assert "2 个一次性链接" in page
+    assert "示例·何安" in page
+    (content,) = re.findall(r"base64,([A-Za-z0-9+/=]+)", said.text)
+    lines = base64.b64decode(content).decode("utf-8-sig").splitlines()
+    assert lines[0] == "promoter_id,email,name,link"
+    assert lines[2].startswith(f"{PROMOTER + 3},b@example.com,'=吴双,http")
+    token = lines[1].rpartition("/")[2]
+    with transaction(engine) as connection:
+        accept(connection, token, "a long and good one", 1_671_000_000)
+    assert "a@example.com" in page_of(operator, f"/operations/roster/2022-12/{PROMOTER + 2}")
+    said = post(operator, "/operations/roster/invitations", file=(io.BytesIO(text.encode()), "x.csv"))
+    assert said.status_code == 422
+    assert "账号已存在" in words_of(said.text)
+    bad = f"promoter_id,email\n{PROMOTER + 3},\n".encode()
+    assert (
+        post(operator, "/operations/roster/invitations", file=(io.BytesIO(bad), "x.csv")).status_code == 422
+    )
+    assert [subject for _, subject in events(engine, "user.invite")] == ["a@example.com", "b@example.com"]
+
+
+def test_an_appeal_goes_from_the_promoter_to_the_desk_and_back(
+    app: Flask, operator: FlaskClient, mine: FlaskClient, engine: Engine
+) -> None:
+    order_sn = sn(211)  # of December, not direct
+    page = page_of(mine, f"/appeals/new?order_sn={order_sn}")
+    assert "申诉期至 01-19 24点" in page
+    assert post(mine, "/appeals/new", order_sn=order_sn, words=" ").status_code == 422
+    said = post(mine, "/appeals/new", order_sn=order_sn, words="这单是我直推的")
+    assert said.status_code == 303
+    assert post(mine, "/appeals/new", order_sn=order_sn, words="这单是我直推的").location == said.location
+    number = said.location.rpartition("/")[2]
+    page = page_of(mine, said.location)
+    assert "待答复" in page
+    assert "12-18 24点 运营答复期限" in page
+    assert "DIRECT 否" in page
+
+    desk = f"/operations/appeals/{number}"
+    assert f"申诉 {number}" in page_of(operator, "/operations/appeals/")
+    assert "这单是我直推的" in page_of(operator, desk)
+    assert post(operator, desk, number="1", verdict="ASKED", words="请给截图").status_code == 303
+    assert "待推手补充" in page_of(mine, "/appeals/")
+    assert post(mine, said.location, number="2", words="见附件链接").status_code == 303
+    stale = post(operator, desk, number="1", verdict="DECLINED", words="x")
+    assert (stale.status_code, "已有新的答复" in stale.text) == (422, True)
+    unchanged = post(operator, desk, number="3", verdict="ACCEPTED", words="核实", is_direct="0")
+    assert (unchanged.status_code, "至少修改一项" in unchanged.text) == (422, True)
+    fields = {"number": "3", "verdict": "ACCEPTED", "words": "核实为直推", "is_direct": "1"}
+    assert post(operator, desk, **fields, cat_ids="239;2001").status_code == 303
+    assert post(operator, desk, **fields, cat_ids="239;2001").status_code == 303
+    page = page_of(mine, said.location)
+    assert "已支持" in page
+    assert "核实为直推" in page
+    assert [subject for _, subject in events(engine, "appeal.answer")] == [f"appeal {number}"] * 2
+    assert "没有等待答复的申诉" in page_of(operator, "/operations/appeals/")
+    assert f"appeal {number}" in operator.get("/operations/imports/").text
+
+    neighbour = reader(app, "neighbour@example.com")
+    for path in (said.location, f"/appeals/new?order_sn={order_sn}", "/appeals/999"):
+        assert neighbour.get(path).status_code == 404, path
+    assert post(neighbour, said.location, number="4", words="x").status_code == 404
+    assert post(neighbour, "/appeals/new", order_sn=order_sn, words="x").status_code == 404
+    assert "这单是我直推的" not in neighbour.get("/appeals/").text
+    assert mine.get(desk).status_code == 403
+    assert operator.get("/operations/appeals/999").status_code == 404
+
+
+def test_a_result_is_asked_about_while_its_window_is_open(mine: FlaskClient, operator: FlaskClient) -> None:
+    # November's second notice came on 14 December: until the 16th.
+    assert "申诉期至 12-16 24点" in page_of(mine, "/appeals/new?period=2022-11")
+    said = post(mine, "/appeals/new", period="2022-11", words="少算了一单")
+    number = said.location.rpartition("/")[2]
+    assert "计入单数" in page_of(operator, f"/operations/appeals/{number}")
+    fields = {"number": "1", "verdict": "DECLINED", "words": "与平台一致"}
+    assert post(operator, f"/operations/appeals/{number}", **fields).status_code == 303
+    assert "已驳回" in page_of(mine, said.location)
+    assert mine.get("/appeals/new?period=2023-05").status_code == 404
+
+
+def test_who_only_looks_cannot_act(app: Flask) -> None:
+    finance, admin = reader(app, EMAILS["finance"]), reader(app, EMAILS["admin"])
+    paths = (
+        "/operations/imports/",
+        "/operations/quarantine/",
+        "/operations/roster/2022-12/",
+        "/operations/appeals/",
+    )
+    for path in paths:
+        assert finance.get(path).status_code == 403
+        assert admin.get(path).status_code == 200
+    assert upload(admin, "orders", "x.json", b"{}").status_code == 403
+    assert post(admin, ENTRY, why="x").status_code == 403
+    assert post(admin, "/operations/quarantine/retry").status_code == 403
+
+
+def test_an_empty_upload_and_a_wrong_kind_are_refused_with_a_sentence(
+    operator: FlaskClient, tmp_path: Path
+) -> None:
+    assert "文件是空的" in upload(operator, "orders", "x.json", b"").text
+    assert "请选择文件的种类" in upload(operator, "secrets", "x.json", b"{}").text
+    assert operator.get("/operations/imports/uploads/999").status_code == 404
+    content = write_json(tmp_path / "x.json", [order_row(number=500)]).read_bytes()
+    said = upload(operator, "promoters", "x.json", content)
+    assert "整份文件不能导入" in settled(operator, said.location)
+    assert post(operator, f"{said.location}/import").status_code == 409
