@@ -27,25 +27,22 @@ def shown(instant: int) -> str:
     return datetime.fromtimestamp(instant, _SHANGHAI_OFFSET).isoformat()
 
 
-class ShownInstants:
-    """``shown`` for millions of instants of a few days: the text of each day, and of each second of a day, is kept.
+class ShownMinutes(dict[int, str]):
+    """Minutes since the epoch, shown up to their seconds: for millions of instants of a few months.
 
-    >>> ShownInstants()(1671551999)
+    >>> minutes = ShownMinutes()
+    >>> minutes[1671551999 // 60] + ShownMinutes.SECONDS[1671551999 % 60]
     '2022-12-20T23:59:59+08:00'
     """
 
-    def __init__(self) -> None:
-        self._days: dict[int, str] = {}
-        self._seconds: dict[int, str] = {}
+    SECONDS = tuple(f"{second:02d}+08:00" for second in range(60))
+    _ROOM = 200_000
 
-    def __call__(self, instant: int) -> str:
-        day, second = divmod(instant + 28_800, 86_400)
-        try:
-            return self._days[day] + self._seconds[second]
-        except KeyError:
-            text = shown(instant)
-            self._days[day], self._seconds[second] = text[:11], text[11:]
-            return text
+    def __missing__(self, minute: int) -> str:
+        if len(self) >= self._ROOM:
+            self.clear()
+        self[minute] = text = shown(minute * 60)[:17]
+        return text
 
 
 def shanghai_date(instant: int) -> date:

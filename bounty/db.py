@@ -59,6 +59,9 @@ POSTGRES_SETTINGS = {
     "client_encoding": "UTF8",
     # The plans are for bulk statements; compiling them costs more than it saves on the small ones.
     "jit": "off",
+    # What is executed often (a page of orders, a promoter's progress) has one good plan, and making it takes longer
+    # than carrying it out; left to itself the server would make it anew each time.
+    "plan_cache_mode": "force_generic_plan",
 }
 _WRITER = 0x626F756E7479  # the advisory lock's number: "bounty"
 

@@ -63,6 +63,22 @@ def shown_yuan(fen: int) -> str:
     return f"{sign}{abs(fen) // 100}.{abs(fen) % 100:02d}"
 
 
+class ShownYuan(dict[int, str]):
+    """``shown_yuan`` for millions of amounts, of which most come again.
+
+    >>> ShownYuan()[123450]
+    '1234.50'
+    """
+
+    _ROOM = 200_000
+
+    def __missing__(self, fen: int) -> str:
+        if len(self) >= self._ROOM:
+            self.clear()
+        self[fen] = text = shown_yuan(fen)
+        return text
+
+
 def share(amount: Money, permille: int) -> Money:
     """A part of an amount, to whole fen, ties to the even fen (the platform's own rounding; contract, Subsidy).
 

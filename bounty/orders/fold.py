@@ -16,7 +16,7 @@ from sqlalchemy import (
     exists,
     false,
     func,
-    literal,
+    literal_column,
     or_,
     select,
     true,
@@ -27,7 +27,7 @@ from sqlalchemy.types import Text
 from bounty.db import Query
 from bounty.models import OrderVersion
 from bounty.rules.clauses import FAILED_STATUSES
-from bounty.rules.whole import by_bytes
+from bounty.rules.whole import by_bytes, earlier
 
 Rows = Callable[[Any], ColumnElement[bool]]
 """A condition on rows of ``order_versions``."""
@@ -65,11 +65,11 @@ def canonical_facts(row: Any, *, with_return_status: bool = True) -> ColumnEleme
     """
 
     def number(key: str, column: ColumnElement[int | None]) -> ColumnElement[str]:
-        return literal(f'"{key}":') + func.coalesce(cast(column, Text), literal("null"))
+        return _text(f'"{key}":') + func.coalesce(cast(column, Text), _text("null"))
 
+    cat_ids = _text("[") + func.replace(row.cat_ids, _text(";"), _text(",")) + _text("]")
     pieces = [
-        literal('"cat_ids":')
-        + func.coalesce(literal("[") + func.replace(row.cat_ids, ";", ",") + literal("]"), literal("null")),
+        _text('"cat_ids":') + func.coalesce(cat_ids, _text("null")),
         number("is_direct", row.is_direct),
         number("order_amount", row.order_amount_fen),
         number("order_pay_time", row.paid_at),
@@ -77,16 +77,21 @@ def canonical_facts(row: Any, *, with_return_status: bool = True) -> ColumnEleme
         number("order_settle_time", row.settled_at),
         number("order_status", row.order_status),
         number("order_verify_time", row.verified_at),
-        literal('"p_id":"') + row.p_id + literal('"'),
+        _text('"p_id":"') + row.p_id + _text('"'),
         number("price_compare_status", row.price_compare_status),
         number("promotion_amount", row.promotion_amount_fen),
         *([number("return_status", row.return_status)] if with_return_status else []),
         number("type", row.type),
     ]
-    text: ColumnElement[str] = literal("{") + pieces[0]
+    text: ColumnElement[str] = _text("{") + pieces[0]
     for piece in pieces[1:]:
-        text = text + literal(",") + piece
-    return by_bytes(text + literal("}"))
+        text = text + _text(",") + piece
+    return by_bytes(text + _text("}"))
+
+
+def _text(constant: str) -> ColumnElement[str]:
+    """A constant written into the statement: as parameters there would be a thousand, handed over with every page."""
+    return literal_column(f"'{constant}'", Text)
 
 
 def newer(row: Any, other: Any) -> ColumnElement[bool]:
@@ -132,10 +137,9 @@ def folded(orders: Rows = every_row, known: Rows = every_row) -> Query:
     """
     held = _live(known)
     row, detail = _rows("row"), _rows("detail")
-    failing = row.order_status.in_(FAILED_STATUSES)
     by_status = case(
         (and_(row.order_status == 4, row.verified_at.is_not(None)), row.verified_at),
-        (failing, _run_began(held, row, lambda one: one.order_status.in_(FAILED_STATUSES))),
+        (_audit_failed(row), _run_began(held, row, _audit_failed)),
     )
     by_return = case(
         (detail.return_status == 2, _run_began(held, row, lambda one: one.return_status == 2, details=True))
@@ -153,7 +157,7 @@ def folded(orders: Rows = every_row, known: Rows = every_row) -> Query:
             *(getattr(row, name) for name in FACT_COLUMNS),
             detail.return_status,
             detail.link_made_at,
-            _earlier(by_status, by_return).label("failed_at"),
+            earlier(by_status, by_return).label("failed_at"),
             _exists(held, row, lambda one: _conflicts(one, row, detail))
             .correlate(detail)
             .label("conflicting"),
@@ -172,6 +176,11 @@ def _live(known: Rows) -> Rows:
 def _rows(name: str) -> Any:
     """The rows received, under a name of their own within one statement."""
     return aliased(OrderVersion, name=name)
+
+
+def _audit_failed(row: Any) -> ColumnElement[bool]:
+    """Whether a row says that the audit failed, or that the order was punished."""
+    return or_(*(row.order_status == literal_column(str(status)) for status in FAILED_STATUSES))
 
 
 def _exists(known: Rows, row: Any, condition: Rows) -> Exists:
@@ -218,10 +227,3 @@ def _conflicts(one: Any, row: Any, detail: Any) -> ColumnElement[bool]:
             one.return_status != detail.return_status,
         ),
     )
-
-
-def _earlier(
-    first: ColumnElement[int | None], second: ColumnElement[int | None]
-) -> ColumnElement[int | None]:
-    """The earlier of two instants; of one alone, that one."""
-    return case((or_(second.is_(None), first <= second), first), else_=second)

@@ -17,6 +17,7 @@ from sqlalchemy import (
     delete,
     exists,
     func,
+    insert,
     literal,
     or_,
     select,
@@ -121,8 +122,8 @@ def _keep(connection: Connection, batch_id: int, rows: list[OrderRow], holding: 
     if kept + len(strangers) < len(rows):
         kept += _revive(connection, batch_id)
         connection.execute(statements.note_repeats, {"batch": batch_id})
+    _keep_category_sets(connection)
     connection.execute(delete(_staged))
-    _keep_category_sets(connection, {row.cat_ids for row in rows if row.cat_ids})
     return kept
 
 
@@ -164,15 +165,15 @@ def _unknown_promoter(row: Any) -> BadRow:
     )
 
 
-def _keep_category_sets(connection: Connection, sets: set[str]) -> None:
+def _keep_category_sets(connection: Connection) -> None:
+    """The members of the staged sets that are not known."""
     members = [
         {"cat_ids": cat_ids, "category_id": int(member)}
-        for cat_ids in sorted(sets)
+        for cat_ids in connection.execute(_statements(connection.dialect.name).new_sets).scalars()
         for member in cat_ids.split(";")
     ]
     if members:
-        statement = insert_into(connection.dialect.name, CategorySet).on_conflict_do_nothing()
-        connection.execute(statement, members)
+        connection.execute(insert(CategorySet), members)
 
 
 def fold_orders(connection: Connection, orders: Rows) -> None:
@@ -227,6 +228,8 @@ class _Statements:
     drop_strangers: Executable
     keep: Executable
     """The staged rows that are not held become this batch's."""
+    new_sets: Executable
+    """The sets of categories among the staged rows that no order had before."""
     note_repeats: Executable
     note_touched: Executable
     """How the orders stood, of which the chunk kept a row."""
@@ -269,6 +272,9 @@ def _statements(dialect: str) -> _Statements:
         strangers=select(_staged).where(unknown).order_by(staged.place),
         drop_strangers=delete(_staged).where(unknown),
         keep=keep.on_conflict_do_nothing(),
+        new_sets=select(staged.cat_ids)
+        .where(staged.cat_ids.is_not(None), ~exists().where(CategorySet.cat_ids == staged.cat_ids))
+        .distinct(),
         note_repeats=note_repeats.on_conflict_do_nothing(),
         note_touched=note_touched.on_conflict_do_nothing(),
         fold_touched=_fold_statement(

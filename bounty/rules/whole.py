@@ -1,7 +1,7 @@
 """Arithmetic and order in SQL that come out the same on every database: sums, parts, rounding, the lesser, by bytes.
 
-Nowhere else: PostgreSQL's sum of BIGINT is NUMERIC, and then divides otherwise; its LEAST overlooks NULL; and text
-sorts by the server's locale.
+Nowhere else: PostgreSQL's sum of BIGINT is NUMERIC, and then divides otherwise; its LEAST overlooks NULL, where the
+min of SQLite makes NULL of it; and text sorts by the server's locale.
 """
 
 from typing import Any
@@ -77,3 +77,21 @@ def _by_bytes_postgresql(element: by_bytes, compiler: SQLCompiler, **kw: Any) ->
 @compiles(by_bytes, "sqlite")
 def _by_bytes_sqlite(element: by_bytes, compiler: SQLCompiler, **kw: Any) -> str:
     return f"({compiler.process(element.clauses, **kw)}) COLLATE BINARY"
+
+
+class earlier(GenericFunction[int]):
+    """The earlier of two instants; of one alone, that one."""
+
+    type = WholeNumber
+    inherit_cache = True
+
+
+@compiles(earlier, "postgresql")
+def _earlier_postgresql(element: earlier, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"least({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(earlier, "sqlite")
+def _earlier_sqlite(element: earlier, compiler: SQLCompiler, **kw: Any) -> str:
+    first, second = (compiler.process(one, **kw) for one in element.clauses)
+    return f"min(coalesce({first}, {second}), coalesce({second}, {first}))"

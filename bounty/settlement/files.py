@@ -3,14 +3,14 @@
 import csv
 import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Result
 
-from bounty.clock import ShownInstants
-from bounty.money import shown_yuan
+from bounty.clock import ShownMinutes
+from bounty.money import ShownYuan, shown_yuan
 from bounty.rules.periods import Period
 from bounty.settlement.queries import lines_of, results_of
 
@@ -54,9 +54,15 @@ def content_sha256(terms_sha256: str, results_sha256: str, lines_sha256: str) ->
 
 
 class Rendering:
-    """A file of a settlement as pieces of bytes; its facts are known once all pieces are taken."""
+    """A file of a settlement as pieces of bytes; its facts are known once all pieces are taken.
 
-    def __init__(self, name: str, header: str, rows: Result[Any], render: Callable[[Any], str]) -> None:
+    rows    their last column is the subsidy, in fen
+    render  the text of some rows
+    """
+
+    def __init__(
+        self, name: str, header: str, rows: Result[Any], render: Callable[[Sequence[Any]], str]
+    ) -> None:
         self.name, self._header, self._rows, self._render = name, header, rows, render
         self._hash = hashlib.sha256()
         self._count = self._sum_fen = 0
@@ -64,9 +70,9 @@ class Rendering:
     def __iter__(self) -> Iterator[bytes]:
         yield self._piece(_BOM + self._header)
         for rows in self._rows.partitions():
-            yield self._piece("".join([self._render(row) for row in rows]))
+            yield self._piece(self._render(rows))
             self._count += len(rows)
-            self._sum_fen += sum(row.subsidy_fen for row in rows)
+            self._sum_fen += sum([row[-1] for row in rows])
 
     def _piece(self, text: str) -> bytes:
         piece = text.encode()
@@ -102,19 +108,21 @@ def results_file(connection: Connection, settlement_id: int, period: Period) -> 
         )
 
     rows = connection.execute(results_of(settlement_id, period), execution_options={"yield_per": _BATCH})
-    return Rendering(RESULTS, RESULTS_HEADER, rows, render)
+    return Rendering(RESULTS, RESULTS_HEADER, rows, lambda some: "".join(map(render, some)))
 
 
 def lines_file(connection: Connection, settlement_id: int, period: Period) -> Rendering:
     """subsidy_lines.csv of a settlement. Its cells are digits and hyphens, so that none needs quoting."""
 
-    month, shown_at = str(period), ShownInstants()
+    month, minutes, seconds, yuan = str(period), ShownMinutes(), ShownMinutes.SECONDS, ShownYuan()
 
-    def render(row: Any) -> str:
-        promoter_id, order_sn, paid_at, basis_fen, rate_permille, subsidy_fen = row
-        return (
-            f"{month},{promoter_id},{order_sn},{shown_at(paid_at)},{shown_yuan(basis_fen)},"
-            f"{rate_permille},{shown_yuan(subsidy_fen)}\r\n"
+    def render(rows: Sequence[Any]) -> str:
+        return "".join(
+            [
+                f"{month},{promoter_id},{order_sn},{minutes[paid_at // 60]}{seconds[paid_at % 60]},"
+                f"{yuan[basis_fen]},{rate_permille},{yuan[subsidy_fen]}\r\n"
+                for promoter_id, order_sn, paid_at, basis_fen, rate_permille, subsidy_fen in rows
+            ]
         )
 
     rows = connection.execute(lines_of(settlement_id), execution_options={"yield_per": _BATCH})
