@@ -52,7 +52,8 @@ def _column(name: str) -> Column[Any]:
         if name == "row_hash"
         else WholeNumber
     )
-    return Column(name, kind)
+    # Places rise, so that SQLite keeps the rows by them and need not sort them again.
+    return Column(name, kind, primary_key=name == "place", autoincrement=False)
 
 
 _staged = workspace("staged_orders", *(_column(name) for name in OrderRow._fields))

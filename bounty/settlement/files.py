@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Result
 
 from bounty.clock import ShownMinutes
-from bounty.money import ShownYuan, shown_yuan
+from bounty.money import ShownYuan
 from bounty.rules.periods import Period
 from bounty.settlement.queries import lines_of, results_of
 
@@ -87,28 +87,27 @@ class Rendering:
 def results_file(connection: Connection, settlement_id: int, period: Period) -> Rendering:
     """results.csv of a settlement."""
 
-    def render(row: Any) -> str:
-        cells = [str(period), row.promoter_id, inert(row.name), inert(row.level or "")]
-        if row.reason is not None:
-            return _line([*cells, "no", row.reason, "", "", "", "", "no", "", "", ""])
-        return _line(
-            [
-                *cells,
-                "yes",
-                "",
-                _yuan_or_blank(row.gmv_fen),
-                row.orders,
-                _yuan_or_blank(row.target_gmv_fen),
-                "" if row.target_orders is None else row.target_orders,
-                "yes" if row.passed else "no",
-                "" if row.rate_permille is None else row.rate_permille,
-                row.subsidy_orders,
-                shown_yuan(row.subsidy_fen),
-            ]
+    month, yuan = str(period), ShownYuan()
+
+    def cells(row: Any) -> tuple[Any, ...]:
+        promoter_id, name, level, reason, gmv, orders, gmv_target, orders_target, passed, rate, lines, fen = (
+            row
         )
+        who = (month, promoter_id, inert(name), inert(level or ""))
+        if reason is not None:
+            return *who, "no", reason, "", "", "", "", "no", "", "", ""
+        target = "" if gmv_target is None else yuan[gmv_target]
+        verdict = "yes" if passed else "no"
+        # The csv module writes null as a blank.
+        return *who, "yes", "", yuan[gmv], orders, target, orders_target, verdict, rate, lines, yuan[fen]
+
+    def render(rows: Sequence[Any]) -> str:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\r\n").writerows(map(cells, rows))
+        return text.getvalue()
 
     rows = connection.execute(results_of(settlement_id, period), execution_options={"yield_per": _BATCH})
-    return Rendering(RESULTS, RESULTS_HEADER, rows, lambda some: "".join(map(render, some)))
+    return Rendering(RESULTS, RESULTS_HEADER, rows, render)
 
 
 def lines_file(connection: Connection, settlement_id: int, period: Period) -> Rendering:
@@ -127,13 +126,3 @@ def lines_file(connection: Connection, settlement_id: int, period: Period) -> Re
 
     rows = connection.execute(lines_of(settlement_id), execution_options={"yield_per": _BATCH})
     return Rendering(LINES, LINES_HEADER, rows, render)
-
-
-def _yuan_or_blank(fen: int | None) -> str:
-    return "" if fen is None else shown_yuan(fen)
-
-
-def _line(cells: list[Any]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerow(cells)
-    return text.getvalue()
