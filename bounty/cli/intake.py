@@ -16,6 +16,8 @@ from bounty.errors import BountyError
 from bounty.intake import quarantine as holding
 from bounty.intake.batches import Counts
 from bounty.intake.mending import write_to_mend
+from bounty.money import shown_yuan
+from bounty.orders import oddities
 from bounty.orders import undo as undoing
 from bounty.settlement.files import inert
 
@@ -66,6 +68,24 @@ def import_undo(batch: str) -> None:
             connection, number_of(batch, "a batch's number", "bounty import list"), books.now()
         )
     click.echo(f"batch {batch} undone, {rows} rows withdrawn")
+
+
+@import_.command("flags")
+@click.argument("batch", metavar="BATCH")
+def import_flags(batch: str) -> None:
+    """The rows of a batch that were taken in and yet look odd, and its median amount next to a month's."""
+    books = open_books()
+    number, flagged = number_of(batch, "a batch's number", "bounty import list"), 0
+    with snapshot(books.engine) as connection:
+        for row in oddities.odd_rows(connection, number, books.now()):
+            flagged += 1
+            click.echo(f"{row.place} {row.order_sn} {', '.join(row.flags)}")
+        found = oddities.medians(connection, number)
+    click.echo(f"batch {number}: {flagged} rows flagged")
+    if found is not None and found.month_fen is not None:
+        warning = "W-UNIT, is the unit right? " if found.far_off else ""
+        amounts = f"¥{shown_yuan(found.batch_fen)}, that of {found.month} ¥{shown_yuan(found.month_fen)}"
+        click.echo(f"{warning}median amount {amounts}")
 
 
 def _import(kind: str, files: tuple[Path, ...], *, strict: bool) -> None:

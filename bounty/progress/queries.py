@@ -4,6 +4,7 @@ from sqlalchemy import BindParameter, and_, bindparam, func, select
 
 from bounty.db import Query, WholeNumber, Words
 from bounty.models import OpenPeriod, Order, RosterEntry
+from bounty.orders.oddities import odd_text, times_out_of_order
 from bounty.rules.clauses import BoundColumns, Clause, Facts, link_channel
 from bounty.rules.measure import frozen_bounds, verdict
 from bounty.rules.periods import Period
@@ -67,16 +68,19 @@ def verdict_totals(period: Period, promoter_id: int, terms: Terms) -> Query:
 
 
 def judged_order(
-    order_sn: str, clauses: tuple[tuple[Clause, ...], ...], bounds: BoundColumns, terms: Terms
+    order_sn: str, clauses: tuple[tuple[Clause, ...], ...], bounds: BoundColumns, terms: Terms, now: int
 ) -> Query:
-    """One order's facts, its link channel, capped_fen, and every clause of every list as ``clause_LIST_PLACE``."""
+    """One order's facts, its link channel, capped_fen, what is odd, and every clause as ``clause_LIST_PLACE``."""
     facts: Facts = Order.__table__.c
     columns = [
         clause.holds(facts, bounds, terms).label(f"clause_{which}_{place}")
         for which, several in enumerate(clauses)
         for place, clause in enumerate(several)
     ]
-    capped = lesser(facts.order_amount_fen, terms.task.order_cap_fen).label("capped_fen")
-    return select(Order.__table__, link_channel(facts).label("link_channel"), capped, *columns).where(
-        Order.order_sn == order_sn
+    others = (
+        link_channel(facts).label("link_channel"),
+        lesser(facts.order_amount_fen, terms.task.order_cap_fen).label("capped_fen"),
+        times_out_of_order(facts, now).label("times_out_of_order"),
+        odd_text(facts).label("odd_text"),
     )
+    return select(Order.__table__, *others, *columns).where(Order.order_sn == order_sn)

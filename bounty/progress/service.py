@@ -245,7 +245,7 @@ def explain(connection: Connection, order_sn: str, now: int) -> Explanation:
         direct_only=literal(int(direct_only)) == 1,
     )
     lists = (TASK_CLAUSES, SUBSIDY_CLAUSES)
-    row = connection.execute(judged_order(order_sn, lists, columns, terms)).mappings().one()
+    row = connection.execute(judged_order(order_sn, lists, columns, terms, now)).mappings().one()
     known = Known(facts=dict(row), bounds=bounds, direct_only=direct_only, terms=terms)
     task, subsidy = (
         tuple(
@@ -328,6 +328,8 @@ def _flags(row: Any) -> tuple[str, ...]:
         "PRICE_COMPARE_UNKNOWN": row["price_compare_status"] is None,
         "LINK_UNKNOWN": row["link_channel"] == "unknown",
         "AFTERSALE_OPEN": row["return_status"] == 1,
+        "TIMES_OUT_OF_ORDER": bool(row["times_out_of_order"]),
+        "ODD_TEXT": bool(row["odd_text"]),
         "CONFLICT": bool(row["conflicting"]),
     }
     return tuple(flag for flag, applies in conditions.items() if applies)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Result
 
 from bounty.clock import ShownMinutes
 from bounty.money import ShownYuan
+from bounty.orders.oddities import FORMULA_STARTS
 from bounty.rules.periods import Period
 from bounty.settlement.queries import lines_of, results_of
 
@@ -22,7 +23,6 @@ RESULTS_HEADER = (
 )
 LINES_HEADER = "period,promoter_id,order_sn,paid_at,basis_yuan,rate_permille,subsidy_yuan\r\n"
 _BOM = "\ufeff"  # so that Excel reads UTF-8
-_FORMULA_STARTS = tuple("=+-@\t\r＝＋－＠")
 _BATCH = 5_000
 
 
@@ -45,7 +45,7 @@ def inert(cell: str) -> str:
     >>> inert("=1+1"), inert("陈默")
     ("'=1+1", '陈默')
     """
-    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
+    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
 
 
 def content_sha256(terms_sha256: str, results_sha256: str, lines_sha256: str) -> str:

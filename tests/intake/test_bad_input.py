@@ -758,3 +758,18 @@ def test_lines_none_of_which_is_full_are_refused_at_their_end(tmp_path: Path) ->
         assert (refused.code, "oauth" in refused.zh) == ("E-KIND", True)
     fates = [(1, "good"), (2, "good")]
     assert list(dispositions(read_orders(write(tmp_path, "o.jsonl", lines(thin, JSON_ORDER))))) == fates
+
+
+def test_the_catalogue_has_its_cases(capsys: pytest.CaptureFixture[str]) -> None:
+    """One row a case; those are counted here that must be refused or put into quarantine, and not as they run."""
+    tables = (
+        CHINESE_CELLS, API_CELLS, JSON_FIELDS, REFERENCE_CELLS, REFUSED, REFUSED_REFERENCES, ODD_ORDERS,
+    )  # fmt: skip
+    bad = [
+        [case for case in table if any(isinstance(cell, str) and cell.startswith("E-") for cell in case)]
+        for table in tables
+    ]
+    count = sum(map(len, bad))
+    with capsys.disabled():
+        print(f"\nbad input: {count} cases of {len(tables)} tables")
+    assert count >= 150
