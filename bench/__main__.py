@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -178,8 +179,8 @@ def _quantiles(taken: list[float]) -> dict[str, float]:
     return {"p50": rising[len(rising) // 2], "p99": rising[len(rising) * 99 // 100]}
 
 
-def bench(size: str, kind: str, runs: int) -> None:
-    """Measure one size on one database and write the result down."""
+def bench(size: str, kind: str, runs: int, pure: list[str]) -> None:
+    """Measure one size on one database and write the result down; ``pure`` are the floors that were looked at."""
     data = data_of(size, ROOT / "data")
     with opened(kind) as databases:
         version = databases.version()
@@ -190,8 +191,9 @@ def bench(size: str, kind: str, runs: int) -> None:
         one.export(folder)
         one.progress()
         checked = check(data, folder / "product")
+        lines_sha256 = sha256((folder / "product" / "subsidy_lines.csv").read_bytes()).hexdigest()
         size_mb = databases.size_mb("settled")
-    print(f"checked: {checked}; database {size_mb:.0f} MB", flush=True)
+    print(f"checked: {checked}; lines sha256 {lines_sha256}; database {size_mb:.0f} MB", flush=True)
     found = {
         "size": size,
         "database": kind,
@@ -202,6 +204,8 @@ def bench(size: str, kind: str, runs: int) -> None:
         "machine": machine(),
         "database_mb": size_mb,
         "checked": checked,
+        "lines_sha256": lines_sha256,
+        "floors_pure": pure,
         "steps": one.steps,
     }
     target = ROOT / "results" / f"{size}-{kind}.json"
@@ -211,7 +215,8 @@ def bench(size: str, kind: str, runs: int) -> None:
 
 def main() -> None:
     """What the command line asks for."""
-    purity.hold(ROOT / "floors")
+    pure = purity.hold(ROOT / "floors")
+    print(f"floors that import nothing of the program: {', '.join(pure)}")
     if sys.argv[1:] == ["--report"]:
         report.write(ROOT / "results", ROOT / "RESULTS.md")
         return
@@ -223,7 +228,7 @@ def main() -> None:
         raise SystemExit(f"SIZE={','.join(unknown)}: write some of {', '.join(PLANS)}.")
     for size in sizes:
         for kind in kinds:
-            bench(size, kind, int(os.environ.get("RUNS", "1" if size == "10m" else "3")))
+            bench(size, kind, int(os.environ.get("RUNS", "1" if size == "10m" else "3")), pure)
 
 
 if __name__ == "__main__":

@@ -23,9 +23,11 @@ def imported_by(source: str) -> set[str]:
     return names
 
 
-def hold(folder: Path) -> None:
-    """Raises SystemExit, naming file and module, where a floor imports what it may not."""
-    for path in sorted(folder.glob("*.py")):
+def hold(folder: Path) -> list[str]:
+    """The floors that were looked at. Raises SystemExit, naming file and module, where one imports what it may not."""
+    looked_at = sorted(folder.glob("*.py"))
+    for path in looked_at:
         for name in sorted(imported_by(path.read_text(encoding="utf-8"))):
             if name not in ALLOWED and name.partition(".")[0] not in ALLOWED:
                 raise SystemExit(f"{path.name} imports {name}: a floor stands on its own.")
+    return [path.stem for path in looked_at if path.stem != "__init__"]

@@ -4,9 +4,9 @@ The unit of an amount and the form of a time come from the header, never from th
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import itemgetter
-from typing import Any, Final
+from typing import Final
 
 from bounty.intake import cells
 from bounty.intake.catalogue import BadRow, Fault, bad_row, refused
@@ -39,8 +39,7 @@ _STATUS_WORD: Final = cells.word(_CODES | _WORDS, "status word")
 
 _PLAIN_NUMBER: Final = re.compile(r"[0-9]{1,15}-[0-9]{1,48}")
 
-# In the order of OrderRow's fields; the three below are places in it.
-_STATUS, _PAID, _MODIFIED = 3, 11, 15
+# In the order of OrderRow's fields.
 API: Final = (
     Column("order_sn", "order_sn", cells.order_number),
     Column("p_id", "p_id", cells.promotion_place),
@@ -103,12 +102,14 @@ def layout_of(header: list[str]) -> Layout:
 
 
 def reader_of(layout: Layout, header: list[str]) -> Callable[[Record | BadRow], OrderRow | BadRow]:
-    """A reader of the rows under a header."""
+    """A reader of the rows under a header: what is written plainly is read at once, all else with care."""
     is_detail = layout.columns is DETAIL
-    takes = tuple(map(_take, layout.columns))
     pick = itemgetter(*layout.places)
     lacks = -1 in layout.places
-    no_detail = () if is_detail else (None, None)
+    instants = _instants if layout.columns is CHINESE else _epochs
+    cells_of = [Remembered(column).__getitem__ for column in layout.columns]
+    status_of, amount_of, promotion_of, kind_of, set_of, direct_of, compared_of = cells_of[3:10]
+    return_of = cells_of[-2]
 
     def read(record: Record | BadRow) -> OrderRow | BadRow:
         if isinstance(record, BadRow):
@@ -116,58 +117,48 @@ def reader_of(layout: Layout, header: list[str]) -> Callable[[Record | BadRow], 
         place, row, raw = record
         try:
             # A column that is lacking has the place -1: that of the blank added here.
-            values = [
-                take(cell) for take, cell in zip(takes, pick([*row, ""] if lacks else row), strict=True)
-            ]
-            if values[_MODIFIED] is None or (values[_PAID] is None and values[_STATUS] != UNPAID):
+            picked = pick([*row, ""] if lacks else row)
+            order_sn, p_id, name, status, amount, promotion, kind, cat_ids, direct, compared = picked[:10]
+            created, paid, received, verified, settled, modified = instants(picked[10:16])
+            code = status_of(status)
+            if not modified or not (paid or code == UNPAID) or not _PLAIN_NUMBER.fullmatch(order_sn):
                 return _explained(layout, header, record, is_detail)
-            return order_row(
-                place, (is_detail, values[0], PROMOTERS[values[1]], *values[1:], *no_detail), raw
+            facts = (
+                is_detail,
+                order_sn,
+                PROMOTERS[p_id],
+                p_id,
+                name or None,
+                code,
+                amount_of(amount),
+                promotion_of(promotion),
+                kind_of(kind),
+                set_of(cat_ids),
+                direct_of(direct),
+                compared_of(compared),
+                created,
+                paid,
+                received,
+                verified,
+                settled,
+                modified,
+                *((return_of(picked[16]), *_epochs(picked[17:])) if is_detail else (None, None)),
             )
+            return order_row(place, facts, raw)
         except Fault:
             return _explained(layout, header, record, is_detail)
 
     return read
 
 
-def _take(column: Column) -> Callable[[str], Any]:
-    """The quick way from a cell of this column to its meaning; raises Fault where it has none."""
-    if column.verbatim:
-        return lambda cell: cell or column.blank
-    quick: dict[Callable[[Any], Any], Callable[[str], Any]] = {
-        cells.order_number: _order_number,
-        cells.promotion_place: _place,
-        cells.instant: _instant,
-        cells.epoch: _epoch,
-    }
-    return quick.get(column.read) or Remembered(column).__getitem__
+def _instants(texts: Sequence[str]) -> list[int | None]:
+    """Plain times of Shanghai; raises Fault for any other."""
+    return [MIDNIGHTS[text[:10]] + CLOCKS[text[10:]] if text else None for text in texts]
 
 
-def _order_number(cell: str) -> str:
-    return cell if _PLAIN_NUMBER.fullmatch(cell) else cells.order_number(cells.tidy(cell))
-
-
-def _place(cell: str) -> str:
-    try:
-        PROMOTERS[cell]
-    except Fault:
-        return cells.promotion_place(cells.tidy(cell))
-    return cell
-
-
-def _instant(cell: str) -> int | None:
-    if not cell:
-        return None
-    try:
-        return MIDNIGHTS[cell[:10]] + CLOCKS[cell[10:]]
-    except Fault:
-        text = cells.tidy(cell)
-        return cells.instant(text) if text else None
-
-
-def _epoch(cell: str) -> int | None:
-    text = cells.tidy(cell)
-    return cells.epoch(text) if text else None
+def _epochs(texts: Sequence[str]) -> list[int | None]:
+    """Plain epoch seconds; raises Fault for any other."""
+    return [cells.epoch(text) if text else None for text in texts]
 
 
 def _explained(layout: Layout, header: list[str], record: Record, is_detail: bool) -> OrderRow | BadRow:
