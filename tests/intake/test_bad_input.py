@@ -669,6 +669,8 @@ def test_an_odd_order_is_a_bad_row(
     assert isinstance(last, OrderRow)
     assert isinstance(row, BadRow)
     assert (row.code, row.column, row.place) == (code, column, 2)
+    assert row.zh
+    assert row.en
 
 
 @pytest.mark.parametrize("more", [case[1] for case in FINE_ORDERS], ids=[case[0] for case in FINE_ORDERS])
