@@ -97,6 +97,7 @@ def take_in(
             connection.execute(statements.note_touched, places)
             connection.execute(statements.fold_touched, places)
         told(counts.read)
+        del chunk, good  # else two chunks would be held while the next is read
     holding.settle_in()
     counts.quarantined = holding.rows
     counts.unchanged = counts.read - counts.quarantined - kept
