@@ -120,7 +120,7 @@ def void_reason(why: str) -> str:
 
 
 def flag(code: str) -> str:
-    """What is unknown of an order, or in conflict."""
+    """What is unknown of an order, odd, or in conflict."""
     return t(*FLAGS[code])
 
 
@@ -149,12 +149,20 @@ FLAGS: dict[str, Said] = {
         "售后处理中：若退款成功将不计入",
         "an after-sale is under way: a refund would undo it",
     ),
+    "TIMES_OUT_OF_ORDER": (
+        "平台给出的时间先后不合常理，请核对",
+        "its times as the platform gave them are out of order; worth a look",
+    ),
+    "ODD_TEXT": (
+        "商品名称含易误导的字符",
+        "the name of its goods holds characters that mislead",
+    ),
     "CONFLICT": (
         "同一时间收到内容不同的数据，已按规则取其一",
         "rows of the same time differ; the rule chose one",
     ),
 }
-"""What is unknown of an order, or in conflict."""
+"""What is unknown of an order, odd, or in conflict."""
 FACT_NAMES: dict[str, Said] = {
     "order_status": ("状态", "state"),
     "order_amount_fen": ("实付", "amount"),
