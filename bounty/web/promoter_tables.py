@@ -18,6 +18,8 @@ def _by_order_or_goods(row: FromClause, words: str) -> ColumnElement[bool]:
 
 _SEARCH = Search("订单号或商品", "order number or goods", _by_order_or_goods)
 
+PAGE = 20
+"""Orders of a page: on a phone each is a card of four lines."""
 REASONS = {
     "PAID_IN_WINDOW": ("任务期外付款", "paid outside the window"),
     "COMMISSIONABLE": ("无佣金", "no commission"),
@@ -82,6 +84,7 @@ ORDERS = Table(
         ),
     ),
     search=_SEARCH,
+    page=PAGE,
 )
 """Of ``listing.listed_orders``."""
 
@@ -116,6 +119,7 @@ SUBSIDY = Table(
         ),
     ),
     search=_SEARCH,
+    page=PAGE,
 )
 """Of ``subsidy.published_lines`` and ``subsidy.expected_lines``."""
 
