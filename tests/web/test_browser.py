@@ -22,7 +22,20 @@ PAGES: dict[str | None, tuple[str, ...]] = {
         "/operations/roster/invitations",
         "/operations/appeals/",
     ),
-    "promoter": ("/appeals/", f"/appeals/new?order_sn={sn(211)}"),
+    "promoter": (
+        "/task",
+        "/months/2022-11/task",
+        "/orders",
+        "/orders?reason=NOT_VIRTUAL&q=nothing",
+        f"/orders/{sn(210)}",
+        f"/orders/{sn(211)}",
+        f"/orders/{sn(101)}",
+        "/subsidy",
+        "/months/2022-11/subsidy",
+        "/history",
+        "/appeals/",
+        f"/appeals/new?order_sn={sn(211)}",
+    ),
 }
 """Role -> the addresses of its pages in the small site."""
 EVERY_PAGE = [(role, path) for role, paths in PAGES.items() for path in paths]
