@@ -112,11 +112,14 @@ def order(order_sn: str) -> str:
             abort(404)
         why = explain(connection, order_sn, now())
         month = next((each for each in months_of(connection, promoter_id) if each.period == why.period), None)
-        row, rate_permille = None, 0
+        row, line, rate_permille = None, None, 0
         if month is not None:
             listed, rate_permille = listed_now(connection, promoter_id, month, why.known.terms)
             every = listed.subquery("listed")
             row = connection.execute(select(every).where(every.c.order_sn == order_sn)).first()
+            if month.published is not None:
+                lines = earned.published_lines(promoter_id, month, why.known.terms, now()).subquery("lines")
+                line = connection.execute(select(lines).where(lines.c.order_sn == order_sn)).first()
         received = rows_received(connection, promoter_id, order_sn)
         appealing = panel(connection, promoter_id, why.period, order_sn, now())
         as_of = data_as_of(connection)
@@ -126,12 +129,13 @@ def order(order_sn: str) -> str:
         appealing=appealing,
         month=month,
         row=row,
+        line=line,
         rate_permille=rate_permille,
         received=received,
         as_of=as_of,
         now=now(),
         words=words,
-        verdict=words.verdict_of(why, row, now()),
+        verdict=words.verdict_of(why, row, line, now()),
         events=words.events(why, month, row, now()),
     )
 

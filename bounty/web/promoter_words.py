@@ -6,6 +6,7 @@ from typing import Any
 from bounty.clock import midnight
 from bounty.progress.history import PromoterMonth
 from bounty.progress.service import Explanation, Judged
+from bounty.progress.subsidy import VOID
 from bounty.rules.clauses import SUBSIDY_CLAUSES, Known
 from bounty.rules.measure import COUNTED, PENDING
 from bounty.rules.periods import PAID_FROM_DAY, PUBLISHED_BY_DAY
@@ -212,8 +213,11 @@ class Verdict:
     """How many further task clauses fail."""
 
 
-def verdict_of(why: Explanation, row: Any | None, now: int) -> Verdict:
-    """Whether an order counts and earns, in a sentence."""
+def verdict_of(why: Explanation, row: Any | None, line: Any | None, now: int) -> Verdict:
+    """Whether an order counts and earns, in a sentence.
+
+    row, line   of ``listing.listed_orders`` and ``subsidy.published_lines``; null where there is none
+    """
     failing = [judged for judged in why.task if not judged.holds]
     facts, cutoff = why.known.facts, why.known.bounds.receipt_cutoff
     pending = [judged.clause.code for judged in failing] == ["RECEIVED_IN_TIME"] and facts[
@@ -239,7 +243,9 @@ def verdict_of(why: Explanation, row: Any | None, now: int) -> Verdict:
         title = t(*plain.why_not(why.known))
         said = plain.if_only(why.known)
         if_only = None if said is None else t(*said)
-    if earns:
+    if line is not None and line.state == VOID:
+        chips.append(("bad", t("补贴作废", "subsidy void")))
+    elif earns:
         word = (
             t("补贴照算", "earns all the same") if failing and not pending else t("有补贴", "earns a subsidy")
         )

@@ -20,7 +20,7 @@ from tests.web.world import LEVELS, PASSWORD
 
 OTHER = PROMOTER + 1
 MIDDLE, AFTER = "2022-12-15 12:00:00", "2023-01-15 12:00:00"
-QUERIES = {"/orders": 14, "/orders/" + sn(1): 17, "/subsidy": 13, "/history": 6, "/task": 15}
+QUERIES = {"/orders": 14, "/orders/" + sn(1): 18, "/subsidy": 13, "/history": 6, "/task": 15}
 """Page -> how many statements it takes at most, the account's own included; whatever the number of orders."""
 CASES: list[Row] = [
     {"amount_fen": 300_00},  # capped
@@ -200,6 +200,10 @@ def test_a_published_line_is_expected_payable_or_void_with_its_reason(month: Mon
     assert len(rows_of(client, "/months/2022-12/subsidy.csv?state=void")) == 1
     page = shown(client, "/months/2022-12/subsidy")
     assert "订单已退款、审核失败或处罚" in page
+    void = shown(client, f"/orders/{sn(2)}")
+    assert "补贴作废" in void
+    assert "已作废：订单已退款、审核失败或处罚" in void
+    assert "可发放：佣金结算于 2023-02-01 12:00" in shown(client, f"/orders/{sn(1)}", "zh")
     lapsed = rows_of(visitor("2023-07-01 00:00:00"), "/months/2022-12/subsidy.csv")
     assert {row["why"] for row in lapsed if row["state"] == "VOID"} == {"FAILED", "LAPSED"}
     assert [row["order_sn"] for row in lapsed if row["state"] == "PAYABLE"] == [sn(1)]
