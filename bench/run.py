@@ -63,15 +63,17 @@ def _server_cpu(server: int | None) -> float:
     if not server:
         return 0.0
     parent = psutil.Process(server)
-    times = parent.cpu_times()
-    total = times.user + times.system + times.children_user + times.children_system
-    for child in parent.children(recursive=True):
+    while True:
+        serving = parent.children(recursive=True)
+        times = parent.cpu_times()
+        total = times.user + times.system + times.children_user + times.children_system
         try:
-            spent = child.cpu_times()
+            spent = [child.cpu_times() for child in serving]
         except psutil.NoSuchProcess:
             continue
-        total += spent.user + spent.system
-    return total
+        # One that went meanwhile would be counted by nobody: as every step's own does at its end.
+        if parent.children(recursive=True) == serving:
+            return total + sum(one.user + one.system for one in spent)
 
 
 def _busy() -> float:
