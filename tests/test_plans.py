@@ -15,13 +15,15 @@ from bounty.roster.terms import add_terms, terms_in_force
 from bounty.rules.periods import Period
 from bounty.settlement.queries import attained, measure_roster
 from tests.agreement import months
-from tests.agreement.test_agreement import import_case
+from tests.agreement.verdict import import_orders, import_tables, written
 
 
 @pytest.fixture
 def period(engine: Engine, tmp_path: Path) -> Period:
     case = months.generate(5, promoters=60)
-    import_case(engine, case, tmp_path, random.Random(5))
+    verdict = written(case, tmp_path, random.Random(5), asked=0)
+    import_tables(engine, case, tmp_path)
+    import_orders(engine, case, verdict)
     period = Period.parse(case.period)
     with transaction(engine) as connection:
         add_terms(connection, case.terms_toml, case.now)
