@@ -243,6 +243,7 @@ COMMANDS = {
     "notice": ("2022-12",),
     "export": ("2022-12", "--out", "OUT"),
     "check": (),
+    "upload": ("1", "try", "--user", "1", "--folder", "OUT", "--report", "1"),
     "user add": ("a@example.com", "--role", "operator"),
     "user role": ("a@example.com", "finance"),
     "user disable": ("a@example.com",),

@@ -20,8 +20,8 @@ from bounty.uploads.running import Report
 @click.option("--report", required=True, type=int, help="The open file that it reports to.")
 def upload(number: int, stage: str, user: int, folder: Path, report: int) -> None:
     """Try or import an uploaded file."""
-    reporting = Report(report)
     books = open_books()
+    reporting = Report(report)
     with snapshot(books.engine) as connection:
         actor = uploads.actor_for(connection, user)
     try:

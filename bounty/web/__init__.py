@@ -71,9 +71,10 @@ def install(
     app.extensions[books.EXTENSION] = books.SiteBooks(engine, now, settings)
     headers.install(app, https=production)
     language.install(app)
-    CSRFProtect(app)
     security.install(app, engine, now, totp_key=totp_key, second_factor=production)
     access.install(app)
+    imports.bound_uploads(app)
+    CSRFProtect(app)  # reads the form, so it comes after what says whether, and how much, may be sent at all
     errors.install(app)
     formats.install(app, settings.env)
     app.url_map.converters["period"] = PeriodConverter

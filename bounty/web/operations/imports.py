@@ -6,6 +6,7 @@ from pathlib import Path
 
 from flask import (
     Blueprint,
+    Flask,
     Response,
     abort,
     flash,
@@ -35,6 +36,8 @@ from bounty.web.tables import Column, Filter, Option, Table, equal, page_of
 
 blueprint = Blueprint("imports", __name__, url_prefix="/operations/imports")
 READERS = ("operator", "admin")
+OTHER_BYTES = 2_000_000
+"""The most that any other form may carry."""
 RECENT = 10
 """Uploads shown on the first page."""
 KIND_NAMES = {
@@ -118,6 +121,15 @@ BATCHES = Table(
     ),
     page=20,
 )
+
+
+def bound_uploads(app: Flask) -> None:
+    """Only the form of this page takes large files; it alone streams them."""
+
+    @app.before_request
+    def _bound() -> None:
+        if request.endpoint != "imports.upload":
+            request.max_content_length = OTHER_BYTES
 
 
 @blueprint.get("/")
