@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench import purity, report
+from bench import pages, purity, report
 from bench.check import check
 from bench.data import PERIOD, PLANS, Data, data_of
 from bench.databases import Databases, opened
@@ -125,6 +125,23 @@ class Bench:
             self.steps[name] = found
             print(report.line_of(name, found), flush=True)
 
+    def pages(self) -> dict[str, Any]:
+        """The task page under load beside its floor; last, as it adds accounts."""
+        found, url = {}, self.databases.url("settled")
+        for name, promoter in (
+            ("median promoter", self.data.middle[0]),
+            ("busiest promoter", self.data.busiest[0]),
+        ):
+            asked = {"url": url, "promoter_id": promoter, "requests": 500}
+            found[name] = {
+                "in_database": self._call("bench.pages:in_database", **asked)["result"],
+                "under_load": self._call("bench.pages:under_load", server=self.databases.server, **asked)[
+                    "result"
+                ],
+            }
+        print("\n".join(pages.lines_of(found)), flush=True)
+        return found
+
     def _call(self, target: str, **arguments: Any) -> dict[str, Any]:
         print(f"  {target} ...", end="\r", file=sys.stderr, flush=True)
         return measured(target, self.databases.server, **arguments)
@@ -193,6 +210,7 @@ def bench(size: str, kind: str, runs: int, pure: list[str]) -> None:
         checked = check(data, folder / "product")
         lines_sha256 = sha256((folder / "product" / "subsidy_lines.csv").read_bytes()).hexdigest()
         size_mb = databases.size_mb("settled")
+        task_page = one.pages()
     print(f"checked: {checked}; lines sha256 {lines_sha256}; database {size_mb:.0f} MB", flush=True)
     found = {
         "size": size,
@@ -207,6 +225,7 @@ def bench(size: str, kind: str, runs: int, pure: list[str]) -> None:
         "lines_sha256": lines_sha256,
         "floors_pure": pure,
         "steps": one.steps,
+        "task_page": task_page,
     }
     target = ROOT / "results" / f"{size}-{kind}.json"
     target.parent.mkdir(exist_ok=True)

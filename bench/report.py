@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from bench import pages
+
 HEAD = (
     f"{'step':27} {'runs':>4} {'wall s':>9} {'CPU s':>9} {'rows/s':>9} {'peak MB':>8} {'floor CPU':>9} "
     f"{'ratio':>6} {'(wall)':>6} {'others':>7}"
@@ -85,6 +87,8 @@ def _page_of(run: dict[str, Any]) -> list[str]:
             figures += f"{found['peak_mb']:.0f} | "
             figures += f"{floor['cpu_s']:.2f} | {found['ratio']:.2f} " if floor else "| "
         rows.append(f"| {step} | {found['runs']} {figures}| {found['others_share']:.0%}{warning} |")
+    if "task_page" in run:
+        rows += ["", *pages.lines_of(run["task_page"])]
     return [*rows, ""]
 
 
@@ -110,6 +114,8 @@ def _goals(runs: list[dict[str, Any]]) -> list[str]:
                 f"{steps[step]['ratio']:.2f}",
                 reached=steps[step]["ratio"] <= most,
             )
+        for goal, figure, reached in pages.goals_of(run["task_page"]) if "task_page" in run else ():
+            judge(goal, run, figure, reached=reached)
         again = steps["the same csv again"]["wall_s"] / steps["csv in bulk"]["wall_s"]
         judge(
             "the same csv again: nothing changes, and quicker",

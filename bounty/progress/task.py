@@ -112,7 +112,9 @@ def task_of(
     *,
     following: PromoterMonth | None = None,
 ) -> Task:
-    """Where a promoter stands in a month: six queries, seven for who is out over a violation or above the cap."""
+    """Where a promoter stands in a month: five queries, and one more each for who is out over a violation, whose entry
+    was put right by hand, or who is above the promoter cap.
+    """
     terms = terms_in_force(connection, month.period).terms
     verdicts: dict[str, Tally] = {}
     by_day: dict[int, dict[str, Tally]] = {}
@@ -150,7 +152,9 @@ def task_of(
         month=month,
         terms=terms,
         as_of=data_as_of(connection),
-        override=connection.execute(_NEWEST_OVERRIDE, asked).first(),
+        override=connection.execute(_NEWEST_OVERRIDE, asked).first()
+        if month.derivation.get("source") == "override"
+        else None,
         violation=_violation(connection, promoter_id, month) if month.reason == "VIOLATION" else None,
         counted=counted,
         pending=pending,

@@ -4,9 +4,10 @@ import tomllib
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import BindParameter, Connection, bindparam, func, insert, select
 
 from bounty.audit.service import record
+from bounty.db import Words
 from bounty.errors import BountyError
 from bounty.models import OpenPeriod, TermsVersion
 from bounty.rules.periods import Bounds, Period
@@ -23,19 +24,23 @@ class TermsInForce:
     sha256: str
 
 
+_A_PERIOD: BindParameter[str] = bindparam("period", type_=Words())
+_VERSION = select(TermsVersion.terms_id, TermsVersion.toml, TermsVersion.sha256)
+_FROZEN = _VERSION.join(OpenPeriod).where(OpenPeriod.period == _A_PERIOD)
+_NEWEST = (
+    _VERSION.where(TermsVersion.effective_from <= _A_PERIOD)
+    .order_by(TermsVersion.effective_from.desc(), TermsVersion.terms_id.desc())
+    .limit(1)
+)
+
+
 def terms_in_force(connection: Connection, period: Period) -> TermsInForce:
     """The terms of a period: frozen with its roster, or, before that, the newest that apply from it or earlier.
 
     Raises BountyError where no terms apply.
     """
-    columns = select(TermsVersion.terms_id, TermsVersion.toml, TermsVersion.sha256)
-    frozen = columns.join(OpenPeriod).where(OpenPeriod.period == str(period))
-    newest = (
-        columns.where(TermsVersion.effective_from <= str(period))
-        .order_by(TermsVersion.effective_from.desc(), TermsVersion.terms_id.desc())
-        .limit(1)
-    )
-    row = connection.execute(frozen).first() or connection.execute(newest).first()
+    asked = {"period": str(period)}
+    row = connection.execute(_FROZEN, asked).first() or connection.execute(_NEWEST, asked).first()
     if row is None:
         raise BountyError(f"No terms apply to {period}: add them with `bounty terms add FILE`.")
     return TermsInForce(row.terms_id, read_terms(row.toml), row.toml, row.sha256)
