@@ -185,8 +185,8 @@ def soak(
         list(pool.map(_end, range(processes)))
 
 
-def said(records: list[Record], commit: str, orders: int) -> str:
-    """The section of SOAK.md."""
+def said(records: list[Record], commit: str, *, months: int, orders: int) -> str:
+    """The section of SOAK.md; of so many months, and one more with so many orders, it says what is missing."""
     small = [one for one in records if one.seed < LARGE_SEED]
     large = [one for one in records if one.seed >= LARGE_SEED]
     lines = [
@@ -208,6 +208,8 @@ def said(records: list[Record], commit: str, orders: int) -> str:
         "|---|---|---|---|---|",
         *(_times(group) for group in (small, large) if group),
     ]
+    if len(small) < months:
+        lines += ["", f"{months - len(small):,} of the {months:,} months have not been run."]
     if not large and orders:
         lines += ["", f"The month of {orders:,} orders has not been run."]
     failures = [f"- seed {one.seed}: {failure}" for one in records for failure in one.failures]
@@ -293,7 +295,7 @@ def main() -> int:
     finally:
         postgres.stop_server()
     records = held(options.records, commit)
-    write_section(said(records, commit, options.orders))
+    write_section(said(records, commit, months=options.months, orders=options.orders))
     print(SAID.read_text(encoding="utf-8"))
     return int(any(one.failures for one in records))
 
