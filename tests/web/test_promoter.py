@@ -14,7 +14,7 @@ from sqlalchemy import Engine, event
 from bounty.accounts.service import add_user
 from bounty.db import transaction
 from bounty.web.books import EXTENSION
-from tests.factories import PROMOTER, Month, Row, detail_of, order_row, promoter, sn, terms_toml
+from tests.factories import CAPS, PROMOTER, Month, Row, detail_of, order_row, promoter, sn, terms_toml
 from tests.web.clients import application, close, log_in, post, words_of
 from tests.web.world import LEVELS, PASSWORD
 
@@ -40,12 +40,19 @@ CLIENT = Callable[..., FlaskClient]
 @pytest.fixture
 def month(engine: Engine, tmp_path: Path) -> Month:
     """December in its middle, its orders in; a target that the counted orders reach."""
+    return filled(engine, tmp_path, CAPS)
+
+
+def filled(engine: Engine, tmp_path: Path, caps: str) -> Month:
+    """The month under terms with these caps on the subsidy."""
     month = Month(engine, tmp_path, now=MIDDLE)
     month.begin(
         promoter(),
         promoter(OTHER),
         promoter(OTHER + 1, level="V9"),
-        toml=terms_toml(levels=LEVELS | {"V0": 'direct_only = true\ngmv_yuan = "500.00"\norders = 3'}),
+        toml=terms_toml(
+            levels=LEVELS | {"V0": 'direct_only = true\ngmv_yuan = "500.00"\norders = 3'}, caps=caps
+        ),
     )
     month.orders(
         *(order_row(number=at, **{"amount_fen": 10_00 + at} | case) for at, case in enumerate(CASES, 1)),
@@ -160,8 +167,11 @@ def test_orders_are_judged_as_progress_and_explain_judge_them(month: Month, visi
     assert "counts if received" not in english
 
 
-def test_what_is_expected_is_what_the_settlement_gives(month: Month, visitor: CLIENT) -> None:
+def test_what_is_expected_is_what_the_settlement_gives(
+    engine: Engine, tmp_path: Path, visitor: CLIENT
+) -> None:
     """Under the order cap, the promoter cap and the tier reached: by the same expressions."""
+    month = filled(engine, tmp_path, 'order_cap_yuan = "20.00"\npromoter_cap_yuan = "30.00"')
     before = rows_of(visitor(AFTER), "/months/2022-12/subsidy.csv")
     month.now = month.now + 40 * 86_400
     settled = month.settle()
@@ -172,7 +182,11 @@ def test_what_is_expected_is_what_the_settlement_gives(month: Month, visitor: CL
     assert {row["order_sn"]: row["subsidy_yuan"] for row in before} == {
         number: line["subsidy_yuan"] for number, line in lines.items()
     }
-    assert lines[sn(10)]["subsidy_yuan"] == "20.00"
+    # 10.20 for those paid before it, and at most 30.00 in all; what was paid later gets nothing.
+    assert lines[sn(10)]["subsidy_yuan"] == "19.80"
+    assert sn(8) not in lines
+    assert "每人每期上限 ¥30.00 已用完" in shown(visitor(AFTER), f"/orders/{sn(10)}")
+    assert "已触及" in shown(visitor(AFTER), f"/orders/{sn(10)}")
     after = rows_of(visitor(AFTER), "/months/2022-12/subsidy.csv")
     assert [row["subsidy_yuan"] for row in after] == [row["subsidy_yuan"] for row in before]
     (history,) = rows_of(visitor(AFTER), "/history.csv")
