@@ -1,5 +1,6 @@
 """What a promoter's pages say of a month, a row and an order, in the reader's language."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ from bounty.clock import midnight
 from bounty.progress.history import PromoterMonth
 from bounty.progress.service import Explanation, Judged
 from bounty.progress.subsidy import VOID
+from bounty.roster.reasons import why_not
 from bounty.rules.clauses import SUBSIDY_CLAUSES, Known
 from bounty.rules.measure import COUNTED, PENDING
 from bounty.rules.periods import PAID_FROM_DAY, PUBLISHED_BY_DAY
@@ -128,6 +130,11 @@ def flag(code: str) -> str:
 def fact_name(name: str) -> str:
     """What a fact of a received row is called."""
     return t(*FACT_NAMES[name])
+
+
+def ineligible(row: Any) -> str:
+    """Why a month of the history was without the promoter."""
+    return t(*why_not(row.reason, row.level, json.loads(row.derivation), None))
 
 
 def unearned(row: Any) -> str:

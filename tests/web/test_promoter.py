@@ -14,6 +14,8 @@ from sqlalchemy import Engine, event
 from bounty.accounts.service import add_user
 from bounty.db import transaction
 from bounty.web.books import EXTENSION
+from bounty.web.formats import money
+from bounty.web.promoter_tables import PAGE
 from tests.factories import CAPS, PROMOTER, Month, Row, detail_of, order_row, promoter, sn, terms_toml
 from tests.web.clients import application, close, log_in, post, words_of
 from tests.web.world import LEVELS, PASSWORD
@@ -260,6 +262,7 @@ def test_who_is_not_eligible_or_on_no_roster_reads_why(month: Month, visitor: CL
     for path in ("/task", "/orders", "/subsidy", "/history"):
         assert shown(out, path)
     assert "没有参与资格" in shown(out, "/subsidy")
+    assert "等级 V9 不在本期条款内（本期为 V0、V1）" in shown(out, "/history")
     month.table("promoters", promoter(OTHER + 2, registered_on="2022-12-03", level_from="2022-12-03"))
     nobody = visitor(MIDDLE, OTHER + 2)
     for path in ("/task", "/orders", "/subsidy"):
@@ -288,3 +291,17 @@ def test_a_page_takes_the_same_few_queries_whatever_the_month_holds(month: Month
         with counted(client) as sent:
             client.get(path)
         assert len(sent) == took[path], path
+
+
+def test_the_foot_of_a_page_sums_what_it_shows(month: Month, visitor: CLIENT) -> None:
+    month.orders(*(order_row(number=at, amount_fen=at * 7) for at in range(100, 140)))
+    client = visitor(MIDDLE)
+    rows = rows_of(client, "/months/2022-12/orders.csv?sort=-amount_fen")
+    page = shown(client, "/orders?sort=-amount_fen")
+    for label, some in ((f"本页 {PAGE} 单", rows[:PAGE]), (f"全部 {len(rows)} 单", rows)):
+        amount, counts, pending, subsidy = (
+            money(sum(fen(row[name]) for row in some))
+            for name in ("amount_yuan", "counts_yuan", "pending_yuan", "subsidy_yuan")
+        )
+        waits = f" 另有待收货 {pending}" if pending != "¥0.00" else ""
+        assert f"{label} {amount} {counts}{waits} {subsidy}" in page
