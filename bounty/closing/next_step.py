@@ -18,7 +18,7 @@ class NextStep:
     """What it waits for, and until when."""
     why_en: str
     place: str
-    """Where it is done: IMPORTS, QUARANTINE, ROSTER, SETTLING, RESULTS or NOTICE."""
+    """Where it is done: IMPORTS, QUARANTINE, ROSTER or SETTLING."""
     do_zh: str
     """On the button."""
     do_en: str

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, current_app, render_template, request, url_for
+from flask import Blueprint, Response, render_template, request, url_for
 
 from bounty.closing.checklist import LINES, checklist, waiting_by_code
 from bounty.closing.next_step import NextStep, next_step
@@ -30,13 +30,8 @@ NEAREST = Table(
     filters=(Filter("result", "结果", "result", RESULT.options[:3]),),
     page=10,
 )
-PLACES = {
-    "IMPORTS": ("imports.index", False),
-    "QUARANTINE": ("imports.quarantine", False),
-    "ROSTER": ("roster.index", False),
-    "SETTLING": ("settling.show", True),
-}
-"""Where a next step is done: an endpoint, and whether it is one of the period."""
+PLACES = {"IMPORTS": "imports.index", "QUARANTINE": "quarantine.index"}
+"""Where a step is done that is not one of a period alone."""
 
 
 @blueprint.get("/periods")
@@ -97,12 +92,11 @@ def active(stage: Stage) -> Query:
     return row.select().where(row.c.active == 1, row.c.reason.is_(None))
 
 
-def place_of(step: NextStep, period: Period) -> str | None:
-    """The address where a step is done; null where that page is not there."""
-    endpoint, of_period = PLACES[step.place]
-    if endpoint not in current_app.view_functions:
-        return None
-    return url_for(endpoint, period=period) if of_period else url_for(endpoint)
+def place_of(step: NextStep, period: Period) -> str:
+    """The address where a step is done."""
+    if step.place in PLACES:
+        return url_for(PLACES[step.place])
+    return url_for("roster.listing" if step.place == "ROSTER" else "settling.show", period=period)
 
 
 def steps_of(stage: Stage, moment: int) -> list[tuple[str, str, str]]:
