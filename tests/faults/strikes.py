@@ -212,15 +212,10 @@ def _locked(point: Point) -> None:
 
 
 def _lock_time_out(point: Point) -> None:
-    refused = _refuse("55P03", "canceling statement due to lock timeout")
     if "pg_advisory_xact_lock" not in point.what:
-        refused(point)
+        _refuse("55P03", "canceling statement due to lock timeout")(point)
     other = _another()
-    other.execute("SET lock_timeout = '1s'")
-    try:
-        point.again(other)
-    except psycopg.errors.LockNotAvailable:  # whoever is struck has it already, and asks again
-        refused(point)
+    point.again(other)
     _held.append(other)
     point.connection.execute("SET lock_timeout = '20ms'")
 

@@ -103,6 +103,7 @@ def logged_in(browser: Browser) -> Callable[[Site, str], StorageState]:
     def state(site: Site, role: str) -> StorageState:
         if (site.url, role) not in kept:
             context = browser.new_context(base_url=site.url, locale="zh-CN")
+            context.set_default_timeout(60_000)
             log_in(context.new_page(), EMAILS[role])
             kept[site.url, role] = context.storage_state()
             context.close()
@@ -154,7 +155,7 @@ def visit(browser: Browser, logged_in: Callable[[Site, str], StorageState]) -> I
                 accept_downloads=True,
             )
             stack.callback(context.close)
-            context.set_default_timeout(20_000)
+            context.set_default_timeout(60_000)  # a busy machine
             page = context.new_page()
             page.on("console", heard)
             page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.request import urlopen
 
 from sqlalchemy import Engine
 
@@ -31,6 +32,10 @@ from tests.factories import (
 )
 
 NEIGHBOUR = PROMOTER + 1
+CANARY = "金丝雀7f3a9c51"
+"""In the neighbour's name and the names of their goods, and nowhere else."""
+CANARY_ORDERS = [first + 20 + 5 * n for first in (100, 200) for n in range(6)]
+"""The numbers of the neighbour's orders."""
 PASSWORD = "correct horse battery"
 ACCOUNTS: dict[str, tuple[str, int | None]] = {
     "promoter@example.com": ("promoter", PROMOTER),
@@ -49,7 +54,7 @@ EMAILS = {
 }
 """Role -> who has it."""
 LEVELS = {
-    "V0": 'direct_only = true\ngmv_yuan = "500.00"\norders = 5',
+    "V0": 'direct_only = true\ngmv_yuan = "700.00"\norders = 6',
     "V1": "direct_only = false\nmin_tenure_months = 2\ngmv_yuan = { history_periods = 3, "
     'factor = "1.10", floor = "300.00", ceiling = "500000.00", step = "100.00" }',
 }
@@ -87,6 +92,7 @@ def month_orders(month: str, *, first: int) -> list[Row]:
                 paid=paid,
                 received=received,
                 p_id=f"{other}_1",
+                goods_name=CANARY if other == NEIGHBOUR else "示例 商品",
             )
             for n in range(6)
         ]
@@ -99,7 +105,7 @@ def fill(engine: Engine, folder: Path) -> None:
     opened.table(
         "promoters",
         promoter(name="示例·林晓"),
-        promoter(NEIGHBOUR, name="示例·陈默"),
+        promoter(NEIGHBOUR, name=f"示例·{CANARY}"),
         promoter(PROMOTER + 2, name="示例·何安", level="V1"),
         promoter(PROMOTER + 3, name="示例·吴双"),
         promoter(
@@ -113,7 +119,13 @@ def fill(engine: Engine, folder: Path) -> None:
     opened.open()
     Month(engine, folder / "november", period="2022-12", now="2022-11-25 09:00:00").open()
     november = Month(engine, folder / "december", period="2022-11", now="2022-12-12 10:00:00")
-    november.orders(*month_orders("2022-11", first=100))
+    november.orders(
+        *month_orders("2022-11", first=100),
+        *(
+            order_row(number=104 + n, paid="2022-11-06 12:00:00", received="2022-11-10 12:00:00")
+            for n in range(2)
+        ),
+    )
     november.settle()
     november.publish()
     corrected = Month(engine, folder / "corrected", period="2022-11", now="2022-12-14 10:00:00")
@@ -186,6 +198,8 @@ def served(database_url: str, folder: Path, now: str) -> Iterator[Site]:
         with (folder / "served.log").open("wb") as log:
             process = subprocess.Popen(command, env=env, pass_fds=[number], stdout=log, stderr=log)
         try:
+            # What is asked first waits for the application to be made.
+            urlopen(f"http://127.0.0.1:{port}/static/icon.svg", timeout=120).close()
             yield Site(f"http://127.0.0.1:{port}", database_url, folder)
         finally:
             process.terminate()

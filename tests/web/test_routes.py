@@ -1,0 +1,269 @@
+"""Every address for every role: open to whom it says, closed to everybody else, and nothing of others' is there.
+
+The routes are those of the application itself: one that says to nobody that it is open, or whose arguments the table
+below doesn't know, fails here.
+"""
+
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+from werkzeug.routing import Rule
+
+from bounty.appeals.service import ask
+from bounty.db import snapshot, transaction
+from bounty.models import AuditEvent
+from bounty.rules.periods import Period
+from bounty.web.access import EVERYBODY, allowed
+from bounty.web.headers import POLICY
+from tests.factories import PROMOTER, shanghai, sn
+from tests.web.clients import application, close, log_in, token_of
+from tests.web.world import CANARY, CANARY_ORDERS, DECEMBER, EMAILS, NEIGHBOUR, copied
+
+ROLES = ("promoter", "operator", "finance", "admin")
+SHUT = {"security.static", "security.two_factor_rescue", "security.tf_select"}
+"""The library's, which nobody needs."""
+LEAVING = {"security.two_factor_token_validation"}
+"""Logs out whoever asks for it without need, and is held by the tests of the log-in."""
+ASKING = {"security.change_password", "security.verify", "security.two_factor_setup"}
+"""The library's that ask for a log-in themselves."""
+OWN, OTHERS, ABSENT = sn(200), sn(220), sn(999)
+"""An order of the promoter who asks, one of the neighbour's, and one that there is not."""
+ARGUMENTS: dict[str, Any] = {
+    "period": "2022-11",
+    "number": 1,
+    "notice": 1,
+    "terms_id": 1,
+    "token": "none-such",
+    "filename": "bounty.css",
+    "order_sn": OWN,
+    "promoter_id": NEIGHBOUR,
+    "appeal_id": 1,
+    "entry": 1,
+    "batch_id": 1,
+    "stage": "try",
+    "settlement_id": 1,
+}
+"""What stands in an address; the small site has most of it."""
+PERSONAL = {"order_sn": (OWN, OTHERS, ABSENT), "appeal_id": (1, 2, 999)}
+"""Of whose there is an own, another's and none such."""
+UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
+
+
+@pytest.fixture(scope="module")
+def app(small_site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    folder = tmp_path_factory.mktemp("routes")
+    app = application(copied(small_site, folder), DECEMBER, folder)
+    with transaction(app.extensions["bounty.books"].engine) as connection:
+        for promoter_id, number, words in ((PROMOTER, 111, "直推"), (NEIGHBOUR, 120, CANARY)):
+            ask(connection, promoter_id, Period(2022, 11), sn(number), words, shanghai(DECEMBER))
+    yield app
+    close(app)
+
+
+@pytest.fixture(scope="module")
+def readers(app: Flask) -> dict[str, FlaskClient]:
+    """Role -> who is logged in with it; and nobody."""
+    readers = {role: app.test_client() for role in (*ROLES, "nobody")}
+    for role in ROLES:
+        log_in(readers[role], EMAILS[role])
+    return readers
+
+
+def routes(app: Flask) -> list[Rule]:
+    return [rule for rule in app.url_map.iter_rules() if rule.endpoint not in SHUT | LEAVING]
+
+
+def address(app: Flask, rule: Rule, **given: Any) -> str:
+    """Where a route is, with the table's arguments or others."""
+    with app.test_request_context():
+        adapter = app.url_map.bind("localhost")
+        values = {name: ARGUMENTS[name] for name in rule.arguments} | given
+        return adapter.build(rule.endpoint, values, method=min((rule.methods or set()) - {"HEAD", "OPTIONS"}))
+
+
+def refused(response: Any, role: str, method: str) -> bool:
+    """Whether an answer says that one may not."""
+    if role != "nobody":
+        return response.status_code == 403
+    if method == "GET":
+        return response.status_code == 302 and response.location.startswith("/login")
+    return response.status_code == 401
+
+
+def words_without_number(page: str) -> str:
+    return re.sub(r"[0-9a-f]{16}|value=\"[^\"]*\"", "", page)
+
+
+def test_every_route_says_to_whom_it_is_open_and_has_its_arguments_in_the_table(app: Flask) -> None:
+    undeclared = [rule.rule for rule in routes(app) if not allowed(app, rule.endpoint)]
+    assert undeclared == []
+    assert all(not allowed(app, endpoint) for endpoint in SHUT)
+    unknown = {name for rule in routes(app) for name in rule.arguments} - set(ARGUMENTS)
+    assert unknown == set()
+
+
+def test_a_page_is_open_to_whom_it_says_and_closed_to_the_others(
+    app: Flask, readers: dict[str, FlaskClient]
+) -> None:
+    wrong = []
+    for rule in routes(app):
+        if "GET" not in (rule.methods or ()):
+            continue
+        path, roles = address(app, rule), allowed(app, rule.endpoint)
+        for role, client in readers.items():
+            response = client.get(path, buffered=True)
+            may = role in roles or (roles == EVERYBODY and (role != "nobody" or rule.endpoint not in ASKING))
+            if may == refused(response, role, "GET") or response.status_code >= 500:
+                wrong.append((rule.rule, role, response.status_code))
+    assert wrong == []
+
+
+def test_an_act_is_open_to_whom_it_says_and_needs_the_forms_token(
+    app: Flask, readers: dict[str, FlaskClient]
+) -> None:
+    """Those who may are asked for without the token, so that nothing happens."""
+    engine = app.extensions["bounty.books"].engine
+    tokens = {role: token_of(client.get("/rules").text) for role, client in readers.items()}
+    with snapshot(engine) as connection:
+        before = connection.execute(select(func.count()).select_from(AuditEvent)).scalar_one()
+    wrong: list[tuple[str, str, str, int]] = []
+    for rule in routes(app):
+        roles = allowed(app, rule.endpoint)
+        for method in sorted(set(UNSAFE) & (rule.methods or set())):
+            path = address(app, rule)
+            for role, client in readers.items():
+                without = client.open(path, method=method)
+                if without.status_code != 400:
+                    wrong.append((method, rule.rule, role, without.status_code))
+                if roles != EVERYBODY and role not in roles:
+                    response = client.open(path, method=method, data={"csrf_token": tokens[role]})
+                    if not refused(response, role, method):
+                        wrong.append((method, rule.rule, role, response.status_code))
+    assert wrong == []
+    with snapshot(engine) as connection:
+        assert connection.execute(select(func.count()).select_from(AuditEvent)).scalar_one() == before
+
+
+def test_what_is_anothers_is_as_absent_as_what_there_is_not(
+    app: Flask, readers: dict[str, FlaskClient]
+) -> None:
+    client, asked = readers["promoter"], 0
+    for rule in routes(app):
+        for name, (own, others, absent) in PERSONAL.items():
+            if name not in rule.arguments or "promoter" not in allowed(app, rule.endpoint):
+                continue
+            asked += 1
+            assert client.get(address(app, rule, **{name: own})).status_code == 200, rule.rule
+            theirs = client.get(address(app, rule, **{name: others}))
+            none = client.get(address(app, rule, **{name: absent}))
+            assert (theirs.status_code, none.status_code) == (404, 404), rule.rule
+            mine, there = (
+                words_without_number(page.text).replace(sn, "")
+                for page, sn in ((theirs, others), (none, absent))
+            )
+            assert mine == there, rule.rule
+    assert asked >= 2
+
+
+def test_every_answer_is_kept_by_nobody_and_loads_from_here_alone(
+    app: Flask, readers: dict[str, FlaskClient]
+) -> None:
+    paths = [address(app, rule) for rule in routes(app) if "GET" in (rule.methods or ())]
+    for path in [*paths, "/none-such", "/notices/2022-13/1"]:
+        for role in ("nobody", "operator"):
+            response = readers[role].get(path, buffered=True)
+            assert response.headers["Content-Security-Policy"] == POLICY, path
+            assert response.headers["X-Content-Type-Options"] == "nosniff", path
+            if not path.startswith("/static/"):
+                assert response.headers["Cache-Control"] == "no-store", path
+            if response.mimetype == "text/html":
+                assert not re.search(r"<[^>]+ (?:style|on[a-z]+)=", response.text), path
+                assert not re.search(r"<script(?![^>]* src=)", response.text), path
+    assert "unsafe" not in POLICY
+    assert POLICY.startswith("default-src 'none'")
+
+
+def test_an_upload_has_a_bound(small_site: Path, tmp_path: Path) -> None:
+    app = application(copied(small_site, tmp_path), DECEMBER, tmp_path, upload_megabytes=1)
+    client = app.test_client()
+    log_in(client, EMAILS["operator"])
+    token = token_of(client.get("/rules").text)
+    acts = [
+        rule
+        for rule in routes(app)
+        if "POST" in (rule.methods or ()) and "operator" in allowed(app, rule.endpoint)
+    ]
+    assert acts
+    for rule in acts:
+        response = client.post(
+            address(app, rule),
+            data=b"0" * 1_100_000,
+            content_type="multipart/form-data; boundary=b",
+            headers={"X-CSRFToken": token},
+        )
+        assert response.status_code == 413, rule.rule
+    close(app)
+
+
+@pytest.mark.parametrize(
+    "back", ["https://example.net/", "//example.net/", "/\\example.net", "\\\\example.net", ""]
+)
+def test_the_choice_of_a_language_leads_nowhere_else(app: Flask, back: str) -> None:
+    client = app.test_client()
+    token = token_of(client.get("/rules").text)
+    said = client.post("/language", data={"csrf_token": token, "language": "en", "back": back})
+    assert (said.status_code, said.location) == (303, "/")
+    assert "Notices" in client.get("/notices", headers={"Accept-Language": "zh"}).text
+
+
+def everything(client: FlaskClient, paths: list[str], most: int = 200) -> Iterator[tuple[str, str]]:
+    """What a reader can reach by links from some addresses: each answer's text, archives opened."""
+    waiting, seen = list(paths), set(paths)
+    while waiting:
+        path = waiting.pop(0)
+        response = client.get(path, buffered=True)
+        if response.mimetype == "application/zip" or response.data[:2] == b"PK":
+            with zipfile.ZipFile(io.BytesIO(response.data)) as archive:
+                yield (
+                    path,
+                    "".join(archive.read(name).decode("utf-8", "replace") for name in archive.namelist()),
+                )
+            continue
+        yield path, response.data.decode("utf-8", "replace")
+        if response.location:
+            found = [response.location]
+        else:
+            found = (
+                re.findall(r'(?:href|action|src)="(/[^"#]*)', response.text)
+                if response.mimetype == "text/html"
+                else []
+            )
+        for link in (each.replace("&amp;", "&") for each in found):
+            if link.startswith("/") and link not in seen and len(seen) < most:
+                seen.add(link)
+                waiting.append(link)
+
+
+def test_what_one_promoter_has_is_never_in_what_another_gets(app: Flask) -> None:
+    """Their name, their goods, their orders' numbers; staff get to hear them."""
+    secrets = [CANARY, *(sn(number) for number in CANARY_ORDERS)]
+    paths = [address(app, rule) for rule in routes(app) if "GET" in (rule.methods or ())]
+    heard: dict[str, set[str]] = {}
+    for role in ("nobody", "promoter", "finance"):
+        client = app.test_client()
+        if role != "nobody":
+            log_in(client, EMAILS[role])
+        heard[role] = {
+            path for path, text in everything(client, paths) if any(each in text for each in secrets)
+        }
+    assert heard["nobody"] == set()
+    assert heard["promoter"] == set()
+    assert heard["finance"] != set()
