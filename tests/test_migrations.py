@@ -229,6 +229,7 @@ COMMANDS = {
     **{f"import {kind}": ("FILE",) for kind in imports.KINDS},
     "import list": (),
     "import undo": ("1",),
+    "import flags": ("1",),
     "quarantine list": (),
     "quarantine export": (),
     "quarantine retry": (),
