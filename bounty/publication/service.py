@@ -10,6 +10,7 @@ from sqlalchemy import Connection, and_, func, insert, select
 from sqlalchemy.orm import aliased
 
 from bounty.audit.service import record
+from bounty.db import Query
 from bounty.errors import BountyError
 from bounty.models import Notice, NoticeChange, OpenPeriod, Result, RosterEntry, Settlement
 from bounty.publication.changes import write_changes
@@ -42,7 +43,10 @@ def publish(connection: Connection, period: Period, now: int, *, approval_requir
     open_period(connection, period)
     draft = newest_settlement(connection, period)
     if draft is None:
-        raise BountyError(f"{period} has no settlement yet: make one with `bounty settle {period}`.")
+        raise BountyError(
+            f"{period} has no settlement yet: make one with `bounty settle {period}`.",
+            f"{period} 还没有核算：先核算，再公示。",
+        )
     last = newest_notice(connection, period)
     if last is not None and last.content_sha256 == draft.content_sha256:
         return PublishedNotice(last.notice, last.settlement_id, last.content_sha256, anew=False)
@@ -135,15 +139,18 @@ def changed_results(
 
 def changes_by_cause(connection: Connection, settlement_id: int) -> list[Any]:
     """Per cause: orders, and what they move the subsidy by, in whole fen."""
-    change = NoticeChange.__table__.c
+    changes = select(NoticeChange.__table__).where(NoticeChange.settlement_id == settlement_id)
+    return list(connection.execute(moved_by_cause(changes)))
+
+
+def moved_by_cause(changes: Query) -> Query:
+    """Of changes, as ``changes_between`` gives them: cause, orders, subsidy_fen."""
+    change = changes.subquery("change").c
     moved = total(change.now_subsidy_fen) - total(change.was_subsidy_fen)
-    return list(
-        connection.execute(
-            select(NoticeChange.cause, func.count().label("orders"), moved.label("subsidy_fen"))
-            .where(NoticeChange.settlement_id == settlement_id)
-            .group_by(NoticeChange.cause)
-            .order_by(NoticeChange.cause)
-        )
+    return (
+        select(change.cause, func.count().label("orders"), moved.label("subsidy_fen"))
+        .group_by(change.cause)
+        .order_by(change.cause)
     )
 
 

@@ -145,5 +145,8 @@ def open_period(connection: Connection, period: Period) -> Bounds:
         ).where(OpenPeriod.period == str(period))
     ).first()
     if row is None:
-        raise BountyError(f"{period} is not open: freeze its roster with `bounty open {period}`.")
+        raise BountyError(
+            f"{period} is not open: freeze its roster with `bounty open {period}`.",
+            f"{period} 期还没有开期：先用 `bounty open {period}` 冻结名单。",
+        )
     return Bounds(*row)

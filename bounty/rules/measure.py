@@ -32,6 +32,13 @@ def measured(facts: Facts, bounds: BoundColumns, terms: Terms) -> Measure:
     return Measure(gmv_fen=total(case((counts, capped), else_=0)), orders=count_where(counts))
 
 
+def hoped(facts: Facts, bounds: BoundColumns, terms: Terms) -> Measure:
+    """What counts and what is pending together: as ``measured``, once every receipt that is missing comes in time."""
+    counts = verdict(facts, bounds, terms).in_((COUNTED, PENDING))
+    capped = lesser(facts.order_amount_fen, terms.task.order_cap_fen)
+    return Measure(gmv_fen=total(case((counts, capped), else_=0)), orders=count_where(counts))
+
+
 def verdict(facts: Facts, bounds: BoundColumns, terms: Terms) -> ColumnElement[str]:
     """COUNTED, PENDING (only the receipt is missing; the clock is not asked), or the first clause that fails."""
     *others, receipt = TASK_CLAUSES

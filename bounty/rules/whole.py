@@ -42,6 +42,14 @@ def whole_part(amount: Whole, divisor: int) -> Whole:
     return amount.op("/", precedence=8, return_type=WholeNumber)(divisor)
 
 
+def myriads_of(measured: Whole, target: Whole) -> Whole:
+    """measured / target in ten-thousandths, the rest cut off; null without a target. Below 1.0000 it is below 10000.
+
+    measured   at most 9 x 10^14
+    """
+    return (measured * 10_000).op("/", precedence=8, return_type=WholeNumber)(target)
+
+
 def share_half_even(amount: Whole, permille: Whole) -> Whole:
     """``amount x permille / 1000`` in whole fen, ties to the even fen; the amount is not negative.
 

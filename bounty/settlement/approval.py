@@ -61,7 +61,8 @@ def approve(
     draft = newest_settlement(connection, period)
     if draft is None or (draft.settlement_id, draft.content_sha256) != (settlement_id, content_sha256):
         raise BountyError(
-            f"The newest draft of {period} is no longer the one you saw: look at it again before approving."
+            f"The newest draft of {period} is no longer the one you saw: look at it again before approving.",
+            f"{period} 的最新草稿已不是您看到的那一份：请重新查看后再批准。",
         )
     if draft.prepared_by_id == actor.user_id:
         raise BountyError(

@@ -1,6 +1,6 @@
 """A settlement as a handful of set-based statements, whatever the size of the month."""
 
-from sqlalchemy import Column, Insert, and_, func, insert, literal, select, true
+from sqlalchemy import Column, FromClause, Insert, and_, func, insert, literal, select, true
 
 from bounty.db import Query, WholeNumber, workspace
 from bounty.models import Line, OpenPeriod, Order, Quarantined, Result, RosterEntry
@@ -22,8 +22,9 @@ attained = workspace(
 """What the eligible promoters of one period measured, between two statements of a settlement."""
 
 
-def measure_roster(period: Period, terms: Terms) -> Insert:
-    """Fill ``attained``: every eligible promoter's measure and rate; who has no orders measures 0."""
+def measured_roster(period: Period, terms: Terms) -> Query:
+    """Every eligible promoter's measure and rate: promoter_id, gmv_fen, orders, rate_permille, as ``attained`` has
+    them; who has no orders measures 0."""
     facts = Order.__table__.c
     counted = measured(facts, frozen_bounds(terms), terms)
     by_promoter = (
@@ -52,17 +53,27 @@ def measure_roster(period: Period, terms: Terms) -> Insert:
     reached = rate(
         terms, by_promoter.gmv_fen, by_promoter.orders, by_promoter.target_gmv_fen, by_promoter.target_orders
     )
-    return insert(attained).from_select(
-        ["promoter_id", "gmv_fen", "orders", "rate_permille"],
-        select(by_promoter.promoter_id, by_promoter.gmv_fen, by_promoter.orders, reached),
+    return select(
+        by_promoter.promoter_id, by_promoter.gmv_fen, by_promoter.orders, reached.label("rate_permille")
     )
 
 
-def write_lines(settlement_id: int, period: Period, terms: Terms) -> Insert:
-    """Write a line for each order that earns above 0: its share, under the order cap and the promoter cap."""
+def measure_roster(period: Period, terms: Terms) -> Insert:
+    """Fill ``attained``."""
+    return insert(attained).from_select(
+        ["promoter_id", "gmv_fen", "orders", "rate_permille"], measured_roster(period, terms)
+    )
+
+
+def earned_lines(period: Period, terms: Terms, reached: FromClause) -> Query:
+    """Each order that earns above 0, with its share under the order cap and the promoter cap: promoter_id, order_sn,
+    paid_at, basis_fen, subsidy_fen.
+
+    reached   ``attained``, or another relation with its columns
+    """
     facts = Order.__table__.c
     bounds = frozen_bounds(terms)
-    earned = before_promoter_cap(facts, attained.c.rate_permille, terms).label("earned_fen")
+    earned = before_promoter_cap(facts, reached.c.rate_permille, terms).label("earned_fen")
     shares = (
         select(
             facts.promoter_id,
@@ -72,32 +83,33 @@ def write_lines(settlement_id: int, period: Period, terms: Terms) -> Insert:
             earned,
         )
         .select_from(OpenPeriod)
-        .join(attained, true())
+        .join(reached, true())
         # Outer, with every condition in it, so that SQLite goes from who passed to their orders and not through all
         # orders of the month; the row without an order that it leaves of some falls out with `given > 0`.
         .outerjoin(
             Order,
             and_(
-                facts.promoter_id == attained.c.promoter_id,
+                facts.promoter_id == reached.c.promoter_id,
                 facts.paid_at >= OpenPeriod.month_from,
                 facts.paid_at < OpenPeriod.month_until,
                 all_hold(SUBSIDY_CLAUSES, facts, bounds, terms),
             ),
         )
-        .where(OpenPeriod.period == str(period), attained.c.rate_permille > 0)
+        .where(OpenPeriod.period == str(period), reached.c.rate_permille > 0)
         .subquery("shares")
     )
     capped, given = under_promoter_cap(shares, terms.subsidy.promoter_cap_fen)
+    row = capped.c
+    return select(
+        row.promoter_id, row.order_sn, row.paid_at, row.basis_fen, given.label("subsidy_fen")
+    ).where(given > 0)
+
+
+def write_lines(settlement_id: int, period: Period, terms: Terms) -> Insert:
+    """Write the lines of who is in ``attained``."""
     return insert(Line).from_select(
-        ["promoter_id", "settlement_id", "order_sn", "paid_at", "basis_fen", "subsidy_fen"],
-        select(
-            capped.c.promoter_id,
-            literal(settlement_id),
-            capped.c.order_sn,
-            capped.c.paid_at,
-            capped.c.basis_fen,
-            given,
-        ).where(given > 0),
+        ["promoter_id", "order_sn", "paid_at", "basis_fen", "subsidy_fen", "settlement_id"],
+        earned_lines(period, terms, attained).add_columns(literal(settlement_id)),
     )
 
 

@@ -40,7 +40,8 @@ def settle(connection: Connection, period: Period, now: int) -> Settled:
     bounds = open_period(connection, period)
     if now < bounds.receipt_cutoff:
         raise BountyError(
-            f"{period} can be settled from {shown(bounds.receipt_cutoff)}, when the last receipts that count are in."
+            f"{period} can be settled from {shown(bounds.receipt_cutoff)}, when the last receipts that count are in.",
+            f"{period} 要到收货截止 {shown(bounds.receipt_cutoff)} 之后才能核算：此前的收货还没有到齐。",
         )
     in_force = terms_in_force(connection, period)
     newest = newest_settlement(connection, period)

@@ -24,7 +24,7 @@ from bounty.web import (
     public,
 )
 from bounty.web.operations import appeals as appeal_desk
-from bounty.web.operations import audit, imports, quarantine, roster, terms
+from bounty.web.operations import audit, imports, period, quarantine, results, roster, settling, terms
 from bounty.web.paths import PeriodConverter
 
 BLUEPRINTS = (
@@ -32,6 +32,9 @@ BLUEPRINTS = (
     people.blueprint,
     promoter.blueprint,
     appeals.blueprint,
+    period.blueprint,
+    results.blueprint,
+    settling.blueprint,
     imports.blueprint,
     quarantine.blueprint,
     roster.blueprint,

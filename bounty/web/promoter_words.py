@@ -218,6 +218,8 @@ class Verdict:
     """What would have made it count, to be followed by what it would have counted."""
     others: int
     """How many further task clauses fail."""
+    pending: bool
+    """Whether only the receipt is missing: then its clause waits rather than fails."""
 
 
 def verdict_of(why: Explanation, row: Any | None, line: Any | None, now: int) -> Verdict:
@@ -259,7 +261,7 @@ def verdict_of(why: Explanation, row: Any | None, line: Any | None, now: int) ->
         chips.append(("ok", word))
     else:
         chips.append(("", t("无补贴", "no subsidy")))
-    return Verdict(chips, title[:1].upper() + title[1:], if_only, max(len(failing) - 1, 0))
+    return Verdict(chips, title[:1].upper() + title[1:], if_only, max(len(failing) - 1, 0), pending)
 
 
 def failing_first(clauses: tuple[Judged, ...]) -> list[Judged]:

@@ -1,6 +1,9 @@
 """What everybody may see: the notices, each with its rule, sums and how to verify it, and the rules with answers."""
 
+from typing import Any
+
 from flask import Blueprint, abort, redirect, render_template, request, url_for
+from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from bounty.clock import shanghai_date
@@ -48,33 +51,42 @@ def notice(period: Period, number: int) -> str:
         shown = next((row for row in told if row.notice == number), None)
         if shown is None:
             abort(404)
-        terms = terms_in_force(connection, period)
-        levels = board.counts_by_level(connection, shown.settlement_id, period)
         before = next((row for row in told if row.notice == number - 1), None)
-        changed = (
-            None
-            if before is None
-            else service.changed_results(connection, period, before.settlement_id, shown.settlement_id)
-        )
         causes = [] if before is None else service.changes_by_cause(connection, shown.settlement_id)
-        passed = None
-        if site().settings.public_list:
-            rows = board.passed_of(shown.settlement_id, period)
-            passed = page_of(connection, _passed(terms), rows, request.args)
-    return render_template(
-        "public/notice.html",
-        period=period,
-        notice=shown,
-        told=told,
-        before=before,
-        terms=terms,
-        words=terms_in_words(terms.terms, chinese=language() == "zh"),
-        levels=levels,
-        changed=changed,
-        causes=causes,
-        saying=CAUSES,
-        passed=passed,
+        parts = notice_parts(connection, period, shown, before, causes)
+    return render_template("public/notice.html", told=told, **parts)
+
+
+def notice_parts(
+    connection: Connection, period: Period, shown: Any, before: Any | None, causes: list[Any]
+) -> dict[str, Any]:
+    """What the template of a notice needs, be it out or about to be.
+
+    shown, before   notices with their settlements' facts
+    causes          as ``changes_by_cause`` gives them
+    """
+    terms = terms_in_force(connection, period)
+    changed = (
+        None
+        if before is None
+        else service.changed_results(connection, period, before.settlement_id, shown.settlement_id)
     )
+    passed = None
+    if site().settings.public_list:
+        rows = board.passed_of(shown.settlement_id, period)
+        passed = page_of(connection, _passed(terms), rows, request.args)
+    return {
+        "period": period,
+        "notice": shown,
+        "before": before,
+        "terms": terms,
+        "words": terms_in_words(terms.terms, chinese=language() == "zh"),
+        "levels": board.counts_by_level(connection, shown.settlement_id, period),
+        "changed": changed,
+        "causes": causes,
+        "saying": CAUSES,
+        "passed": passed,
+    }
 
 
 @blueprint.get("/notices/<period:period>/<int:number>/passed.csv")

@@ -212,10 +212,15 @@ def _locked(point: Point) -> None:
 
 
 def _lock_time_out(point: Point) -> None:
+    refused = _refuse("55P03", "canceling statement due to lock timeout")
     if "pg_advisory_xact_lock" not in point.what:
-        _refuse("55P03", "canceling statement due to lock timeout")(point)
+        refused(point)
     other = _another()
-    point.again(other)
+    other.execute("SET lock_timeout = '1s'")
+    try:
+        point.again(other)
+    except psycopg.errors.LockNotAvailable:  # whoever is struck has it already, and asks again
+        refused(point)
     _held.append(other)
     point.connection.execute("SET lock_timeout = '20ms'")
 

@@ -22,6 +22,7 @@ KINDS = (
     ("period", "开期", "opening a period"),
     ("roster", "名单调整", "roster overrides"),
     ("settlement", "核算与批准", "settling and approving"),
+    ("books", "账目自查", "the books' checks"),
     ("notice", "公示", "publishing"),
     ("appeal", "申诉", "appeals"),
     ("promoter", "代看", "viewing as a promoter"),

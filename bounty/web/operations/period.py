@@ -1,0 +1,133 @@
+"""Period: where a month stands, the one next action, and what it will cost."""
+
+from typing import Any
+
+from flask import Blueprint, Response, render_template, request, url_for
+
+from bounty.closing.checklist import LINES, checklist, waiting_by_code
+from bounty.closing.next_step import NextStep, next_step
+from bounty.db import Query
+from bounty.publication.changes import CAUSES
+from bounty.publication.differences import difference
+from bounty.publication.overview import STATES, glances
+from bounty.publication.stage import Stage, stage_of
+from bounty.publication.standings import by_tier, funnel
+from bounty.rules.periods import Period
+from bounty.web.access import allows
+from bounty.web.books import now, reading, site
+from bounty.web.downloads import csv_response
+from bounty.web.formats import day
+from bounty.web.language import t
+from bounty.web.operations.results import COLUMNS, READERS, RESULT, rows_of
+from bounty.web.tables import Filter, Table, page_of
+
+blueprint = Blueprint("period", __name__, url_prefix="/operations")
+NEAREST = Table(
+    "nearest",
+    COLUMNS,
+    key=("promoter_id",),
+    order="-nearness",
+    filters=(Filter("result", "结果", "result", RESULT.options[:3]),),
+    page=10,
+)
+PLACES = {"IMPORTS": "imports.index", "QUARANTINE": "quarantine.index"}
+"""Where a step is done that is not one of a period alone."""
+
+
+@blueprint.get("/periods")
+@allows(*READERS)
+def index() -> str:
+    """Every open period, the newest first."""
+    with reading() as connection:
+        periods = glances(connection, now())
+    return render_template("operations/periods.html", periods=periods, states=STATES, now=now())
+
+
+@blueprint.get("/periods/<period:period>")
+@allows(*READERS)
+def show(period: Period) -> str:
+    """One period, as of now."""
+    with reading() as connection:
+        stage = stage_of(connection, period, now())
+        settlement_id = None if stage.newest is None else stage.newest.settlement_id
+        found = checklist(connection, stage, now())
+        step = next_step(stage, found, approval_required=site().settings.approval_required)
+        differs = (
+            None
+            if stage.before is None
+            else difference(connection, period, stage.terms, stage.before, stage.newest)
+        )
+        page = page_of(connection, NEAREST, active(stage), request.args, counted=True)
+        return render_template(
+            "operations/period.html",
+            stage=stage,
+            checklist=found,
+            lines=LINES,
+            waiting=waiting_by_code(connection, stage.bounds),
+            step=step,
+            place=place_of(step, period),
+            steps=steps_of(stage, now()),
+            funnel=funnel(connection, stage.bounds, stage.terms, settlement_id, now()),
+            tiers=by_tier(connection, stage.bounds, stage.terms, settlement_id),
+            difference=differs,
+            causes=CAUSES,
+            states=STATES,
+            page=page,
+            now=now(),
+        )
+
+
+@blueprint.get("/periods/<period:period>/nearest.csv")
+@allows(*READERS)
+def file(period: Period) -> Response:
+    """Exactly the promoters that the page lists."""
+    with reading() as connection:
+        stage = stage_of(connection, period, now())
+    return csv_response(NEAREST, active(stage), request.args, f"nearest-{period}")
+
+
+def active(stage: Stage) -> Query:
+    """The promoters with a target and an order in the task window."""
+    row = rows_of(stage).subquery("row")
+    return row.select().where(row.c.active == 1, row.c.reason.is_(None))
+
+
+def place_of(step: NextStep, period: Period) -> str:
+    """The address where a step is done."""
+    if step.place in PLACES:
+        return url_for(PLACES[step.place])
+    return url_for("roster.listing" if step.place == "ROSTER" else "settling.show", period=period)
+
+
+def steps_of(stage: Stage, moment: int) -> list[tuple[str, str, str]]:
+    """The month's five steps: name, note, and done, now or ahead."""
+    bounds, newest, notices = stage.bounds, stage.newest, stage.notices
+    ends, cutoff = day(bounds.task_until - 1), day(bounds.receipt_cutoff - 1)
+    out = bool(notices)
+    facts: list[tuple[str, str, bool]] = [
+        (t("推广", "Promote"), t(f"至 {ends} 24:00", f"until {ends} 24:00"), moment >= bounds.task_until),
+        (
+            t("收货截止", "Receipts end"),
+            t(f"{cutoff} 24:00", f"{cutoff} 24:00"),
+            moment >= bounds.receipt_cutoff,
+        ),
+        (
+            t("核算", "Settle"),
+            t("待运行", "to be run") if newest is None else day(newest.settled_at),
+            newest is not None,
+        ),
+        (
+            t("公示", "Publish"),
+            t(
+                f"第 {notices[0].notice} 号 {day(notices[0].published_at)}",
+                f"no. {notices[0].notice}, {day(notices[0].published_at)}",
+            )
+            if out
+            else t("核算批准后", "once approved"),
+            out and stage.draft is None,
+        ),
+        (t("补贴", "Subsidy"), t("随佣金结算", "as commissions settle"), False),
+    ]
+    current = next(at for at, (*_, done) in enumerate(facts) if not done)
+    states: list[Any] = ["done" if at < current else "now" if at == current else "ahead" for at in range(5)]
+    return [(name, note, state) for (name, note, _), state in zip(facts, states, strict=True)]

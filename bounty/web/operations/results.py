@@ -1,0 +1,141 @@
+"""Results: the promoters of a period by passed, margin and at risk; and what changed since the last run."""
+
+from typing import Any
+
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from sqlalchemy import and_, or_
+
+from bounty.db import Query
+from bounty.publication.overview import glances
+from bounty.publication.stage import Stage, stage_of
+from bounty.publication.standings import AT_RISK, standings
+from bounty.rules.periods import Period
+from bounty.web.access import allows
+from bounty.web.books import now, reading
+from bounty.web.downloads import csv_response
+from bounty.web.tables import Column, Filter, Option, Search, Table, equal, page_of
+
+blueprint = Blueprint("results", __name__, url_prefix="/operations")
+READERS = ("operator", "finance", "admin")
+RESULT = Filter(
+    "result",
+    "结果",
+    "result",
+    (
+        Option("passed", "达标", "passed", equal("passed", 1)),
+        Option(
+            "risk",
+            "差 10% 以内",
+            "within 10 %",
+            lambda rows: and_(rows.c.passed == 0, rows.c.margin >= AT_RISK),
+        ),
+        Option(
+            "short",
+            "其余未达标",
+            "further short",
+            lambda rows: and_(rows.c.passed == 0, rows.c.margin < AT_RISK),
+        ),
+        Option("ineligible", "无资格", "not eligible", lambda rows: rows.c.reason.is_not(None)),
+    ),
+)
+CHANGE = Filter(
+    "change",
+    "与上次相比",
+    "since the last run",
+    (
+        Option("any", "有变化", "changed", equal("changed", 1)),
+        Option(
+            "gained",
+            "新达标",
+            "passes now",
+            lambda rows: and_(rows.c.changed == 1, rows.c.passed == 1, rows.c.was_passed == 0),
+        ),
+        Option(
+            "lost",
+            "不再达标",
+            "no longer passes",
+            lambda rows: and_(rows.c.passed == 0, rows.c.was_passed == 1),
+        ),
+    ),
+)
+COLUMNS = (
+    Column("promoter_id", "推手", "Promoter", "id", sortable=True),
+    Column("name", "姓名", "name", shown=False),
+    Column("level", "等级", "Level"),
+    Column("reason", "无资格原因", "why not eligible", shown=False),
+    Column("gmv_fen", "计入 GMV / 目标", "Counted GMV / target", "money", sortable=True),
+    Column("target_gmv_fen", "GMV 目标", "GMV target", "money", shown=False),
+    Column("orders", "订单 / 目标", "Orders / target", "count", sortable=True),
+    Column("target_orders", "单数目标", "orders target", "count", shown=False),
+    Column("margin", "离目标", "To target", "count", sortable=True, filed="margin_bp"),
+    Column("nearness", "最近", "Nearest", "count", sortable=True, filed="nearness_bp"),
+    Column("passed", "结果与变化", "Result, change", "flag"),
+    Column("rate_permille", "比例", "rate", "permille", shown=False),
+    Column("subsidy_fen", "补贴（预计）", "Subsidy, expected", "money", sortable=True, summed=True),
+    Column("moved_fen", "补贴变动", "subsidy moved", "money", shown=False),
+    Column("changed", "有变化", "changed", "flag", shown=False),
+)
+SEARCH = Search(
+    "推手 ID 或姓名",
+    "Promoter's id or name",
+    lambda rows, words: or_(
+        rows.c.name.contains(words, autoescape=True),
+        rows.c.promoter_id == (int(words) if words.isascii() and words.isdigit() and len(words) < 16 else -1),
+    ),
+)
+
+
+def table_of(stage: Stage) -> Table:
+    """The promoters of a period, by what its levels are."""
+    levels = tuple(Option(level, level, level, equal("level", level)) for level in sorted(stage.terms.levels))
+    return Table(
+        "standings",
+        COLUMNS,
+        key=("promoter_id",),
+        order="-nearness",
+        filters=(RESULT, CHANGE, Filter("level", "等级", "level", levels)),
+        search=SEARCH,
+    )
+
+
+def rows_of(stage: Stage) -> Query:
+    """Every promoter on the roster: by the newest settlement and against the one before, or as of now."""
+    newest, before = stage.newest, stage.before
+    return standings(
+        stage.bounds,
+        stage.terms,
+        None if newest is None else newest.settlement_id,
+        None if before is None else before.settlement_id,
+    )
+
+
+@blueprint.get("/results")
+@allows(*READERS)
+def newest() -> Any:
+    """The results of the newest period of which there are any."""
+    with reading() as connection:
+        found = glances(connection, now())
+    settled = next((each for each in found if each.settlement is not None), found[0] if found else None)
+    if settled is None:
+        return redirect(url_for("period.index"))
+    return redirect(url_for(".index", period=settled.period))
+
+
+@blueprint.get("/periods/<period:period>/results")
+@allows(*READERS)
+def index(period: Period) -> str:
+    """The promoters of a period, nearest to the line first unless asked otherwise."""
+    with reading() as connection:
+        stage = stage_of(connection, period, now())
+        page = page_of(connection, table_of(stage), rows_of(stage), request.args)
+        periods = [each.period for each in glances(connection, now())]
+    return render_template("operations/results.html", stage=stage, page=page, periods=periods, now=now())
+
+
+@blueprint.get("/periods/<period:period>/results.csv")
+@allows(*READERS)
+def file(period: Period) -> Response:
+    """Exactly the promoters that the filters leave."""
+    with reading() as connection:
+        stage = stage_of(connection, period, now())
+    return csv_response(table_of(stage), rows_of(stage), request.args, f"standings-{period}")
