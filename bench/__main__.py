@@ -135,9 +135,9 @@ class Bench:
             asked = {"url": url, "promoter_id": promoter, "requests": 500}
             found[name] = {
                 "in_database": self._call("bench.pages:in_database", **asked)["result"],
-                "under_load": self._call("bench.pages:under_load", server=self.databases.server, **asked)[
-                    "result"
-                ],
+                "under_load": self._call(
+                    "bench.pages:under_load", database_process=self.databases.server, **asked
+                )["result"],
             }
         print("\n".join(pages.lines_of(found)), flush=True)
         return found

@@ -168,17 +168,20 @@ def _cpu_s(*processes: psutil.Process) -> float:
     return total
 
 
-def under_load(url: str, promoter_id: int, requests: int, server: int | None) -> dict[str, Any]:
+def under_load(url: str, promoter_id: int, requests: int, database_process: int | None) -> dict[str, Any]:
     """The page and its floor in turn, at each number of connections: milliseconds, requests a second, CPU a request.
 
-    server   the process number of a database server, whose CPU time belongs to the page
+    database_process   of a database server, whose CPU time belongs to the page
     """
     cookie = cookie_of(url, promoter_id)
     found: dict[str, Any] = {}
     with served("product", url, cookie) as mine, served("floor", url, cookie) as least:
         for connections in CONNECTIONS:
             for name, (port, process) in (("page", mine), ("floor", least)):
-                counted = [process, *([psutil.Process(server)] if server and name == "page" else [])]
+                counted = [
+                    process,
+                    *([psutil.Process(database_process)] if database_process and name == "page" else []),
+                ]
                 load(port, cookie, connections, requests // 10)
                 cpu, start = _cpu_s(*counted), time.perf_counter()
                 taken = sorted(load(port, cookie, connections, requests))
