@@ -252,7 +252,7 @@ def filed(kind: Kind, cell: Any) -> str:
         return shown(cell)
     if kind == "flag":
         return "yes" if cell else "no"
-    return str(cell) if isinstance(cell, int) else inert(cell)
+    return str(cell) if isinstance(cell, int) else inert(str(cell))
 
 
 def _line(cells: list[str]) -> bytes:
