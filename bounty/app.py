@@ -10,7 +10,7 @@ from flask.cli import FlaskGroup
 from flask.helpers import get_debug_flag
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from bounty import cli, clock, db, schema, web
+from bounty import cli, clock, db, schema
 from bounty.audit.service import Actor, acting
 from bounty.errors import BountyError
 from config import ROOT, Settings, kept_key, read_settings, require_safe_site
@@ -38,6 +38,8 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     Raises BountyError if the settings can't hold or the schema is behind.
     """
+    from bounty import web  # noqa: PLC0415 - a command need not wait for the libraries of the pages
+
     settings = settings or read_settings()
     require_safe_site(settings, debug=get_debug_flag())
     books = books_of(settings)
