@@ -96,10 +96,11 @@ def results_file(connection: Connection, settlement_id: int, period: Period) -> 
         who = (month, promoter_id, inert(name), inert(level or ""))
         if reason is not None:
             return *who, "no", reason, "", "", "", "", "no", "", "", ""
-        target = "" if gmv_target is None else yuan[gmv_target]
-        verdict = "yes" if passed else "no"
+        # A GMV that is not there is a mistake, which the books' checks must be able to read.
         # The csv module writes null as a blank.
-        return *who, "yes", "", yuan[gmv], orders, target, orders_target, verdict, rate, lines, yuan[fen]
+        measured, target = ("" if amount is None else yuan[amount] for amount in (gmv, gmv_target))
+        verdict = "yes" if passed else "no"
+        return *who, "yes", "", measured, orders, target, orders_target, verdict, rate, lines, yuan[fen]
 
     def render(rows: Sequence[Any]) -> str:
         text = io.StringIO()
