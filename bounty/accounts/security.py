@@ -7,28 +7,33 @@ from typing import Any
 
 from flask import Flask, current_app, has_request_context, request
 from flask_babel import get_locale
-from flask_login import user_logged_out
+from flask_login import current_user, user_logged_out
 from flask_mailman import Mail
 from flask_security import (
+    ChangePasswordForm,
     LoginForm,
     PasswordUtil,
     RoleMixin,
     Security,
     SQLAlchemySessionUserDatastore,
+    Totp,
     TwoFactorVerifyCodeForm,
     UserMixin,
+    VerifyForm,
     password_changed,
     password_reset,
     tf_profile_changed,
     user_authenticated,
 )
+from flask_security.utils import get_message
+from passlib.totp import TotpMatch
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from bounty.accounts.passwords import LANES, MEMORY_KIB, PASSES, SHORTEST
 from bounty.accounts.service import must_wait, note_failed_login, require_good_password
 from bounty.audit.service import Actor, record
-from bounty.db import snapshot, transaction
+from bounty.db import snapshot, transaction, wait_for_turn
 from bounty.errors import BountyError
 from bounty.models import User
 
@@ -191,6 +196,48 @@ class LimitedCode(TwoFactorVerifyCodeForm):
         return bool(super().validate(**kwargs))
 
 
+class _LimitedPassword:
+    """A form that asks a person who is in for their password; whoever holds their session must not guess it."""
+
+    def validate(self, **kwargs: Any) -> bool:
+        """Whether the form holds, and not too many passwords were wrong."""
+        assert isinstance(self, ChangePasswordForm | VerifyForm)
+        email = current_user.email
+        if _accounts().must_wait(email):
+            self.form_errors.append(_said(_PATIENCE))
+            return False
+        good = bool(super().validate(**kwargs))  # type: ignore[misc]
+        wrong, _ = get_message("INVALID_PASSWORD")
+        if not good and wrong in self.password.errors:  # other mistakes are no guesses
+            _accounts().count_failure(email)
+        return good
+
+
+class LimitedChange(_LimitedPassword, ChangePasswordForm):
+    """The form of a new password, which asks for the present one."""
+
+
+class LimitedVerify(_LimitedPassword, VerifyForm):
+    """The form that asks for the password again before something that matters."""
+
+
+class _OneTime(Totp):
+    """Codes that serve once: within its half minute, whoever saw one could use it too."""
+
+    def get_last_counter(self, user: UserMixin) -> int | None:
+        """The last one accepted, until the request ends: of two that bring the same code at once, one waits."""
+        assert isinstance(user, Account)
+        session = _accounts().session
+        wait_for_turn(session.connection())
+        counter: int | None = session.scalar(select(Account.last_totp_counter).where(Account.id == user.id))
+        return counter
+
+    def set_last_counter(self, user: UserMixin, tmatch: TotpMatch) -> None:
+        """Written with the log-in, in one transaction."""
+        assert isinstance(user, Account)
+        user.last_totp_counter = tmatch.counter
+
+
 class _Passwords(PasswordUtil):
     def validate(self, password: str, is_register: bool, **kwargs: Any) -> tuple[list[str] | None, str]:
         user = kwargs.get("user")
@@ -219,6 +266,9 @@ def install(
         datastore,
         login_form=LimitedLogin,
         two_factor_verify_code_form=LimitedCode,
+        change_password_form=LimitedChange,
+        verify_form=LimitedVerify,
+        totp_cls=_OneTime,
         password_util_cls=_Passwords,
         register_blueprint=True,
     )

@@ -39,6 +39,8 @@ class User(Base):
     """``authenticator`` once a second factor is set up."""
     tf_totp_secret: Mapped[str | None] = mapped_column(Words)
     """Encrypted with a key outside the database."""
+    last_totp_counter: Mapped[int | None] = mapped_column(WholeNumber)
+    """Which half minute since 1970 the last accepted code was of: no code up to it serves again."""
     created_at: Mapped[int] = mapped_column(WholeNumber)
     """Epoch seconds."""
 
@@ -67,7 +69,7 @@ class Invitation(Base):
 
 
 class FailedLogin(Base):
-    """A log-in that failed, so that many processes count the same."""
+    """A wrong password or code, at log-in or when asked again, so that many processes count the same."""
 
     __tablename__ = "failed_logins"
     __table_args__ = (

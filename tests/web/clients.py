@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,18 @@ KEYS: dict[str, Any] = {
     "secret_key": "a key of the tests, which keeps no secret",
     "totp_key": "another key of theirs, as little",
 }
+STRONG = {
+    "secret_key": "kJ3-2hS9_pQx7Lw0ZrT5vYc8BnM1aDfG",
+    "totp_key": "Wq8_eR5tYu2iOp-A7sDf4gHj1kLz9xCv",
+    "allowed_hosts": "localhost",
+    "public_url": "https://localhost",
+    "env": "production",
+}
+"""Settings with which production starts."""
+NOON = shanghai("2022-12-15 12:00:00")
+"""Where the ``clock`` stands until it is moved."""
+Opened = Callable[..., Flask]
+"""Makes an application with these settings."""
 
 
 def application(database_url: str, now: str | None, folder: Path | None = None, **settings: Any) -> Flask:
@@ -60,3 +73,15 @@ def post(client: FlaskClient, path: str, **fields: Any) -> Any:
 def log_in(client: FlaskClient, email: str, password: str = PASSWORD) -> Any:
     """Through the form; the answer to it."""
     return post(client, "/login", email=email, password=password, submit="1")
+
+
+def is_in(client: FlaskClient) -> bool:
+    """Whether the client is somebody: the page says whose it is."""
+    return "退出" in words_of(client.get("/notices", headers={"Accept-Language": "zh"}).text)
+
+
+def production(opened: Opened) -> FlaskClient:
+    """A browser at a site as it runs for real."""
+    client = opened(**STRONG).test_client()
+    client.environ_base["HTTP_REFERER"] = "https://localhost/"
+    return client

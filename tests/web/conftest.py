@@ -5,12 +5,16 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
+import time_machine
+from flask import Flask
 from playwright.sync_api import Browser, ConsoleMessage, Page, StorageState, sync_playwright
 from sqlalchemy import Engine, event
 
 from bounty.db import make_engine
+from tests.web.clients import NOON, Opened, application, close
 from tests.web.world import DECEMBER, EMAILS, PASSWORD, Site, copied, fill, served
 
 WIDTHS = {"desktop": (1280, 900), "phone": (360, 780)}
@@ -54,6 +58,27 @@ def statements() -> Iterator[list[str]]:
     event.listen(Engine, "before_cursor_execute", note)
     yield said
     event.remove(Engine, "before_cursor_execute", note)
+
+
+@pytest.fixture
+def clock() -> Iterator[Any]:
+    """Stands at noon until it is moved: ``clock.shift(seconds)``."""
+    with time_machine.travel(NOON, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def opened(database_url: str, tmp_path: Path, clock: Any) -> Iterator[Opened]:
+    """The application, with the clock of this process."""
+    apps: list[Flask] = []
+
+    def app(**settings: Any) -> Flask:
+        apps.append(application(database_url, None, tmp_path, **settings))
+        return apps[-1]
+
+    yield app
+    for app_ in apps:
+        close(app_)
 
 
 @pytest.fixture(scope="session")

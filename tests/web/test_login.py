@@ -1,17 +1,15 @@
-"""Getting in and out: limited log-in, sessions that end, a second factor for staff, passwords reset by mail."""
+"""Getting in and out: limited log-in, sessions that end, passwords reset by mail, a production that starts safely."""
 
 import email as mails
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from email.policy import default
 from pathlib import Path
 from typing import Any
 
 import pytest
-import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
-from passlib.totp import TOTP
 from sqlalchemy import Engine, select
 
 from bounty.accounts.service import add_user, disable, set_role
@@ -20,48 +18,29 @@ from bounty.errors import BountyError
 from bounty.models import AuditEvent, FailedLogin
 from config import Settings, require_safe_site
 from tests import postgres
-from tests.factories import shanghai
-from tests.web.clients import application, close, log_in, post, token_of, words_of
+from tests.web.clients import (
+    NOON,
+    STRONG,
+    Opened,
+    application,
+    close,
+    is_in,
+    log_in,
+    post,
+    production,
+    token_of,
+    words_of,
+)
 from tests.web.world import PASSWORD, copied
 
-NOON = shanghai("2022-12-15 12:00:00")
 STAFF = "operator@example.com"
 PROMOTERS = "promoter@example.com"
-STRONG = {
-    "secret_key": "kJ3-2hS9_pQx7Lw0ZrT5vYc8BnM1aDfG",
-    "totp_key": "Wq8_eR5tYu2iOp-A7sDf4gHj1kLz9xCv",
-    "allowed_hosts": "localhost",
-    "public_url": "https://localhost",
-    "env": "production",
-}
-Opened = Callable[..., Flask]
 
 
 @pytest.fixture
 def database_url(small_site: Path, tmp_path: Path) -> str:
     """The small site on SQLite."""
     return copied(small_site, tmp_path / "site")
-
-
-@pytest.fixture
-def clock() -> Iterator[Any]:
-    """Stands at noon until it is moved: ``clock.shift(seconds)``."""
-    with time_machine.travel(NOON, tick=False) as traveller:
-        yield traveller
-
-
-@pytest.fixture
-def opened(database_url: str, tmp_path: Path, clock: Any) -> Iterator[Opened]:
-    """The application, with the clock of this process."""
-    apps: list[Flask] = []
-
-    def app(**settings: Any) -> Flask:
-        apps.append(application(database_url, None, tmp_path, **settings))
-        return apps[-1]
-
-    yield app
-    for app_ in apps:
-        close(app_)
 
 
 @pytest.fixture
@@ -74,11 +53,6 @@ def books(database_url: str) -> Iterator[Engine]:
     engine = make_engine(database_url)
     yield engine
     engine.dispose()
-
-
-def is_in(client: FlaskClient) -> bool:
-    """Whether the client is somebody: the page says whose it is."""
-    return "退出" in words_of(client.get("/notices", headers={"Accept-Language": "zh"}).text)
 
 
 def acts(engine: Engine) -> list[tuple[str, str]]:
@@ -239,65 +213,6 @@ def test_a_weak_password_is_refused_in_the_readers_language(app: Flask, weak: st
     said = post(client, "/change", password=PASSWORD, new_password=weak, new_password_confirm=weak)
     assert said.status_code == 200
     assert "密码" in re.sub(r"(?s).*role=\"alert\">", "", said.text)[:40]
-
-
-# The second factor
-
-
-def secret_of(page: str) -> str:
-    found = re.search(r"<code>([A-Z2-7-]+)</code>", page)
-    assert found
-    return found[1].replace("-", "")
-
-
-def code(secret: str) -> str:
-    return TOTP(secret).generate().token
-
-
-def production(opened: Opened) -> FlaskClient:
-    client = opened(**STRONG).test_client()
-    client.environ_base["HTTP_REFERER"] = "https://localhost/"
-    return client
-
-
-def test_staff_in_production_set_up_a_second_factor_and_then_need_it(opened: Opened, clock: Any) -> None:
-    client = production(opened)
-    said = log_in(client, STAFF)
-    assert said.status_code == 302
-    assert "/tf-setup" in said.location
-    assert not is_in(client)
-    assert client.get("/finance/").status_code == 302
-    shown = post(client, "/tf-setup", setup="authenticator")
-    secret = secret_of(shown.text)
-    assert "data:image/svg+xml" in shown.text
-    assert post(client, "/tf-validate", code="000000").status_code == 200
-    assert not is_in(client)
-    assert post(client, "/tf-validate", code=code(secret)).status_code == 302
-    assert is_in(client)
-    post(client, "/logout")
-    said = log_in(client, STAFF)
-    assert not is_in(client)
-    clock.shift(30)
-    post(client, "/tf-validate", code=code(secret))
-    assert is_in(client)
-
-
-def test_a_code_is_not_to_be_guessed(opened: Opened, clock: Any) -> None:
-    client = production(opened)
-    log_in(client, STAFF)
-    secret = secret_of(post(client, "/tf-setup", setup="authenticator").text)
-    post(client, "/tf-validate", code=code(secret))
-    post(client, "/logout")
-    log_in(client, STAFF)
-    clock.shift(60)
-    for guess in range(5):
-        post(client, "/tf-validate", code=f"{guess:06d}")
-    post(client, "/tf-validate", code=code(secret))
-    assert not is_in(client)
-    clock.shift(15 * 60)
-    log_in(client, STAFF)
-    post(client, "/tf-validate", code=code(secret))
-    assert is_in(client)
 
 
 def test_a_promoter_in_production_needs_no_second_factor(opened: Opened) -> None:
