@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bounty.clock import read_instant
 from bounty.errors import BountyError
+from bounty.platform.account import GATEWAY
 
 ROOT = Path(__file__).resolve().parent
 INSTANCE = ROOT / "instance"
@@ -47,6 +48,13 @@ class Settings(BaseSettings):
     """The largest upload."""
     public_list: bool = True
     """Whether a public notice lists who passed, with masked ids."""
+    platform_url: str = GATEWAY
+    """Where the open platform is asked: https, or http on this machine itself."""
+    platform_client_id: str = ""
+    """Of the application on the open platform; without one, orders come from files alone."""
+    platform_client_secret: str = Field(default="", repr=False)
+    platform_orders: Literal["all", "own"] = "all"
+    """Whose orders are asked for: of all authorised promoters (tool vendors), or the account's own."""
     proxies: int = Field(default=0, ge=0)
     """How many proxies of ours stand before the site, whose X-Forwarded headers are believed."""
 

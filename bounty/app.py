@@ -13,6 +13,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from bounty import cli, clock, db, schema
 from bounty.audit.service import Actor, acting
 from bounty.errors import BountyError
+from bounty.platform.account import Account
 from config import ROOT, Settings, kept_key, read_settings, require_safe_site
 
 
@@ -23,7 +24,13 @@ def books_of(settings: Settings) -> cli.Books:
         return clock.now() if settings.now is None else settings.now
 
     engine = acting(db.make_engine(settings.database_url), Actor(f"command line: {_login_name()}"))
-    return cli.Books(engine, now, settings.approval_required, settings.public_url)
+    account = Account(
+        settings.platform_url,
+        settings.platform_client_id,
+        settings.platform_client_secret,
+        settings.platform_orders,
+    )
+    return cli.Books(engine, now, settings.approval_required, settings.public_url, account)
 
 
 def _login_name() -> str:

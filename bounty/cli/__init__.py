@@ -4,6 +4,7 @@ import click
 
 from bounty.cli.answers import check, explain, progress
 from bounty.cli.books import BOOKS, Books
+from bounty.cli.fetching import stand_in
 from bounty.cli.intake import import_, quarantine
 from bounty.cli.month import export, notice, open_, publish, settle, terms
 from bounty.cli.people import audit, user
@@ -29,5 +30,6 @@ COMMANDS: tuple[click.Command, ...] = (
     audit,
     demo,
     upload,
+    stand_in,
 )
 """What hangs on the console script, beside Flask's own commands."""

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from bounty import schema
 from bounty.errors import BountyError
+from bounty.platform.account import Account
 from bounty.rules.periods import Period
 
 BOOKS = "bounty.books"
@@ -27,6 +28,8 @@ class Books:
     approval_required: bool
     public_url: str
     """How the site is reached, for links."""
+    platform: Account
+    """Ours on the open platform."""
 
 
 def open_books() -> Books:

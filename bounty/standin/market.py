@@ -1,0 +1,200 @@
+"""Made-up orders and what becomes of them: at any instant each is as its newest step by then says."""
+
+import random
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from bounty.clock import SHANGHAI
+
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+Row = dict[str, Any]
+WORDS: Final = {
+    0: "已支付",
+    1: "已成团",
+    2: "确认收货",
+    3: "审核通过",
+    4: "审核失败",
+    5: "已经结算",
+    10: "已处罚",
+}
+STRANGE_STATUS: Final = 77
+"""A status that no document names; an order that has it goes on to one that is known."""
+_TIMES: Final = tuple(f"order_{name}_time" for name in ("group_success", "receive", "verify", "settle"))
+_GOODS: Final = ((239, 2001, "男装"), (6398, 7001, "零食"), (8439, 9005, "女装"), (15543, 15600, "书籍"))
+_NOTHING: Final[Row] = (
+    dict[str, Any].fromkeys(
+        (
+            "auth_duo_id auth_duo_id_service_fee cash_gift_id cpa_new cps_level duo_id_service_fee platform_discount "
+            "red_packet_type scene_at_market_fee sep_duo_id sep_market_fee sep_rate share_amount share_rate "
+            "subsidy_amount subsidy_duo_amount_level subsidy_duo_amount_ten_million subsidy_type zs_duo_id"
+        ).split(),
+        0,
+    )
+    | dict.fromkeys("custom_parameters no_subsidy_reason sep_parameters sep_pid".split(), "")
+    | {"activity_tags": [], "subsidy_list": []}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An order as it is from one update on."""
+
+    modified_at: int
+    status: int
+    times: tuple[int | None, int | None, int | None, int | None] = (None, None, None, None)
+    """Grouped, received, verified, settled."""
+    return_status: int = 0
+    fail_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sold:
+    """An order and its steps, oldest first."""
+
+    fixed: Row
+    """What never changes of it, under the list's names."""
+    unset: str
+    """How a time that has not come is told: ``null``, ``absent`` or ``zero``."""
+    steps: tuple[Step, ...]
+
+    def step_at(self, now: int) -> Step | None:
+        """The newest step by then; None before the first."""
+        return next((step for step in reversed(self.steps) if step.modified_at <= now), None)
+
+    def row(self, step: Step) -> Row:
+        """The row of the list at a step."""
+        times = dict(zip(_TIMES, step.times, strict=True))
+        if self.unset == "absent":
+            times = {name: instant for name, instant in times.items() if instant is not None}
+        elif self.unset == "zero":
+            times = {name: instant or 0 for name, instant in times.items()}
+        return (
+            self.fixed
+            | times
+            | {
+                "order_status": step.status,
+                "order_status_desc": WORDS.get(step.status, "处理中"),
+                "fail_reason": step.fail_reason,
+                "order_modify_at": step.modified_at,
+                "batch_no": "" if step.times[3] is None else f"{_day(step.times[3])}01",
+            }
+        )
+
+    def detail(self, step: Step) -> Row:
+        """What the detail call tells at a step: another name for the place, no null, and two facts more."""
+        fields = {name: value for name, value in self.row(step).items() if value is not None}
+        fields["pid"] = fields.pop("p_id")
+        created: int = self.fixed["order_create_time"]
+        return fields | {"return_status": step.return_status, "url_last_generate_time": created - 3 * DAY}
+
+
+class Market:
+    """Orders paid within a span, drawn from a seed; the same seed and span give the same orders."""
+
+    def __init__(self, seed: int, promoters: Sequence[int], from_at: int, until_at: int, orders: int) -> None:
+        rng = random.Random(seed)  # noqa: S311 - to come out the same again
+        self.orders = {
+            sold.fixed["order_sn"]: sold
+            for number in range(1, orders + 1)
+            for sold in [_sold(rng, rng.choice(promoters), number, rng.randrange(from_at, until_at))]
+        }
+        self._steps = sorted(
+            (step.modified_at, order_sn, place)
+            for order_sn, sold in self.orders.items()
+            for place, step in enumerate(sold.steps)
+        )
+        self._paid = sorted(
+            (sold.fixed["order_pay_time"], order_sn) for order_sn, sold in self.orders.items()
+        )
+
+    def updated(self, from_at: int, until_at: int, now: int) -> list[tuple[Sold, Step]]:
+        """The orders whose last update by now lies within a span, both ends included; the oldest update first."""
+        first = bisect_left(self._steps, (from_at, "", 0))
+        last = bisect_right(self._steps, (min(until_at, now), "\uffff", 0))
+        found = []
+        for _, order_sn, place in self._steps[first:last]:
+            sold = self.orders[order_sn]
+            if place + 1 == len(sold.steps) or sold.steps[place + 1].modified_at > now:
+                found.append((sold, sold.steps[place]))
+        return found
+
+    def paid(self, from_at: int, until_at: int, now: int) -> list[tuple[Sold, Step]]:
+        """The orders paid within a span, both ends included, that are known by now; the earliest paid first."""
+        first = bisect_left(self._paid, (from_at, ""))
+        last = bisect_right(self._paid, (until_at, "\uffff"))
+        known = [self.orders[order_sn] for _, order_sn in self._paid[first:last]]
+        return [(sold, step) for sold in known if (step := sold.step_at(now)) is not None]
+
+
+def _sold(rng: random.Random, promoter_id: int, number: int, paid_at: int) -> Sold:
+    level_1, level_2, category = rng.choice(_GOODS)
+    created_at = paid_at - rng.randrange(3, 17 * MINUTE)
+    amount, rate = rng.randrange(1_00, 300_00), rng.choice((10, 50, 200, 350))
+    fixed = _NOTHING | {
+        # The number carries the day of creation in Beijing.
+        "order_sn": f"{_day(created_at)[2:]}-{900_000_000_000_000 + number}",
+        "p_id": f"{promoter_id}_{107_000_000 + number % 3}",
+        "goods_id": 600_000_000_000 + level_2,
+        "goods_sign": f"standin_{level_2}",
+        "goods_name": f"示例 {category} {number}",
+        "goods_thumbnail_url": "https://img.example/standin.jpeg",
+        "goods_category_name": category,
+        "goods_price": amount,
+        "goods_quantity": 1,
+        "mall_id": 700_000_000 + level_1,
+        "mall_name": "示例店",
+        # Beyond 2^53, as real ones are.
+        "group_id": 860_461_037_000_000_000 + number,
+        "order_amount": amount,
+        "promotion_rate": rate,
+        "promotion_amount": amount * rate // 1000,
+        "type": 94 if rng.random() < 0.03 else 0,
+        "cat_ids": [level_1, level_2, 0, 0],
+        "is_direct": int(rng.random() < 0.8),
+        "price_compare_status": int(rng.random() < 0.05),
+        "bandan_risk_consult": -1,
+        "order_create_time": created_at,
+        "order_pay_time": paid_at,
+    }
+    return Sold(fixed, rng.choice(("null", "absent", "zero")), tuple(_life(rng, paid_at)))
+
+
+def _life(rng: random.Random, paid_at: int) -> list[Step]:
+    """Paid, grouped, and then what becomes of it. A step is told some seconds after it happened, an audit at once."""
+
+    def lag() -> int:
+        return rng.randrange(6, 12)
+
+    grouped = paid_at if rng.random() < 0.7 else paid_at + rng.randrange(MINUTE, 23 * MINUTE)
+    steps = [] if grouped == paid_at else [Step(paid_at + lag(), 0)]
+    steps.append(Step(grouped + lag(), 1, (grouped, None, None, None)))
+    fate = rng.random()
+    if fate < 0.07:  # never received
+        return steps
+    if fate < 0.13:  # given back before receipt
+        verified = grouped + rng.randrange(HOUR, 3 * DAY)
+        return [*steps, Step(verified, 4, (grouped, None, verified, None), 2, "售后成功")]
+    received = grouped + rng.randrange(DAY, 9 * DAY)
+    if rng.random() < 0.03:
+        steps.append(
+            Step(received - rng.randrange(HOUR, 12 * HOUR), STRANGE_STATUS, (grouped, None, None, None))
+        )
+    steps.append(Step(received + lag(), 2, (grouped, received, None, None)))
+    if fate < 0.18:  # given back after receipt; the detail tells of it while it is under way
+        verified = received + rng.randrange(2 * DAY, 14 * DAY)
+        steps.append(Step(verified - DAY, 2, (grouped, received, None, None), 1))
+        return [*steps, Step(verified, 4, (grouped, received, verified, None), 2, "售后成功")]
+    verified = received + 15 * DAY + rng.randrange(DAY // 2)
+    steps.append(Step(verified, 3, (grouped, received, verified, None)))
+    if fate < 0.19:
+        punished = verified + rng.randrange(HOUR, 5 * DAY)
+        return [*steps, Step(punished, 10, (grouped, received, verified, None), 0, "站内导流")]
+    settled = verified + rng.randrange(5 * DAY, 30 * DAY)
+    return [*steps, Step(settled + lag(), 5, (grouped, received, verified, settled))]
+
+
+def _day(instant: int) -> str:
+    return f"{datetime.fromtimestamp(instant, SHANGHAI):%Y%m%d}"
