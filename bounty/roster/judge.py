@@ -110,11 +110,11 @@ def in_words(derivation: Mapping[str, Any], *, chinese: bool) -> str:
     """
     if derivation.get("source") == "override":
         before = in_words(derivation["was"], chinese=chinese)
-        by, why, at = derivation["by"], derivation["why"], derivation["at"][:16].replace("T", " ")
+        why, at = derivation["why"], derivation["at"][:16].replace("T", " ")
         return (
-            f"{by} 于 {at} 人工调整：{why}（原为：{before}）"
+            f"运营于 {at} 人工调整：{why}（原为：{before}）"
             if chinese
-            else f"overridden by {by} at {at}: {why} (before: {before})"
+            else f"changed by operations on {at}: {why} (before: {before})"
         )
     if derivation.get("source") == "targets file":
         return "由目标文件指定" if chinese else "given by the targets file"

@@ -38,7 +38,8 @@ def override(
 ) -> bool:
     """Put a roster entry right, for good; False where it stands so already and nothing changed.
 
-    The account that acts is named with the target from then on; the command line is none.
+    The account that acts is on record with it; the command line is none. The promoter is told the reason, and that
+    operations did it.
 
     Raises BountyError if there is no such entry, the task window is over, the period is settled, the reason is blank,
     or nobody could be judged so.
@@ -56,7 +57,7 @@ def override(
     was = Standing(entry.reason, entry.target_gmv_fen, entry.target_orders)
     if was == to:
         return False
-    user = _account(connection)
+    user_id = _account(connection)
     number = connection.execute(
         select(func.coalesce(func.max(RosterOverride.number), 0) + 1).where(*_of(RosterOverride, entry))
     ).scalar_one()
@@ -72,14 +73,14 @@ def override(
             was_target_orders=was.target_orders,
             now_target_orders=to.target_orders,
             reason=reason.strip(),
-            user_id=user.user_id,
+            user_id=user_id,
             overridden_at=now,
         )
     )
     before = json.loads(entry.derivation)
     derivation = {
         "source": "override",
-        "by": user.name,
+        # Who did it stands in the override: this is told to the promoter.
         "why": reason.strip(),
         "at": shown(now),
         # However often it is overridden, the original is what the rules said.
@@ -172,11 +173,10 @@ def _refuse_unfit(to: Standing, reason: str) -> None:
         )
 
 
-def _account(connection: Connection) -> Any:
+def _account(connection: Connection) -> int:
     user_id = actor_of(connection).user_id
-    user = connection.execute(select(User.id.label("user_id"), User.name).where(User.id == user_id)).first()
-    if user is None:
+    if user_id is None:
         raise BountyError(
             "Only an account can override: log in on the page.", "人工调整须由账号操作：请在页面登录后办理。"
         )
-    return user
+    return user_id

@@ -15,8 +15,7 @@ def why_not(reason: str, level: str | None, derivation: Mapping[str, Any], viola
     violation    the one that stands in the way, with occurred_on and reason; asked for VIOLATION only
     """
     if derivation.get("source") == "override":
-        by, why = derivation["by"], derivation["why"]
-        return f"{by} 人工调整：{why}", f"put so by {by}: {why}"
+        return f"运营人工调整：{derivation['why']}", f"put so by operations: {derivation['why']}"
     if reason == "LEVEL_NOT_OFFERED":
         offered = derivation.get("offered", [])
         if level is None:

@@ -167,7 +167,10 @@ def test_the_roster_is_searched_looked_into_and_put_right(
     assert said.status_code == 303
     page = page_of(operator, ENTRY)
     assert "¥600.00" in page
-    assert "人工调整：与推手商定" in page
+    assert "operator ：与推手商定" in page
+    told = page_of(mine, "/task")
+    assert "运营于 2022-12-15 15:00 人工调整：与推手商定" in told
+    assert "operator" not in told  # who it was is the desk's own business
     assert post(operator, ENTRY, **fields).status_code == 303  # nothing changed, nothing recorded
     assert events(engine, "roster.override") == [("operator@example.com", f"2022-12 promoter {PROMOTER}")]
     assert "全部 1 行" in page_of(operator, "/operations/roster/2022-12/?eligible=overridden")
