@@ -25,7 +25,6 @@ SERVER_SETTINGS = {
     "max_wal_size": "8GB",
     "checkpoint_timeout": "15min",
     "wal_compression": "on",
-    "max_connections": "20",
     "listen_addresses": "",
     "port": "5432",
     "timezone": "UTC",

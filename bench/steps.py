@@ -4,6 +4,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import psycopg  # noqa: F401 - the floors have their driver loaded too when the clock starts
 from sqlalchemy import Engine, event
 
 from bench.data import IMPORTED_AT, OPENED_AT, PERIOD, SETTLED_AT, epoch

@@ -11,7 +11,7 @@ from bounty.models import Line, OpenPeriod, Order
 from bounty.progress.history import PromoterMonth
 from bounty.progress.queries import A_PERIOD, A_PROMOTER, month_of_promoter
 from bounty.rules.clauses import SUBSIDY_CLAUSES, all_hold, reason
-from bounty.rules.measure import COUNTED, PENDING, frozen_bounds, measured, verdict
+from bounty.rules.measure import COUNTED, PENDING, counts, frozen_bounds, measured, verdict
 from bounty.rules.periods import Period
 from bounty.rules.subsidy import basis, before_promoter_cap, rate, under_promoter_cap
 from bounty.rules.terms import Terms
@@ -263,9 +263,12 @@ def listed_now(
         return listed_orders(
             month.period, promoter_id, terms, permille, month.published.settlement_id
         ), permille
-    counted = measured(Order.__table__.c, frozen_bounds(terms), terms)
+    facts = Order.__table__.c
+    counted = measured(facts, terms)
     gmv_fen, orders = connection.execute(
-        month_of_promoter(select(counted.gmv_fen, counted.orders), month.period, promoter_id)
+        month_of_promoter(select(counted.gmv_fen, counted.orders), month.period, promoter_id).where(
+            counts(facts, frozen_bounds(terms), terms)
+        )
     ).one()
     reached = rate_reached(connection, terms, gmv_fen, orders, month.target_gmv_fen, month.target_orders)
     permille = expected_rate(terms, reached, month)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import aliased
 
 from bounty.db import Query, WholeNumber
 from bounty.models import Line, OpenPeriod, Order, Result, RosterEntry
-from bounty.rules.measure import frozen_bounds, hoped
+from bounty.rules.measure import frozen_bounds, may_count, measured
 from bounty.rules.periods import Period
 from bounty.rules.subsidy import attains
 from bounty.rules.terms import Terms
@@ -160,7 +160,7 @@ def funnel(connection: Connection, bounds: Any, terms: Terms, settlement_id: int
 def _on_pace(bounds: Any, terms: Terms, now: int) -> Query:
     """How many have, pending included, as large a part of each target as of the task window has gone by."""
     facts = Order.__table__.c
-    measure = hoped(facts, frozen_bounds(terms), terms)
+    measure = measured(facts, terms)
     gone = min(max(now - bounds.task_from, 0), bounds.task_until - bounds.task_from)
     at = gone * 10_000 // (bounds.task_until - bounds.task_from)
     by_promoter = (
@@ -177,8 +177,7 @@ def _on_pace(bounds: Any, terms: Terms, now: int) -> Query:
             Order,
             and_(
                 facts.promoter_id == RosterEntry.promoter_id,
-                facts.paid_at >= OpenPeriod.month_from,
-                facts.paid_at < OpenPeriod.month_until,
+                may_count(facts, frozen_bounds(terms), terms),
             ),
         )
         .where(OpenPeriod.period == bounds.period, RosterEntry.reason.is_(None))

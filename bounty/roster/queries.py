@@ -10,7 +10,7 @@ from bounty.clock import midnight
 from bounty.db import Query
 from bounty.models import Level, Order, Target, Violation
 from bounty.rules.clauses import BoundColumns
-from bounty.rules.measure import measured
+from bounty.rules.measure import counts, measured
 from bounty.rules.periods import Period, bounds_of
 from bounty.rules.terms import Terms
 from bounty.rules.whole import count_where
@@ -97,11 +97,11 @@ def history_of(months: Sequence[Period], terms: Terms, *, direct_only: bool) -> 
         direct_only=literal(int(direct_only)) == 1,
     )
     facts = Order.__table__.c
-    counted = measured(facts, bounds, terms)
+    counted = measured(facts, terms)
     return (
         select(facts.promoter_id, past.c.period, counted.gmv_fen.label("gmv_fen"))
         .select_from(past)
-        .join(Order.__table__, and_(facts.paid_at >= past.c.month_from, facts.paid_at < past.c.month_until))
+        .join(Order.__table__, counts(facts, bounds, terms))
         .group_by(facts.promoter_id, past.c.period)
     )
 

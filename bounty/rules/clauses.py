@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, not_, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, not_, or_, select, true
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from bounty.clock import shown
@@ -55,35 +55,36 @@ class Clause:
     """Its sentence in Chinese, with the terms' numbers."""
     en: Callable[[Terms], str]
     """The same in English."""
-    expression: Callable[[Facts, BoundColumns, Terms], ColumnElement[bool]]
-    """May be null where a fact is unknown; ask ``holds``."""
+    holds: Callable[[Facts, BoundColumns, Terms], ColumnElement[bool]]
+    """True or false, never null, whatever is unknown: a null would be neither a reason nor a pass. So each expression
+    says what an unknown fact means; and databases plan by what it says, which they don't through CASE."""
     fact: Callable[[Known], Any]
     """The fact it looks at, for a person."""
     bound: Callable[[Known], str]
     """What the fact is held against."""
 
-    def holds(self, facts: Facts, bounds: BoundColumns, terms: Terms) -> ColumnElement[bool]:
-        """True or false, never null: a null would be neither a reason nor a pass."""
-        return case((self.expression(facts, bounds, terms), literal(1)), else_=literal(0)) == literal(1)
-
 
 def link_channel(facts: Facts) -> ColumnElement[str]:
     """app, other or unknown, from the links table. A scalar subquery, so that the facts stay the only table."""
-    channel = (
+    return func.coalesce(_link(facts).scalar_subquery(), literal("unknown"))
+
+
+def _link(facts: Facts) -> Select[str]:
+    return (
         select(Link.channel)
         .where(Link.promoter_id == facts.promoter_id, Link.p_id == facts.p_id)
         .correlate_except(Link)
-        .scalar_subquery()
     )
-    return func.coalesce(channel, literal("unknown"))
 
 
 def virtual(facts: Facts, terms: Terms) -> ColumnElement[bool]:
     """Whether an order is one of virtual goods; an unknown type or category makes none."""
     sets = select(CategorySet.cat_ids).where(CategorySet.category_id.in_(terms.virtual.category_ids))
-    of_type = case((facts.type.in_(terms.virtual.types), literal(1)), else_=literal(0)) == literal(1)
-    of_category = case((facts.cat_ids.in_(sets), literal(1)), else_=literal(0)) == literal(1)
-    return or_(of_type, of_category)
+    return or_(_is_one_of(facts.type, terms.virtual.types), _is_one_of(facts.cat_ids, sets))
+
+
+def _is_one_of(fact: ColumnElement[Any], values: Any) -> ColumnElement[bool]:
+    return and_(fact.is_not(None), fact.in_(values))
 
 
 def _instant(value: int | None) -> str | None:
@@ -111,8 +112,8 @@ PAID_IN_WINDOW = Clause(
     en=lambda terms: (
         f"paid in the task window: day {terms.task.first_day} 00:00 to day {terms.task.last_day} 24:00 of the month"
     ),
-    expression=lambda facts, bounds, _: and_(
-        facts.paid_at >= bounds.task_from, facts.paid_at < bounds.task_until
+    holds=lambda facts, bounds, _: and_(
+        facts.paid_at.is_not(None), facts.paid_at >= bounds.task_from, facts.paid_at < bounds.task_until
     ),
     fact=lambda known: _instant(known.facts["paid_at"]),
     bound=lambda known: _window(known.bounds.task_from, known.bounds.task_until),
@@ -121,8 +122,8 @@ PAID_IN_MONTH = Clause(
     "PAID_IN_MONTH",
     zh=lambda _: "付款时间在当月（自然月）内",
     en=lambda _: "paid in the calendar month",
-    expression=lambda facts, bounds, _: and_(
-        facts.paid_at >= bounds.month_from, facts.paid_at < bounds.month_until
+    holds=lambda facts, bounds, _: and_(
+        facts.paid_at.is_not(None), facts.paid_at >= bounds.month_from, facts.paid_at < bounds.month_until
     ),
     fact=lambda known: _instant(known.facts["paid_at"]),
     bound=lambda known: _window(known.bounds.month_from, known.bounds.month_until),
@@ -131,7 +132,7 @@ COMMISSIONABLE = Clause(
     "COMMISSIONABLE",
     zh=lambda _: "已支付且属于多多进宝商品",
     en=lambda _: "paid, and of goods that carry commission",
-    expression=lambda facts, *_: facts.order_status.not_in(NO_COMMISSION_STATUSES),
+    holds=lambda facts, *_: facts.order_status.not_in(NO_COMMISSION_STATUSES),
     fact=lambda known: known.facts["order_status"],
     bound=lambda _: "order_status is not -1 and not 8",
 )
@@ -139,7 +140,7 @@ DIRECT = Clause(
     "DIRECT",
     zh=lambda terms: _direct_zh(_direct_levels(terms)),
     en=lambda terms: _direct_en(_direct_levels(terms)),
-    expression=lambda facts, bounds, _: or_(not_(bounds.direct_only), facts.is_direct == 1),
+    holds=lambda facts, bounds, _: or_(not_(bounds.direct_only), _is(facts.is_direct, 1)),
     fact=lambda known: known.facts["is_direct"],
     bound=lambda known: (
         "is_direct is 1" if known.direct_only else "any: the level counts direct and indirect orders"
@@ -149,7 +150,7 @@ NOT_VIRTUAL = Clause(
     "NOT_VIRTUAL",
     zh=lambda _: "不是虚拟商品",
     en=lambda _: "not virtual goods",
-    expression=lambda facts, _, terms: not_(virtual(facts, terms)),
+    holds=lambda facts, _, terms: not_(virtual(facts, terms)),
     fact=_virtual_fact,
     bound=lambda known: (
         f"type is none of: {_ids(known.terms.virtual.types)}; "
@@ -162,7 +163,7 @@ NOT_PRICE_COMPARE_FOR_TASK = Clause(
     en=lambda terms: (
         "price-comparison orders count too" if terms.task.count_price_compare else "not price comparison"
     ),
-    expression=lambda facts, _, terms: true() if terms.task.count_price_compare else _ordinary(facts),
+    holds=lambda facts, _, terms: true() if terms.task.count_price_compare else _ordinary(facts),
     fact=lambda known: known.facts["price_compare_status"],
     bound=lambda known: (
         "any: the task counts price-comparison orders"
@@ -176,7 +177,7 @@ NOT_PRICE_COMPARE_FOR_SUBSIDY = Clause(
     en=lambda terms: (
         "price-comparison orders earn too" if terms.subsidy.include_price_compare else "not price comparison"
     ),
-    expression=lambda facts, _, terms: true() if terms.subsidy.include_price_compare else _ordinary(facts),
+    holds=lambda facts, _, terms: true() if terms.subsidy.include_price_compare else _ordinary(facts),
     fact=lambda known: known.facts["price_compare_status"],
     bound=lambda known: (
         "any: the subsidy includes price-comparison orders"
@@ -190,9 +191,7 @@ NOT_FAILED_BY_CUTOFF = Clause(
     en=lambda terms: (
         f"not refunded, failed or punished by day {terms.task.receipt_cutoff_day} 24:00 of the next month"
     ),
-    expression=lambda facts, bounds, _: or_(
-        facts.failed_at.is_(None), facts.failed_at >= bounds.receipt_cutoff
-    ),
+    holds=lambda facts, bounds, _: or_(facts.failed_at.is_(None), facts.failed_at >= bounds.receipt_cutoff),
     fact=lambda known: _instant(known.facts["failed_at"]),
     bound=lambda known: f"null or >= {shown(known.bounds.receipt_cutoff)}",
 )
@@ -200,7 +199,7 @@ NOT_FAILED_AT_ALL = Clause(
     "NOT_FAILED",
     zh=lambda _: "未发生退款、审核失败或处罚",
     en=lambda _: "not refunded, failed or punished",
-    expression=lambda facts, *_: facts.failed_at.is_(None),
+    holds=lambda facts, *_: facts.failed_at.is_(None),
     fact=lambda known: _instant(known.facts["failed_at"]),
     bound=lambda _: "null",
 )
@@ -208,7 +207,7 @@ RECEIVED_IN_TIME = Clause(
     "RECEIVED_IN_TIME",
     zh=lambda terms: f"次月 {terms.task.receipt_cutoff_day} 日 24 点前确认收货",
     en=lambda terms: f"received before day {terms.task.receipt_cutoff_day} 24:00 of the next month",
-    expression=lambda facts, bounds, _: and_(
+    holds=lambda facts, bounds, _: and_(
         facts.received_at.is_not(None), facts.received_at < bounds.receipt_cutoff
     ),
     fact=lambda known: _instant(known.facts["received_at"]),
@@ -227,10 +226,10 @@ APP_LINK = Clause(
     "APP_LINK",
     zh=lambda terms: _LINKS[terms.subsidy.links][0],
     en=lambda terms: _LINKS[terms.subsidy.links][1],
-    expression=lambda facts, _, terms: {
+    holds=lambda facts, _, terms: {
         "any": true(),
-        "app_or_unknown": link_channel(facts) != "other",
-        "app": link_channel(facts) == "app",
+        "app_or_unknown": not_(_link(facts).where(Link.channel == "other").exists()),
+        "app": _link(facts).where(Link.channel == "app").exists(),
     }[terms.subsidy.links],
     fact=lambda known: known.facts["link_channel"],
     bound=lambda known: _LINKS[known.terms.subsidy.links][2],
@@ -270,6 +269,10 @@ def reason(
     """The code of the first clause that fails; null if none does."""
     fails = [(not_(clause.holds(facts, bounds, terms)), literal(clause.code)) for clause in clauses]
     return case(*fails, else_=None)
+
+
+def _is(fact: ColumnElement[Any], value: int) -> ColumnElement[bool]:
+    return and_(fact.is_not(None), fact == value)
 
 
 def _ordinary(facts: Facts) -> ColumnElement[bool]:

@@ -5,12 +5,12 @@ Progress, settlement, simulation and the history behind a target all take these 
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, case, literal, not_
+from sqlalchemy import ColumnElement, and_, case, func, literal, not_, or_
 
 from bounty.models import OpenPeriod, RosterEntry
 from bounty.rules.clauses import RECEIVED_IN_TIME, TASK_CLAUSES, BoundColumns, Facts, all_hold
 from bounty.rules.terms import Terms
-from bounty.rules.whole import count_where, lesser, total
+from bounty.rules.whole import lesser, total
 
 COUNTED = "COUNTED"
 PENDING = "PENDING"
@@ -25,18 +25,21 @@ class Measure:
     orders: ColumnElement[int]
 
 
-def measured(facts: Facts, bounds: BoundColumns, terms: Terms) -> Measure:
-    """GMV and orders that count. The caller restricts ``paid_at`` to the month, so that an index is used."""
-    counts = all_hold(TASK_CLAUSES, facts, bounds, terms)
+def measured(facts: Facts, terms: Terms) -> Measure:
+    """GMV and orders of rows that were restricted to those which count."""
     capped = lesser(facts.order_amount_fen, terms.task.order_cap_fen)
-    return Measure(gmv_fen=total(case((counts, capped), else_=0)), orders=count_where(counts))
+    return Measure(gmv_fen=total(capped), orders=func.count(facts.promoter_id))
 
 
-def hoped(facts: Facts, bounds: BoundColumns, terms: Terms) -> Measure:
-    """What counts and what is pending together: as ``measured``, once every receipt that is missing comes in time."""
-    counts = verdict(facts, bounds, terms).in_((COUNTED, PENDING))
-    capped = lesser(facts.order_amount_fen, terms.task.order_cap_fen)
-    return Measure(gmv_fen=total(case((counts, capped), else_=0)), orders=count_where(counts))
+def counts(facts: Facts, bounds: BoundColumns, terms: Terms) -> ColumnElement[bool]:
+    """Whether an order counts."""
+    return all_hold(TASK_CLAUSES, facts, bounds, terms)
+
+
+def may_count(facts: Facts, bounds: BoundColumns, terms: Terms) -> ColumnElement[bool]:
+    """Whether an order counts, or will once a receipt that is missing comes in time."""
+    others = all_hold(TASK_CLAUSES[:-1], facts, bounds, terms)
+    return and_(others, or_(facts.received_at.is_(None), RECEIVED_IN_TIME.holds(facts, bounds, terms)))
 
 
 def verdict(facts: Facts, bounds: BoundColumns, terms: Terms) -> ColumnElement[str]:
@@ -67,4 +70,4 @@ def frozen_bounds(terms: Terms) -> BoundColumns:
 def direct_only_of(level: ColumnElement[str], terms: Terms) -> ColumnElement[bool]:
     """Whether only direct orders count at a level, as an expression; yes where the terms do not know it."""
     free = [name for name, rules in terms.levels.items() if not rules.direct_only]
-    return case((level.in_(free), literal(0)), else_=literal(1)) == literal(1)
+    return not_(and_(level.is_not(None), level.in_(free)))

@@ -5,7 +5,7 @@ from sqlalchemy import Column, FromClause, Insert, and_, func, insert, literal, 
 from bounty.db import Query, WholeNumber, workspace
 from bounty.models import Line, OpenPeriod, Order, Quarantined, Result, RosterEntry
 from bounty.rules.clauses import SUBSIDY_CLAUSES, all_hold
-from bounty.rules.measure import frozen_bounds, measured
+from bounty.rules.measure import counts, frozen_bounds, measured
 from bounty.rules.periods import Bounds, Period
 from bounty.rules.subsidy import basis, before_promoter_cap, rate, under_promoter_cap
 from bounty.rules.terms import Terms
@@ -26,7 +26,7 @@ def measured_roster(period: Period, terms: Terms) -> Query:
     """Every eligible promoter's measure and rate: promoter_id, gmv_fen, orders, rate_permille, as ``attained`` has
     them; who has no orders measures 0."""
     facts = Order.__table__.c
-    counted = measured(facts, frozen_bounds(terms), terms)
+    counted = measured(facts, terms)
     by_promoter = (
         select(
             RosterEntry.promoter_id,
@@ -41,8 +41,7 @@ def measured_roster(period: Period, terms: Terms) -> Query:
             Order,
             and_(
                 facts.promoter_id == RosterEntry.promoter_id,
-                facts.paid_at >= OpenPeriod.month_from,
-                facts.paid_at < OpenPeriod.month_until,
+                counts(facts, frozen_bounds(terms), terms),
             ),
         )
         .where(OpenPeriod.period == str(period), RosterEntry.reason.is_(None))
@@ -90,8 +89,6 @@ def earned_lines(period: Period, terms: Terms, reached: FromClause) -> Query:
             Order,
             and_(
                 facts.promoter_id == reached.c.promoter_id,
-                facts.paid_at >= OpenPeriod.month_from,
-                facts.paid_at < OpenPeriod.month_until,
                 all_hold(SUBSIDY_CLAUSES, facts, bounds, terms),
             ),
         )
