@@ -6,7 +6,7 @@ Both databases are used the same way: any number of readers, each in one snapsho
 
 import datetime as dt
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -30,8 +30,12 @@ from sqlalchemy import (
     create_engine,
     delete,
     event,
+    false,
+    literal,
     make_url,
+    select,
     text,
+    union_all,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase
@@ -203,6 +207,20 @@ def insert_into(dialect: str, table: type[Base] | Table) -> postgresql.Insert | 
     dialect   the name of the connection's
     """
     return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+
+
+def given_rows(kinds: Mapping[str, TypeEngine[Any]], rows: Iterable[Mapping[str, Any]]) -> Query:
+    """A SELECT of rows that none can make: some hundred at most, such as the periods, whose state is a rule.
+
+    kinds  label -> its type
+    rows   label -> value
+    """
+
+    def line(row: Mapping[str, Any]) -> Query:
+        return select(*(literal(row[name], kind).label(name) for name, kind in kinds.items()))
+
+    # The first says what the columns are where there is no row.
+    return select(union_all(line(dict.fromkeys(kinds)).where(false()), *map(line, rows)).subquery("given"))
 
 
 def workspace(name: str, *columns: Column[Any]) -> Table:

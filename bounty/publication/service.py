@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, insert, select
+from sqlalchemy import Connection, and_, case, func, insert, select
 from sqlalchemy.orm import aliased
 
 from bounty.audit.service import record
@@ -78,6 +78,23 @@ def notices(connection: Connection, period: Period | None = None) -> list[Any]:
     if period is not None:
         query = query.where(Notice.period == str(period))
     return list(connection.execute(query.order_by(Notice.period.desc(), Notice.notice.desc())))
+
+
+def every_notice() -> Query:
+    """Each notice with its settlement's facts, whether it is ``newest`` of its period, and what ``stands_fen`` by it:
+    its subsidies, null once a later notice took its place."""
+    newest = func.max(Notice.notice).over(partition_by=Notice.period) == Notice.notice
+    return select(
+        Notice.period,
+        Notice.notice,
+        Notice.published_at,
+        newest.label("newest"),
+        Settlement.results_rows,
+        Settlement.lines_rows,
+        Settlement.subsidy_fen,
+        case((newest, Settlement.subsidy_fen)).label("stands_fen"),
+        Settlement.content_sha256,
+    ).join(Settlement, Settlement.settlement_id == Notice.settlement_id)
 
 
 def newest_notice(connection: Connection, period: Period) -> Any | None:

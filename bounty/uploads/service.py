@@ -13,12 +13,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, cast, func, insert, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    and_,
+    case,
+    cast,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 
 from bounty import imports
 from bounty.audit.service import Actor, actor_of, record
 from bounty.clock import shown
-from bounty.db import Words, snapshot, transaction
+from bounty.db import Query, Words, snapshot, transaction
 from bounty.errors import BountyError
 from bounty.models import AuditEvent, Batch, Upload, User
 from bounty.uploads.running import Report, Run, run_of
@@ -160,7 +172,7 @@ def subject_of_batch() -> ColumnElement[str]:
 
 def standing(connection: Connection, folder: Path, upload_id: int) -> Standing | None:
     """An upload as it stands; null where there is no such one."""
-    row = connection.execute(_uploads().where(Upload.upload_id == upload_id)).first()
+    row = connection.execute(uploads().where(Upload.upload_id == upload_id)).first()
     if row is None:
         return None
     run = run_of(progress_file(folder, upload_id))
@@ -174,16 +186,24 @@ def standing(connection: Connection, folder: Path, upload_id: int) -> Standing |
     )
 
 
-def newest_uploads(connection: Connection, folder: Path, count: int) -> list[tuple[Any, str]]:
-    """The last uploads with their states, the newest first."""
-    rows = connection.execute(_uploads().order_by(Upload.upload_id.desc()).limit(count))
-    return [(row, _state(row, run_of(progress_file(folder, row.upload_id)))) for row in rows]
+def state_now(folder: Path, row: Any) -> str:
+    """The state of an upload, a row of ``uploads()``; whether a process works on it stands beside its file."""
+    return _state(row, run_of(progress_file(folder, row.upload_id)))
 
 
-def _uploads() -> Any:
+def uploads() -> Query:
+    """Every upload: its row, ``by`` (the uploader's name), the rows_ counts of its batch and ``undone_at``, and its
+    ``state`` but for the process that may work on it."""
+    state = case(
+        (Batch.undone_at.is_not(None), "UNDONE"),
+        (Upload.batch_id.is_not(None), "IMPORTED"),
+        (Upload.refused.is_not(None), "REFUSED"),
+        (Upload.tried.is_not(None), "TRIED"),
+        else_="WAITING",
+    )
     counts = [column for column in Batch.__table__.c if column.name.startswith("rows_")]
     return (
-        select(Upload.__table__, User.name.label("by"), Batch.undone_at, *counts)
+        select(Upload.__table__, User.name.label("by"), Batch.undone_at, state.label("state"), *counts)
         .join(User, User.id == Upload.user_id)
         .outerjoin(Batch, Batch.batch_id == Upload.batch_id)
     )
@@ -192,13 +212,8 @@ def _uploads() -> Any:
 def _state(row: Any, run: Run | None) -> str:
     if run is not None and run.alive:
         return "RUNNING"
-    if row.batch_id is not None:
-        return "IMPORTED" if row.undone_at is None else "UNDONE"
-    if row.refused is not None:
-        return "REFUSED"
-    if run is not None and (run.stage == "import" or row.tried is None):
-        return "STOPPED"
-    return "WAITING" if row.tried is None else "TRIED"
+    ended = run is not None and (run.stage == "import" or row.state == "WAITING")
+    return "STOPPED" if ended and row.state in ("WAITING", "TRIED") else str(row.state)
 
 
 def progress_file(folder: Path, upload_id: int) -> Path:

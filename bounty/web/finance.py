@@ -7,9 +7,9 @@ from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from flask import Blueprint, Response, abort, render_template, request
-from sqlalchemy import cast, false, true
+from sqlalchemy import Connection, cast, false, true
 
-from bounty.db import Words, snapshot
+from bounty.db import Query, Words, snapshot
 from bounty.publication import service as publication
 from bounty.publication.workbook import write_workbook
 from bounty.roster.terms import terms_in_force
@@ -48,6 +48,35 @@ _LINE_COLUMNS = (
     Column("rate_permille", "比例", "rate", "permille"),
     Column("subsidy_fen", "补贴", "subsidy", "money", sortable=True, summed=True),
 )
+NOTICES = Table(
+    "notices",
+    (
+        Column("period", "期次", "Period", sortable=True),
+        Column("notice", "公示", "Notice", "count"),
+        Column("newest", "最新", "newest", "flag", shown=False),
+        Column("published_at", "公示时间", "published at", "instant", shown=False),
+        Column("results_rows", "名单人数", "On the roster", "count"),
+        Column("lines_rows", "补贴单数", "Subsidy orders", "count", sortable=True),
+        Column("subsidy_fen", "补贴合计", "Subsidy", "money", sortable=True),
+        Column("stands_fen", "其中现行公示", "By the newest notice", "money", summed=True),
+        Column("content_sha256", "指纹与文件", "Hash and files"),
+    ),
+    key=("period", "notice"),
+    order="-period",
+    filters=(
+        Filter(
+            "state",
+            "状态",
+            "state",
+            (
+                Option("newest", "最新", "newest", lambda row: row.c.newest.is_(true())),
+                Option("corrected", "已被更正", "corrected since", lambda row: row.c.newest.is_(false())),
+            ),
+        ),
+    ),
+    search=Search("期次", "period", lambda row, words: row.c.period.startswith(words, autoescape=True)),
+)
+"""What is corrected is not owed twice: the footer adds up what stands."""
 
 
 def _results_table(terms: Any) -> Table:
@@ -115,61 +144,68 @@ def _rates(terms: Any) -> Filter:
 def index() -> str:
     """Every notice, the newest first, with its sums and files."""
     with reading() as connection:
-        notices = publication.notices(connection)
-    newest: dict[str, int] = {}
-    for row in notices:
-        newest.setdefault(row.period, row.notice)
-    return render_template("finance/index.html", notices=notices, newest=newest, now=now())
+        page = page_of(connection, NOTICES, publication.every_notice(), request.args)
+    return render_template("finance/index.html", page=page, now=now())
+
+
+@blueprint.get("/notices.csv")
+@allows(*READERS)
+def notices_csv() -> Response:
+    """Exactly the notices that the filters leave."""
+    return csv_response(NOTICES, publication.every_notice(), request.args, "notices")
 
 
 @blueprint.get("/<period>/<int:notice>/results")
 @allows(*READERS)
 def results(period: str, notice: int) -> str:
     """Who passed, on what, and what they earn."""
-    month = _month(period)
-    with reading() as connection:
-        chosen = _chosen(connection, month, notice)
-        terms = terms_in_force(connection, month).terms
-        rows = results_of(chosen.settlement_id, month).order_by(None)
-        page = page_of(connection, _results_table(terms), rows, request.args)
-    return render_template("finance/results.html", chosen=chosen, period=period, notice=notice, page=page)
+    return _page("results", period, notice)
 
 
 @blueprint.get("/<period>/<int:notice>/lines")
 @allows(*READERS)
 def lines(period: str, notice: int) -> str:
     """What each order earns."""
-    month = _month(period)
-    with reading() as connection:
-        chosen = _chosen(connection, month, notice)
-        terms = terms_in_force(connection, month).terms
-        rows = lines_of(chosen.settlement_id).order_by(None)
-        page = page_of(connection, _lines_table(terms), rows, request.args)
-    return render_template("finance/lines.html", chosen=chosen, period=period, notice=notice, page=page)
+    return _page("lines", period, notice)
 
 
 @blueprint.get("/<period>/<int:notice>/results.csv")
 @allows(*READERS)
 def results_csv(period: str, notice: int) -> Response:
     """Exactly the results that the filters leave."""
-    month = _month(period)
-    with reading() as connection:
-        chosen = _chosen(connection, month, notice)
-        terms = terms_in_force(connection, month).terms
-    rows = results_of(chosen.settlement_id, month).order_by(None)
-    return csv_response(_results_table(terms), rows, request.args, f"results-{month}-{notice}-filtered")
+    return _file("results", period, notice)
 
 
 @blueprint.get("/<period>/<int:notice>/lines.csv")
 @allows(*READERS)
 def lines_csv(period: str, notice: int) -> Response:
     """Exactly the lines that the filters leave."""
-    month = _month(period)
+    return _file("lines", period, notice)
+
+
+def _page(part: str, period: str, notice: int) -> str:
+    """One of the two parts of a notice, ``results`` or ``lines``."""
     with reading() as connection:
-        chosen = _chosen(connection, month, notice)
-        terms = terms_in_force(connection, month).terms
-    rows = lines_of(chosen.settlement_id).order_by(None)
-    return csv_response(_lines_table(terms), rows, request.args, f"subsidy_lines-{month}-{notice}-filtered")
+        chosen, table, rows = _part(connection, part, _month(period), notice)
+        page = page_of(connection, table, rows, request.args)
+    return render_template(
+        "finance/notice.html", part=part, chosen=chosen, period=period, notice=notice, page=page
+    )
+
+
+def _file(part: str, period: str, notice: int) -> Response:
+    with reading() as connection:
+        _, table, rows = _part(connection, part, _month(period), notice)
+    return csv_response(table, rows, request.args, f"{table.name}-{period}-{notice}-filtered")
+
+
+def _part(connection: Connection, part: str, month: Period, notice: int) -> tuple[Any, Table, Query]:
+    """The notice's row, and the table of a part of it."""
+    chosen = _chosen(connection, month, notice)
+    terms = terms_in_force(connection, month).terms
+    if part == "results":
+        return chosen, _results_table(terms), results_of(chosen.settlement_id, month).order_by(None)
+    return chosen, _lines_table(terms), lines_of(chosen.settlement_id).order_by(None)
 
 
 @blueprint.get("/<period>/<int:notice>/export.zip")
@@ -195,7 +231,7 @@ def _month(period: str) -> Period:
         abort(404)
 
 
-def _chosen(connection: Any, month: Period, notice: int) -> Any:
+def _chosen(connection: Connection, month: Period, notice: int) -> Any:
     found = [row for row in publication.notices(connection, month) if row.notice == notice]
     if not found:
         abort(404)

@@ -127,6 +127,44 @@ def test_a_file_is_tried_imported_mended_and_taken_back(
     assert "只有订单可以撤销" in post(operator, "/operations/imports/batches/1/undo").text
 
 
+def test_the_uploads_are_filtered_and_filed_with_what_became_of_them(
+    operator: FlaskClient, tmp_path: Path
+) -> None:
+    path = write_json(tmp_path / "x.json", [order_row(number=410)])
+    done = upload(operator, "orders", "甲.json", path.read_bytes())
+    settled(operator, done.location)
+    post(operator, f"{done.location}/import")
+    settled(operator, done.location)
+    settled(operator, upload(operator, "promoters", "乙.csv", b"no such,header\n").location)
+    page = page_of(operator, "/operations/imports/uploads")
+    assert "全部 2 行" in page
+    assert "乙.csv 不能导入" in page
+    assert "甲.json 已导入" in page
+    filed = operator.get("/operations/imports/uploads.csv?state=IMPORTED").data.decode("utf-8-sig")
+    header, line = filed.splitlines()
+    assert header == "upload_id,kind,file_name,state,size_bytes,uploaded_at,by,batch_id,sha256"
+    assert line.startswith(
+        f"1,orders,甲.json,IMPORTED,{path.stat().st_size},2022-12-15T15:00:00+08:00,operator,"
+    )
+    assert "甲.json" not in page_of(operator, "/operations/imports/uploads?q=乙")
+    assert "没有符合条件的上传" in page_of(operator, "/operations/imports/uploads?state=UNDONE")
+
+
+def test_the_periods_are_filtered_by_their_state_and_filed(operator: FlaskClient) -> None:
+    page = page_of(operator, "/operations/periods")
+    assert "全部 2 行" in page
+    header, *lines = operator.get("/operations/periods.csv?sort=period").data.decode("utf-8-sig").splitlines()
+    assert header.startswith("period,state,receipt_cutoff,on_roster,eligible,passed,subsidy_yuan,notice")
+    november, december = (line.split(",") for line in lines)
+    assert november[:2] == ["2022-11", "CORRECTED"]
+    assert december[:2] == ["2022-12", "OPEN"]
+    assert december[5:] == ["", "", "", ""]  # nothing is settled yet
+    assert float(november[6]) > 0
+    filed = operator.get("/operations/periods.csv?state=CORRECTED").data.decode("utf-8-sig").splitlines()
+    assert filed == [header, lines[0]]
+    assert page.count(f"¥{float(november[6]):,.2f}") == 3  # its own, the page's, and all
+
+
 def test_quarantine_is_read_again_or_dismissed_with_a_reason(operator: FlaskClient, engine: Engine) -> None:
     page = page_of(operator, "/operations/quarantine/")
     assert "全部 1 行" in page

@@ -153,6 +153,27 @@ def test_lines_page_through_to_the_last_and_sum_to_the_whole(
     assert numbers == [line[2] for line in rows_of(exported["subsidy_lines.csv"])[1:]]
 
 
+def test_the_notices_add_up_to_what_stands_and_keep_what_is_corrected(
+    finance: FlaskClient, month: Month
+) -> None:
+    before = rows_of(finance.get("/finance/notices.csv").data)
+    month.orders(order_row(number=99_999, promoter_id=1001, amount_fen=5_000))
+    month.settle()
+    month.publish()
+    header, *lines = rows_of(finance.get("/finance/notices.csv").data)
+    second, first = (dict(zip(header, line, strict=True)) for line in lines)
+    assert (second["notice"], second["newest"], first["notice"], first["newest"]) == ("2", "yes", "1", "no")
+    assert (second["stands_yuan"], first["stands_yuan"]) == (second["subsidy_yuan"], "")
+    assert before[1][header.index("subsidy_yuan")] == first["subsidy_yuan"]
+    foot = re.search(r"<tfoot>(.*)</tfoot>", finance.get("/finance/").text, re.DOTALL)
+    assert foot is not None
+    assert foot[1].count(f"¥{Decimal(second['subsidy_yuan']):,.2f}") == 2  # of the page and of all
+    corrected = rows_of(finance.get("/finance/notices.csv?state=corrected&q=2022").data)
+    assert [line[header.index("notice")] for line in corrected[1:]] == ["1"]
+    assert len(rows_of(finance.get("/finance/notices.csv?state=newest&q=2023").data)) == 1
+    assert "没有符合条件的公示" in finance.get("/finance/?q=2023").text
+
+
 def test_what_is_not_there_is_not_found(finance: FlaskClient) -> None:
     for path in ("/finance/2022-12/2/results", "/finance/2022-11/1/lines", "/finance/x/1/export.zip"):
         assert finance.get(path).status_code == 404

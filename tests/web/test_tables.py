@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, literal, select, union_all
+from sqlalchemy import Engine
 
-from bounty.db import Query, WholeNumber, Words, make_engine, snapshot
+from bounty.db import Query, WholeNumber, Words, given_rows, make_engine, snapshot
 from bounty.errors import BountyError
 from bounty.web.tables import Column, Filter, Option, Page, Search, Table, csv_of, page_of
 from tests import postgres
@@ -53,17 +53,13 @@ PEOPLE: People = [
 
 
 def rows(people: People) -> Query:
-    kinds: tuple[Any, ...] = (WholeNumber, Words(), WholeNumber, WholeNumber)
-    each = [
-        select(
-            *(
-                literal(cell, kind).label(name.name)
-                for cell, kind, name in zip(person, kinds, SMALL.columns, strict=True)
-            )
-        )
-        for person in people
-    ]
-    return select(union_all(*each).subquery("v"))
+    kinds: dict[str, Any] = {
+        "number": WholeNumber,
+        "name": Words(),
+        "paid_fen": WholeNumber,
+        "at": WholeNumber,
+    }
+    return given_rows(kinds, (dict(zip(kinds, person, strict=True)) for person in people))
 
 
 def walk(engine: Engine, people: People, **args: str) -> list[Page]:

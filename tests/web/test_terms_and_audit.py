@@ -82,6 +82,25 @@ def test_terms_that_can_not_be_are_refused_on_the_page(
     assert people["operator"].get("/operations/terms/2").status_code == 404
 
 
+def test_the_versions_are_filtered_sorted_and_filed(people: dict[str, FlaskClient]) -> None:
+    upload(people["operator"], SECOND.encode())
+    page = words_of(people["finance"].get("/operations/terms/?sort=terms_id").text)
+    assert page.index("第 1 版") < page.index("第 2 版")
+    assert "全部 2 行" in page
+    unused = people["finance"].get("/operations/terms/?held=no").text
+    assert "第 2 版" in unused
+    assert "第 1 版" not in unused
+    header, *lines = (
+        people["finance"].get("/operations/terms/terms.csv?held=yes").data.decode("utf-8-sig").splitlines()
+    )
+    assert header == "terms_id,name,effective_from,periods,first_period,last_period,added_at,sha256"
+    (line,) = lines
+    number, name, *held = line.split(",")
+    assert (number, held[:4]) == ("1", ["2022-12", "1", "2022-12", "2022-12"])
+    assert name in words_of(people["finance"].get("/operations/terms/1").text)
+    assert people["finance"].get("/operations/terms/terms.csv?sort=name").status_code == 409
+
+
 def test_finance_reads_terms_and_adds_none(people: dict[str, FlaskClient]) -> None:
     assert people["finance"].get("/operations/terms/1").status_code == 200
     assert upload(people["finance"], SECOND.encode())[0] == 403

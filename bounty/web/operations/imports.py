@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from flask import (
@@ -32,7 +33,7 @@ from bounty.web.books import now, reading, site, writing
 from bounty.web.downloads import csv_response
 from bounty.web.errors import said
 from bounty.web.language import t
-from bounty.web.tables import Column, Filter, Option, Table, equal, page_of
+from bounty.web.tables import Column, Filter, Option, Search, Table, equal, page_of
 
 blueprint = Blueprint("imports", __name__, url_prefix="/operations/imports")
 READERS = ("operator", "admin")
@@ -121,6 +122,35 @@ BATCHES = Table(
     ),
     page=20,
 )
+UPLOADS = Table(
+    "uploads",
+    (
+        Column("upload_id", "上传", "upload", "id", sortable=True),
+        Column("kind", "种类", "kind"),
+        Column("file_name", "文件", "file"),
+        Column("state", "状态", "state"),
+        Column("size_bytes", "字节", "bytes", "count", sortable=True, summed=True),
+        Column("uploaded_at", "上传时间", "uploaded at", "instant"),
+        Column("by", "操作人", "by"),
+        Column("batch_id", "批次", "batch", "id"),
+        Column("sha256", "指纹", "hash", shown=False),
+    ),
+    key=("upload_id",),
+    order="-upload_id",
+    filters=(
+        BATCHES.filters[0],
+        Filter(
+            "state",
+            "状态",
+            "state",
+            tuple(
+                Option(state, *STATES[state][1:], equal("state", state))
+                for state in ("WAITING", "TRIED", "IMPORTED", "REFUSED", "UNDONE")
+            ),
+        ),
+    ),
+    search=Search("文件名", "file name", lambda row, words: row.c.file_name.contains(words, autoescape=True)),
+)
 
 
 def bound_uploads(app: Flask) -> None:
@@ -156,6 +186,29 @@ def upload() -> Redirect | tuple[str, int]:
         return _index(said(refusal)), 422
     _start(number, "try")
     return redirect(url_for(".uploaded", number=number), 303)
+
+
+@blueprint.get("/uploads")
+@allows(*READERS)
+def listing() -> str:
+    """Every upload, the newest first."""
+    with reading() as connection:
+        page = page_of(connection, UPLOADS, uploads.uploads(), request.args)
+    return render_template(
+        "operations/uploads.html",
+        page=page,
+        now_states={row.upload_id: uploads.state_now(_folder(), row) for row in page.rows},
+        kinds=KIND_NAMES,
+        states=STATES,
+        now=now(),
+    )
+
+
+@blueprint.get("/uploads.csv")
+@allows(*READERS)
+def uploads_file() -> Response:
+    """Exactly the uploads that the filters leave."""
+    return csv_response(UPLOADS, uploads.uploads(), request.args, "uploads")
 
 
 @blueprint.get("/uploads/<int:number>")
@@ -215,11 +268,11 @@ def _index(refused: str | None = None) -> str:
     with reading() as connection:
         page = page_of(connection, BATCHES, _batches(), request.args if request.method == "GET" else {})
         waiting = connection.execute(select(func.count()).where(Quarantined.closed_at.is_(None))).scalar_one()
-        recent = uploads.newest_uploads(connection, _folder(), RECENT)
+        recent = page_of(connection, replace(UPLOADS, page=RECENT), uploads.uploads(), {})
     return render_template(
         "operations/imports.html",
         page=page,
-        recent=recent,
+        recent=[(row, uploads.state_now(_folder(), row)) for row in recent.rows],
         waiting=waiting,
         refused=refused,
         kinds=KIND_NAMES,

@@ -3,10 +3,11 @@
 from typing import Any
 
 from flask import Blueprint, Response, render_template, request, url_for
+from sqlalchemy import Connection
 
 from bounty.closing.checklist import LINES, checklist, waiting_by_code
 from bounty.closing.next_step import NextStep, next_step
-from bounty.db import Query
+from bounty.db import Query, WholeNumber, Words, given_rows
 from bounty.publication.changes import CAUSES
 from bounty.publication.differences import difference
 from bounty.publication.overview import STATES, glances
@@ -19,7 +20,7 @@ from bounty.web.downloads import csv_response
 from bounty.web.formats import day
 from bounty.web.language import t
 from bounty.web.operations.results import COLUMNS, READERS, RESULT, rows_of
-from bounty.web.tables import Filter, Table, page_of
+from bounty.web.tables import Column, Filter, Option, Table, equal, page_of
 
 blueprint = Blueprint("period", __name__, url_prefix="/operations")
 NEAREST = Table(
@@ -30,6 +31,30 @@ NEAREST = Table(
     filters=(Filter("result", "结果", "result", RESULT.options[:3]),),
     page=10,
 )
+PERIODS = Table(
+    "periods",
+    (
+        Column("period", "期", "Period", sortable=True),
+        Column("state", "状态", "State"),
+        Column("receipt_cutoff", "收货截止", "Receipts count until", "instant"),
+        Column("on_roster", "名单（人）", "On the roster", "count", sortable=True),
+        Column("eligible", "有资格（人）", "Eligible", "count", sortable=True),
+        Column("passed", "达标（人）", "Passed", "count", sortable=True),
+        Column("subsidy_fen", "补贴（预计）", "Subsidy, expected", "money", sortable=True, summed=True),
+        Column("notice", "公示", "Notice", "count"),
+        Column("published_at", "公示时间", "published at", "instant", shown=False),
+    ),
+    key=("period",),
+    order="-period",
+    filters=(
+        Filter(
+            "state",
+            "状态",
+            "state",
+            tuple(Option(state, zh, en, equal("state", state)) for state, (zh, en) in STATES.items()),
+        ),
+    ),
+)
 PLACES = {"IMPORTS": "imports.index", "QUARANTINE": "quarantine.index"}
 """Where a step is done that is not one of a period alone."""
 
@@ -39,8 +64,17 @@ PLACES = {"IMPORTS": "imports.index", "QUARANTINE": "quarantine.index"}
 def index() -> str:
     """Every open period, the newest first."""
     with reading() as connection:
-        periods = glances(connection, now())
-    return render_template("operations/periods.html", periods=periods, states=STATES, now=now())
+        page = page_of(connection, PERIODS, _periods(connection), request.args)
+    return render_template("operations/periods.html", page=page, states=STATES, now=now())
+
+
+@blueprint.get("/periods.csv")
+@allows(*READERS)
+def periods_file() -> Response:
+    """Exactly the periods that the filter leaves."""
+    with reading() as connection:
+        rows = _periods(connection)
+    return csv_response(PERIODS, rows, request.args, "periods")
 
 
 @blueprint.get("/periods/<period:period>")
@@ -84,6 +118,30 @@ def file(period: Period) -> Response:
     with reading() as connection:
         stage = stage_of(connection, period, now())
     return csv_response(NEAREST, active(stage), request.args, f"nearest-{period}")
+
+
+def _periods(connection: Connection) -> Query:
+    """The open periods with their states, which are computed and not stored."""
+    kinds: dict[str, Any] = {
+        column.name: Words() if column.kind == "text" else WholeNumber for column in PERIODS.columns
+    }
+    return given_rows(
+        kinds,
+        (
+            {
+                "period": each.period,
+                "state": each.state,
+                "receipt_cutoff": each.bounds.receipt_cutoff,
+                "on_roster": each.on_roster,
+                "eligible": each.eligible,
+                "passed": None if each.settlement is None else each.passed,
+                "subsidy_fen": None if each.settlement is None else each.settlement.subsidy_fen,
+                "notice": None if each.notice is None else each.notice.notice,
+                "published_at": None if each.notice is None else each.notice.published_at,
+            }
+            for each in glances(connection, now())
+        ),
+    )
 
 
 def active(stage: Stage) -> Query:

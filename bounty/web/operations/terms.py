@@ -1,20 +1,56 @@
 """Terms: every version with what it promises in words, what it changed, and where it holds."""
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
-from werkzeug.wrappers import Response
+from typing import Any
 
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from sqlalchemy import Connection
+from werkzeug.wrappers import Response as Redirect
+
+from bounty.db import Query, WholeNumber, Words, given_rows
 from bounty.errors import BountyError
 from bounty.roster.terms import add_terms, changes, versions
 from bounty.rules.terms import read_terms
 from bounty.rules.words import terms_in_words
 from bounty.web.access import allows
 from bounty.web.books import now, reading, writing
+from bounty.web.downloads import csv_response
 from bounty.web.errors import said
 from bounty.web.language import language, t
+from bounty.web.tables import Column, Filter, Option, Table, page_of
 
 blueprint = Blueprint("terms", __name__, url_prefix="/operations/terms")
 LONGEST_BYTES = 65_536
 """Of a file of terms."""
+TABLE = Table(
+    "terms",
+    (
+        Column("terms_id", "版本", "Version", "id", sortable=True),
+        Column("name", "名称", "Name"),
+        Column("effective_from", "自哪期起", "From period", sortable=True),
+        Column("periods", "已用于", "Holds in", "count", sortable=True),
+        Column("first_period", "首期", "first period", shown=False),
+        Column("last_period", "末期", "last period", shown=False),
+        Column("added_at", "加入时间", "Added", "instant"),
+        Column("sha256", "指纹", "sha256"),
+    ),
+    key=("terms_id",),
+    order="-terms_id",
+    filters=(
+        Filter(
+            "held",
+            "适用",
+            "use",
+            (
+                Option("yes", "已用于某期", "holds in a period", lambda row: row.c.periods > 0),
+                Option("no", "尚未开期", "no open period yet", lambda row: row.c.periods == 0),
+            ),
+        ),
+    ),
+)
+_KINDS: dict[str, Any] = {
+    column.name: WholeNumber if column.kind in ("id", "count", "instant") else Words()
+    for column in TABLE.columns
+}
 
 
 @blueprint.get("/")
@@ -22,6 +58,15 @@ LONGEST_BYTES = 65_536
 def index() -> str:
     """The versions, the newest first."""
     return _index()
+
+
+@blueprint.get("/terms.csv")
+@allows("operator", "finance", "admin")
+def file() -> Response:
+    """Exactly the versions that the filter leaves."""
+    with reading() as connection:
+        rows = _rows(connection)
+    return csv_response(TABLE, rows, request.args, "terms")
 
 
 @blueprint.get("/<int:terms_id>")
@@ -47,7 +92,7 @@ def version(terms_id: int) -> str:
 
 @blueprint.post("/")
 @allows("operator")
-def add() -> Response | tuple[str, int]:
+def add() -> Redirect | tuple[str, int]:
     """Add a version from a file; a refusal names each key that can't be, and what would be right."""
     file = request.files.get("file")
     try:
@@ -74,9 +119,14 @@ def add() -> Response | tuple[str, int]:
 
 def _index(refused: str | None = None) -> str:
     with reading() as connection:
-        every = versions(connection)
-    names = {row.terms_id: read_terms(row.toml).name for row in every}
-    return render_template("operations/terms.html", versions=every, names=names, refused=refused)
+        page = page_of(connection, TABLE, _rows(connection), request.args if request.method == "GET" else {})
+    return render_template("operations/terms.html", page=page, refused=refused)
+
+
+def _rows(connection: Connection) -> Query:
+    """The versions with their names, which stand in their TOML."""
+    every = versions(connection)
+    return given_rows(_KINDS, ({**row._mapping, "name": read_terms(row.toml).name} for row in every))
 
 
 def _text(content: bytes) -> str:
