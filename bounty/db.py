@@ -68,6 +68,8 @@ POSTGRES_SETTINGS = {
     "plan_cache_mode": "force_generic_plan",
 }
 _WRITER = 0x626F756E7479  # the advisory lock's number: "bounty"
+_TAKE_TURN = text("SELECT pg_advisory_xact_lock(:key)")
+_WORKSPACES = "workspaces"  # what a connection is known by to have made
 
 
 class Base(DeclarativeBase):
@@ -150,10 +152,10 @@ def make_engine(url: str) -> Engine:
         engine = create_engine(parsed)
         event.listen(engine, "connect", _set_pragmas)
         event.listen(engine, "begin", _begin_sqlite)
-        return engine
+        return _forgetting(engine)
     if parsed.get_backend_name() == "postgresql":
         options = " ".join(f"-c {name}={value}" for name, value in POSTGRES_SETTINGS.items())
-        return create_engine(parsed, connect_args={"options": options})
+        return _forgetting(create_engine(parsed, connect_args={"options": options}))
     raise ValueError(
         f"{parsed.get_backend_name()} is not a database bounty knows: use sqlite or postgresql+psycopg"
     )
@@ -166,6 +168,13 @@ def _set_pragmas(dbapi_connection: sqlite3.Connection, _record: object) -> None:
         dbapi_connection.execute(f"PRAGMA {name}={value}")
 
 
+def _forgetting(engine: Engine) -> Engine:
+    """The engine, whose connections know that what is rolled back takes the workspaces made since with it."""
+    for name in ("rollback", "rollback_savepoint"):
+        event.listen(engine, name, lambda connection, *_: connection.info.pop(_WORKSPACES, None))
+    return engine
+
+
 def _begin_sqlite(connection: Connection) -> None:
     writing = connection.get_execution_options().get("writing")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
@@ -175,14 +184,19 @@ def _begin_sqlite(connection: Connection) -> None:
 def transaction(engine: Engine) -> Iterator[Connection]:
     """The one way to write: a transaction with no other writer beside it, committed at the end or not at all."""
     with engine.connect().execution_options(writing=True) as connection, connection.begin():
-        wait_for_turn(connection)
+        _wait(connection)
         yield connection
 
 
 def wait_for_turn(connection: Connection) -> None:
-    """Be the one writer until the transaction ends. On SQLite its BEGIN IMMEDIATE has seen to that."""
+    """Be the one writer until the transaction ends; ``transaction`` has seen to that, and on SQLite any BEGIN."""
+    if not connection.get_execution_options().get("writing"):
+        _wait(connection)
+
+
+def _wait(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITER})
+        connection.execute(_TAKE_TURN, {"key": _WRITER})
 
 
 @contextmanager
@@ -228,9 +242,17 @@ def workspace(name: str, *columns: Column[Any]) -> Table:
     return Table(name, MetaData(), *columns, prefixes=["TEMPORARY"], postgresql_on_commit="DELETE ROWS")
 
 
+def make(connection: Connection, table: Table) -> None:
+    """See that a workspace is there. It is made once a connection, unless what made it was rolled back."""
+    made = connection.info.setdefault(_WORKSPACES, set())
+    if table.name not in made:
+        connection.exec_driver_sql(_creation(table, connection.dialect.name))
+        made.add(table.name)
+
+
 def clear(connection: Connection, table: Table) -> None:
     """A workspace made if need be, and empty."""
-    connection.exec_driver_sql(_creation(table, connection.dialect.name))
+    make(connection, table)
     connection.execute(delete(table))
 
 

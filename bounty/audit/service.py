@@ -18,6 +18,11 @@ FIRST = "0" * 64
 """What the first event has for the hash of the one before."""
 
 
+# Made once: making a statement takes longer than carrying it out.
+_LAST = select(AuditEvent.event_id, AuditEvent.event_sha256).order_by(AuditEvent.event_id.desc()).limit(1)
+_ADD = insert(AuditEvent)
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Who acts, and from where."""
@@ -64,9 +69,7 @@ def record(
     by             who acts, where the connection doesn't know yet: at a log-in
     """
     wait_for_turn(connection)
-    last = connection.execute(
-        select(AuditEvent.event_id, AuditEvent.event_sha256).order_by(AuditEvent.event_id.desc()).limit(1)
-    ).first()
+    last = connection.execute(_LAST).first()
     number, previous = (1, FIRST) if last is None else (last.event_id + 1, last.event_sha256)
     actor = by or actor_of(connection)
     event = {
@@ -84,7 +87,7 @@ def record(
         "reason": reason,
         "previous_sha256": previous,
     }
-    connection.execute(insert(AuditEvent).values(**event, event_sha256=_hash(event)))
+    connection.execute(_ADD, event | {"event_sha256": _hash(event)})
 
 
 @dataclass(frozen=True, slots=True)

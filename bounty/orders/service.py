@@ -25,7 +25,19 @@ from sqlalchemy import (
     update,
 )
 
-from bounty.db import Bytes, Flag, Query, WholeNumber, Words, analyze, clear, insert_into, load, workspace
+from bounty.db import (
+    Bytes,
+    Flag,
+    Query,
+    WholeNumber,
+    Words,
+    analyze,
+    clear,
+    insert_into,
+    load,
+    make,
+    workspace,
+)
 from bounty.intake.batches import Counts
 from bounty.intake.catalogue import BadRow, bad_row
 from bounty.intake.quarantine import UNKNOWN_PROMOTER, Holding
@@ -66,6 +78,10 @@ _touched = workspace(
     Column("link_made_at", WholeNumber),
     Column("failed_at", WholeNumber),
 )
+for _table in (_staged, _touched):
+    # PostgreSQL builds the indexes of such a table anew at every commit, and then plans all that uses it anew.
+    _table.primary_key.ddl_if(dialect="sqlite")
+_EMPTY = delete(_staged)
 
 
 def take_in(
@@ -83,8 +99,8 @@ def take_in(
     counts = Counts()
     statements = _statements(connection.dialect.name)
     holding = Holding(connection, batch_id, "orders")
-    for table in (_staged, _touched):
-        clear(connection, table)
+    make(connection, _staged)  # it is empty: every chunk leaves it so
+    clear(connection, _touched)
     kept = 0
     reading = iter(rows)
     while chunk := list(islice(reading, CHUNK)):
@@ -114,7 +130,8 @@ def _keep(connection: Connection, batch_id: int, rows: list[OrderRow], holding: 
     """Keep the rows that are not held already; how many were kept."""
     statements = _statements(connection.dialect.name)
     load(connection, _staged, list[tuple[Any, ...]](rows))
-    strangers = connection.execute(statements.strangers).all()
+    has_strangers, has_new_sets = connection.execute(statements.look).one()
+    strangers = connection.execute(statements.strangers).all() if has_strangers else []
     if strangers:
         holding.add([_unknown_promoter(row) for row in strangers])
         connection.execute(statements.drop_strangers)
@@ -124,8 +141,9 @@ def _keep(connection: Connection, batch_id: int, rows: list[OrderRow], holding: 
     if kept + len(strangers) < len(rows):
         kept += _revive(connection, batch_id)
         connection.execute(statements.note_repeats, {"batch": batch_id})
-    _keep_category_sets(connection)
-    connection.execute(delete(_staged))
+    if has_new_sets:
+        _keep_category_sets(connection)
+    connection.execute(_EMPTY)
     return kept
 
 
@@ -225,13 +243,15 @@ def orders_with_news() -> Query:
 class _Statements:
     """What taking in a chunk executes, made once a dialect: making the fold takes 60 ms, a page of rows 20."""
 
+    look: Executable
+    """Whether there are rows of unknown promoters among the staged, and sets of categories that no order had before."""
     strangers: Executable
     """The staged rows of promoters that are not known."""
     drop_strangers: Executable
     keep: Executable
     """The staged rows that are not held become this batch's."""
     new_sets: Executable
-    """The sets of categories among the staged rows that no order had before."""
+    """Such sets."""
     note_repeats: Executable
     note_touched: Executable
     """How the orders stood, of which the chunk kept a row."""
@@ -248,6 +268,7 @@ def _statements(dialect: str) -> _Statements:
     places = (bindparam("first_place", type_=WholeNumber), bindparam("last_place", type_=WholeNumber))
     names = [column.name for column in staged]
     unknown = ~exists().where(Promoter.promoter_id == staged.promoter_id)
+    new_set = and_(staged.cat_ids.is_not(None), ~exists().where(CategorySet.cat_ids == staged.cat_ids))
     rows = select(batch, literal(False, Flag), *staged).order_by(staged.place)
     keep = insert_into(dialect, OrderVersion).from_select(["batch_id", "withdrawn", *names], rows)
     version = OrderVersion
@@ -267,18 +288,18 @@ def _statements(dialect: str) -> _Statements:
         Order.failed_at,
     ).outerjoin_from(orders, Order, Order.order_sn == orders.c.order_sn)
     note_touched = insert_into(dialect, _touched).from_select(
-        [column.name for column in before], state.where(literal(1) == 1)
+        [column.name for column in before],
+        state.where(~exists().where(before.order_sn == orders.c.order_sn)),
     )
     otherwise = _stands_otherwise()
     return _Statements(
+        look=select(select(_staged).where(unknown).exists(), select(_staged).where(new_set).exists()),
         strangers=select(_staged).where(unknown).order_by(staged.place),
         drop_strangers=delete(_staged).where(unknown),
         keep=keep.on_conflict_do_nothing(),
-        new_sets=select(staged.cat_ids)
-        .where(staged.cat_ids.is_not(None), ~exists().where(CategorySet.cat_ids == staged.cat_ids))
-        .distinct(),
+        new_sets=select(staged.cat_ids).where(new_set).distinct(),
         note_repeats=note_repeats.on_conflict_do_nothing(),
-        note_touched=note_touched.on_conflict_do_nothing(),
+        note_touched=note_touched,
         fold_touched=_fold_statement(
             dialect, lambda row: row.order_sn.in_(select(version.order_sn).where(kept))
         ),
