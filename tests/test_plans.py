@@ -51,7 +51,7 @@ def reads_only_the_index(plan: str) -> bool:
 def test_a_promoters_progress_reads_only_the_task_index(engine: Engine, period: Period) -> None:
     with snapshot(engine) as connection:
         terms = terms_in_force(connection, period).terms
-        plan = plan_of(connection, verdict_totals(period, 1, terms))
+        plan = plan_of(connection, verdict_totals(terms).params(period=str(period), promoter_id=1))
     assert reads_only_the_index(plan), plan
     assert "SCAN orders" not in plan
 

@@ -29,11 +29,11 @@ def progress(period: Period, promoter: int, *, as_json: bool) -> None:
         return
     click.echo(f"promoter {promoter} in {period}, level {found.level or 'none'}, as of {shown(found.as_of)}")
     if found.reason is not None:
-        click.echo(f"not eligible: {found.reason} {in_words(json.loads(found.derivation), chinese=False)}")
+        click.echo(f"not eligible: {found.reason} {in_words(found.derivation, chinese=False)}")
     else:
         gmv = "none" if found.target_gmv_fen is None else f"¥{shown_yuan(found.target_gmv_fen)}"
         click.echo(f"target GMV {gmv}, orders {found.target_orders or 'none'}")
-        click.echo(f"  {in_words(json.loads(found.derivation), chinese=False)}")
+        click.echo(f"  {in_words(found.derivation, chinese=False)}")
     for name, tally in (("counted", found.counted), ("pending receipt", found.pending)):
         click.echo(f"{name}: ¥{shown_yuan(tally.capped_fen)}, {tally.orders} orders")
     for code, tally in found.not_counted.items():

@@ -7,10 +7,11 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Connection, and_, func, literal, select
 
-from bounty.db import Query
-from bounty.models import Notice, OpenPeriod, Result, RosterEntry, Settlement
-from bounty.progress.queries import A_PROMOTER
+from bounty.db import Query, written_out
+from bounty.models import Notice, OpenPeriod, Result, RosterEntry, Settlement, TermsVersion
+from bounty.progress.queries import A_PERIOD, A_PROMOTER
 from bounty.rules.periods import Bounds, Period
+from bounty.rules.terms import Terms, read_terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class PromoterMonth:
 
     period: Period
     bounds: Bounds
+    terms: Terms
+    """Frozen with the roster."""
     opened_at: int
     name: str
     level: str | None
@@ -96,40 +99,54 @@ def months(promoter_id: int | BindParameter[int]) -> Query:
     )
 
 
-_MONTHS = months(A_PROMOTER).order_by(OpenPeriod.period.desc())
+_WITH_TERMS = (
+    months(A_PROMOTER)
+    .add_columns(TermsVersion.toml)
+    .join(TermsVersion, TermsVersion.terms_id == OpenPeriod.terms_id)
+)
+_MONTHS = written_out(_WITH_TERMS.order_by(OpenPeriod.period.desc()))
+_MONTH = written_out(_WITH_TERMS.where(OpenPeriod.period == A_PERIOD))
 
 
 def months_of(connection: Connection, promoter_id: int) -> list[PromoterMonth]:
     """The months whose roster a promoter is on, the newest first."""
-    return [
-        PromoterMonth(
-            period=Period.parse(row.period),
-            bounds=Bounds(row.task_from, row.task_until, row.receipt_cutoff, row.month_from, row.month_until),
-            opened_at=row.opened_at,
-            name=row.name,
-            level=row.level,
-            registered_on=row.registered_on,
-            reason=row.reason,
-            target_gmv_fen=row.target_gmv_fen,
-            target_orders=row.target_orders,
-            derivation=json.loads(row.derivation),
-            settled=bool(row.settled),
-            published=None
-            if row.notice is None
-            else PublishedMonth(
-                notice=row.notice,
-                settlement_id=row.settlement_id,
-                published_at=row.published_at,
-                gmv_fen=row.gmv_fen,
-                orders=row.orders,
-                passed=bool(row.passed),
-                rate_permille=row.rate_permille,
-                subsidy_orders=row.subsidy_orders,
-                subsidy_fen=row.subsidy_fen,
-            ),
-        )
-        for row in connection.execute(_MONTHS, {"promoter_id": promoter_id})
-    ]
+    return [_month(row) for row in connection.execute(_MONTHS, {"promoter_id": promoter_id})]
+
+
+def month_of(connection: Connection, promoter_id: int, period: Period) -> PromoterMonth | None:
+    """One of them; null where the promoter is not on its roster, or there is none."""
+    row = connection.execute(_MONTH, {"promoter_id": promoter_id, "period": str(period)}).first()
+    return None if row is None else _month(row)
+
+
+def _month(row: Any) -> PromoterMonth:
+    return PromoterMonth(
+        period=Period.parse(row.period),
+        bounds=Bounds(row.task_from, row.task_until, row.receipt_cutoff, row.month_from, row.month_until),
+        terms=read_terms(row.toml),
+        opened_at=row.opened_at,
+        name=row.name,
+        level=row.level,
+        registered_on=row.registered_on,
+        reason=row.reason,
+        target_gmv_fen=row.target_gmv_fen,
+        target_orders=row.target_orders,
+        derivation=json.loads(row.derivation),
+        settled=bool(row.settled),
+        published=None
+        if row.notice is None
+        else PublishedMonth(
+            notice=row.notice,
+            settlement_id=row.settlement_id,
+            published_at=row.published_at,
+            gmv_fen=row.gmv_fen,
+            orders=row.orders,
+            passed=bool(row.passed),
+            rate_permille=row.rate_permille,
+            subsidy_orders=row.subsidy_orders,
+            subsidy_fen=row.subsidy_fen,
+        ),
+    )
 
 
 def present_month(found: list[PromoterMonth], now: int) -> PromoterMonth | None:

@@ -6,12 +6,21 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Connection, FromClause, and_, bindparam, case, func, literal, select
 
-from bounty.db import Query, WholeNumber
+from bounty.db import Query, WholeNumber, written_out
 from bounty.models import Line, OpenPeriod, Order
 from bounty.progress.history import PromoterMonth
-from bounty.progress.queries import A_PERIOD, A_PROMOTER, month_of_promoter
+from bounty.progress.queries import A_PERIOD, A_PROMOTER, month_of_promoter, once_a_row
 from bounty.rules.clauses import SUBSIDY_CLAUSES, all_hold, reason
-from bounty.rules.measure import COUNTED, PENDING, counts, frozen_bounds, measured, verdict
+from bounty.rules.measure import (
+    COUNTED,
+    PENDING,
+    VERDICTS,
+    counts,
+    frozen_bounds,
+    measured,
+    verdict,
+    verdict_number,
+)
 from bounty.rules.periods import Period
 from bounty.rules.subsidy import basis, before_promoter_cap, rate, under_promoter_cap
 from bounty.rules.terms import Terms
@@ -25,34 +34,42 @@ A_DAY = 86_400
 def daily_totals(terms: Terms) -> Query:
     """The orders a promoter was paid for in the month by day of the month and verdict; asked with period, promoter_id.
 
-    day  verdict  orders  amount_fen  capped_fen  earning_0  basis_0_fen  earned_0_fen  earning_1 ...
-     13  COUNTED       2       27300       27300          2        27300           546          2
+    day_verdict  orders  amount_fen  capped_fen  earning_0  basis_0_fen  earned_0_fen  earning_1 ...
+            123       2       27300       27300          2        27300           546          2
 
+    day_verdict is the day times the number of verdicts, plus the place of the verdict in VERDICTS: to sort the orders
+    of a busy promoter by one number takes a fraction of what it takes by a number and a word.
     For each tier: how many orders would earn above 0, on what, and what, before the promoter cap.
     """
     facts, bounds = Order.__table__.c, frozen_bounds(terms)
     tiers = terms.subsidy.tiers
     earns = all_hold(SUBSIDY_CLAUSES, facts, bounds, terms)
-    judged = (
+    day = whole_part(facts.paid_at - OpenPeriod.month_from, A_DAY) + 1
+    held = once_a_row(
         month_of_promoter(
             select(
-                (whole_part(facts.paid_at - OpenPeriod.month_from, A_DAY) + 1).label("day"),
-                verdict(facts, bounds, terms).label("verdict"),
+                (day * len(VERDICTS) + verdict_number(facts, bounds, terms)).label("day_verdict"),
                 facts.order_amount_fen,
-                basis(facts, terms).label("basis_fen"),
-                *(
-                    case(
-                        (earns, before_promoter_cap(facts, literal(tier.rate_permille), terms)), else_=0
-                    ).label(f"earned_{at}_fen")
-                    for at, tier in enumerate(tiers)
-                ),
+                *([] if terms.subsidy.basis == "order_amount" else [facts.promotion_amount_fen]),
+                case((earns, 1), else_=0).label("earns"),
             ),
             A_PERIOD,
             A_PROMOTER,
         )
-        .subquery("judged")
-        .c
-    )
+    ).c
+    judged = once_a_row(
+        select(
+            held.day_verdict,
+            held.order_amount_fen,
+            basis(held, terms).label("basis_fen"),
+            *(
+                case(
+                    (held.earns == 1, before_promoter_cap(held, literal(tier.rate_permille), terms)), else_=0
+                ).label(f"earned_{at}_fen")
+                for at, tier in enumerate(tiers)
+            ),
+        )
+    ).c
     earned = [
         part
         for at in range(len(tiers))
@@ -62,21 +79,23 @@ def daily_totals(terms: Terms) -> Query:
             total(judged[f"earned_{at}_fen"]).label(f"earned_{at}_fen"),
         )
     ]
-    return select(
-        judged.day,
-        judged.verdict,
+    totals = select(
+        judged.day_verdict,
         func.count().label("orders"),
         total(judged.order_amount_fen).label("amount_fen"),
         total(lesser(judged.order_amount_fen, terms.task.order_cap_fen)).label("capped_fen"),
         *earned,
-    ).group_by(judged.day, judged.verdict)
+    ).group_by(judged.day_verdict)
+    return written_out(totals)
 
 
 @lru_cache(maxsize=64)
 def _rate_of(terms: Terms) -> Query:
     names = ("gmv_fen", "orders", "target_gmv_fen", "target_orders")
     both = select(*(bindparam(name, type_=WholeNumber).label(name) for name in names)).subquery("both").c
-    return select(rate(terms, both.gmv_fen, both.orders, both.target_gmv_fen, both.target_orders))
+    return written_out(
+        select(rate(terms, both.gmv_fen, both.orders, both.target_gmv_fen, both.target_orders))
+    )
 
 
 def rate_reached(
@@ -105,13 +124,14 @@ def listed_orders(
     rate_permille: int | BindParameter[int],
     settlement_id: int | BindParameter[int] | None,
     *,
-    within_cap: bool = False,
+    newest: int | None = None,
 ) -> Query:
     """Every order paid for in the month, with what it counts as and its subsidy.
 
     rate_permille   of the subsidy that is expected
     settlement_id   the published one, whose lines are the subsidy then; null while it is expected
-    within_cap      whether the month is known to stay within the promoter cap; then no order need look at those before
+    newest          only so many of the newest; asked with what the whole month earns before the promoter cap besides,
+                    as ``earned_fen``, so that no order need look at those before it
 
     counts_fen and pending_fen are what it counts to GMV now, and what it would once received; earned_fen is its share
     before the promoter cap, subsidy_fen what it is given.
@@ -120,7 +140,7 @@ def listed_orders(
     bounds = frozen_bounds(terms)
     permille: Whole = literal(rate_permille, WholeNumber) if isinstance(rate_permille, int) else rate_permille
     unearned = reason(SUBSIDY_CLAUSES, facts, bounds, terms)
-    shares = month_of_promoter(
+    month = month_of_promoter(
         select(
             facts.promoter_id,
             facts.order_sn,
@@ -146,9 +166,13 @@ def listed_orders(
         ),
         period,
         promoter_id,
-    ).subquery("shares")
-    cap = None if within_cap or settlement_id is not None else terms.subsidy.promoter_cap_fen
-    capped, given = under_promoter_cap(shares, cap)
+    )
+    all_fen: Whole | None = None
+    if newest is not None:
+        month = month.order_by(facts.paid_at.desc(), facts.order_sn.desc()).limit(newest)
+        all_fen = bindparam("earned_fen", type_=WholeNumber)
+    cap = None if settlement_id is not None else terms.subsidy.promoter_cap_fen
+    capped, given = under_promoter_cap(month.subquery("shares"), cap, all_fen)
     columns = capped.c
     relation: FromClause = capped
     if settlement_id is not None:
@@ -195,6 +219,13 @@ class Expected:
     basis_fen: int
     subsidy_fen: int
 
+    def __add__(self, other: "Expected") -> "Expected":
+        return Expected(
+            self.orders + other.orders,
+            self.basis_fen + other.basis_fen,
+            self.subsidy_fen + other.subsidy_fen,
+        )
+
 
 def expected_of(
     connection: Connection,
@@ -203,8 +234,8 @@ def expected_of(
     terms: Terms,
     days: list[Any],
     rate_permille: int,
-) -> tuple[Expected, bool]:
-    """What a month's orders earn together at a rate, and whether that stays within the promoter cap.
+) -> tuple[Expected, int]:
+    """What a month's orders earn together at a rate, and what that were without the promoter cap, whole fen.
 
     days   the rows of ``daily_totals``
     """
@@ -212,38 +243,71 @@ def expected_of(
         (at for at, tier in enumerate(terms.subsidy.tiers) if tier.rate_permille == rate_permille), None
     )
     if at is None:  # of who does not take part
-        return Expected(0, 0, 0), True
-    uncapped = Expected(
-        orders=sum(row._mapping[f"earning_{at}"] for row in days),
-        basis_fen=sum(row._mapping[f"basis_{at}_fen"] for row in days),
-        subsidy_fen=sum(row._mapping[f"earned_{at}_fen"] for row in days),
-    )
+        return Expected(0, 0, 0), 0
+    by_day: dict[int, Expected] = {}
+    for row in days:
+        each = row._mapping
+        day = row.day_verdict // len(VERDICTS)
+        by_day[day] = by_day.get(day, Expected(0, 0, 0)) + Expected(
+            each[f"earning_{at}"], each[f"basis_{at}_fen"], each[f"earned_{at}_fen"]
+        )
+    whole = sum(by_day.values(), Expected(0, 0, 0))
     cap = terms.subsidy.promoter_cap_fen
-    if cap is None or uncapped.subsidy_fen <= cap:
-        return uncapped, True
-    every = listed_orders(period, promoter_id, terms, rate_permille, None).subquery("every").c
-    found = connection.execute(
-        select(
-            func.count().label("orders"),
-            total(every.basis_fen).label("basis_fen"),
-            total(every.subsidy_fen).label("subsidy_fen"),
-        ).where(every.subsidy_fen > 0)
-    ).one()
-    return Expected(*found), False
+    if cap is None or whole.subsidy_fen <= cap:
+        return whole, whole.subsidy_fen
+    # Only on the day on which the cap is met need it be asked which order met it.
+    before = Expected(0, 0, 0)
+    for day in sorted(by_day):
+        if before.subsidy_fen + by_day[day].subsidy_fen > cap:
+            break
+        before += by_day[day]
+    asked = {"period": str(period), "promoter_id": promoter_id, "rate_permille": rate_permille}
+    room = {"day": day, "room_fen": cap - before.subsidy_fen}
+    met = Expected(*connection.execute(_given_on_a_day(terms), asked | room).one())
+    return before + met, whole.subsidy_fen
+
+
+@lru_cache(maxsize=64)
+def _given_on_a_day(terms: Terms) -> Query:
+    """What one day's orders are given under what is left of the promoter cap: orders, basis_fen, subsidy_fen; asked
+    with period, promoter_id, rate_permille, day, room_fen."""
+    facts, bounds = Order.__table__.c, frozen_bounds(terms)
+    earns = all_hold(SUBSIDY_CLAUSES, facts, bounds, terms)
+    earned = before_promoter_cap(facts, bindparam("rate_permille", type_=WholeNumber), terms)
+    begins = OpenPeriod.month_from + (bindparam("day", type_=WholeNumber) - 1) * A_DAY
+    shares = (
+        month_of_promoter(
+            select(
+                facts.promoter_id,
+                facts.order_sn,
+                facts.paid_at,
+                basis(facts, terms).label("basis_fen"),
+                case((earns, earned), else_=0).label("earned_fen"),
+            ),
+            A_PERIOD,
+            A_PROMOTER,
+        )
+        .where(facts.paid_at >= begins, facts.paid_at < begins + A_DAY)
+        .subquery("shares")
+    )
+    capped, given = under_promoter_cap(shares, bindparam("room_fen", type_=WholeNumber))
+    found = select(func.count(), total(capped.c.basis_fen), total(given)).where(given > 0)
+    return written_out(found)
 
 
 @lru_cache(maxsize=256)
-def newest_orders(terms: Terms, many: int, *, published: bool, within_cap: bool) -> Query:
-    """So many of a month's orders, the newest first; asked with period, promoter_id, rate_permille, settlement_id."""
+def newest_orders(terms: Terms, many: int, *, published: bool) -> Query:
+    """So many of a month's orders, the newest first; asked with period, promoter_id, rate_permille, earned_fen,
+    settlement_id."""
     listed = listed_orders(
         A_PERIOD,
         A_PROMOTER,
         terms,
         bindparam("rate_permille", type_=WholeNumber),
         bindparam("settlement_id", type_=WholeNumber) if published else None,
-        within_cap=within_cap,
+        newest=many,
     ).subquery("listed")
-    return select(listed).order_by(listed.c.paid_at.desc(), listed.c.order_sn.desc()).limit(many)
+    return written_out(select(listed).order_by(listed.c.paid_at.desc(), listed.c.order_sn.desc()))
 
 
 def expected_rate(terms: Terms, reached: int | None, month: PromoterMonth) -> int:

@@ -1,12 +1,14 @@
 """What a promoter's month comes to, and every clause of one order."""
 
-from sqlalchemy import BindParameter, and_, bindparam, func, select
+from functools import lru_cache
 
-from bounty.db import Query, WholeNumber, Words
+from sqlalchemy import BindParameter, Subquery, and_, bindparam, func, select
+
+from bounty.db import Query, WholeNumber, Words, written_out
 from bounty.models import OpenPeriod, Order, RosterEntry
 from bounty.orders.oddities import odd_text, times_out_of_order
 from bounty.rules.clauses import BoundColumns, Clause, Facts, link_channel
-from bounty.rules.measure import frozen_bounds, verdict
+from bounty.rules.measure import frozen_bounds, verdict_number
 from bounty.rules.periods import Period
 from bounty.rules.terms import Terms
 from bounty.rules.whole import lesser, total
@@ -39,32 +41,40 @@ def month_of_promoter(
     )
 
 
-def verdict_totals(period: Period, promoter_id: int, terms: Terms) -> Query:
-    """The orders a promoter was paid for in the month, by verdict: verdict, orders, amount_fen, capped_fen.
+def once_a_row(query: Query) -> Subquery:
+    """A SELECT to take sums of, each of its columns worked out once a row.
 
-    COUNTED           9   1004.50   909.50
-    PENDING           3    319.00   319.00
-    NOT_VIRTUAL       2     50.00    50.00
+    Without a LIMIT both databases put its expressions into the outer SELECT, and work them out wherever one is named.
+    """
+    return query.limit(2**63 - 1).subquery()
+
+
+@lru_cache(maxsize=64)
+def verdict_totals(terms: Terms) -> Query:
+    """The orders a promoter was paid for in the month, by verdict: verdict (its place in VERDICTS), orders,
+    amount_fen, capped_fen; asked with period, promoter_id.
+
+    6    9   100450   90950
+    7    3    31900   31900
+    3    2     5000    5000
     """
     facts = Order.__table__.c
-    judged = (
+    judged = once_a_row(
         month_of_promoter(
             select(
-                verdict(facts, frozen_bounds(terms), terms).label("verdict"),
-                facts.order_amount_fen,
+                verdict_number(facts, frozen_bounds(terms), terms).label("verdict"), facts.order_amount_fen
             ),
-            period,
-            promoter_id,
+            A_PERIOD,
+            A_PROMOTER,
         )
-        .subquery("judged")
-        .c
-    )
-    return select(
+    ).c
+    totals = select(
         judged.verdict,
         func.count().label("orders"),
         total(judged.order_amount_fen).label("amount_fen"),
         total(lesser(judged.order_amount_fen, terms.task.order_cap_fen)).label("capped_fen"),
     ).group_by(judged.verdict)
+    return written_out(totals)
 
 
 def judged_order(

@@ -10,18 +10,17 @@ from bounty.errors import BountyError
 from bounty.models import (
     Level,
     Line,
-    Notice,
     Order,
     OrderVersion,
     Quarantined,
-    Result,
     RosterEntry,
     Settlement,
 )
+from bounty.progress.history import PublishedMonth, month_of
 from bounty.progress.queries import judged_order, verdict_totals
 from bounty.roster.terms import open_period, terms_in_force
 from bounty.rules.clauses import SUBSIDY_CLAUSES, TASK_CLAUSES, BoundColumns, Clause, Known
-from bounty.rules.measure import COUNTED, PENDING
+from bounty.rules.measure import COUNTED, PENDING, VERDICTS
 from bounty.rules.periods import Period, bounds_of
 
 
@@ -42,17 +41,6 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
-    """What the newest notice says of a promoter."""
-
-    notice: int
-    gmv_fen: int | None
-    orders: int | None
-    passed: bool
-    subsidy_fen: int
-
-
-@dataclass(frozen=True, slots=True)
 class Progress:
     """A promoter's period, as of now."""
 
@@ -64,13 +52,13 @@ class Progress:
     """Why not eligible; null for who is."""
     target_gmv_fen: int | None
     target_orders: int | None
-    derivation: str
-    """JSON; see roster."""
+    derivation: dict[str, Any]
+    """See roster."""
     counted: Tally
     pending: Tally
     not_counted: dict[str, Tally]
     """By the first clause that fails, in the order of the clauses."""
-    published: Published | None
+    published: PublishedMonth | None
 
     @property
     def passed(self) -> bool:
@@ -116,47 +104,32 @@ def progress_of(connection: Connection, period: Period, promoter_id: int, now: i
 
     Raises BountyError if the period is not open, or the promoter is not on its roster.
     """
-    open_period(connection, period)
-    entry = connection.execute(
-        select(RosterEntry.__table__).where(
-            RosterEntry.promoter_id == promoter_id, RosterEntry.period == str(period)
-        )
-    ).first()
-    if entry is None:
+    month = month_of(connection, promoter_id, period)
+    if month is None:
+        open_period(connection, period)
         raise BountyError(
             f"Promoter {promoter_id} is not on the roster of {period}: it has who was registered before "
             f"{period.first_day}, as known when it was opened."
         )
-    terms = terms_in_force(connection, period).terms
+    asked = {"period": str(period), "promoter_id": promoter_id}
     tallies = {
-        row.verdict: Tally(row.orders, row.amount_fen, row.capped_fen)
-        for row in connection.execute(verdict_totals(period, promoter_id, terms))
+        VERDICTS[row.verdict]: Tally(row.orders, row.amount_fen, row.capped_fen)
+        for row in connection.execute(verdict_totals(month.terms), asked)
     }
     return Progress(
         period=period,
         promoter_id=promoter_id,
         as_of=now,
-        level=entry.level,
-        reason=entry.reason,
-        target_gmv_fen=entry.target_gmv_fen,
-        target_orders=entry.target_orders,
-        derivation=entry.derivation,
+        level=month.level,
+        reason=month.reason,
+        target_gmv_fen=month.target_gmv_fen,
+        target_orders=month.target_orders,
+        derivation=month.derivation,
         counted=tallies.pop(COUNTED, Tally()),
         pending=tallies.pop(PENDING, Tally()),
         not_counted={clause.code: tallies[clause.code] for clause in TASK_CLAUSES if clause.code in tallies},
-        published=_published(connection, period, promoter_id),
+        published=month.published,
     )
-
-
-def _published(connection: Connection, period: Period, promoter_id: int) -> Published | None:
-    row = connection.execute(
-        select(Notice.notice, Result.gmv_fen, Result.orders, Result.passed, Result.subsidy_fen)
-        .join(Result, Result.settlement_id == Notice.settlement_id)
-        .where(Notice.period == str(period), Result.promoter_id == promoter_id)
-        .order_by(Notice.notice.desc())
-        .limit(1)
-    ).first()
-    return None if row is None else Published(*row)
 
 
 @dataclass(frozen=True, slots=True)

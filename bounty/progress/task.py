@@ -18,9 +18,8 @@ from bounty.progress.listing import (
 from bounty.progress.pace import Days, Standing, days_of
 from bounty.progress.queries import A_PERIOD, A_PROMOTER
 from bounty.progress.service import Tally
-from bounty.roster.terms import terms_in_force
 from bounty.rules.clauses import TASK_CLAUSES
-from bounty.rules.measure import COUNTED, PENDING
+from bounty.rules.measure import COUNTED, PENDING, VERDICTS
 from bounty.rules.terms import Terms, Tier
 
 NEWEST = 10
@@ -115,16 +114,18 @@ def task_of(
     """Where a promoter stands in a month: five queries, and one more each for who is out over a violation, whose entry
     was put right by hand, or who is above the promoter cap.
     """
-    terms = terms_in_force(connection, month.period).terms
+    terms = month.terms
     verdicts: dict[str, Tally] = {}
     by_day: dict[int, dict[str, Tally]] = {}
     asked = {"period": str(month.period), "promoter_id": promoter_id}
     rows = list(connection.execute(daily_totals(terms), asked))
     for row in rows:
         of_day = Tally(row.orders, row.amount_fen, row.capped_fen)
-        verdicts[row.verdict] = verdicts.get(row.verdict, Tally()) + of_day
-        if row.verdict in (COUNTED, PENDING):
-            by_day.setdefault(row.day, {})[row.verdict] = of_day
+        day, number = divmod(row.day_verdict, len(VERDICTS))
+        verdict = VERDICTS[number]
+        verdicts[verdict] = verdicts.get(verdict, Tally()) + of_day
+        if verdict in (COUNTED, PENDING):
+            by_day.setdefault(day, {})[verdict] = of_day
     counted, pending = verdicts.pop(COUNTED, Tally()), verdicts.pop(PENDING, Tally())
     days = days_of(month.bounds, now)
     gmv, orders = (
@@ -138,13 +139,14 @@ def task_of(
         connection, terms, counted.capped_fen, counted.orders, month.target_gmv_fen, month.target_orders
     )
     permille = expected_rate(terms, reached, month)
-    expected, within_cap = expected_of(connection, month.period, promoter_id, terms, rows, permille)
+    expected, earned_fen = expected_of(connection, month.period, promoter_id, terms, rows, permille)
     published = month.published
     newest = connection.execute(
-        newest_orders(terms, NEWEST, published=published is not None, within_cap=within_cap),
+        newest_orders(terms, NEWEST, published=published is not None),
         {
             **asked,
             "rate_permille": permille,
+            "earned_fen": earned_fen,
             "settlement_id": None if published is None else published.settlement_id,
         },
     )

@@ -4,6 +4,7 @@ Progress, settlement, simulation and the history behind a target all take these 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, func, literal, not_, or_
 
@@ -14,6 +15,8 @@ from bounty.rules.whole import lesser, total
 
 COUNTED = "COUNTED"
 PENDING = "PENDING"
+VERDICTS = (*(clause.code for clause in TASK_CLAUSES[:-1]), COUNTED, PENDING, TASK_CLAUSES[-1].code)
+"""What an order can be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +47,26 @@ def may_count(facts: Facts, bounds: BoundColumns, terms: Terms) -> ColumnElement
 
 def verdict(facts: Facts, bounds: BoundColumns, terms: Terms) -> ColumnElement[str]:
     """COUNTED, PENDING (only the receipt is missing; the clock is not asked), or the first clause that fails."""
+    return _judged(facts, bounds, terms, [literal(code) for code in VERDICTS])
+
+
+def verdict_number(facts: Facts, bounds: BoundColumns, terms: Terms) -> ColumnElement[int]:
+    """The place of an order's verdict in VERDICTS: to group by, as numbers sort many times quicker than words."""
+    return _judged(facts, bounds, terms, [literal(number) for number in range(len(VERDICTS))])
+
+
+def _judged(facts: Facts, bounds: BoundColumns, terms: Terms, said: list[Any]) -> ColumnElement[Any]:
     *others, receipt = TASK_CLAUSES
     assert receipt is RECEIVED_IN_TIME, "pending is what only the last clause keeps from counting"
+    *codes, counted, pending, late = said
     return case(
-        *((not_(clause.holds(facts, bounds, terms)), literal(clause.code)) for clause in others),
-        (receipt.holds(facts, bounds, terms), literal(COUNTED)),
-        (facts.received_at.is_(None), literal(PENDING)),
-        else_=literal(receipt.code),
+        *(
+            (not_(clause.holds(facts, bounds, terms)), code)
+            for clause, code in zip(others, codes, strict=True)
+        ),
+        (receipt.holds(facts, bounds, terms), counted),
+        (facts.received_at.is_(None), pending),
+        else_=late,
     )
 
 

@@ -1,6 +1,6 @@
 """The subsidy: who passed, at which rate, and what an order earns before and after the caps."""
 
-from sqlalchemy import ColumnElement, FromClause, and_, case, null, or_, select
+from sqlalchemy import BindParameter, ColumnElement, FromClause, and_, case, null, or_, select
 
 from bounty.rules.clauses import Facts
 from bounty.rules.terms import Terms
@@ -44,7 +44,7 @@ def before_promoter_cap(facts: Facts, rate_permille: Whole, terms: Terms) -> Who
     return lesser(share_half_even(basis(facts, terms), rate_permille), terms.subsidy.order_cap_fen)
 
 
-def after_promoter_cap(earned: Whole, running: Whole, cap: int) -> Whole:
+def after_promoter_cap(earned: Whole, running: Whole, cap: int | BindParameter[int]) -> Whole:
     """What is left of an order's share under the promoter cap.
 
     running   the sum of the promoter's shares up to and with this order, in (paid_at, order_sn) order
@@ -53,13 +53,21 @@ def after_promoter_cap(earned: Whole, running: Whole, cap: int) -> Whole:
     return case((running <= cap, earned), (before >= cap, 0), else_=cap - before)
 
 
-def under_promoter_cap(shares: FromClause, cap: int | None) -> tuple[FromClause, Whole]:
+def under_promoter_cap(
+    shares: FromClause, cap: int | BindParameter[int] | None, all_fen: Whole | None = None
+) -> tuple[FromClause, Whole]:
     """Shares with what each is given under the promoter cap: the relation to select from, and the amount.
 
-    shares   promoter_id, paid_at, order_sn and earned_fen, every share of a promoter's month
+    shares    promoter_id, paid_at, order_sn and earned_fen, every share of a promoter's month
+    all_fen   what they come to, where ``shares`` are only the last of them
     """
     if cap is None:
         return shares, shares.c.earned_fen
-    running = running_total(shares.c.earned_fen, shares.c.promoter_id, shares.c.paid_at, shares.c.order_sn)
+    row = shares.c
+    if all_fen is None:
+        running = running_total(row.earned_fen, row.promoter_id, row.paid_at, row.order_sn)
+    else:
+        from_here = running_total(row.earned_fen, row.promoter_id, row.paid_at.desc(), row.order_sn.desc())
+        running = all_fen - from_here + row.earned_fen
     capped = select(*shares.c, running.label("running_fen")).subquery("capped")
     return capped, after_promoter_cap(capped.c.earned_fen, capped.c.running_fen, cap)
