@@ -4,6 +4,10 @@ BIN := .venv/bin
 # Where `bounty` keeps its data unless BOUNTY_DATABASE_URL says otherwise.
 DATABASE := instance/bounty.sqlite
 PORT ?= 5000
+STAND_IN_PORT ?= 5099
+# How the stand-in of the open platform is reached and knows us; it runs beside the pages.
+STAND_IN := BOUNTY_PLATFORM_URL=http://127.0.0.1:$(STAND_IN_PORT)/api/router \
+	BOUNTY_PLATFORM_CLIENT_ID=stand-in BOUNTY_PLATFORM_CLIENT_SECRET=stand-in-only
 UPGRADE ?=
 
 # The first Python that is new enough and can make a virtual environment (Debian's python3 can't without python3-venv).
@@ -53,7 +57,9 @@ ifndef BOUNTY_DATABASE_URL
 	@echo "  promoter@example.com   operator@example.com   finance@example.com"
 	@echo "  second@example.com (approves what operator@ settled)   admin@example.com"
 endif
-	@BOUNTY_PUBLIC_URL=http://127.0.0.1:$(PORT) $(BIN)/bounty run --port $(PORT)
+	@echo "orders to fetch, made up: in another shell, $(STAND_IN) $(BIN)/bounty sync"
+	@$(BIN)/bounty stand-in --port $(STAND_IN_PORT) > /dev/null & stand_in=$$!; trap "kill $$stand_in 2> /dev/null" EXIT; \
+	$(STAND_IN) BOUNTY_PUBLIC_URL=http://127.0.0.1:$(PORT) $(BIN)/bounty run --port $(PORT)
 
 $(DATABASE):
 	$(BIN)/bounty demo

@@ -21,6 +21,7 @@ from bounty.models import (
     Result,
     RosterEntry,
     Settlement,
+    Slice,
     TermsVersion,
 )
 from bounty.orders.fold import folded
@@ -331,6 +332,17 @@ def _open_periods(connection: Connection) -> Iterator[tuple[Period, Terms]]:
             yield Period.parse(row.period), read_terms(row.toml)
 
 
+def slices_hold(connection: Connection) -> int:
+    """Slices that are done and hold fewer orders than were told, or whose batch read fewer rows than they hold."""
+    short = or_(
+        Slice.rows_held < Slice.rows_told,
+        Slice.why.is_not(None),
+        Slice.rows_held > func.coalesce(Batch.rows_read, 0),
+    )
+    off = select(Slice.slice_id).outerjoin(Batch, Batch.batch_id == Slice.batch_id)
+    return _rows(connection, off.where(Slice.done.is_(true()), short))
+
+
 def audit_unbroken(connection: Connection) -> int:
     """Events at which the chain does not hold."""
     return len(verify(connection).broken)
@@ -351,6 +363,7 @@ CHECKS: dict[str, tuple[str, Callable[[Connection], int]]] = {
     "terms-unchanged": ("terms still read as when they were added", terms_unchanged),
     "notices-unchanged": ("settlements and notices still read as when they were made", notices_unchanged),
     "notices-in-sequence": ("notices are numbered without gaps", notices_in_sequence),
+    "slices-hold": ("a slice of the platform's orders that is done holds what was told", slices_hold),
     "audit-unbroken": ("no event of the audit was changed, taken out or put in", audit_unbroken),
     "whole-fen": ("money columns hold nothing but whole fen", whole_fen),
 }

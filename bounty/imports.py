@@ -103,13 +103,23 @@ def bring_in(connection: Connection, opened: Opened, now: int, told: Told = lamb
     """
     source = opened.source
     try:
-        batch_id, counts = _take_in(connection, source, opened.rows, now, told)
+        batch_id, counts = take_in(connection, opened, now, told)
     except OSError as error:
         raise BountyError(f"can't be read: {error.strerror or error}.") from error
     released = _release_known(connection, now) if source.kind in NAMES_PROMOTERS else []
     came = {"kind": source.kind, "file": source.file_name, "sha256": source.sha256, "counts": str(counts)}
     record(connection, "batch.import", f"batch {batch_id}", now, after=came | _told_of(released))
     return Imported(counts, released, batch_id)
+
+
+def take_in(
+    connection: Connection, opened: Opened, now: int, told: Told = lambda _: None
+) -> tuple[int, Counts]:
+    """Take in an opened file as a batch: its number, and what became of its rows. The act it belongs to records it.
+
+    Raises RefusedFile where only reading on shows that the whole file is wrong.
+    """
+    return _take_in(connection, opened.source, opened.rows, now, told)
 
 
 def columns_of(source: Source) -> list[tuple[str, str | None]]:

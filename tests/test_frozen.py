@@ -25,6 +25,7 @@ from bounty.models import (
     Approval,
     OrderVersion,
     RosterOverride,
+    Slice,
     Waiver,
 )
 from bounty.publication.service import publish
@@ -175,6 +176,22 @@ def decide_the_month(engine: Engine) -> None:
                     "words": "因为",
                     "user_id": user_id,
                     "answered_at": now,
+                },
+            ),
+            (
+                Slice,
+                {
+                    "slice_id": 1,
+                    "kind": "UPDATED",
+                    "whose": "all",
+                    "from_at": now - 60,
+                    "until_at": now,
+                    "asked_at": now,
+                    "read_at": now,
+                    "done": True,
+                    "rows_told": 0,
+                    "rows_held": 0,
+                    "pages": 0,
                 },
             ),
         ):
@@ -525,6 +542,8 @@ PLANTED = [
     ),
     Planted("audit-unbroken", "another word", "UPDATE audit_events SET act = 'x' WHERE event_id = 3"),
     Planted("audit-unbroken", "an event taken out", "DELETE FROM audit_events WHERE event_id = 3"),
+    Planted("slices-hold", "more was told", "UPDATE slices SET rows_told = 1"),
+    Planted("slices-hold", "more than was read", "UPDATE slices SET rows_told = 1, rows_held = 1"),
     Planted(
         "audit-unbroken",
         "two events that changed places",

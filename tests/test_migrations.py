@@ -250,6 +250,9 @@ COMMANDS = {
     "user disable": ("a@example.com",),
     "user list": (),
     "audit verify": (),
+    "sync": (),
+    "sync coverage": ("2022-12",),
+    "stand-in": (),
     "run": ("--port", "0"),
     "shell": (),
     "routes": (),
@@ -260,6 +263,8 @@ MAKE_THE_SCHEMA = {"db upgrade", "demo"}
 def names_of(group: click.Group, above: str = "") -> Iterator[str]:
     for name, entry in group.commands.items():
         if isinstance(entry, click.Group):
+            if entry.invoke_without_command:
+                yield f"{above}{name}"
             yield from names_of(entry, f"{above}{name} ")
         else:
             yield f"{above}{name}"

@@ -4,7 +4,7 @@ import click
 
 from bounty.cli.answers import check, explain, progress
 from bounty.cli.books import BOOKS, Books
-from bounty.cli.fetching import stand_in
+from bounty.cli.fetching import stand_in, sync
 from bounty.cli.intake import import_, quarantine
 from bounty.cli.month import export, notice, open_, publish, settle, terms
 from bounty.cli.people import audit, user
@@ -30,6 +30,7 @@ COMMANDS: tuple[click.Command, ...] = (
     audit,
     demo,
     upload,
+    sync,
     stand_in,
 )
 """What hangs on the console script, beside Flask's own commands."""

@@ -14,6 +14,7 @@ from bounty.models.promoters import Level, Link, Promoter, Target, Violation
 from bounty.models.publication import Notice, NoticeChange
 from bounty.models.roster import OpenPeriod, RosterEntry, TermsVersion
 from bounty.models.settlement import Line, Result, Settlement
+from bounty.models.slices import Slice
 from bounty.models.uploads import Upload
 
 FROZEN = (
@@ -31,6 +32,7 @@ FROZEN = (
     RosterOverride,
     Appeal,
     AppealAnswer,
+    Slice,
 )
 """Rows of these tables are written once; the database refuses to change or delete them (migrations/). A roster entry
 changes to what its newest override says, and to nothing else."""
@@ -66,6 +68,7 @@ __all__ = [
     "RosterEntry",
     "RosterOverride",
     "Settlement",
+    "Slice",
     "Target",
     "TermsVersion",
     "Upload",

@@ -75,6 +75,11 @@ class Platform:
             reraise=True,
         )
 
+    @property
+    def is_clock_odd(self) -> bool:
+        """Whether the clocks are so far apart that somebody should look."""
+        return abs(self.clock_off) >= CLOCK_ALARM
+
     def updated_orders(self, from_at: int, until_at: int, page: int) -> Page:
         """A page of the orders last updated within a span of at most 24 hours, in the last 90 days.
 
