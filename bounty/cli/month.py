@@ -7,16 +7,18 @@ import click
 
 from bounty.cli.books import open_books, period_argument
 from bounty.clock import shown
+from bounty.closing.service import require_coverage
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.money import shown_yuan
 from bounty.publication import service as publication
 from bounty.publication.changes import CAUSES
 from bounty.roster.service import open_roster
-from bounty.roster.terms import add_terms, terms_in_force
+from bounty.roster.terms import add_terms, open_period, terms_in_force
 from bounty.rules.periods import Period
 from bounty.rules.words import terms_in_words
 from bounty.settlement import service as settlement
+from bounty.sync.coverage import coverage_of
 
 
 @click.group()
@@ -80,6 +82,7 @@ def settle(period: Period) -> None:
     books = open_books()
     with transaction(books.engine) as connection:
         settled = settlement.settle(connection, period, books.now())
+        coverage = coverage_of(connection, open_period(connection, period))
     state = "made" if settled.anew else "stands already, on the same facts"
     click.echo(f"settlement {settled.settlement_id} of {period} {state}")
     click.echo(f"content sha256:{settled.content_sha256}")
@@ -87,6 +90,8 @@ def settle(period: Period) -> None:
         f"{settled.results.rows} results, {settled.lines.rows} lines, subsidy ¥{shown_yuan(settled.lines.sum_fen)}"
     )
     click.echo(f"{settled.quarantined} quarantined rows of the month wait")
+    if coverage.asked_for:
+        click.echo(f"{len(coverage.gaps)} gaps in what was fetched from the platform")
 
 
 @click.command()
@@ -95,6 +100,7 @@ def publish(period: Period) -> None:
     """Publish the newest draft of a period as its next notice; its rows never change from then on."""
     books = open_books()
     with transaction(books.engine) as connection:
+        require_coverage(connection, period, books.now())
         notice = publication.publish(
             connection, period, books.now(), approval_required=books.approval_required
         )

@@ -11,17 +11,20 @@ from bounty.models import AuditEvent, Batch, Order, Quarantined, User, Waiver
 from bounty.publication.stage import Stage
 from bounty.rules.periods import Period
 from bounty.settlement.queries import quarantined_of
+from bounty.sync.coverage import Coverage, coverage_of
+from bounty.sync.spans import Span
 
 CHECKED = "books.check"
 """The act under which a run of the checks is kept."""
 LINES = {
     "QUARANTINE": ("隔离行", "Quarantine"),
+    "COVERAGE": ("平台订单齐全", "The platform's orders are covered"),
     "CUTOFF": ("收货截止已过", "Receipt cutoff has passed"),
     "FRESH": ("数据新鲜", "Data is fresh"),
     "CHECKS": ("账目自查", "The books check themselves"),
 }
 """Line of the checklist -> its name in Chinese and English."""
-WAIVABLE = ("QUARANTINE", "FRESH")
+WAIVABLE = ("QUARANTINE", "COVERAGE", "FRESH")
 """What a person may answer for. A cutoff that has not passed, or books that don't add up, nobody can."""
 
 
@@ -74,7 +77,10 @@ class Checklist:
 
 
 def checklist(connection: Connection, stage: Stage, now: int) -> Checklist:
-    """The checklist of a period, for its newest settlement; five queries."""
+    """The checklist of a period, for its newest settlement; seven queries.
+
+    COVERAGE is a line of it where anything of the period was fetched from the platform: files have none to prove.
+    """
     bounds = stage.bounds
     waiting = connection.execute(quarantined_of(bounds)).scalar_one()
     batch = connection.execute(
@@ -86,6 +92,7 @@ def checklist(connection: Connection, stage: Stage, now: int) -> Checklist:
     checked = _checked(connection, stage.period)
     lines = (
         _quarantine(waiting, waivers),
+        *_coverage(coverage_of(connection, bounds), waivers),
         _cutoff(bounds.receipt_cutoff, now),
         _fresh(freshness, bounds.receipt_cutoff, waivers),
         _checks(checked, stage.newest),
@@ -118,6 +125,24 @@ def _quarantine(waiting: int, waivers: dict[str, Any]) -> Line:
         return Line("QUARANTINE", True, "本月没有等待处理的行", "no row of the month waits")
     rows = "1 row waits" if waiting == 1 else f"{waiting} rows wait"
     return Line("QUARANTINE", False, f"{waiting} 条未处理", rows, waivers.get("QUARANTINE"))
+
+
+def _coverage(found: Coverage, waivers: dict[str, Any]) -> list[Line]:
+    if not found.asked_for:
+        return []
+    if not found.gaps:
+        span = _span(found.span)
+        return [Line("COVERAGE", True, f"{span} 无缺口", f"no gap in {span}")]
+    spans = [_span(gap) for gap in found.gaps]
+    zh = f"{len(spans)} 段缺口：{'；'.join(spans[:3])}{'…' if len(spans) > 3 else ''}，先同步补齐"
+    gaps = "1 gap" if len(spans) == 1 else f"{len(spans)} gaps"
+    en = f"{gaps}: {'; '.join(spans[:3])}{'…' if len(spans) > 3 else ''}; sync first"
+    return [Line("COVERAGE", False, zh, en, waivers.get("COVERAGE"))]
+
+
+def _span(span: Span) -> str:
+    from_at, until_at = (shown(instant)[:16].replace("T", " ") for instant in span)
+    return f"{from_at} – {until_at}"
 
 
 def _cutoff(cutoff: int, now: int) -> Line:

@@ -28,14 +28,22 @@ def keep_checks(connection: Connection, period: Period, findings: list[Finding],
 
 
 def waive(
-    connection: Connection, period: Period, settlement_id: int, line: str, reason: str, now: int
+    connection: Connection,
+    period: Period,
+    settlement_id: int,
+    line: str,
+    reason: str,
+    now: int,
+    *,
+    approval_required: bool,
 ) -> None:
     """Answer for a line of the checklist of the newest draft, with a reason; again: nothing changes.
 
-    settlement_id   the draft that the person saw
+    settlement_id       the draft that the person saw
+    approval_required   whether orders that may be missing take somebody who did not make the draft
 
-    Raises BountyError without a reason or an account, for a line that nobody can waive or that holds, and where the
-    newest draft is no longer what was seen.
+    Raises BountyError without a reason or an account, from the draft's maker where another is needed, for a line that
+    nobody can waive or that holds, and where the newest draft is no longer what was seen.
     """
     actor, stage = actor_of(connection), stage_of(connection, period, now)
     if actor.user_id is None:
@@ -53,6 +61,12 @@ def waive(
         )
     if found.passes:
         return
+    maker = None if stage.draft is None else stage.draft.prepared_by_id
+    if line == "COVERAGE" and approval_required and maker == actor.user_id:
+        raise BountyError(
+            "Whoever made a draft can't answer for orders that may be missing from it: let a second person do so.",
+            "经办人不能为自己草稿的缺口放行：请由另一人写明理由。",
+        )
     connection.execute(
         insert(Waiver).values(
             settlement_id=settlement_id, line=line, reason=reason, user_id=actor.user_id, waived_at=now
@@ -98,6 +112,17 @@ def publish_seen(
     _require_seen(stage, settlement_id, content_sha256)
     _require_clean(connection, stage, now)
     return publish(connection, period, now, approval_required=approval_required)
+
+
+def require_coverage(connection: Connection, period: Period, now: int) -> None:
+    """Raises BountyError where orders may be missing from the draft of a period and nobody answers for it."""
+    stage = stage_of(connection, period, now)
+    for line in checklist(connection, stage, now).lines if stage.draft is not None else ():
+        if line.code == "COVERAGE" and not line.passes:
+            raise BountyError(
+                f"{LINES[line.code][1]}: {line.en}. Run `bounty sync`, or have its coverage waived on the page.",
+                f"{LINES[line.code][0]}：{line.zh}；或为草稿写明理由放行。",
+            )
 
 
 def _require_seen(stage: Stage, settlement_id: int, content_sha256: str | None = None) -> None:

@@ -11,19 +11,19 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import Engine, event, func, select
+from sqlalchemy import Engine, event, func, insert, select
 
 from bounty.accounts.service import add_user
 from bounty.app import create_app
 from bounty.db import snapshot, transaction
-from bounty.models import AuditEvent
+from bounty.models import AuditEvent, Slice
 from bounty.money import read_yuan
 from bounty.publication.differences import difference
 from bounty.publication.stage import stage_of
 from bounty.publication.standings import by_tier, funnel, standings
 from bounty.web.books import EXTENSION
 from config import Settings
-from tests.factories import PROMOTER, Month, order_row, promoter, shanghai, terms_toml
+from tests.factories import PROMOTER, Month, bounty, order_row, promoter, shanghai, terms_toml
 
 PASSWORD = "a long and good one"
 LEVELS = {"V0": 'direct_only = true\ngmv_yuan = "300.00"'}
@@ -145,7 +145,7 @@ def test_a_month_is_closed_by_two_people_and_corrected(
     operator, second = reader("operator"), reader("second")
     assert "待核算" in operator.page()
     status, told = operator.act("settle")
-    assert (status, "核算 1 已完成，成为草稿。" in told, "13 项，0 处不符" in told) == (303, True, True)
+    assert (status, "核算 1 已完成，成为草稿。" in told, "14 项，0 处不符" in told) == (303, True, True)
     assert "¥21.00" in told  # 5 orders at 30 per mille, 3 at 20
     assert "请由另一人复核批准" in told
     status, told = operator.act("approve", settlement_id=1)
@@ -275,6 +275,52 @@ def test_a_line_of_the_checklist_is_waived_with_a_reason_or_holds_the_notice_bac
             select(AuditEvent.reason, AuditEvent.actor).where(AuditEvent.act == "settlement.waive")
         ).all()
     assert kept == [("不属于本月", "operator@example.com")]
+
+
+def a_slice(engine: Engine, from_at: str, until_at: str) -> None:
+    """A span that was fetched from the platform, and had nothing in it."""
+    span = {"from_at": shanghai(from_at), "until_at": shanghai(until_at)}
+    empty = {"rows_told": 0, "rows_held": 0, "pages": 0, "asked_at": 0, "read_at": 0}
+    with transaction(engine) as connection:
+        connection.execute(insert(Slice).values(kind="UPDATED", whose="all", done=True, **span, **empty))
+
+
+def test_where_orders_may_be_missing_the_notice_waits_or_a_second_person_answers_for_it(
+    month: Month, engine: Engine, database_url: str, reader: Callable[..., Reader]
+) -> None:
+    operator, second, finance = reader("operator"), reader("second"), reader("finance")
+    assert "平台订单齐全" not in operator.page(), "nothing was fetched: there is nothing to prove"
+    a_slice(engine, "2022-12-01 00:00:00", "2022-12-20 00:00:00")
+    a_slice(engine, "2022-12-22 00:00:00", "2023-01-11 00:00:00")
+    status, told = operator.act("settle")
+    gaps = "2 段缺口：2022-12-20 00:00 – 2022-12-22 00:00；2023-01-11 00:00 – 2023-01-11 00:01"
+    assert (status, gaps in told) == (303, True)
+    for one, act in ((second, "approve"), (operator, "publish")):
+        status, told = one.act(act)
+        assert (status, "还不能：平台订单齐全：2 段缺口" in told) == (409, True)
+    shell = bounty(database_url, "publish", "2022-12", now="2023-01-15T12:00:00+08:00")
+    assert (shell.returncode, "2 gaps" in shell.stderr, "bounty sync" in shell.stderr) == (1, True, True)
+    assert "2 gaps" in bounty(database_url, "settle", "2022-12", now="2023-01-15T12:00:00+08:00").stdout
+
+    status, told = operator.act("waive", line="COVERAGE", reason="平台维护，已用文件补齐")
+    assert (status, "经办人不能为自己草稿的缺口放行" in told) == (409, True)
+    status, told = second.act("waive", line="COVERAGE", reason=" ")
+    assert (status, "请写明放行理由" in told) == (409, True)
+    status, told = second.act("waive", line="COVERAGE", reason="平台维护，已用文件补齐")
+    assert (status, "平台维护，已用文件补齐" in told) == (303, True)
+    assert finance.act("approve")[0] == 303
+    assert operator.act("publish")[0] == 303
+
+
+def test_orders_that_are_all_covered_hold_nothing_back(
+    month: Month, engine: Engine, reader: Callable[..., Reader]
+) -> None:
+    operator, second = reader("operator"), reader("second")
+    a_slice(engine, "2022-12-01 00:00:00", "2023-01-11 00:01:00")
+    operator.act("settle")
+    assert "无缺口" in operator.page()
+    assert second.act("approve")[0] == 303
+    assert operator.act("publish")[0] == 303
 
 
 def test_what_was_not_seen_is_not_approved_or_published(month: Month, reader: Callable[..., Reader]) -> None:

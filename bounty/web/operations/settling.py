@@ -110,7 +110,9 @@ def waive(period: Period) -> Any:
 
     def act(connection: Connection) -> str:
         line = request.form.get("line", "")
-        closing.waive(connection, period, _seen(), line, request.form.get("reason", ""), now())
+        required = site().settings.approval_required
+        reason = request.form.get("reason", "")
+        closing.waive(connection, period, _seen(), line, reason, now(), approval_required=required)
         return t(f"{LINES[line][0]}：已写明理由放行。", f"{LINES[line][1]}: waived, with your reason.")
 
     return _done(period, act)
