@@ -310,5 +310,7 @@ def analyze(connection: Connection, *tables: type[Base]) -> None:
     """Fresh statistics, so that the next large statement is planned for the rows there now are."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("PRAGMA analysis_limit=1000")
+    else:
+        connection.exec_driver_sql("SET LOCAL default_statistics_target = 25")  # of 7,500 rows a table
     for table in tables:
         connection.exec_driver_sql(f'ANALYZE "{table.__tablename__}"')

@@ -16,6 +16,7 @@ from sqlalchemy import (
     exists,
     false,
     func,
+    literal,
     literal_column,
     or_,
     select,
@@ -24,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 from sqlalchemy.types import Text
 
-from bounty.db import Query
+from bounty.db import Flag, Query
 from bounty.models import OrderVersion
 from bounty.rules.clauses import FAILED_STATUSES
 from bounty.rules.whole import by_bytes, earlier
@@ -166,6 +167,36 @@ def folded(orders: Rows = every_row, known: Rows = every_row) -> Query:
         .outerjoin_from(row, detail, newest_detail)
         .where(orders(row), held(row), ~_exists(held, row, lambda one: newer(one, row)))
     )
+
+
+def folded_alone(orders: Rows) -> Query:
+    """The same for rows that are alone: the newest and the newest detail are then the row itself, and none conflicts.
+
+    orders  which orders, asked of a row of theirs; those of several rows are left out
+    """
+    row = _rows("row")
+    by_status = case(
+        (and_(row.order_status == 4, row.verified_at.is_not(None)), row.verified_at),
+        (_audit_failed(row), row.modified_at),
+    )
+    is_detail = row.is_detail.is_(true())
+    by_return = case((and_(is_detail, row.return_status == 2), row.modified_at))
+    return select(
+        row.promoter_id,
+        row.order_sn,
+        *(getattr(row, name) for name in FACT_COLUMNS),
+        case((is_detail, row.return_status)).label("return_status"),
+        case((is_detail, row.link_made_at)).label("link_made_at"),
+        earlier(by_status, by_return).label("failed_at"),
+        literal(False, Flag).label("conflicting"),
+        row.row_hash,
+    ).where(orders(row), row.withdrawn.is_(false()), is_alone(row))
+
+
+def is_alone(row: Any) -> ColumnElement[bool]:
+    """Whether a row is the only one that was ever received for its order."""
+    other = _rows("other")
+    return ~exists().where(other.order_sn == row.order_sn, other.row_hash != row.row_hash).correlate(row)
 
 
 def _live(known: Rows) -> Rows:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import (
     Column,
     ColumnElement,
+    CompoundSelect,
     Connection,
     Executable,
     and_,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union_all,
     update,
 )
 
@@ -42,7 +44,7 @@ from bounty.intake.batches import Counts
 from bounty.intake.catalogue import BadRow, bad_row
 from bounty.intake.quarantine import UNKNOWN_PROMOTER, Holding
 from bounty.models import Batch, CategorySet, Order, OrderRepeat, OrderVersion, Promoter, Quarantined
-from bounty.orders.fold import Rows, canonical_facts, folded
+from bounty.orders.fold import Rows, canonical_facts, folded, folded_alone, is_alone
 from bounty.orders.reading import OrderRow
 from bounty.rules.whole import count_where
 
@@ -198,11 +200,10 @@ def _keep_category_sets(connection: Connection) -> None:
 
 def fold_orders(connection: Connection, orders: Rows) -> None:
     """Write the state of orders from their rows; an order that stands as it should is left alone."""
-    connection.execute(_fold_statement(connection.dialect.name, orders))
+    connection.execute(_fold_statement(connection.dialect.name, folded(orders)))
 
 
-def _fold_statement(dialect: str, orders: Rows) -> Executable:
-    states = folded(orders)
+def _fold_statement(dialect: str, states: Query | CompoundSelect[*tuple[Any, ...]]) -> Executable:
     names = [column.name for column in states.selected_columns]
     upsert = insert_into(dialect, Order).from_select(names, states)
     new: Any = upsert.excluded
@@ -278,8 +279,17 @@ def _statements(dialect: str) -> _Statements:
     note_repeats = insert_into(dialect, OrderRepeat).from_select(
         ["promoter_id", "order_sn", "row_hash", "batch_id", "place"], repeats
     )
-    kept = and_(version.batch_id == batch, version.place.between(*places))
-    orders = select(version.order_sn).where(kept).distinct().subquery("kept")
+
+    def kept(row: Any) -> ColumnElement[bool]:
+        return and_(row.batch_id == batch, row.place.between(*places))
+
+    def has_company(row: Any) -> ColumnElement[bool]:
+        among: ColumnElement[bool] = row.order_sn.in_(
+            select(version.order_sn).where(kept(version), ~is_alone(version))
+        )
+        return among
+
+    orders = select(version.order_sn).where(kept(version)).distinct().subquery("kept")
     state = select(
         orders.c.order_sn,
         case((Order.order_sn.is_not(None), canonical_facts(Order))),
@@ -300,9 +310,7 @@ def _statements(dialect: str) -> _Statements:
         new_sets=select(staged.cat_ids).where(new_set).distinct(),
         note_repeats=note_repeats.on_conflict_do_nothing(),
         note_touched=note_touched,
-        fold_touched=_fold_statement(
-            dialect, lambda row: row.order_sn.in_(select(version.order_sn).where(kept))
-        ),
+        fold_touched=_fold_statement(dialect, union_all(folded_alone(kept), folded(has_company))),
         count_touched=select(
             count_where(before.facts.is_(None)), count_where(and_(before.facts.is_not(None), otherwise))
         ).select_from(_touched),
