@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
 
@@ -27,17 +28,18 @@ from flask_security import (
 )
 from flask_security.utils import get_message
 from passlib.totp import TotpMatch
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, bindparam, select
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from bounty.accounts.passwords import LANES, MEMORY_KIB, PASSES, SHORTEST
 from bounty.accounts.service import must_wait, note_failed_login, require_good_password
 from bounty.audit.service import Actor, record
-from bounty.db import snapshot, transaction, wait_for_turn
+from bounty.db import Words, snapshot, transaction, wait_for_turn
 from bounty.errors import BountyError
 from bounty.models import User
 
 _EXTENSION = "bounty.accounts"
+Reading = Callable[[], AbstractContextManager[Connection]]
 CONFIG: dict[str, Any] = {
     "SECURITY_PASSWORD_HASH": "argon2",
     "SECURITY_PASSWORD_SCHEMES": ["argon2"],
@@ -106,11 +108,26 @@ class _Datastore(SQLAlchemySessionUserDatastore):
     def find_user(self, case_insensitive: bool = False, **kwargs: Any) -> Account | None:
         """The account with an attribute's value; theirs would join a table of roles, which we have not."""
         ((name, value),) = kwargs.items()
+        if name == "fs_uniquifier" and request.blueprint != "security":
+            return _account_behind(value)
         if name == "email":  # which we keep in small letters
             value = value.lower()
         query = select(Account).where(getattr(Account, name) == value)
         found: Account | None = self.db.session.scalars(query).one_or_none()
         return found
+
+
+_COLUMNS = User.__table__.c
+_ACCOUNT = select(*(column.label(name) for name, column in User.__mapper__.columns.items())).where(
+    _COLUMNS.fs_uniquifier == bindparam("uniquifier", type_=Words())
+)
+
+
+def _account_behind(uniquifier: str) -> Account | None:
+    """The account that a session names, to be looked at by our own pages; the library's change theirs."""
+    with _accounts().reading() as connection:
+        row = connection.execute(_ACCOUNT, {"uniquifier": uniquifier}).first()
+    return None if row is None else Account(**row._mapping)
 
 
 class _Session(Session):
@@ -127,8 +144,10 @@ class _Session(Session):
 class _Accounts:
     """What the log-in needs to know of the site it stands in."""
 
-    def __init__(self, engine: Engine, now: Callable[[], int], *, second_factor: bool) -> None:
-        self.engine, self.now, self.second_factor = engine, now, second_factor
+    def __init__(
+        self, engine: Engine, now: Callable[[], int], reading: Reading, *, second_factor: bool
+    ) -> None:
+        self.engine, self.now, self.reading, self.second_factor = engine, now, reading, second_factor
         # Made once: a session opens a second connection for what looks like a second engine.
         self.writing = engine.execution_options(writing=True)
         self.session: scoped_session[Any] = scoped_session(
@@ -249,14 +268,21 @@ class _Passwords(PasswordUtil):
 
 
 def install(
-    app: Flask, engine: Engine, now: Callable[[], int], *, totp_key: str, second_factor: bool
+    app: Flask,
+    engine: Engine,
+    now: Callable[[], int],
+    *,
+    reading: Reading,
+    totp_key: str,
+    second_factor: bool,
 ) -> None:
     """Let people log in.
 
+    reading        what the request reads is read in this
     totp_key       encrypts the secrets of second factors
     second_factor  whether staff must have one
     """
-    accounts = app.extensions[_EXTENSION] = _Accounts(engine, now, second_factor=second_factor)
+    accounts = app.extensions[_EXTENSION] = _Accounts(engine, now, reading, second_factor=second_factor)
     app.config.update(CONFIG)
     app.config["SECURITY_TOTP_SECRETS"] = {"1": totp_key}
     Mail(app)

@@ -71,10 +71,10 @@ def install(
         count = settings.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
     app.jinja_env.undefined = StrictUndefined
-    app.extensions[books.EXTENSION] = books.SiteBooks(engine, now, settings)
+    books.install(app, books.SiteBooks(engine, now, settings))
     headers.install(app, https=production)
     language.install(app)
-    security.install(app, engine, now, totp_key=totp_key, second_factor=production)
+    security.install(app, engine, now, reading=books.reading, totp_key=totp_key, second_factor=production)
     access.install(app)
     imports.bound_uploads(app)
     CSRFProtect(app)  # reads the form, so it comes after what says whether, and how much, may be sent at all

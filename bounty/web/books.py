@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from flask import current_app, g, request
+from flask import Flask, current_app, g, request
 from sqlalchemy import Connection, Engine
 
 from bounty.audit.service import Actor, acting
@@ -41,18 +41,39 @@ def now() -> int:
 
 def engine() -> Engine:
     """The database, on whose connections the person who asks acts."""
+    return acting(site().engine, _actor())
+
+
+def _actor() -> Actor:
     person = g.get("person")
     name, user_id, role = (
         ("not logged in", None, None) if person is None else (person.email, person.user_id, person.role)
     )
-    return acting(site().engine, Actor(name, user_id, role, request.remote_addr, g.get("request_id")))
+    return Actor(name, user_id, role, request.remote_addr, g.get("request_id"))
 
 
 @contextmanager
 def reading() -> Iterator[Connection]:
-    """Everything read inside is of one moment."""
-    with snapshot(engine()) as connection:
-        yield connection
+    """Everything read inside is of one moment; throughout a request that only reads, of the same one."""
+    if request.method not in ("GET", "HEAD"):
+        with snapshot(engine()) as connection:
+            yield connection
+        return
+    if "snapshot" not in g:
+        opened = snapshot(site().engine)
+        g.snapshot = opened.__enter__(), opened
+    yield g.snapshot[0].execution_options(actor=_actor())
+
+
+def install(app: Flask, books: SiteBooks) -> None:
+    """Let the views have them, and end what a request reads with it."""
+    app.extensions[EXTENSION] = books
+
+    @app.teardown_appcontext
+    def _close(_error: BaseException | None) -> None:
+        if "snapshot" in g:
+            _, opened = g.pop("snapshot")
+            opened.__exit__(None, None, None)
 
 
 @contextmanager
