@@ -83,7 +83,7 @@ def level_en(level: LevelTerms) -> str:
     elif level.gmv:
         targets.append(f"a GMV of ¥{shown_yuan(level.gmv)}")
     if level.orders:
-        targets.append(f"{level.orders} orders")
+        targets.append("1 order" if level.orders == 1 else f"{level.orders} orders")
     tenure = f"registered {level.min_tenure_months} months; " if level.min_tenure_months else ""
     counted = "direct orders only" if level.direct_only else "direct and indirect orders"
     return f"{tenure}{counted}; {' and '.join(targets)}"

@@ -32,7 +32,7 @@ from bounty.web.access import allows, person
 from bounty.web.books import now, reading, site, writing
 from bounty.web.downloads import csv_response
 from bounty.web.errors import said
-from bounty.web.language import t
+from bounty.web.language import counted, t
 from bounty.web.tables import Column, Filter, Option, Search, Table, equal, page_of
 
 blueprint = Blueprint("imports", __name__, url_prefix="/operations/imports")
@@ -258,7 +258,10 @@ def undo(batch_id: int) -> Redirect | tuple[str, int]:
     except BountyError as refusal:
         return _index(said(refusal)), 409
     flash(
-        t(f"批次 {batch_id} 已撤销，收回 {rows} 行。", f"Batch {batch_id} is undone: {rows} rows withdrawn."),
+        t(
+            f"批次 {batch_id} 已撤销，收回 {rows} 行。",
+            f"Batch {batch_id} is undone: {counted(rows, '行', 'row')} withdrawn.",
+        ),
         "success",
     )
     return redirect(url_for(".index"), 303)
