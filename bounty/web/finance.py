@@ -52,7 +52,7 @@ NOTICES = Table(
     "notices",
     (
         Column("period", "期次", "Period", sortable=True),
-        Column("notice", "公示", "Notice", "count"),
+        Column("notice", "公示", "Notice", "id"),
         Column("newest", "最新", "newest", "flag", shown=False),
         Column("published_at", "公示时间", "published at", "instant", shown=False),
         Column("results_rows", "名单人数", "On the roster", "count"),

@@ -27,7 +27,7 @@ TABLE = Table(
         Column("terms_id", "版本", "Version", "id", sortable=True),
         Column("name", "名称", "Name"),
         Column("effective_from", "自哪期起", "From period", sortable=True),
-        Column("periods", "已用于", "Holds in", "count", sortable=True),
+        Column("periods", "已用于", "Holds in", "id", sortable=True),
         Column("first_period", "首期", "first period", shown=False),
         Column("last_period", "末期", "last period", shown=False),
         Column("added_at", "加入时间", "Added", "instant"),
