@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from werkzeug.routing import Rule
 
-from bounty.appeals.service import ask
+from bounty.appeals.service import answer, ask
+from bounty.audit.service import Actor, acting
 from bounty.db import snapshot, transaction
-from bounty.models import AuditEvent
+from bounty.models import AuditEvent, User
+from bounty.roster.overrides import Standing, override
 from bounty.rules.periods import Period
 from bounty.web.access import EVERYBODY, allowed
 from bounty.web.headers import POLICY
@@ -34,6 +36,8 @@ LEAVING = {"security.two_factor_token_validation"}
 """Logs out whoever asks for it without need, and is held by the tests of the log-in."""
 ASKING = {"security.change_password", "security.verify", "security.two_factor_setup"}
 """The library's that ask for a log-in themselves."""
+COLLEAGUE = "同事9d2e41c7"
+"""What everybody of the staff is called here."""
 OWN, OTHERS, ABSENT = sn(200), sn(220), sn(999)
 """An order of the promoter who asks, one of the neighbour's, and one that there is not."""
 ARGUMENTS: dict[str, Any] = {
@@ -61,9 +65,16 @@ UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 def app(small_site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     folder = tmp_path_factory.mktemp("routes")
     app = application(copied(small_site, folder), DECEMBER, folder)
-    with transaction(app.extensions["bounty.books"].engine) as connection:
+    engine, now = app.extensions["bounty.books"].engine, shanghai(DECEMBER)
+    with transaction(engine) as connection:
         for promoter_id, number, words in ((PROMOTER, 111, "直推"), (NEIGHBOUR, 120, CANARY)):
-            ask(connection, promoter_id, Period(2022, 11), sn(number), words, shanghai(DECEMBER))
+            ask(connection, promoter_id, Period(2022, 11), sn(number), words, now)
+        connection.execute(update(User).where(User.role != "promoter").values(name=COLLEAGUE))
+        query = select(User.id).where(User.email == EMAILS["operator"])
+        operator = Actor(EMAILS["operator"], connection.execute(query).scalar_one(), "operator")
+    with transaction(acting(engine, operator)) as connection:
+        override(connection, Period(2022, 12), PROMOTER, Standing(None, 70_000, 7), "与推手商定", now)
+        answer(connection, 1, 1, "DECLINED", "不是直推", now)
     yield app
     close(app)
 
@@ -268,3 +279,24 @@ def test_what_one_promoter_has_is_never_in_what_another_gets(app: Flask) -> None
     assert heard["nobody"] == set()
     assert heard["promoter"] == set()
     assert heard["finance"] != set()
+
+
+def test_who_of_the_staff_decided_is_never_told_to_promoters(app: Flask) -> None:
+    """They see what operations decided and why; operations see who."""
+    paths = [address(app, rule) for rule in routes(app) if "GET" in (rule.methods or ())]
+    names = [COLLEAGUE, EMAILS["operator"], "second@example.com", EMAILS["finance"], EMAILS["admin"]]
+    told: dict[str, set[str]] = {}
+    decided = False
+    for role in ("nobody", "promoter", "operator"):
+        client = app.test_client()
+        if role != "nobody":
+            log_in(client, EMAILS[role])
+        told[role] = set()
+        for path, text in everything(client, paths):
+            if any(name in text for name in names):
+                told[role].add(path)
+            decided |= role == "promoter" and "与推手商定" in text
+    assert decided
+    assert told["nobody"] == set()
+    assert told["promoter"] == set()
+    assert told["operator"] != set()
