@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, and_, func, literal, select
 
 from bounty.db import Query, written_out
-from bounty.models import Notice, OpenPeriod, Result, RosterEntry, Settlement, TermsVersion
+from bounty.models import Batch, Notice, OpenPeriod, Result, RosterEntry, Settlement, TermsVersion
 from bounty.progress.queries import A_PERIOD, A_PROMOTER
 from bounty.rules.periods import Bounds, Period
 from bounty.rules.terms import Terms, read_terms
@@ -46,6 +46,8 @@ class PromoterMonth:
     target_gmv_fen: int | None
     target_orders: int | None
     derivation: dict[str, Any]
+    as_of: int | None
+    """When orders last came in; null while none have."""
     settled: bool
     """Whether there is a settlement; while it is a draft, what it says is nobody's but operations'."""
     published: PublishedMonth | None
@@ -99,9 +101,10 @@ def months(promoter_id: int | BindParameter[int]) -> Query:
     )
 
 
+_AS_OF = select(func.max(Batch.imported_at)).where(Batch.kind == "orders", Batch.undone_at.is_(None))
 _WITH_TERMS = (
     months(A_PROMOTER)
-    .add_columns(TermsVersion.toml)
+    .add_columns(TermsVersion.toml, _AS_OF.scalar_subquery().label("as_of"))
     .join(TermsVersion, TermsVersion.terms_id == OpenPeriod.terms_id)
 )
 _MONTHS = written_out(_WITH_TERMS.order_by(OpenPeriod.period.desc()))
@@ -111,6 +114,12 @@ _MONTH = written_out(_WITH_TERMS.where(OpenPeriod.period == A_PERIOD))
 def months_of(connection: Connection, promoter_id: int) -> list[PromoterMonth]:
     """The months whose roster a promoter is on, the newest first."""
     return [_month(row) for row in connection.execute(_MONTHS, {"promoter_id": promoter_id})]
+
+
+def data_as_of(connection: Connection) -> int | None:
+    """When orders last came in."""
+    instant: int | None = connection.execute(_AS_OF).scalar()
+    return instant
 
 
 def month_of(connection: Connection, promoter_id: int, period: Period) -> PromoterMonth | None:
@@ -132,6 +141,7 @@ def _month(row: Any) -> PromoterMonth:
         target_gmv_fen=row.target_gmv_fen,
         target_orders=row.target_orders,
         derivation=json.loads(row.derivation),
+        as_of=row.as_of,
         settled=bool(row.settled),
         published=None
         if row.notice is None

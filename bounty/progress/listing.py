@@ -318,10 +318,9 @@ def expected_rate(terms: Terms, reached: int | None, month: PromoterMonth) -> in
     return terms.subsidy.tiers[0].rate_permille if reached is None else reached
 
 
-def listed_now(
-    connection: Connection, promoter_id: int, month: PromoterMonth, terms: Terms
-) -> tuple[Query, int]:
+def listed_now(connection: Connection, promoter_id: int, month: PromoterMonth) -> tuple[Query, int]:
     """The month's orders with the subsidy they are expected to earn, or what the newest notice gives them; the rate."""
+    terms = month.terms
     if month.published is not None:
         permille = month.published.rate_permille or 0
         return listed_orders(

@@ -8,7 +8,6 @@ from bounty.clock import midnight
 from bounty.db import Query, WholeNumber
 from bounty.models import Line, Order
 from bounty.progress.history import PromoterMonth
-from bounty.rules.terms import Terms
 from bounty.rules.whole import total
 
 PAYABLE, EXPECTED, VOID = "PAYABLE", "EXPECTED", "VOID"
@@ -16,19 +15,19 @@ STATES = (EXPECTED, PAYABLE, VOID)
 """Expected until the commission settles; payable from then; void where the order failed or lapsed first."""
 
 
-def lapses_at(month: PromoterMonth, terms: Terms) -> int | None:
+def lapses_at(month: PromoterMonth) -> int | None:
     """When a line whose order has not settled becomes void; null where the terms know no such time."""
-    months = terms.subsidy.lapse_months
+    months = month.terms.subsidy.lapse_months
     return None if months is None else midnight(month.period.plus(1 + months).first_day)
 
 
-def published_lines(promoter_id: int, month: PromoterMonth, terms: Terms, now: int) -> Query:
+def published_lines(promoter_id: int, month: PromoterMonth, now: int) -> Query:
     """The lines of the newest notice, each with its state by what is known of its order now, and why it is void.
 
     why   FAILED, LAPSED, or MOVED where the order is now of another promoter; null for a line that stands
     """
     assert month.published is not None
-    lapse = lapses_at(month, terms)
+    lapse = lapses_at(month)
     lapsed = (
         literal(1) == 0
         if lapse is None

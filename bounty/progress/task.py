@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
-from bounty.models import Batch, RosterOverride, Violation
+from bounty.models import RosterOverride, Violation
 from bounty.progress.history import PromoterMonth
 from bounty.progress.listing import (
     Expected,
@@ -41,8 +41,6 @@ class Task:
 
     month: PromoterMonth
     terms: Terms
-    as_of: int | None
-    """When orders last came in; null while none have."""
     override: Any | None
     """The newest change of the roster entry by hand: reason, overridden_at."""
     violation: Any | None
@@ -88,19 +86,12 @@ class Task:
         return self.month.reason is None and all(each.missing == 0 for each in self.standings)
 
 
-_DATA_AS_OF = select(func.max(Batch.imported_at)).where(Batch.kind == "orders", Batch.undone_at.is_(None))
 _NEWEST_OVERRIDE = (
     select(RosterOverride.reason, RosterOverride.overridden_at)
     .where(RosterOverride.promoter_id == A_PROMOTER, RosterOverride.period == A_PERIOD)
     .order_by(RosterOverride.number.desc())
     .limit(1)
 )
-
-
-def data_as_of(connection: Connection) -> int | None:
-    """When orders last came in."""
-    instant: int | None = connection.execute(_DATA_AS_OF).scalar()
-    return instant
 
 
 def task_of(
@@ -111,7 +102,7 @@ def task_of(
     *,
     following: PromoterMonth | None = None,
 ) -> Task:
-    """Where a promoter stands in a month: five queries, and one more each for who is out over a violation, whose entry
+    """Where a promoter stands in a month: three queries, and one more each for who is out over a violation, whose entry
     was put right by hand, or who is above the promoter cap.
     """
     terms = month.terms
@@ -153,7 +144,6 @@ def task_of(
     return Task(
         month=month,
         terms=terms,
-        as_of=data_as_of(connection),
         override=connection.execute(_NEWEST_OVERRIDE, asked).first()
         if month.derivation.get("source") == "override"
         else None,

@@ -10,17 +10,15 @@ from bounty.appeals.service import panel
 from bounty.db import Query
 from bounty.models import Order
 from bounty.progress import subsidy as earned
-from bounty.progress.history import PromoterMonth, months, months_of, present_month
+from bounty.progress.history import PromoterMonth, data_as_of, month_of, months, months_of, present_month
 from bounty.progress.listing import listed_now
 from bounty.progress.service import explain
-from bounty.progress.task import data_as_of, task_of
+from bounty.progress.task import task_of
 from bounty.progress.timeline import rows_received
 from bounty.roster.judge import in_words
 from bounty.roster.reasons import from_when, why_not
-from bounty.roster.terms import terms_in_force
 from bounty.rules.clauses import Known
 from bounty.rules.periods import Period
-from bounty.rules.terms import Terms
 from bounty.web import promoter_tables as tables
 from bounty.web import promoter_words as words
 from bounty.web.access import allows, own_promoter
@@ -54,7 +52,7 @@ def task(period: Period | None = None) -> str:
         now=now(),
         words=words,
         reasons=tables.REASONS,
-        known=_known(month, standing.terms),
+        known=_known(month),
         charts=_charts(standing),
         derived=in_words(month.derivation, chinese=language() == "zh"),
         why_not=why_not,
@@ -73,19 +71,16 @@ def orders(period: Period | None = None) -> str:
         month = _chosen(found, period)
         if month is None:
             return render_template("promoter/nothing.html")
-        terms = terms_in_force(connection, month.period).terms
-        rows, _ = listed_now(connection, promoter_id, month, terms)
+        rows, _ = listed_now(connection, promoter_id, month)
         page = page_of(connection, tables.ORDERS, rows, request.args, counted=True)
-        as_of = data_as_of(connection)
     return render_template(
         "promoter/orders.html",
         months=found,
         month=month,
         page=page,
-        as_of=as_of,
         now=now(),
         words=words,
-        known=_known(month, terms),
+        known=_known(month),
     )
 
 
@@ -95,9 +90,8 @@ def orders_csv(period: Period) -> Response:
     """The same orders as a file."""
     promoter_id = own_promoter()
     with reading() as connection:
-        month = _chosen(months_of(connection, promoter_id), period) or abort(404)
-        terms = terms_in_force(connection, month.period).terms
-        rows, _ = listed_now(connection, promoter_id, month, terms)
+        month = month_of(connection, promoter_id, period) or abort(404)
+        rows, _ = listed_now(connection, promoter_id, month)
     return csv_response(tables.ORDERS, rows, request.args, f"orders-{month.period}")
 
 
@@ -111,18 +105,18 @@ def order(order_sn: str) -> str:
         if connection.execute(own).first() is None:
             abort(404)
         why = explain(connection, order_sn, now())
-        month = next((each for each in months_of(connection, promoter_id) if each.period == why.period), None)
+        month = None if why.period is None else month_of(connection, promoter_id, why.period)
         row, line, rate_permille = None, None, 0
         if month is not None:
-            listed, rate_permille = listed_now(connection, promoter_id, month, why.known.terms)
+            listed, rate_permille = listed_now(connection, promoter_id, month)
             every = listed.subquery("listed")
             row = connection.execute(select(every).where(every.c.order_sn == order_sn)).first()
             if month.published is not None:
-                lines = earned.published_lines(promoter_id, month, why.known.terms, now()).subquery("lines")
+                lines = earned.published_lines(promoter_id, month, now()).subquery("lines")
                 line = connection.execute(select(lines).where(lines.c.order_sn == order_sn)).first()
         received = rows_received(connection, promoter_id, order_sn)
-        appealing = panel(connection, promoter_id, why.period, order_sn, now())
         as_of = data_as_of(connection)
+        appealing = panel(connection, promoter_id, why.period, order_sn, now())
     return render_template(
         "promoter/order.html",
         why=why,
@@ -151,23 +145,20 @@ def subsidy(period: Period | None = None) -> str:
         month = _chosen(found, period)
         if month is None:
             return render_template("promoter/nothing.html")
-        terms = terms_in_force(connection, month.period).terms
-        lines = _lines(connection, promoter_id, month, terms)
+        lines = _lines(connection, promoter_id, month)
         states = earned.by_state(connection, lines)
         page = page_of(connection, tables.SUBSIDY, lines, request.args)
-        as_of = data_as_of(connection)
     return render_template(
         "promoter/subsidy.html",
         months=found,
         month=month,
-        terms=terms,
+        terms=month.terms,
         states=states,
         page=page,
-        as_of=as_of,
         now=now(),
         words=words,
         state_names=tables.STATES,
-        lapses_at=earned.lapses_at(month, terms),
+        lapses_at=earned.lapses_at(month),
     )
 
 
@@ -177,9 +168,8 @@ def subsidy_csv(period: Period) -> Response:
     """The same lines as a file."""
     promoter_id = own_promoter()
     with reading() as connection:
-        month = _chosen(months_of(connection, promoter_id), period) or abort(404)
-        terms = terms_in_force(connection, month.period).terms
-        lines = _lines(connection, promoter_id, month, terms)
+        month = month_of(connection, promoter_id, period) or abort(404)
+        lines = _lines(connection, promoter_id, month)
     return csv_response(tables.SUBSIDY, lines, request.args, f"subsidy-{month.period}")
 
 
@@ -201,22 +191,22 @@ def history_csv() -> Response:
 
 
 def _chosen(found: list[PromoterMonth], period: Period | None) -> PromoterMonth | None:
-    """The month that the address names, or the present one; one that the promoter is not on is not there."""
+    """Of a promoter's months the one that the address names, or the present one; another's is not there."""
     if period is None:
         return present_month(found, now())
     return next((month for month in found if month.period == period), None) or abort(404)
 
 
-def _lines(connection: Connection, promoter_id: int, month: PromoterMonth, terms: Terms) -> Query:
+def _lines(connection: Connection, promoter_id: int, month: PromoterMonth) -> Query:
     if month.published is not None:
-        return earned.published_lines(promoter_id, month, terms, now())
-    return earned.expected_lines(*listed_now(connection, promoter_id, month, terms))
+        return earned.published_lines(promoter_id, month, now())
+    return earned.expected_lines(*listed_now(connection, promoter_id, month))
 
 
-def _known(month: PromoterMonth, terms: Terms) -> Callable[[Any], Known]:
+def _known(month: PromoterMonth) -> Callable[[Any], Known]:
     """What a clause is told of a listed order."""
-    direct_only = terms.direct_only(month.level)
-    return lambda row: Known(row._mapping, month.bounds, direct_only, terms)
+    direct_only = month.terms.direct_only(month.level)
+    return lambda row: Known(row._mapping, month.bounds, direct_only, month.terms)
 
 
 def _charts(task: Any) -> list[tuple[str, DailyChart]]:

@@ -7,7 +7,7 @@ from typing import Any
 from bounty.clock import midnight
 from bounty.progress.history import PromoterMonth
 from bounty.progress.service import Explanation, Judged
-from bounty.progress.subsidy import VOID
+from bounty.progress.subsidy import VOID, lapses_at
 from bounty.roster.reasons import why_not
 from bounty.rules.clauses import SUBSIDY_CLAUSES, Known
 from bounty.rules.measure import COUNTED, PENDING
@@ -108,6 +108,20 @@ def percent(share: int) -> str:
     ('61.8%', '150%')
     """
     return f"{share // 100}.{share % 100 // 10}%".replace(".0%", "%")
+
+
+def orders(count: int) -> str:
+    """The word behind a number of orders."""
+    return t("单", "order" if count == 1 else "orders")
+
+
+def is_void(row: Any, month: PromoterMonth, now: int) -> bool:
+    """Whether what the notice gives a listed order is void by now: it failed, or its commission did not settle in
+    time."""
+    if month.published is None or row.failed_at is not None:
+        return month.published is not None
+    lapse = lapses_at(month)
+    return lapse is not None and lapse <= now and (row.settled_at is None or row.settled_at >= lapse)
 
 
 def day_mark(mark: Any) -> str:
