@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, StorageState, syn
 from sqlalchemy import Engine, event
 
 from bounty.db import make_engine
+from tests import postgres
 from tests.web.clients import NOON, Opened, application, close
 from tests.web.world import DECEMBER, EMAILS, PASSWORD, Site, copied, fill, served
 
@@ -109,13 +110,33 @@ def site(small_site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield site
 
 
+@pytest.fixture(scope="session")
+def small_site_on_postgresql(
+    _postgres_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The URL of a PostgreSQL database with the small site in it; to be copied."""
+    url = postgres.fresh_database(template=_postgres_template)
+    engine = make_engine(url)
+    fill(engine, tmp_path_factory.mktemp("small") / "files")
+    engine.dispose()
+    yield url
+    postgres.drop_database(url)
+
+
 @pytest.fixture
-def own_site(small_site: Path, tmp_path: Path) -> Iterator[Callable[[str], Site]]:
-    """Serves a copy of the small site at an instant; what a test does to it stays there."""
+def own_site(
+    small_site: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Site]]:
+    """Serves a copy of the small site at an instant, on SQLite or PostgreSQL; what a test does to it stays there."""
     with ExitStack() as stack:
 
-        def serve(now: str) -> Site:
-            return stack.enter_context(served(copied(small_site, tmp_path / "own"), tmp_path / "own", now))
+        def serve(now: str, database: str = "sqlite") -> Site:
+            folder = tmp_path / "own"
+            url = copied(small_site, folder)
+            if database == "postgresql":
+                url = postgres.fresh_database(request.getfixturevalue("small_site_on_postgresql"))
+                stack.callback(postgres.drop_database, url)
+            return stack.enter_context(served(url, folder, now))
 
         yield serve
 

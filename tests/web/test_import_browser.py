@@ -14,7 +14,7 @@ PATIENCE_MS = 90_000
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["scripts", "no scripts"])
 def test_a_file_is_tried_and_imported_while_the_page_follows(
-    visit: Callable[..., Page], own_site: Callable[[str], Site], tmp_path: Path, javascript: bool
+    visit: Callable[..., Page], own_site: Callable[..., Site], tmp_path: Path, javascript: bool
 ) -> None:
     page = visit(own_site(DECEMBER), "operator", javascript=javascript)
     page.goto("/operations/imports/")

@@ -14,13 +14,21 @@ from tests.factories import sn
 from tests.web.conftest import WIDTHS
 from tests.web.world import DECEMBER, Site
 
-in_every_window = pytest.mark.parametrize(
-    ("size", "javascript"),
-    [(size, javascript) for size in WIDTHS for javascript in (True, False)],
-    ids=lambda value: (
-        {True: "scripts", False: "no-scripts"}.get(value, value) if isinstance(value, bool) else value
-    ),
+WINDOWS = [(size, javascript) for size in WIDTHS for javascript in (True, False)]
+
+
+def named(value: str | bool) -> str:
+    """A window's part in a test's name."""
+    return value if isinstance(value, str) else "scripts" if value else "no-scripts"
+
+
+in_every_window = pytest.mark.parametrize(("size", "javascript"), WINDOWS, ids=named)
+in_every_window_and_on_both = pytest.mark.parametrize(
+    ("size", "javascript", "database"),
+    [*((*window, "sqlite") for window in WINDOWS), (*WINDOWS[0], "postgresql")],
+    ids=named,
 )
+"""For who writes: the other database in one window."""
 
 
 def fen_in(text: str) -> int:
@@ -69,11 +77,11 @@ def test_finance_filters_downloads_and_the_sums_agree(
     assert saved(page, "text=下载 XLSX")[:2] == b"PK"
 
 
-@in_every_window
+@in_every_window_and_on_both
 def test_a_promoter_sees_what_is_missing_why_an_order_does_not_count_and_appeals(
-    visit: Callable[..., Page], own_site: Callable[[str], Site], size: str, javascript: bool
+    visit: Callable[..., Page], own_site: Callable[..., Site], size: str, javascript: bool, database: str
 ) -> None:
-    page = visit(own_site(DECEMBER), "promoter", size=size, javascript=javascript)
+    page = visit(own_site(DECEMBER, database), "promoter", size=size, javascript=javascript)
     page.goto("/")
     assert "收货即达标" in page.inner_text("main")
     page.click("nav >> text=订单")

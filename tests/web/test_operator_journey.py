@@ -8,7 +8,7 @@ from pathlib import Path
 from playwright.sync_api import Page
 
 from tests.factories import order_row, write_csv_zh
-from tests.web.test_journeys import fen_in, in_every_window, saved
+from tests.web.test_journeys import fen_in, in_every_window_and_on_both, saved
 from tests.web.world import JANUARY, Site
 
 PATIENCE_MS = 120_000
@@ -42,11 +42,16 @@ def settle(page: Page) -> int:
     return fen_in(page.locator("p.value").first.inner_text())
 
 
-@in_every_window
+@in_every_window_and_on_both
 def test_an_operator_imports_mends_settles_publishes_and_corrects(
-    visit: Callable[..., Page], own_site: Callable[[str], Site], tmp_path: Path, size: str, javascript: bool
+    visit: Callable[..., Page],
+    own_site: Callable[..., Site],
+    tmp_path: Path,
+    size: str,
+    javascript: bool,
+    database: str,
 ) -> None:
-    site = own_site(JANUARY)
+    site = own_site(JANUARY, database)
     operator = visit(site, "operator", size=size, javascript=javascript)
     finance = visit(site, "finance", size=size, javascript=javascript)
 
