@@ -179,7 +179,12 @@ def _forgetting(engine: Engine) -> Engine:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writing = connection.get_execution_options().get("writing")
+    options = connection.get_execution_options()
+    writing, reading = options.get("writing"), bool(options.get("reading"))
+    # Only where it changes: SQLite compiles every statement of a connection anew after this PRAGMA.
+    if connection.info.get("reading", False) != reading:
+        connection.exec_driver_sql(f"PRAGMA query_only={'ON' if reading else 'OFF'}")
+        connection.info["reading"] = reading
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
@@ -206,16 +211,9 @@ def _wait(connection: Connection) -> None:
 def snapshot(engine: Engine) -> Iterator[Connection]:
     """The one way to read: everything read inside is of one moment, whatever is committed meanwhile."""
     postgres: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-    options = postgres if engine.dialect.name == "postgresql" else {}
+    options = postgres if engine.dialect.name == "postgresql" else {"reading": True}
     with engine.connect().execution_options(**options) as connection, connection.begin():
-        if options:
-            yield connection
-            return
-        connection.exec_driver_sql("PRAGMA query_only=ON")
-        try:
-            yield connection
-        finally:
-            connection.exec_driver_sql("PRAGMA query_only=OFF")
+        yield connection
 
 
 def written_out(query: Query) -> Query:
