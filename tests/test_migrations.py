@@ -252,6 +252,7 @@ COMMANDS = {
     "audit verify": (),
     "sync": (),
     "sync coverage": ("2022-12",),
+    "sync sweep": ("2022-12",),
     "stand-in": (),
     "run": ("--port", "0"),
     "shell": (),

@@ -99,6 +99,26 @@ def sync_coverage(period: Period) -> None:
         )
 
 
+@sync.command("sweep")
+@period_argument
+def sync_sweep(period: Period) -> None:
+    """Read the orders that can still change a period's result again, one by one; before it is settled."""
+    from bounty.platform.client import Platform  # noqa: PLC0415
+    from bounty.sync.sweep import sweep  # noqa: PLC0415
+
+    books = open_books()
+    platform = Platform(books.platform, books.now)
+    orders, unanswered = 0, 0
+    with progress_bar("orders") as told:
+        for swept in sweep(books.engine, platform, books.now, period, told):
+            orders += swept.orders
+            unanswered += len(swept.unanswered)
+            click.echo(f"{period} orders={swept.orders} unanswered={len(swept.unanswered)} {swept.counts}")
+            for order_sn in swept.unanswered:
+                click.echo(f"the platform tells nothing of {order_sn}", err=True)
+    click.echo(f"{period}: {orders - unanswered} orders read again, {unanswered} unanswered")
+
+
 @click.command("stand-in")
 @click.option("--port", type=click.IntRange(1, 65535), default=5099, show_default=True)
 @click.option(
