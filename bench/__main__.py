@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench import pages, purity, report
+from bench import fetching, pages, purity, report
 from bench.check import check
 from bench.data import PERIOD, PLANS, Data, data_of
 from bench.databases import Databases, opened
@@ -37,6 +37,7 @@ class Bench:
         data, databases = self.data, self.databases
         databases.create("base")
         self._call("bench.steps:prepare", url=databases.url("base"), folder=str(data.folder))
+        self.fetch()
         self._on_copies(
             "csv in bulk", "base", "held", data.csv_rows,
             lambda name: self._call("bench.steps:bulk", url=databases.url(name), path=self._csv),
@@ -77,6 +78,30 @@ class Bench:
         again = [self._call("bench.steps:settle", url=databases.url("settled")) for _ in range(self.runs)]
         assert not any(run["result"]["anew"] for run in again), "settling again made another settlement"
         self._note("settle again", again, None, data.plan.orders)
+
+    def fetch(self) -> None:
+        """A month from the stand-in; beside it the bare download of the same replies and our own import of them."""
+        asked = {"client": fetching.CLIENT, "now": fetching.NOW, "from_at": fetching.FROM_AT}
+        path = str(self.data.folder / "replies.jsonl")
+        with fetching.stood_in(
+            self.data.folder / "promoters.csv", max(1000, self.data.plan.orders // 10)
+        ) as address:
+
+            def floor(name: str) -> dict[str, Any]:
+                down = self._call("bench.floors.download:download", address=address, path=path, **asked)
+                taken = self._call("bench.steps:fetched", url=self.databases.url(name), path=path)
+                assert down["result"]["rows"] == taken["result"]["rows"]
+                return taken | {name: down[name] + taken[name] for name in ("wall_s", "cpu_s")}
+
+            def step(name: str) -> dict[str, Any]:
+                return self._call("bench.steps:sync", url=self.databases.url(name), address=address, **asked)
+
+            rows = self._call("bench.floors.download:download", address=address, path=path, **asked)[
+                "result"
+            ]["rows"]
+            self._on_copies("sync", "base", "fetched", rows, step, floor)
+        assert self.steps["sync"]["result"]["rows"] == rows, "sync and its floor fetch otherwise"
+        self.databases.drop("fetched")
 
     def export(self, folder: Path) -> None:
         """The files, and the floor's beside them."""

@@ -11,12 +11,15 @@ from bench.data import IMPORTED_AT, OPENED_AT, PERIOD, SETTLED_AT, epoch
 from bounty import imports, schema
 from bounty.db import make_engine, snapshot, transaction
 from bounty.intake.batches import Counts
+from bounty.platform.account import Account
+from bounty.platform.client import Platform
 from bounty.progress.service import progress_of
 from bounty.publication.service import export as export_settlement
 from bounty.roster.service import open_roster
 from bounty.roster.terms import add_terms
 from bounty.rules.periods import Period
 from bounty.settlement import service as settlement
+from bounty.sync import service as syncing
 
 MONTH = Period.parse(PERIOD)
 
@@ -50,6 +53,28 @@ def pages(url: str, folder: str, count: int) -> dict[str, Any]:
         rows, new, changed = rows + counts.read, new + counts.new, changed + counts.changed
     engine.dispose()
     return {"rows": rows, "new": new, "changed": changed}
+
+
+def sync(url: str, address: str, client: str, now: int, from_at: int) -> dict[str, Any]:
+    """Fetch everything up to a minute ago from the stand-in."""
+    engine = make_engine(url)
+    platform = Platform(Account(address, client, client), lambda: now)
+    spans = syncing.due(engine, platform, now, from_at, None)
+    rows = held = 0
+    for read in syncing.sync(engine, platform, lambda: now, "UPDATED", spans):
+        if read.reading.why is not None:
+            raise RuntimeError(f"not done: {read}")
+        rows, held = rows + read.counts.read, held + read.reading.held
+    engine.dispose()
+    return {"rows": rows, "held": held, "slices": len(spans)}
+
+
+def fetched(url: str, path: str) -> dict[str, Any]:
+    """Import what the floor of sync downloaded."""
+    engine = make_engine(url)
+    counts = _import(engine, "orders", Path(path))
+    engine.dispose()
+    return {"rows": counts.read}
 
 
 def open_month(url: str) -> dict[str, Any]:
