@@ -186,7 +186,7 @@ def decide_the_month(engine: Engine) -> None:
                     "whose": "all",
                     "from_at": now - 60,
                     "until_at": now,
-                    "asked_at": now,
+                    "known_at": now,
                     "read_at": now,
                     "done": True,
                     "rows_told": 0,

@@ -26,15 +26,15 @@ class Slice(Base):
     from_at: Mapped[int] = mapped_column(WholeNumber)
     """Epoch seconds; the span is half-open, and more was asked for at either end."""
     until_at: Mapped[int] = mapped_column(WholeNumber)
-    asked_at: Mapped[int] = mapped_column(WholeNumber)
-    """When reading began: what had happened by then is in it."""
+    known_at: Mapped[int] = mapped_column(WholeNumber)
+    """As of when: what had happened by then, by the platform's clock where that is behind ours, is in it."""
     read_at: Mapped[int] = mapped_column(WholeNumber)
     """When it ended."""
     done: Mapped[bool] = mapped_column(Flag)
     """Whether every order of the span is held. A reading that is not done proves nothing, though its rows are kept."""
     why: Mapped[str | None] = mapped_column(Words)
-    """Why it is not done: SHORT (fewer rows than told), RESTLESS (the list would not stand still), or the family of
-    what the platform said; null where it is done."""
+    """Why it is not done: SHORT (fewer rows than told), RESTLESS (the list would not stand still), CLOCK (by the
+    platform's clock it is yet to come), or the family of what the platform said; null where it is done."""
     rows_told: Mapped[int | None] = mapped_column(WholeNumber)
     """How many orders the platform says the span has; null where it doesn't say."""
     rows_held: Mapped[int] = mapped_column(WholeNumber)

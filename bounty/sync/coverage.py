@@ -60,7 +60,7 @@ def coverage_of(connection: Connection, bounds: Bounds | Any) -> Coverage:
         Span(row.from_at, row.until_at) for row in held if row.kind == "UPDATED" and row.whose == whose
     ]
     if whose == "own":  # the list by pay time is the account's own
-        paid = [(Span(row.from_at, row.until_at), row.asked_at) for row in held if row.kind == "PAID"]
+        paid = [(Span(row.from_at, row.until_at), row.known_at) for row in held if row.kind == "PAID"]
         covered.append(Span(span.from_at, made_good_until(paid, month, span.until_at)))
     return Coverage(span, slices, uncovered(span, covered))
 

@@ -1,7 +1,7 @@
 """Syncing: from what is not covered yet to what is held, span by span."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -126,6 +126,12 @@ def _sync_span(engine: Engine, platform: Platform, clock: Clock, kind: str, span
                 nothing = Read(kind, span, Reading(None, 0, 0, error.family), Counts())
                 _keep(connection, nothing, platform.listed, asked_at, clock(), None)
             raise
+        # By the platform's clock: where ours is ahead, what is yet to happen there is not proven by our asking.
+        known_at = asked_at + min(0, platform.clock_off) - LAG
+        if known_at <= span.from_at:
+            reading = replace(reading, why="CLOCK")
+        elif known_at < span.until_at:
+            span = Span(span.from_at, known_at)
         # The file is read as any that an operator imports: the same shapes, quarantine and fold.
         opened = imports.open_file("orders", path) if reading.pages else None
         with transaction(engine) as connection:
@@ -133,12 +139,12 @@ def _sync_span(engine: Engine, platform: Platform, clock: Clock, kind: str, span
             if opened is not None:
                 batch_id, counts = imports.take_in(connection, opened, now)
             read = Read(kind, span, reading, counts)
-            _keep(connection, read, platform.listed, asked_at, now, batch_id)
+            _keep(connection, read, platform.listed, known_at, now, batch_id)
     return read
 
 
 def _keep(
-    connection: Connection, read: Read, whose: str, asked_at: int, now: int, batch_id: int | None
+    connection: Connection, read: Read, whose: str, known_at: int, now: int, batch_id: int | None
 ) -> None:
     """The slice, beside its rows, and who asked for it."""
     reading, span = read.reading, read.span
@@ -148,7 +154,7 @@ def _keep(
             whose=whose,
             from_at=span.from_at,
             until_at=span.until_at,
-            asked_at=asked_at,
+            known_at=known_at,
             read_at=now,
             done=reading.why is None,
             why=reading.why,

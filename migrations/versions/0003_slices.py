@@ -19,7 +19,7 @@ def upgrade() -> None:
         sa.Column("whose", db.Words(), nullable=False),
         sa.Column("from_at", db.WholeNumber, nullable=False),
         sa.Column("until_at", db.WholeNumber, nullable=False),
-        sa.Column("asked_at", db.WholeNumber, nullable=False),
+        sa.Column("known_at", db.WholeNumber, nullable=False),
         sa.Column("read_at", db.WholeNumber, nullable=False),
         sa.Column("done", db.Flag(), nullable=False),
         sa.Column("why", db.Words(), nullable=True),

@@ -280,7 +280,7 @@ def test_a_line_of_the_checklist_is_waived_with_a_reason_or_holds_the_notice_bac
 def a_slice(engine: Engine, from_at: str, until_at: str) -> None:
     """A span that was fetched from the platform, and had nothing in it."""
     span = {"from_at": shanghai(from_at), "until_at": shanghai(until_at)}
-    empty = {"rows_told": 0, "rows_held": 0, "pages": 0, "asked_at": 0, "read_at": 0}
+    empty = {"rows_told": 0, "rows_held": 0, "pages": 0, "known_at": 0, "read_at": 0}
     with transaction(engine) as connection:
         connection.execute(insert(Slice).values(kind="UPDATED", whose="all", done=True, **span, **empty))
 
