@@ -14,6 +14,7 @@ from bounty.models import Promoter
 from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import Period, bounds_of
 from bounty.sync.coverage import coverage_of
+from bounty.sync.sweep import to_sweep
 
 STAND_IN: Final = {"BOUNTY_PLATFORM_CLIENT_ID": "stand-in", "BOUNTY_PLATFORM_CLIENT_SECRET": "stand-in-only"}
 """Whom the stand-in knows."""
@@ -78,7 +79,9 @@ def sync_coverage(period: Period) -> None:
     """Every slice of a period with what was told and what is held, and the gaps; exit 1 if there are any."""
     books = open_books()
     with snapshot(books.engine) as connection:
-        found = coverage_of(connection, bounds_of(period, terms_in_force(connection, period).terms))
+        bounds = bounds_of(period, terms_in_force(connection, period).terms)
+        found = coverage_of(connection, bounds)
+        unswept = to_sweep(connection, period) if books.now() >= bounds.receipt_cutoff else []
     if not found.asked_for:
         click.echo(f"{period}: nothing was ever fetched for it; orders from files have no coverage to prove.")
         return
@@ -92,6 +95,10 @@ def sync_coverage(period: Period) -> None:
     for span in past:
         click.echo(f"gap {_shown(span)}")
     click.echo(f"{period}: {_shown(found.span)}, {len(past)} gaps")
+    if unswept:
+        click.echo(
+            f"{period}: {len(unswept)} orders to sweep before it is settled (`bounty sync sweep {period}`)"
+        )
     if past:
         raise BountyError(
             f"{period} has {len(past)} gaps: run `bounty sync`; what the platform no longer tells, import from files, "

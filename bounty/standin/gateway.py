@@ -131,7 +131,7 @@ class Gateway:
     def _rows(self, orders: list[tuple[Sold, Step]]) -> list[Row]:
         # A field that no document names yet: what is not known is kept and otherwise overlooked.
         return [
-            sold.row(step) | {"new_field_of_2027": {"a": [1, None]}}
+            sold.row(step) | {"new_field_of_2027": "?"}
             for sold, step in orders
             if not self.leave_out(sold.fixed["order_sn"])
         ]

@@ -184,8 +184,8 @@ def _life(rng: random.Random, paid_at: int) -> list[Step]:
         )
     steps.append(Step(received + lag(), 2, (grouped, received, None, None)))
     if fate < 0.18:  # given back after receipt; the detail tells of it while it is under way
-        verified = received + rng.randrange(2 * DAY, 14 * DAY)
-        steps.append(Step(verified - DAY, 2, (grouped, received, None, None), 1))
+        verified = received + rng.randrange(3 * DAY, 14 * DAY)
+        steps.append(Step(received + DAY, 2, (grouped, received, None, None), 1))
         return [*steps, Step(verified, 4, (grouped, received, verified, None), 2, "售后成功")]
     verified = received + 15 * DAY + rng.randrange(DAY // 2)
     steps.append(Step(verified, 3, (grouped, received, verified, None)))

@@ -1,6 +1,7 @@
 """The stand-in over HTTP, on this machine only, with what goes wrong on the way."""
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -36,6 +37,11 @@ class StandIn(ThreadingHTTPServer):
         self.last_list = b""
         """The list that was told last, to be told again where it was not asked for."""
         super().__init__(("127.0.0.1", port), _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that did not wait for the reply is no error of ours; anything else is told."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     @property
     def url(self) -> str:
