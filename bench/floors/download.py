@@ -27,8 +27,8 @@ class _Page(msgspec.Struct):
 _read = msgspec.json.Decoder(_Page).decode
 
 
-def download(address: str, client: str, now: int, from_at: int, path: str) -> dict[str, Any]:
-    """Every page of every span up to a minute ago, as replies one a line; spans overlap, so rows come twice."""
+def download(address: str, client: str, now: int, from_at: int, folder: str) -> dict[str, Any]:
+    """Every page of every span up to a minute ago: a file a span, a reply a line; spans overlap, so rows come twice."""
     parts = urlsplit(address)
     connection = HTTPConnection(str(parts.hostname), parts.port)
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -50,11 +50,11 @@ def download(address: str, client: str, now: int, from_at: int, path: str) -> di
         return body, _read(body).order_list_get_response
 
     rows = replies = 0
-    with Path(path).open("wb") as file:
-        for start in range(from_at, now - 60, _LONGEST):
-            end = min(start + _LONGEST, now - 60)
-            _, first = asked(start, end, 1)
-            replies += 1
+    for start in range(from_at, now - 60, _LONGEST):
+        end = min(start + _LONGEST, now - 60)
+        _, first = asked(start, end, 1)
+        replies += 1
+        with Path(folder, f"{start}.jsonl").open("wb") as file:
             for page in range(-(-first.total_count // _PAGE) + 1, 0, -1):
                 body, listed = asked(start, end, page)
                 replies += 1
