@@ -1,7 +1,7 @@
 """Publishing a settlement as a numbered notice, reading notices, and exporting a settlement's files."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,9 @@ from bounty.rules.whole import total
 from bounty.settlement.approval import require_approval
 from bounty.settlement.files import lines_file, results_file
 from bounty.settlement.service import newest_settlement
+
+MANIFEST = "manifest.json"
+"""Describes the files of an export; last to come and first to go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +219,8 @@ def export(
 ) -> dict[str, Any]:
     """Write results.csv, subsidy_lines.csv and manifest.json of a settlement; the manifest.
 
-    Exporting twice gives the same bytes. The manifest comes last: with it the folder is whole.
+    Exporting twice gives the same bytes. The manifest comes last, and an older one goes before the files it describes
+    do: a folder with a manifest is whole, and what is in it is one settlement.
 
     Raises BountyError if there is nothing to export or the folder can't be written, RuntimeError if what is
     rendered is not what was settled.
@@ -225,13 +229,12 @@ def export(
     terms = terms_in_force(connection, period)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        facts = [
-            _write(folder, file)
-            for file in (
-                results_file(connection, chosen.settlement_id, period),
-                lines_file(connection, chosen.settlement_id, period),
-            )
-        ]
+        files = (
+            results_file(connection, chosen.settlement_id, period),
+            lines_file(connection, chosen.settlement_id, period),
+        )
+        written = [_beside(folder / file.name, file) for file in files]
+        facts = [file.facts() for file in files]
         if [fact.sha256 for fact in facts] != [chosen.results_sha256, chosen.lines_sha256]:
             raise RuntimeError(f"settlement {chosen.settlement_id} no longer renders as it was settled")
         manifest = {
@@ -246,21 +249,19 @@ def export(
             ],
         }
         text = json.dumps(manifest, ensure_ascii=False, indent=2) + "\n"
-        _replace(folder / "manifest.json", [text.encode()])
+        written.append(_beside(folder / MANIFEST, [text.encode()]))
+        (folder / MANIFEST).unlink(missing_ok=True)
+        for part, name in zip(written, (*(file.name for file in files), MANIFEST), strict=True):
+            part.replace(folder / name)
     except OSError as error:
         raise BountyError(f"{folder} can't be written: {error.strerror or error}.") from error
     return manifest
 
 
-def _write(folder: Path, file: Any) -> Any:
-    _replace(folder / file.name, file)
-    return file.facts()
-
-
-def _replace(path: Path, pieces: Any) -> None:
-    """Write a file beside its place and move it there, so that a reader never sees half of it."""
+def _beside(path: Path, pieces: Iterable[bytes]) -> Path:
+    """Write a file beside its place, so that a reader never sees half of it."""
     beside = path.with_name(f".{path.name}.part")
     with beside.open("wb") as out:
         for piece in pieces:
             out.write(piece)
-    beside.replace(path)
+    return beside
