@@ -29,9 +29,9 @@ class Settings(BaseSettings):
     """Epoch seconds, from an instant as text: turns the clock, for trials."""
     require_approval: bool | None = Field(default=None)
     """Whether a draft needs a second account's approval before it is published; by default in production."""
-    secret_key: str = ""
+    secret_key: str = Field(default="", repr=False)
     """Signs sessions and links; in development one is made and kept in the instance folder."""
-    totp_key: str = ""
+    totp_key: str = Field(default="", repr=False)
     """Encrypts the secrets of second factors; in development as above."""
     allowed_hosts: str = ""
     """Host names the site answers to, joined by commas."""
@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     mail_server: str = ""
     """``HOST:PORT`` of the mail server; without one, mails are files in the instance folder."""
     mail_user: str = ""
-    mail_password: str = ""
+    mail_password: str = Field(default="", repr=False)
     mail_sender: str = "bounty@localhost"
     uploads: Path = INSTANCE / "uploads"
     """Where uploaded files are kept."""
@@ -55,6 +55,12 @@ class Settings(BaseSettings):
     platform_client_secret: str = Field(default="", repr=False)
     platform_orders: Literal["all", "own"] = "all"
     """Whose orders are asked for: of all authorised promoters (tool vendors), or the account's own."""
+    backups: Path = INSTANCE / "backups"
+    """Where backups are kept."""
+    postgres_programs: Path | None = None
+    """The folder of pg_dump and pg_restore, of the server's version or a newer one; by default they are on the PATH."""
+    metrics_token: str = Field(default="", repr=False)
+    """Lets whoever bears it read /metrics; without one there is no such page."""
     proxies: int = Field(default=0, ge=0)
     """How many proxies of ours stand before the site, whose X-Forwarded headers are believed."""
 

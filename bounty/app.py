@@ -30,7 +30,15 @@ def books_of(settings: Settings) -> cli.Books:
         settings.platform_client_secret,
         settings.platform_orders,
     )
-    return cli.Books(engine, now, settings.approval_required, settings.public_url, account)
+    return cli.Books(
+        engine,
+        now,
+        settings.approval_required,
+        settings.public_url,
+        account,
+        settings.backups,
+        settings.postgres_programs,
+    )
 
 
 def _login_name() -> str:

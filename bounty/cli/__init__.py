@@ -8,7 +8,7 @@ from bounty.cli.fetching import stand_in, sync
 from bounty.cli.intake import import_, quarantine
 from bounty.cli.month import export, notice, open_, publish, settle, terms
 from bounty.cli.people import audit, user
-from bounty.cli.upkeep import db, demo
+from bounty.cli.upkeep import backup, db, demo, restore
 from bounty.cli.uploads import upload
 
 __all__ = ["BOOKS", "COMMANDS", "Books"]
@@ -28,6 +28,8 @@ COMMANDS: tuple[click.Command, ...] = (
     check,
     user,
     audit,
+    backup,
+    restore,
     demo,
     upload,
     sync,

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -30,6 +31,10 @@ class Books:
     """How the site is reached, for links."""
     platform: Account
     """Ours on the open platform."""
+    backups: Path
+    """Where backups are kept."""
+    postgres_programs: Path | None
+    """The folder of PostgreSQL's client programs; null: on the PATH."""
 
 
 def open_books() -> Books:

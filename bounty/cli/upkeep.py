@@ -1,4 +1,4 @@
-"""The database's schema, and a sample month history to look at."""
+"""The database's schema, its backups, and a sample month history to look at."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -7,7 +7,10 @@ import click
 
 from bounty import imports, schema
 from bounty.accounts.demo import DEMO_PASSWORD, add_demo_people
-from bounty.cli.books import BOOKS, Books, progress_bar
+from bounty.backup.service import back_up
+from bounty.backup.service import restore as restore_books
+from bounty.cli.books import BOOKS, Books, open_books, progress_bar
+from bounty.clock import shown
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.money import shown_yuan
@@ -28,6 +31,28 @@ def db_upgrade() -> None:
     """Create the schema, or bring it up to date."""
     schema.upgrade(click.get_current_context().meta[BOOKS]().engine)
     click.echo("The schema is up to date.")
+
+
+@click.command()
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+def backup(folder: Path | None) -> None:
+    """Copy the books, restore the copy, check it, and only then keep it; in FOLDER, or where the settings say."""
+    books = open_books()
+    path, made = back_up(books.engine, folder or books.backups, books.now(), books.postgres_programs)
+    rows = sum(made.facts.rows.values())
+    click.echo(
+        f"{path}: {made.bytes} bytes, {rows} rows, {made.facts.audit_events} audit events; restored and checked"
+    )
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def restore(file: Path) -> None:
+    """Make empty books what a backup says, and check them."""
+    books: Books = click.get_current_context().meta[BOOKS]()
+    made = restore_books(books.engine, file, books.now(), books.postgres_programs)
+    rows = sum(made.facts.rows.values())
+    click.echo(f"{file.name} is restored as of {shown(made.made_at)}: {rows} rows, the books balance")
 
 
 @click.command()

@@ -18,7 +18,9 @@ from bounty.web import (
     finance,
     formats,
     headers,
+    health,
     language,
+    logs,
     people,
     promoter,
     public,
@@ -28,6 +30,7 @@ from bounty.web.operations import audit, imports, period, quarantine, results, r
 from bounty.web.paths import PeriodConverter
 
 BLUEPRINTS = (
+    health.blueprint,
     public.blueprint,
     people.blueprint,
     promoter.blueprint,
@@ -72,7 +75,10 @@ def install(
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
     app.jinja_env.undefined = StrictUndefined
     books.install(app, books.SiteBooks(engine, now, settings))
+    if production:
+        logs.install(app)
     headers.install(app, https=production)
+    health.install(app)
     language.install(app)
     security.install(app, engine, now, reading=books.reading, totp_key=totp_key, second_factor=production)
     access.install(app)
