@@ -34,6 +34,8 @@ SHUT = {"security.static", "security.two_factor_rescue", "security.tf_select"}
 """The library's, which nobody needs."""
 LEAVING = {"security.two_factor_token_validation"}
 """Logs out whoever asks for it without need, and is held by the tests of the log-in."""
+BEARING = {"health.metrics"}
+"""Is there for whoever bears its token, which the tests of it hold."""
 ASKING = {"security.change_password", "security.verify", "security.two_factor_setup"}
 """The library's that ask for a log-in themselves."""
 COLLEAGUE = "同事9d2e41c7"
@@ -89,7 +91,7 @@ def readers(app: Flask) -> dict[str, FlaskClient]:
 
 
 def routes(app: Flask) -> list[Rule]:
-    return [rule for rule in app.url_map.iter_rules() if rule.endpoint not in SHUT | LEAVING]
+    return [rule for rule in app.url_map.iter_rules() if rule.endpoint not in SHUT | LEAVING | BEARING]
 
 
 def address(app: Flask, rule: Rule, **given: Any) -> str:
