@@ -192,14 +192,14 @@ def _begin_sqlite(connection: Connection) -> None:
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
     """The one way to write: a transaction with no other writer beside it, committed at the end or not at all."""
-    with engine.connect().execution_options(writing=True) as connection, connection.begin():
+    with engine.connect().execution_options(writing=True, has_turn=True) as connection, connection.begin():
         _wait(connection)
         yield connection
 
 
 def wait_for_turn(connection: Connection) -> None:
-    """Be the one writer until the transaction ends; ``transaction`` has seen to that, and on SQLite any BEGIN."""
-    if not connection.get_execution_options().get("writing"):
+    """Be the one writer until the transaction ends; ``transaction`` has seen to that, and on SQLite BEGIN IMMEDIATE."""
+    if not connection.get_execution_options().get("has_turn"):
         _wait(connection)
 
 

@@ -62,6 +62,7 @@ CONFIG: dict[str, Any] = {
     "SECURITY_TWO_FACTOR_RESCUE_EMAIL": False,
     "SECURITY_TWO_FACTOR_ALWAYS_VALIDATE": True,
     "SECURITY_TOTP_ISSUER": "bounty",
+    "SECURITY_TWO_FACTOR_AUTHENTICATOR_VALIDITY": 30,  # s by which clocks may differ: one code before and after
     "SECURITY_POST_LOGIN_VIEW": "/",
     "SECURITY_POST_LOGOUT_VIEW": "/login",
     "SECURITY_POST_CHANGE_VIEW": "/",

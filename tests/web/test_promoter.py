@@ -223,9 +223,9 @@ def test_a_published_line_is_expected_payable_or_void_with_its_reason(month: Mon
     lapsed = rows_of(visitor("2023-07-01 00:00:00"), "/months/2022-12/subsidy.csv")
     assert {row["why"] for row in lapsed if row["state"] == "VOID"} == {"FAILED", "LAPSED"}
     assert [row["order_sn"] for row in lapsed if row["state"] == "PAYABLE"] == [sn(1)]
-    void = len([row for row in lapsed if row["state"] == "VOID"])
+    many = len([row for row in lapsed if row["state"] == "VOID"])
     assert shown(client, "/months/2022-12/orders").count("作废 ¥") == 1
-    assert shown(visitor("2023-07-01 00:00:00"), "/months/2022-12/orders").count("作废 ¥") == void > 1
+    assert shown(visitor("2023-07-01 00:00:00"), "/months/2022-12/orders").count("作废 ¥") == many > 1
 
 
 def test_an_order_says_why_with_what_would_have_made_it_count(month: Month, visitor: CLIENT) -> None:
