@@ -94,14 +94,15 @@ def sync_coverage(period: Period) -> None:
         click.echo(f"to come {_shown(span)}")
     for span in past:
         click.echo(f"gap {_shown(span)}")
-    click.echo(f"{period}: {_shown(found.span)}, {len(past)} gaps")
+    gaps = "1 gap" if len(past) == 1 else f"{len(past)} gaps"
+    click.echo(f"{period}: {_shown(found.span)}, {gaps}")
     if unswept:
         click.echo(
             f"{period}: {len(unswept)} orders to sweep before it is settled (`bounty sync sweep {period}`)"
         )
     if past:
         raise BountyError(
-            f"{period} has {len(past)} gaps: run `bounty sync`; what the platform no longer tells, import from files, "
+            f"{period} has {gaps}: run `bounty sync`; what the platform no longer tells, import from files, "
             "and have the draft's coverage waived with a reason."
         )
 
