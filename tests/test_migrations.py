@@ -250,6 +250,7 @@ COMMANDS = {
     "user disable": ("a@example.com",),
     "user list": (),
     "audit verify": (),
+    "backup": ("OUT",),
     "sync": (),
     "sync coverage": ("2022-12",),
     "sync sweep": ("2022-12",),
@@ -258,7 +259,7 @@ COMMANDS = {
     "shell": (),
     "routes": (),
 }
-MAKE_THE_SCHEMA = {"db upgrade", "demo"}
+MAKE_THE_SCHEMA = {"db upgrade", "demo", "restore"}
 
 
 def names_of(group: click.Group, above: str = "") -> Iterator[str]:

@@ -22,6 +22,9 @@ def install(app: Flask) -> None:
 
 
 def _page(status: int, title: str, sentence: str) -> tuple[str, int]:
+    if "person" not in g:
+        # It went wrong before it was known who asks, and asking again would go wrong again.
+        g.person, g._login_user = None, current_app.login_manager.anonymous_user()  # type: ignore[attr-defined]
     page = render_template(
         "errors.html", status=status, title=title, sentence=sentence, request_id=g.get("request_id", "")
     )

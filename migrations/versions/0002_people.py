@@ -145,7 +145,6 @@ def upgrade() -> None:
         sa.Column("fs_uniquifier", db.Words(), nullable=False),
         sa.Column("tf_primary_method", db.Words(), nullable=True),
         sa.Column("tf_totp_secret", db.Words(), nullable=True),
-        sa.Column("last_totp_counter", db.WholeNumber, nullable=True),
         sa.Column("created_at", db.WholeNumber, nullable=False),
         sa.CheckConstraint("(role = 'promoter') = (promoter_id IS NOT NULL)", name=op.f("ck_users_promoter")),
         sa.CheckConstraint(

@@ -16,9 +16,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine, text
 
+from bounty.accounts.service import add_user
+from bounty.db import transaction
 from config import ROOT
 from tests.factories import Month, environment, order_row, plain_terms, promoter
-from tests.web.clients import application, close
+from tests.web.clients import application, close, is_in, log_in, words_of
 
 TOKEN = "canary-metrics-token"
 PASSWORD = "canary-password-of-nobody"
@@ -167,3 +169,21 @@ def test_every_line_is_json_numbered_and_without_secrets(served: Served) -> None
         assert {"timestamp", "level", "request_id", "status", "ms", "user_id"} <= line.keys()
         assert len(line["request_id"]) == 16
     assert "canary" not in log
+
+
+def test_without_its_tables_the_site_still_answers_in_words(database_url: str, engine: Engine) -> None:
+    with transaction(engine) as connection:
+        add_user(
+            connection, email="li@example.com", name="李", role="operator", promoter_id=None,
+            password="long enough for a test", now=0,
+        )  # fmt: skip
+    app = application(database_url, None)
+    client = app.test_client()
+    log_in(client, "li@example.com", "long enough for a test")
+    assert is_in(client)
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE users RENAME TO gone"))
+    answer = client.get("/operations/")
+    assert answer.status_code in (500, 503)
+    assert "没有任何改动" in words_of(answer.text)
+    close(app)
