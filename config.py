@@ -61,6 +61,28 @@ class Settings(BaseSettings):
     """The folder of pg_dump and pg_restore, of the server's version or a newer one; by default they are on the PATH."""
     metrics_token: str = Field(default="", repr=False)
     """Lets whoever bears it read /metrics; without one there is no such page."""
+    webhook_url: str = ""
+    """Who is told by webhook: https; without one, nobody is."""
+    webhook_secret: str = Field(default="", repr=False)
+    """Signs what the webhook is told: ``whsec_`` and 24 to 64 bytes in base64."""
+    webhook_private: bool = False
+    """Whether the webhook may be on a private network."""
+    post_seconds: int = Field(default=30, gt=0)
+    """How often the worker looks into the outbox."""
+    sync_minutes: int = Field(default=10, gt=0)
+    """How often the worker fetches orders."""
+    calendar_freeze_day: int = Field(default=25, ge=11, le=28)
+    """Day of the month before on which a roster is frozen."""
+    calendar_remind_days: str = "1,7,9"
+    """Days of the month after on which promoters are reminded of receipts, joined by commas."""
+    calendar_hour: int = Field(default=9, ge=0, le=23)
+    """Hour of Shanghai at which both happen."""
+    calendar_settle_grace_minutes: int = Field(default=240, ge=0)
+    """From the receipt cutoff until the settlement is drafted."""
+    calendar_night_hour: int = Field(default=5, ge=0, le=23)
+    """Hour of Shanghai at which the books check themselves."""
+    calendar_seconds: int = Field(default=60, gt=0)
+    """How often the worker looks at the calendar."""
     proxies: int = Field(default=0, ge=0)
     """How many proxies of ours stand before the site, whose X-Forwarded headers are believed."""
 
@@ -73,6 +95,14 @@ class Settings(BaseSettings):
             return read_instant(value) if value.strip() else None
         except ValueError:
             raise ValueError(f"write an instant such as 2022-12-15T12:00:00+08:00, not {value!r}") from None
+
+    @field_validator("calendar_remind_days")
+    @classmethod
+    def _days(cls, value: str) -> str:
+        days = [day.strip() for day in value.split(",") if day.strip()]
+        if not all(day.isascii() and day.isdigit() and 1 <= int(day) <= 28 for day in days):
+            raise ValueError(f"write days of the month from 1 to 28, such as 1,7,9, not {value!r}")
+        return ",".join(days)
 
     @field_validator("database_url")
     @classmethod

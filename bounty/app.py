@@ -1,6 +1,7 @@
 """create_app(settings) and the console script: the only wiring."""
 
 import getpass
+import logging
 import os
 from typing import Any
 
@@ -12,7 +13,11 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from bounty import cli, clock, db, schema
 from bounty.audit.service import Actor, acting
+from bounty.calendar.slots import Calendar
 from bounty.errors import BountyError
+from bounty.messages.mail import Mail
+from bounty.messages.sending import Post
+from bounty.messages.webhook import webhook_of
 from bounty.platform.account import Account
 from config import ROOT, Settings, kept_key, read_settings, require_safe_site
 
@@ -38,7 +43,65 @@ def books_of(settings: Settings) -> cli.Books:
         account,
         settings.backups,
         settings.postgres_programs,
+        calendar_of(settings),
     )
+
+
+def calendar_of(settings: Settings) -> Calendar:
+    """When the month's steps are taken."""
+    return Calendar(
+        freeze_day=settings.calendar_freeze_day,
+        remind_days=tuple(int(day) for day in settings.calendar_remind_days.split(",") if day),
+        hour=settings.calendar_hour,
+        settle_grace=settings.calendar_settle_grace_minutes * 60,
+        night_hour=settings.calendar_night_hour,
+    )
+
+
+def post_of(settings: Settings) -> Post:
+    """How messages leave.
+
+    Raises BountyError for a webhook that can't be.
+    """
+    mail = Mail(
+        settings.mail_server,
+        settings.mail_sender,
+        settings.uploads.parent / "mails",
+        settings.public_url,
+        settings.mail_user,
+        settings.mail_password,
+    )
+    webhook = webhook_of(settings.webhook_url, settings.webhook_secret, private=settings.webhook_private)
+    return Post(mail, webhook)
+
+
+@click.command("worker")
+@click.option(
+    "--once", is_flag=True, help="Do all that is due, and end; exit 1 if something could not be done."
+)
+def work(*, once: bool) -> None:
+    """Run the month by the calendar, until it is ended (Ctrl-C or SIGTERM)."""
+    from bounty import worker  # noqa: PLC0415 - no other command needs a scheduler
+
+    settings = read_settings()
+    books: cli.Books = click.get_current_context().meta[cli.BOOKS]()
+    schema.require_current(books.engine)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it tells of every wake-up
+    desk = worker.Desk(
+        acting(books.engine, Actor("worker")),
+        books.now,
+        books.calendar,
+        settings.calendar_seconds,
+        books.platform,
+        settings.sync_minutes * 60,
+        post_of(settings),
+        settings.post_seconds,
+    )
+    if not once:
+        worker.run(desk)
+    elif refused := worker.once(desk):
+        raise BountyError(f"Not done: {'; '.join(refused)}")
 
 
 def _login_name() -> str:
@@ -114,5 +177,5 @@ def _sentence(error: DatabaseError) -> str:
 main = Commands(
     name="bounty", create_app=create_app, add_version_option=False, load_dotenv=False, help=cli.__doc__
 )
-for _command in cli.COMMANDS:
+for _command in (*cli.COMMANDS, work):
     main.add_command(_command)

@@ -4,13 +4,26 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from sqlalchemy import ColumnElement, Connection, and_, false, func, inspect, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    false,
+    func,
+    inspect,
+    literal,
+    or_,
+    select,
+    true,
+    union_all,
+)
 from sqlalchemy.orm import aliased
 from sqlalchemy.schema import Table
 
 from bounty.audit.service import verify
 from bounty.db import Query
 from bounty.models import (
+    AuditEvent,
     Base,
     Batch,
     Line,
@@ -22,6 +35,7 @@ from bounty.models import (
     RosterEntry,
     Settlement,
     Slice,
+    Slot,
     TermsVersion,
 )
 from bounty.orders.fold import folded
@@ -29,6 +43,9 @@ from bounty.rules.periods import Period
 from bounty.rules.terms import InvalidTerms, Terms, read_terms
 from bounty.rules.whole import lesser, share_half_even, total
 from bounty.settlement.files import content_sha256, lines_file, results_file
+
+CALENDAR_DONE = "calendar.do"
+"""The act under which a slot of the calendar stands in the audit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,6 +360,16 @@ def slices_hold(connection: Connection) -> int:
     return _rows(connection, off.where(Slice.done.is_(true()), short))
 
 
+def calendar_once(connection: Connection) -> int:
+    """Slots of the calendar that were done twice, or by nobody, or whose row is gone."""
+    slot = Slot.job.concat(" ").concat(Slot.slot)
+    held = select(slot.label("subject"), literal(1).label("slots"), literal(0).label("done"))
+    acts = select(AuditEvent.subject, literal(0), literal(1)).where(AuditEvent.act == CALENDAR_DONE)
+    both = union_all(held, acts).subquery("both").c
+    unlike = or_(total(both.slots) != 1, total(both.done) != 1)
+    return _rows(connection, select(both.subject).group_by(both.subject).having(unlike))
+
+
 def audit_unbroken(connection: Connection) -> int:
     """Events at which the chain does not hold."""
     return len(verify(connection).broken)
@@ -364,6 +391,7 @@ CHECKS: dict[str, tuple[str, Callable[[Connection], int]]] = {
     "notices-unchanged": ("settlements and notices still read as when they were made", notices_unchanged),
     "notices-in-sequence": ("notices are numbered without gaps", notices_in_sequence),
     "slices-hold": ("a slice of the platform's orders that is done holds what was told", slices_hold),
+    "calendar-once": ("what the calendar asked for was done once", calendar_once),
     "audit-unbroken": ("no event of the audit was changed, taken out or put in", audit_unbroken),
     "whole-fen": ("money columns hold nothing but whole fen", whole_fen),
 }

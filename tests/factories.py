@@ -15,9 +15,11 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner, Result
 from sqlalchemy import Engine, select
 
 from bounty import imports
+from bounty.app import main
 from bounty.db import snapshot, transaction
 from bounty.intake.batches import Counts
 from bounty.models import Quarantined
@@ -397,3 +399,9 @@ def bounty(
     """Run the console script in a process of its own."""
     env, command = environment(database_url, now, **variables), [SCRIPT, *map(str, arguments)]
     return subprocess.run(command, env=env, capture_output=True, encoding="utf-8", check=False)
+
+
+def command(database_url: str, now: str | None, *arguments: str) -> Result:
+    """What the console script says, in this process: quicker than one of its own."""
+    turned = {"BOUNTY_DATABASE_URL": database_url, "BOUNTY_NOW": now}
+    return CliRunner(env=turned).invoke(main, arguments, prog_name="bounty")

@@ -540,6 +540,11 @@ PLANTED = [
         month_from, month_until FROM periods;
         UPDATE notices SET period = '2023-01', notice = 1 WHERE notice = 2""",
     ),
+    Planted(
+        "calendar-once",
+        "a slot that nobody has done",
+        "INSERT INTO slots VALUES ('freeze', '2023-01', 1671930000, 1671930000, '')",
+    ),
     Planted("audit-unbroken", "another word", "UPDATE audit_events SET act = 'x' WHERE event_id = 3"),
     Planted("audit-unbroken", "an event taken out", "DELETE FROM audit_events WHERE event_id = 3"),
     Planted("slices-hold", "more was told", "UPDATE slices SET rows_told = 1"),

@@ -4,8 +4,10 @@ import click
 
 from bounty.cli.answers import check, explain, progress
 from bounty.cli.books import BOOKS, Books
+from bounty.cli.calendar import slots
 from bounty.cli.fetching import stand_in, sync
 from bounty.cli.intake import import_, quarantine
+from bounty.cli.messages import outbox
 from bounty.cli.month import export, notice, open_, publish, settle, terms
 from bounty.cli.people import audit, user
 from bounty.cli.upkeep import backup, db, demo, restore
@@ -34,5 +36,7 @@ COMMANDS: tuple[click.Command, ...] = (
     upload,
     sync,
     stand_in,
+    slots,
+    outbox,
 )
 """What hangs on the console script, beside Flask's own commands."""

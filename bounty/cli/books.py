@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy import Engine
 
 from bounty import schema
+from bounty.calendar.slots import Calendar
 from bounty.errors import BountyError
 from bounty.platform.account import Account
 from bounty.rules.periods import Period
@@ -35,6 +36,7 @@ class Books:
     """Where backups are kept."""
     postgres_programs: Path | None
     """The folder of PostgreSQL's client programs; null: on the PATH."""
+    calendar: Calendar
 
 
 def open_books() -> Books:

@@ -7,8 +7,10 @@ Money is whole fen (``_fen``), an instant is epoch seconds (``_at``), a date is 
 from bounty.db import Base
 from bounty.models.accounts import ROLES, FailedLogin, Invitation, User
 from bounty.models.audit import AuditEvent
+from bounty.models.calendar import Slot
 from bounty.models.decisions import Appeal, AppealAnswer, Approval, RosterOverride, Waiver
 from bounty.models.intake import Batch, Quarantined
+from bounty.models.messages import Message, MessageChoice
 from bounty.models.orders import CategorySet, Order, OrderRepeat, OrderVersion
 from bounty.models.promoters import Level, Link, Promoter, Target, Violation
 from bounty.models.publication import Notice, NoticeChange
@@ -56,6 +58,8 @@ __all__ = [
     "Level",
     "Line",
     "Link",
+    "Message",
+    "MessageChoice",
     "Notice",
     "NoticeChange",
     "OpenPeriod",
@@ -69,6 +73,7 @@ __all__ = [
     "RosterOverride",
     "Settlement",
     "Slice",
+    "Slot",
     "Target",
     "TermsVersion",
     "Upload",

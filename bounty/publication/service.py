@@ -14,6 +14,7 @@ from bounty.db import Query
 from bounty.errors import BountyError
 from bounty.models import Notice, NoticeChange, OpenPeriod, Result, RosterEntry, Settlement
 from bounty.publication.changes import write_changes
+from bounty.publication.telling import tell_results
 from bounty.roster.terms import open_period, terms_in_force
 from bounty.rules.periods import Period
 from bounty.rules.whole import total
@@ -65,7 +66,13 @@ def publish(connection: Connection, period: Period, now: int, *, approval_requir
     )
     told = {"notice": number, "settlement": draft.settlement_id, "content_sha256": draft.content_sha256}
     record(connection, "notice.publish", str(period), now, after=told)
+    changed = None if last is None else _changed(connection, period, last.settlement_id, draft.settlement_id)
+    tell_results(connection, period, number, draft, changed, now)
     return PublishedNotice(number, draft.settlement_id, draft.content_sha256, anew=True)
+
+
+def _changed(connection: Connection, period: Period, before_id: int, after_id: int) -> set[int]:
+    return {each.promoter_id for each in changed_results(connection, period, before_id, after_id)}
 
 
 def has_periods(connection: Connection) -> bool:

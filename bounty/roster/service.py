@@ -13,6 +13,7 @@ from bounty.intake.merge import Kind, Refusal
 from bounty.models import OpenPeriod, RosterEntry, Target
 from bounty.roster.judge import INELIGIBLE, Candidate, history_months, judge
 from bounty.roster.queries import candidates, given_targets, history_of, orders_held
+from bounty.roster.telling import tell_targets
 from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import Period, bounds_of
 from bounty.rules.terms import Formula, Terms
@@ -61,6 +62,9 @@ def open_roster(connection: Connection, period: Period, now: int) -> Opening:
     if opening.anew:
         frozen = {"terms_id": in_force.terms_id, "on_roster": opening.on_roster, "eligible": opening.eligible}
         record(connection, "period.open", str(period), now, after=frozen)
+        bounds = bounds_of(period, in_force.terms)
+        if now < bounds.task_until:  # of a month that is over nobody needs to know the target any more
+            tell_targets(connection, period, bounds, now)
     return opening
 
 

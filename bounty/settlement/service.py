@@ -9,7 +9,9 @@ from bounty.audit.service import actor_of, record
 from bounty.clock import shown
 from bounty.db import analyze, clear
 from bounty.errors import BountyError
+from bounty.messages.outbox import Letter, announce, tell_operators
 from bounty.models import Batch, Line, Result, Settlement
+from bounty.money import shown_yuan
 from bounty.roster.terms import open_period, terms_in_force
 from bounty.rules.periods import Period
 from bounty.settlement.files import FileFacts, content_sha256, lines_file, results_file
@@ -88,7 +90,24 @@ def settle(connection: Connection, period: Period, now: int) -> Settled:
         else _summary(newest.settlement_id, newest.content_sha256, newest.subsidy_fen),
         after=_summary(settlement_id, content, lines.sum_fen),
     )
+    _tell(connection, period, settlement_id, lines, now)
     return Settled(settlement_id, True, content, results, lines, quarantined)
+
+
+def _tell(connection: Connection, period: Period, settlement_id: int, lines: FileFacts, now: int) -> None:
+    fen, at = shown_yuan(lines.sum_fen), shown(now)[:16].replace("T", " ")
+    letter = Letter(
+        (f"{period} 期草稿已就绪：补贴 ¥{fen}", f"{period}: the draft is ready, subsidy ¥{fen}"),
+        zh=f"{period} 期核算 {settlement_id} 于 {at} 完成：{lines.rows} 单，补贴 ¥{fen}。"
+        "请核对检查清单，再由第二人批准。",
+        en=f"Settlement {settlement_id} of {period} was made on {at}: {lines.rows} lines, subsidy ¥{fen}. "
+        "Look through the checklist, and have a second person approve it.",
+        path=f"/operations/periods/{period}/settling",
+    )
+    cause = f"{period} settlement {settlement_id}"
+    tell_operators(connection, "draft", cause, letter, now)
+    told = {"period": str(period), "settlement": settlement_id, "subsidy_fen": lines.sum_fen}
+    announce(connection, "draft", cause, told, now)
 
 
 def newest_settlement(connection: Connection, period: Period) -> Any | None:

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bounty.accounts import security
+from bounty.messages.mail import encrypted, host_and_port
 from bounty.web import (
     access,
     appeals,
@@ -21,12 +22,13 @@ from bounty.web import (
     health,
     language,
     logs,
+    messages,
     people,
     promoter,
     public,
 )
 from bounty.web.operations import appeals as appeal_desk
-from bounty.web.operations import audit, imports, period, quarantine, results, roster, settling, terms
+from bounty.web.operations import audit, imports, outbox, period, quarantine, results, roster, settling, terms
 from bounty.web.paths import PeriodConverter
 
 BLUEPRINTS = (
@@ -45,6 +47,8 @@ BLUEPRINTS = (
     terms.blueprint,
     audit.blueprint,
     finance.blueprint,
+    messages.blueprint,
+    outbox.blueprint,
 )
 """A room of views each."""
 
@@ -95,11 +99,11 @@ def _mail(settings: Any) -> dict[str, Any]:
     sender = {"MAIL_DEFAULT_SENDER": settings.mail_sender, "SECURITY_EMAIL_SENDER": settings.mail_sender}
     if not settings.mail_server:
         return sender | {"MAIL_BACKEND": "file", "MAIL_FILE_PATH": str(settings.uploads.parent / "mails")}
-    host, _, port = settings.mail_server.partition(":")
+    host, port = host_and_port(settings.mail_server)
     return sender | {
         "MAIL_SERVER": host,
-        "MAIL_PORT": int(port or 587),
-        "MAIL_USE_TLS": True,
+        "MAIL_PORT": port,
+        "MAIL_USE_TLS": encrypted(host),
         "MAIL_USERNAME": settings.mail_user or None,
         "MAIL_PASSWORD": settings.mail_password or None,
     }

@@ -24,6 +24,7 @@ NAVIGATION: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("settling.index", "核算与公示", "Settle and publish"),
         ("appeal_desk.index", "申诉", "Appeals"),
         ("terms.index", "条款", "Terms"),
+        ("outbox.index", "消息", "Messages"),
         ("audit.index", "审计", "Audit"),
     ),
     "finance": (
@@ -39,6 +40,7 @@ NAVIGATION: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("results.newest", "结果", "Results"),
         ("appeal_desk.index", "申诉", "Appeals"),
         ("terms.index", "条款", "Terms"),
+        ("outbox.index", "消息", "Messages"),
         ("audit.index", "审计", "Audit"),
     ),
 }

@@ -148,10 +148,11 @@ def _left(notes: Path) -> dict[str, Any]:
     said, met = notes.with_suffix(".said"), notes.with_suffix(".met")
     left = {
         "state": "ended",
-        "said": said.read_text(errors="replace"),
+        # Who was killed at once has not come to say anything.
+        "said": said.read_text(errors="replace") if said.exists() else "",
         "met": json.loads(met.read_text()) if met.exists() else [],
     }
-    said.unlink()
+    said.unlink(missing_ok=True)
     met.unlink(missing_ok=True)
     return left
 

@@ -56,6 +56,7 @@ ARGUMENTS: dict[str, Any] = {
     "batch_id": 1,
     "stage": "try",
     "settlement_id": 1,
+    "message": "msg_none",
 }
 """What stands in an address; the small site has most of it."""
 PERSONAL = {"order_sn": (OWN, OTHERS, ABSENT), "appeal_id": (1, 2, 999)}

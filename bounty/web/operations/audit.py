@@ -27,6 +27,9 @@ KINDS = (
     ("appeal", "申诉", "appeals"),
     ("promoter", "代看", "viewing as a promoter"),
     ("user", "账号", "accounts"),
+    ("calendar", "日历", "the calendar"),
+    ("receipts", "待收货提醒", "reminders of receipts"),
+    ("message", "重发消息", "sending again"),
 )
 TABLE = Table(
     "audit",

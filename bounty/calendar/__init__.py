@@ -1,0 +1,1 @@
+"""The month by the calendar: what it asks for, and doing each of it once, however late and by however many workers."""

@@ -1,0 +1,212 @@
+"""Doing what the calendar asks for: each slot once, in one transaction with its effect.
+
+Whoever wakes takes what is not done yet. Of several workers one has the turn to write; the next finds the slot done.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from sqlalchemy import Connection, Engine, insert, select
+
+from bounty.audit.service import record
+from bounty.calendar.slots import Asked, Calendar, asked_for
+from bounty.checks import CALENDAR_DONE, CHECKS, Finding, run_checks
+from bounty.clock import shown
+from bounty.closing.service import keep_checks
+from bounty.db import snapshot, transaction
+from bounty.errors import BountyError
+from bounty.messages.outbox import Letter, announce, tell_operators
+from bounty.models import OpenPeriod, Slot
+from bounty.progress.reminders import remind
+from bounty.publication.service import newest_notice
+from bounty.publication.stage import stage_of
+from bounty.roster.service import open_roster
+from bounty.roster.terms import open_period
+from bounty.rules.periods import Period
+from bounty.settlement.service import settle
+from bounty.sync.coverage import coverage_of
+from bounty.sync.spans import Span
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """Why a slot stays due, though what was written meanwhile is kept: operators are told, say."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """How a job is done."""
+
+    act: Callable[[Connection, Asked, list[Finding], int], "str | NotYet"]
+    """Its effect; what it came to, or why it is not done yet. Raises BountyError where it can't be done now: then it
+    stays due too, and nothing of it is kept."""
+    together: bool = False
+    """Whether one effect serves all slots that are due, as after a long stop."""
+    checks: bool = False
+    """Whether it needs a run of the checks, which takes long and is made before, in a snapshot."""
+
+
+def freeze(connection: Connection, asked: Asked, _findings: list[Finding], now: int) -> str:
+    """Freeze a month's roster, unless somebody has."""
+    assert asked.period is not None
+    opening = open_roster(connection, asked.period, now)
+    state = "frozen" if opening.anew else "open already"
+    return f"{state}: {opening.on_roster} on the roster, {opening.eligible} eligible"
+
+
+def remind_of_receipts(connection: Connection, asked: Asked, _findings: list[Finding], now: int) -> str:
+    """Tell promoters of the orders that still need their receipt, while it helps."""
+    assert asked.period is not None
+    if now >= open_period(connection, asked.period).receipt_cutoff:
+        return "too late: the receipt cutoff had passed, and nobody was told"
+    reminded = remind(connection, asked.period, now)
+    return f"{reminded.promoters} promoters, {reminded.orders} orders pending; {reminded.mailed} mailed"
+
+
+def draft(connection: Connection, asked: Asked, _findings: list[Finding], now: int) -> str | NotYet:
+    """Draft a month's settlement, once what was fetched for it has no gap; one that is published is left to people."""
+    assert asked.period is not None
+    notice = newest_notice(connection, asked.period)
+    if notice is not None:
+        return f"published already, as notice {notice.notice}"
+    covered = coverage_of(connection, open_period(connection, asked.period))
+    gaps, _to_come = covered.gaps_at(now)
+    if covered.asked_for and gaps:
+        return _tell_of_gaps(connection, asked.period, gaps, now)
+    settled = settle(connection, asked.period, now)
+    state = "drafted" if settled.anew else "drafted already"
+    return f"settlement {settled.settlement_id} {state}: {settled.content_sha256}"
+
+
+def _tell_of_gaps(connection: Connection, period: Period, gaps: list[Span], now: int) -> NotYet:
+    first, count = shown(gaps[0].from_at)[:16].replace("T", " "), len(gaps)
+    letter = Letter(
+        (
+            f"{period} 期平台数据有 {count} 个缺口，暂不核算",
+            f"{period} has {count} gaps: it is not settled yet",
+        ),
+        zh=f"从平台取的 {period} 期订单有 {count} 个时间缺口，最早从 {first} 起。补齐后自动核算："
+        f"bounty sync；明细见 bounty sync coverage {period}。",
+        en=f"What was fetched of {period} has {count} gaps, the first from {first}. Once they are filled it is settled "
+        f"by itself: bounty sync; bounty sync coverage {period} shows them.",
+        path=f"/operations/periods/{period}",
+    )
+    tell_operators(connection, "coverage", str(period), letter, now)
+    told = {"period": str(period), "gaps": count, "first_from": shown(gaps[0].from_at)}
+    announce(connection, "coverage", str(period), told, now)
+    return NotYet(
+        f"{period} has {count} gaps in what was fetched, the first from {first}: `bounty sync coverage {period}` "
+        "shows them"
+    )
+
+
+def check(connection: Connection, asked: Asked, findings: list[Finding], now: int) -> str:
+    """Keep what the checks found, for every draft that waits for its notice."""
+    for (period,) in connection.execute(select(OpenPeriod.period).order_by(OpenPeriod.period)).all():
+        if stage_of(connection, Period.parse(period), now).draft is not None:
+            keep_checks(connection, Period.parse(period), findings, now)
+    violations = sum(finding.violations for finding in findings)
+    if violations:
+        _tell_of_violations(connection, asked.slot, findings, now)
+    return f"{len(CHECKS)} checks, {violations} violations"
+
+
+def _tell_of_violations(connection: Connection, day: str, findings: list[Finding], now: int) -> None:
+    off = {finding.name: finding.violations for finding in findings if finding.violations}
+    names = "\n".join(f"{name} {count}" for name, count in off.items())
+    letter = Letter(
+        (f"账目不平：{len(off)} 项自查不符", f"The books do not balance: {len(off)} checks are broken"),
+        zh=f"{shown(now)[:16].replace('T', ' ')} 自查不符：\n{names}\n查明之前，请勿公示、勿付款。",
+        en=f"As of {shown(now)[:16].replace('T', ' ')}:\n{names}\nPublish and pay nothing until it is known why.",
+        path="/operations/audit/",
+    )
+    tell_operators(connection, "books", day, letter, now)
+    announce(connection, "books", day, {"violations": off}, now)
+
+
+JOBS = {
+    "freeze": Job(freeze),
+    "remind": Job(remind_of_receipts, together=True),
+    "settle": Job(draft),
+    "check": Job(check, together=True, checks=True),
+}
+"""Job of the calendar -> how it is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of some slots of a job."""
+
+    asked: Sequence[Asked]
+    done: bool
+    said: str
+
+
+def catch_up(engine: Engine, calendar: Calendar, now: int) -> Iterator[Outcome]:
+    """Do whatever the calendar has asked for and is not done, the earliest first; yields what became of each.
+
+    What can't be done now stays due, and the others are done all the same.
+    """
+    with snapshot(engine) as connection:
+        waiting = [each for each in asked_for(connection, calendar, now) if each.done_at is None]
+    for job, slots in _in_turn(waiting):
+        try:
+            said = _do(engine, JOBS[job], slots, now)
+        except BountyError as refusal:
+            yield Outcome(slots, False, str(refusal))
+        except Exception as error:  # whatever it is, it must not keep the other jobs from being done
+            log.exception("%s %s", job, slots[-1].slot)
+            yield Outcome(slots, False, f"{type(error).__name__}: {error}")
+        else:
+            if isinstance(said, NotYet):
+                yield Outcome(slots, False, said.why)
+            elif said is not None:
+                yield Outcome(slots, True, said)
+
+
+def _in_turn(waiting: Iterable[Asked]) -> Iterator[tuple[str, list[Asked]]]:
+    """What is done in one go: a slot, or all slots of a job that is done together, when the last of them is due."""
+    last = {each.job: each.due_at for each in waiting if JOBS[each.job].together}
+    order = sorted(waiting, key=lambda each: (last.get(each.job, each.due_at), each.job, each.due_at))
+    for job, slots in groupby(order, key=lambda each: each.job):
+        if JOBS[job].together:
+            yield job, list(slots)
+        else:
+            yield from ((job, [each]) for each in slots)
+
+
+def _do(engine: Engine, job: Job, slots: list[Asked], now: int) -> str | NotYet | None:
+    findings: list[Finding] = []
+    if job.checks:
+        with snapshot(engine) as connection:
+            findings = list(run_checks(connection))
+    with transaction(engine) as connection:
+        return _leave(connection, job, slots, findings, now)
+
+
+def _leave(
+    connection: Connection, job: Job, slots: list[Asked], findings: list[Finding], now: int
+) -> str | NotYet | None:
+    """The effect and its slots; None where another worker has done them meanwhile."""
+    held = set(connection.execute(select(Slot.slot).where(Slot.job == slots[0].job)).scalars())
+    left = [each for each in slots if each.slot not in held]
+    if not left:
+        return None
+    newest = left[-1]
+    outcome = job.act(connection, newest, findings, now)
+    if isinstance(outcome, NotYet):
+        return outcome
+    for each in left:
+        said = outcome if each is newest else f"together with {newest.slot}"
+        connection.execute(
+            insert(Slot).values(job=each.job, slot=each.slot, due_at=each.due_at, done_at=now, outcome=said)
+        )
+        event = {"due_at": each.due_at, "outcome": said}
+        record(connection, CALENDAR_DONE, f"{each.job} {each.slot}", now, after=event)
+    return outcome

@@ -1,0 +1,116 @@
+"""What the calendar asks for, computed from the terms and the clock; and what of it is done, due or missed.
+
+terms ──> the first month ──> freeze 2022-12, settle 2022-12, ...    a slot a month
+      └─> added on        ──> remind 2023-01-07, check 2022-12-03    a slot a day
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, Literal
+
+from sqlalchemy import Connection, func, select
+
+from bounty.clock import midnight, shanghai_date
+from bounty.models import OpenPeriod, Slot, TermsVersion
+from bounty.roster.terms import terms_in_force
+from bounty.rules.periods import Period, bounds_of
+
+HOUR: Final = 3600
+PATIENCE: Final = 86_400
+"""Seconds after which what is due and not done counts as missed. It is still done at the next wake."""
+State = Literal["done", "due", "missed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """At which days and hours of Shanghai the month is run."""
+
+    freeze_day: int = 25
+    """Of the month before: the roster is frozen."""
+    remind_days: tuple[int, ...] = (1, 7, 9)
+    """Of the month after: who still waits for receipts is reminded."""
+    hour: int = 9
+    """Of both."""
+    settle_grace: int = 4 * HOUR
+    """Seconds from the receipt cutoff until the settlement is drafted."""
+    night_hour: int = 5
+    """Of every day: the books check themselves and are backed up; later than a draft, so that it looks at it too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One thing that the calendar has asked for, and what became of it."""
+
+    job: str
+    slot: str
+    due_at: int
+    period: Period | None = None
+    """The month that it concerns, where it concerns one."""
+    done_at: int | None = None
+    outcome: str | None = None
+
+    def state(self, now: int) -> State:
+        """How it stands."""
+        if self.done_at is not None:
+            return "done"
+        return "missed" if now > self.due_at + PATIENCE else "due"
+
+
+def asked_for(connection: Connection, calendar: Calendar, now: int) -> list[Asked]:
+    """Everything that the calendar has asked for up to now, the earliest first.
+
+    It begins with the month in which terms were first added, or with the first month they apply to, if that is later;
+    without terms it asks for nothing.
+    """
+    query = select(func.min(TermsVersion.effective_from), func.min(TermsVersion.added_at))
+    first_month, added_at = connection.execute(query).one()
+    if not added_at:
+        return []
+    first = max(Period.parse(first_month), Period.of(shanghai_date(added_at)))
+    done = {(row.job, row.slot): row for row in connection.execute(select(Slot.__table__))}
+    asked = []
+    for job, slot, due_at, period in (
+        *_of_months(connection, calendar, first, now),
+        *_of_days(calendar, first, added_at, now),
+    ):
+        # What was due before anybody could know of it is due since then.
+        since, row = max(due_at, added_at), done.get((job, slot))
+        if since <= now:
+            made = (None, None) if row is None else (row.done_at, row.outcome)
+            asked.append(Asked(job, slot, since if row is None else row.due_at, period, *made))
+    return sorted(asked, key=lambda each: (each.due_at, each.job, each.slot))
+
+
+_Due = tuple[str, str, int, Period | None]
+
+
+def _of_months(connection: Connection, calendar: Calendar, first: Period, now: int) -> Iterator[_Due]:
+    cutoffs = dict(connection.execute(select(OpenPeriod.period, OpenPeriod.receipt_cutoff)).all())
+    for period in _months(first, Period.of(shanghai_date(now)).plus(1)):
+        frozen_on = period.plus(-1).day(calendar.freeze_day)
+        yield "freeze", str(period), midnight(frozen_on) + calendar.hour * HOUR, period
+        if midnight(period.plus(1).first_day) > now:  # not over: nothing of it can be settled
+            continue
+        for day in calendar.remind_days:
+            on = period.plus(1).day(day)
+            yield "remind", on.isoformat(), midnight(on) + calendar.hour * HOUR, period
+        cutoff = cutoffs.get(str(period))
+        if cutoff is None:
+            cutoff = bounds_of(period, terms_in_force(connection, period).terms).receipt_cutoff
+        yield "settle", str(period), cutoff + calendar.settle_grace, period
+
+
+def _of_days(calendar: Calendar, first: Period, added_at: int, now: int) -> Iterator[_Due]:
+    day, until = shanghai_date(added_at), shanghai_date(now)
+    while day <= until:
+        due_at = midnight(day) + calendar.night_hour * HOUR
+        if due_at >= added_at:
+            yield "check", day.isoformat(), due_at, None
+        day += timedelta(days=1)
+
+
+def _months(first: Period, last: Period) -> Iterator[Period]:
+    while first <= last:
+        yield first
+        first = first.plus(1)

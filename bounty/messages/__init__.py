@@ -1,0 +1,1 @@
+"""Telling people: an outbox written with its cause, sent afterwards by mail and to one signed webhook."""

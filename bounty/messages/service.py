@@ -1,0 +1,87 @@
+"""What people do about messages: choose what to be mailed of, and send again what failed."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Connection, case, select, update
+
+from bounty.audit.service import actor_of, record
+from bounty.db import Query, insert_into
+from bounty.errors import BountyError
+from bounty.models import Message, MessageChoice
+
+STATES = {
+    "sent": ("已发送", "sent"),
+    "waiting": ("待发送", "waiting"),
+    "failed": ("未送达", "failed"),
+    "unset": ("未设接收方", "no receiver set"),
+}
+"""How a message stands -> in Chinese and English."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What an account wants to be mailed of."""
+
+    language: str = "both"
+    """both, zh or en."""
+    target: bool = True
+    receipts: bool = True
+    result: bool = True
+
+
+def choice_of(connection: Connection, user_id: int) -> Choice:
+    """An account's; everything in both languages until it chooses."""
+    columns = MessageChoice.language, MessageChoice.target, MessageChoice.receipts, MessageChoice.result
+    row = connection.execute(select(*columns).where(MessageChoice.user_id == user_id)).first()
+    return Choice() if row is None else Choice(*row)
+
+
+def choose(connection: Connection, choice: Choice, now: int) -> None:
+    """Choose, for the account that acts; the same again changes nothing."""
+    actor = actor_of(connection)
+    if actor.user_id is None:
+        raise BountyError("A choice needs an account: log in.", "选择需要账号：请先登录。")
+    before = choice_of(connection, actor.user_id)
+    if before == choice:
+        return
+    values = {**asdict(choice), "chosen_at": now}
+    connection.execute(
+        insert_into(connection.dialect.name, MessageChoice)
+        .values(user_id=actor.user_id, **values)
+        .on_conflict_do_update(index_elements=["user_id"], set_=values)
+    )
+    record(connection, "user.messages", actor.name, now, before=asdict(before), after=asdict(choice))
+
+
+def messages() -> Query:
+    """Every message: message, channel, kind, recipient, subject, written_at, tries, next_try_at, sent_at, last_error,
+    and ``state``, a key of STATES."""
+    state = case(
+        (Message.sent_at.is_not(None), "sent"),
+        (Message.next_try_at.is_not(None), "waiting"),
+        (Message.tries == 0, "unset"),
+        else_="failed",
+    )
+    names = "message channel kind recipient subject written_at tries next_try_at sent_at last_error".split()
+    return select(*(Message.__table__.c[name] for name in names), state.label("state"))
+
+
+def resend(connection: Connection, message: str, now: int) -> Any:
+    """Let a message that was not taken be tried again, from now; the message.
+
+    Raises BountyError for one that there is not, or that was taken.
+    """
+    row = connection.execute(messages().where(Message.message == message)).first()
+    if row is None:
+        raise BountyError(
+            f"There is no message {message}: `bounty outbox list` shows them.", f"没有消息 {message}。"
+        )
+    if row.state == "sent":
+        raise BountyError(
+            f"Message {message} was sent, and the other side took it.", f"消息 {message} 已发送成功。"
+        )
+    connection.execute(update(Message).where(Message.message == message).values(tries=0, next_try_at=now))
+    before = {"tries": row.tries, "last_error": row.last_error}
+    record(connection, "message.resend", message, now, before=before, after={"recipient": row.recipient})
+    return row

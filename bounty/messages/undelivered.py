@@ -1,0 +1,18 @@
+"""What sending can come to."""
+
+from bounty.errors import BountyError
+
+
+class Undelivered(BountyError):
+    """The other side did not take a message.
+
+    final   whether it never will
+    """
+
+    def __init__(self, why: str, *, final: bool = False) -> None:
+        super().__init__(why)
+        self.final = final
+
+
+class Nobody(Undelivered):
+    """There is nobody to take it, so nothing has failed."""

@@ -1,0 +1,111 @@
+"""Reminding promoters of orders that still need their receipt."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, select
+
+from bounty.audit.service import record
+from bounty.clock import shanghai_date, shown
+from bounty.db import Query
+from bounty.messages.outbox import Letter, announce, tell_promoters
+from bounty.models import OpenPeriod, Order, RosterEntry
+from bounty.money import shown_yuan
+from bounty.roster.terms import open_period, terms_in_force
+from bounty.rules.measure import PENDING, frozen_bounds, verdict
+from bounty.rules.periods import Period
+from bounty.rules.plain import Said, until
+from bounty.rules.terms import Terms
+from bounty.rules.whole import lesser, total
+
+
+@dataclass(frozen=True, slots=True)
+class Reminded:
+    """What a reminder came to."""
+
+    promoters: int
+    """Who has orders that still need their receipt."""
+    mailed: int
+    """Of them, who has an account and wants to know."""
+    orders: int
+    capped_fen: int
+    """What they would count, whole fen."""
+
+
+def remind(connection: Connection, period: Period, now: int) -> Reminded:
+    """Tell every eligible promoter with orders pending what still needs its receipt, and until when; once a day.
+
+    Raises BountyError if the period is not open.
+    """
+    bounds = open_period(connection, period)
+    terms = terms_in_force(connection, period).terms
+    pending = {row.promoter_id: row for row in connection.execute(pending_of(period, terms))}
+    deadline = until(bounds.receipt_cutoff)
+
+    def letter_for(promoter_id: int) -> Letter | None:
+        row = pending.get(promoter_id)
+        return None if row is None else _letter(row, period, deadline, now)
+
+    day = shanghai_date(now).isoformat()
+    mailed = tell_promoters(connection, "receipts", f"{period} {day}", letter_for, now)
+    reminded = Reminded(
+        len(pending),
+        mailed,
+        sum(row.orders for row in pending.values()),
+        sum(row.capped_fen for row in pending.values()),
+    )
+    told = {
+        "promoters": reminded.promoters,
+        "orders": reminded.orders,
+        "amount_fen": reminded.capped_fen,
+    }
+    until_at = {"period": str(period), "receipts_until": shown(bounds.receipt_cutoff)}
+    announce(connection, "receipts", f"{period} {day}", until_at | told, now)
+    record(connection, "receipts.remind", str(period), now, after=told | {"mailed": mailed})
+    return reminded
+
+
+def pending_of(period: Period, terms: Terms) -> Query:
+    """Every eligible promoter's orders that count once they are received: promoter_id, orders, capped_fen."""
+    facts = Order.__table__.c
+    return (
+        select(
+            facts.promoter_id,
+            func.count().label("orders"),
+            total(lesser(facts.order_amount_fen, terms.task.order_cap_fen)).label("capped_fen"),
+        )
+        .select_from(OpenPeriod)
+        .join(RosterEntry, RosterEntry.period == OpenPeriod.period)
+        .join(
+            Order,
+            and_(
+                facts.promoter_id == RosterEntry.promoter_id,
+                facts.paid_at >= OpenPeriod.task_from,
+                facts.paid_at < OpenPeriod.task_until,
+            ),
+        )
+        .where(
+            OpenPeriod.period == str(period),
+            RosterEntry.reason.is_(None),
+            facts.received_at.is_(None),
+            verdict(facts, frozen_bounds(terms), terms) == PENDING,
+        )
+        .group_by(facts.promoter_id)
+    )
+
+
+def _letter(row: Any, period: Period, deadline: Said, now: int) -> Letter:
+    fen, at = shown_yuan(row.capped_fen), shown(now)[:16].replace("T", " ")
+    orders = "1 order" if row.orders == 1 else f"{row.orders} orders"
+    need = "needs" if row.orders == 1 else "need"
+    return Letter(
+        (
+            f"{period} 期：还有 {row.orders} 单、¥{fen} 须在 {deadline[0]} 前确认收货",
+            f"{period}: {orders}, ¥{fen} still {need} receipt by {deadline[1]}",
+        ),
+        zh=f"截至 {at}，您 {period} 期还有 {row.orders} 单（计入金额 ¥{fen}）等待买家确认收货。\n"
+        f"{deadline[0]} 前收货才计入任务；之后收货不计入任务。",
+        en=f"As of {at}, {orders} of yours in {period} (¥{fen} to the task) {need} the buyer's receipt.\n"
+        f"What is received by {deadline[1]} counts to the task; what is received later does not.",
+        path=f"/months/{period}/orders?verdict=pending",
+    )
