@@ -8,6 +8,7 @@ STAND_IN_PORT ?= 5099
 # How the stand-in of the open platform is reached and knows us; it runs beside the pages.
 STAND_IN := BOUNTY_PLATFORM_URL=http://127.0.0.1:$(STAND_IN_PORT)/api/router \
 	BOUNTY_PLATFORM_CLIENT_ID=stand-in BOUNTY_PLATFORM_CLIENT_SECRET=stand-in-only
+SERVE = BOUNTY_PUBLIC_URL=http://127.0.0.1:$(PORT) $(BIN)/bounty run --port $(PORT)
 UPGRADE ?=
 
 # The first Python that is new enough and can make a virtual environment (Debian's python3 can't without python3-venv).
@@ -57,9 +58,13 @@ ifndef BOUNTY_DATABASE_URL
 	@echo "  promoter@example.com   operator@example.com   finance@example.com"
 	@echo "  second@example.com (approves what operator@ settled)   admin@example.com"
 endif
-	@echo "orders to fetch, made up: in another shell, $(STAND_IN) $(BIN)/bounty sync"
-	@$(BIN)/bounty stand-in --port $(STAND_IN_PORT) > /dev/null & stand_in=$$!; trap "kill $$stand_in 2> /dev/null" EXIT; \
-	$(STAND_IN) BOUNTY_PUBLIC_URL=http://127.0.0.1:$(PORT) $(BIN)/bounty run --port $(PORT)
+ifndef BOUNTY_DATABASE_URL
+	@echo "fetch made-up orders, in another shell: $(STAND_IN) $(BIN)/bounty sync"
+	@$(BIN)/bounty stand-in --port $(STAND_IN_PORT) > /dev/null & \
+	trap "kill $$! 2> /dev/null" EXIT INT TERM; $(STAND_IN) $(SERVE)
+else
+	@$(SERVE)
+endif
 
 $(DATABASE):
 	$(BIN)/bounty demo

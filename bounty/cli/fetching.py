@@ -83,7 +83,7 @@ def sync_coverage(period: Period) -> None:
         found = coverage_of(connection, bounds)
         unswept = to_sweep(connection, period) if books.now() >= bounds.receipt_cutoff else []
     if not found.asked_for:
-        click.echo(f"{period}: nothing was ever fetched for it; orders from files have no coverage to prove.")
+        click.echo(f"{period}: nothing was fetched up to then; orders from files have no coverage to prove.")
         return
     for row in found.slices:
         told = "-" if row.rows_told is None else row.rows_told

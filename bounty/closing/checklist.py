@@ -79,7 +79,7 @@ class Checklist:
 def checklist(connection: Connection, stage: Stage, now: int) -> Checklist:
     """The checklist of a period, for its newest settlement; seven queries.
 
-    COVERAGE is a line of it where anything of the period was fetched from the platform: files have none to prove.
+    COVERAGE is a line of it once anything was fetched from the platform: files have none to prove.
     """
     bounds = stage.bounds
     waiting = connection.execute(quarantined_of(bounds)).scalar_one()

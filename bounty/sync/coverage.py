@@ -1,13 +1,20 @@
 """What is covered: every slice of a period with what was told and what is held, and the gaps."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, or_, select, true
+from sqlalchemy import ColumnElement, Connection, func, or_, select, true
 
 from bounty.models import Batch, Slice
 from bounty.rules.periods import Bounds
 from bounty.sync.spans import LAG, Span, made_good_until, uncovered
+
+_BEGAN: Final = (
+    select(Slice.whose, func.min(Slice.from_at).label("from_at"))
+    .where(or_(Slice.done.is_(true()), Slice.pages > 0))
+    .group_by(Slice.whose)
+)
+"""From when on whose orders were fetched; an attempt that brought nothing is no beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +27,9 @@ class Coverage:
     """Rows of ``slices`` in the span, by kind and time, with ``undone_at`` of their batch."""
     gaps: list[Span]
     """What is not covered, the earliest first."""
-
-    @property
-    def asked_for(self) -> bool:
-        """Whether the period is to be covered at all: where all orders come from files there is nothing to prove."""
-        return bool(self.slices)
+    asked_for: bool
+    """Whether the period is to be covered at all: once anything was fetched of it or of a time before it. A month in
+    which fetching stopped unseen has to be covered too; where all orders come from files there is nothing to prove."""
 
     def gaps_at(self, now: int) -> tuple[list[Span], list[Span]]:
         """The gaps of the past and what is still to come; by the former alone can anything be missing."""
@@ -50,11 +55,8 @@ def coverage_of(connection: Connection, bounds: Bounds | Any) -> Coverage:
             .order_by(Slice.kind.desc(), Slice.from_at, Slice.slice_id)
         )
     )
-    whose = (
-        "all"
-        if connection.execute(select(Slice.slice_id).where(Slice.whose == "all").limit(1)).first()
-        else "own"
-    )
+    began = {row.whose: row.from_at for row in connection.execute(_BEGAN)}
+    whose = "all" if "all" in began else "own"
     held = [row for row in slices if row.done and row.undone_at is None]
     covered = [
         Span(row.from_at, row.until_at) for row in held if row.kind == "UPDATED" and row.whose == whose
@@ -62,7 +64,8 @@ def coverage_of(connection: Connection, bounds: Bounds | Any) -> Coverage:
     if whose == "own":  # the list by pay time is the account's own
         paid = [(Span(row.from_at, row.until_at), row.known_at) for row in held if row.kind == "PAID"]
         covered.append(Span(span.from_at, made_good_until(paid, month, span.until_at)))
-    return Coverage(span, slices, uncovered(span, covered))
+    asked_for = any(from_at < span.until_at for from_at in began.values())
+    return Coverage(span, slices, uncovered(span, covered), asked_for)
 
 
 def covered_by(connection: Connection, kind: str, whose: str, span: Span) -> list[Span]:

@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -280,6 +281,32 @@ def test_what_the_platform_refuses_is_on_record_and_stops_there(engine: Engine, 
         assert (row["done"], row["why"], row["pages"]) == (False, "ACCESS", 0)
         assert SECRET not in str(texts)
         assert world.server.gateway.calls == 1
+
+
+def test_a_month_in_which_fetching_stopped_is_asked_for_and_one_before_it_began_is_not(
+    engine: Engine, tmp_path: Path
+) -> None:
+    with_promoters(engine, tmp_path)
+    november = Bounds(
+        task_from=shanghai("2022-11-01 00:00:00"),
+        task_until=shanghai("2022-11-21 00:00:00"),
+        receipt_cutoff=shanghai("2022-12-11 00:00:00"),
+        month_from=shanghai("2022-11-01 00:00:00"),
+        month_until=shanghai("2022-12-01 00:00:00"),
+    )
+    january = replace(
+        DECEMBER, month_from=DECEMBER.month_until, receipt_cutoff=shanghai("2023-02-11 00:00:00")
+    )
+    with a_world() as world:
+        with pytest.raises(PlatformError):
+            synced(engine, world, shanghai("2022-11-20 00:00:00"), client_secret="another")
+        assert not covered(engine).asked_for, "nothing was fetched"
+        synced(engine, world, shanghai("2022-12-18 00:00:00"), shanghai("2022-12-19 00:00:00"))
+    assert covered(engine).asked_for
+    with snapshot(engine) as connection:
+        assert not coverage_of(connection, november).asked_for
+        found = coverage_of(connection, january)
+    assert (found.asked_for, found.slices, found.gaps) == (True, [], [found.span])
 
 
 def test_where_our_clock_is_ahead_no_more_is_proven_than_has_happened_there(
