@@ -17,11 +17,13 @@ from sqlalchemy import Engine
 from bounty.calendar.jobs import catch_up
 from bounty.calendar.slots import Calendar
 from bounty.clock import SHANGHAI, shown
+from bounty.db import snapshot
 from bounty.errors import BountyError
 from bounty.messages.sending import Post, send_due
 from bounty.platform.account import Account
 from bounty.platform.client import Platform
 from bounty.sync import service as syncing
+from bounty.sync.sweep import sweep, unsettled
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +62,7 @@ class Schedule:
 
 
 def sync(desk: Desk) -> Iterator[tuple[str, bool, str]]:
-    """Fetch orders, from what is held to now; where no account is set, they come from files alone."""
+    """Fetch orders, from what is held to now, and sweep what is to be settled; without an account, files are all."""
     if not desk.platform.client_id:
         return
     platform = Platform(desk.platform, desk.now)
@@ -69,6 +71,12 @@ def sync(desk: Desk) -> Iterator[tuple[str, bool, str]]:
         why = read.reading.why
         about = f"sync {shown(read.span.from_at)} {shown(read.span.until_at)}"
         yield about, why is None, str(read.counts) if why is None else why
+    with snapshot(desk.engine) as connection:
+        periods = unsettled(connection, desk.now())
+    for period in periods:
+        for swept in sweep(desk.engine, platform, desk.now, period):
+            said = f"orders={swept.orders} unanswered={len(swept.unanswered)} {swept.counts}"
+            yield f"sweep {period}", True, said
 
 
 def calendar(desk: Desk) -> Iterator[tuple[str, bool, str]]:

@@ -15,7 +15,7 @@ from bounty import imports
 from bounty.audit.service import record
 from bounty.db import Query, snapshot, transaction
 from bounty.intake.batches import Counts
-from bounty.models import Batch, OpenPeriod, Order, OrderRepeat, OrderVersion, RosterEntry
+from bounty.models import Batch, Notice, OpenPeriod, Order, OrderRepeat, OrderVersion, RosterEntry
 from bounty.platform.client import Platform
 from bounty.platform.refusals import PlatformError
 from bounty.platform.replies import Detail
@@ -39,6 +39,17 @@ class Swept:
     unanswered: tuple[str, ...]
     """Those of which the platform tells nothing."""
     counts: Counts
+
+
+def unsettled(connection: Connection, now: int) -> list[Period]:
+    """The open periods whose receipt cutoff has passed and that have no notice yet, the earliest first."""
+    noticed = exists().where(Notice.period == OpenPeriod.period)
+    rows = connection.execute(
+        select(OpenPeriod.period)
+        .where(OpenPeriod.receipt_cutoff <= now, ~noticed)
+        .order_by(OpenPeriod.period)
+    )
+    return [Period.parse(row.period) for row in rows]
 
 
 def to_sweep(connection: Connection, period: Period) -> list[str]:
