@@ -80,7 +80,9 @@ class Settings(BaseSettings):
     calendar_settle_grace_minutes: int = Field(default=240, ge=0)
     """From the receipt cutoff until the settlement is drafted."""
     calendar_night_hour: int = Field(default=5, ge=0, le=23)
-    """Hour of Shanghai at which the books check themselves."""
+    """Hour of Shanghai at which the books check themselves and are backed up."""
+    calendar_backups: bool = True
+    """Whether they are backed up every night; off where somebody else sees to it."""
     calendar_seconds: int = Field(default=60, gt=0)
     """How often the worker looks at the calendar."""
     proxies: int = Field(default=0, ge=0)

@@ -55,6 +55,7 @@ def calendar_of(settings: Settings) -> Calendar:
         hour=settings.calendar_hour,
         settle_grace=settings.calendar_settle_grace_minutes * 60,
         night_hour=settings.calendar_night_hour,
+        backups=settings.calendar_backups,
     )
 
 
@@ -82,18 +83,24 @@ def post_of(settings: Settings) -> Post:
 def work(*, once: bool) -> None:
     """Run the month by the calendar, until it is ended (Ctrl-C or SIGTERM)."""
     from bounty import worker  # noqa: PLC0415 - no other command needs a scheduler
+    from bounty.calendar.jobs import Means  # noqa: PLC0415
 
     settings = read_settings()
     books: cli.Books = click.get_current_context().meta[cli.BOOKS]()
     schema.require_current(books.engine)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it tells of every wake-up
-    desk = worker.Desk(
+    means = Means(
         acting(books.engine, Actor("worker")),
         books.now,
         books.calendar,
-        settings.calendar_seconds,
         books.platform,
+        books.backups,
+        books.postgres_programs,
+    )
+    desk = worker.Desk(
+        means,
+        settings.calendar_seconds,
         settings.sync_minutes * 60,
         post_of(settings),
         settings.post_seconds,

@@ -12,15 +12,12 @@ from typing import Any
 
 from apscheduler.schedulers.blocking import BlockingScheduler
 from apscheduler.triggers.interval import IntervalTrigger
-from sqlalchemy import Engine
 
-from bounty.calendar.jobs import catch_up
-from bounty.calendar.slots import Calendar
+from bounty.calendar.jobs import Means, catch_up
 from bounty.clock import SHANGHAI, shown
 from bounty.db import snapshot
 from bounty.errors import BountyError
 from bounty.messages.sending import Post, send_due
-from bounty.platform.account import Account
 from bounty.platform.client import Platform
 from bounty.sync import service as syncing
 from bounty.sync.sweep import sweep, unsettled
@@ -32,16 +29,12 @@ log = logging.getLogger(__name__)
 class Desk:
     """What a worker works with."""
 
-    engine: Engine
-    """On whose connections the worker acts."""
-    now: Callable[[], int]
-    calendar: Calendar
+    means: Means
+    """On whose engine's connections the worker acts."""
     calendar_seconds: int
     """From one look at the calendar to the next."""
-    platform: Account
-    """Ours on the open platform."""
     sync_seconds: int
-    """From one reading of its orders to the next."""
+    """From one reading of the platform's orders to the next."""
     post: Post
     """How messages leave."""
     post_seconds: int
@@ -63,32 +56,34 @@ class Schedule:
 
 def sync(desk: Desk) -> Iterator[tuple[str, bool, str]]:
     """Fetch orders, from what is held to now, and sweep what is to be settled; without an account, files are all."""
-    if not desk.platform.client_id:
+    engine, now = desk.means.engine, desk.means.now
+    if not desk.means.platform.client_id:
         return
-    platform = Platform(desk.platform, desk.now)
-    spans = syncing.due(desk.engine, platform, desk.now(), None, None)
-    for read in syncing.sync(desk.engine, platform, desk.now, "UPDATED", spans):
+    platform = Platform(desk.means.platform, now)
+    for read in syncing.sync(
+        engine, platform, now, "UPDATED", syncing.due(engine, platform, now(), None, None)
+    ):
         why = read.reading.why
         about = f"sync {shown(read.span.from_at)} {shown(read.span.until_at)}"
         yield about, why is None, str(read.counts) if why is None else why
-    with snapshot(desk.engine) as connection:
-        periods = unsettled(connection, desk.now())
+    with snapshot(engine) as connection:
+        periods = unsettled(connection, now())
     for period in periods:
-        for swept in sweep(desk.engine, platform, desk.now, period):
+        for swept in sweep(engine, platform, now, period):
             said = f"orders={swept.orders} unanswered={len(swept.unanswered)} {swept.counts}"
             yield f"sweep {period}", True, said
 
 
 def calendar(desk: Desk) -> Iterator[tuple[str, bool, str]]:
-    """Freeze, remind, draft, check: whatever the calendar has asked for and nobody has done."""
-    for outcome in catch_up(desk.engine, desk.calendar, desk.now()):
+    """Freeze, remind, draft, check, back up: whatever the calendar has asked for and nobody has done."""
+    for outcome in catch_up(desk.means):
         newest = outcome.asked[-1]
         yield f"{newest.job} {newest.slot}", outcome.done, outcome.said
 
 
 def post(desk: Desk) -> Iterator[tuple[str, bool, str]]:
     """Send what is in the outbox. What fails is tried again, and is seen in the outbox."""
-    for sending in send_due(desk.engine, desk.post, desk.now):
+    for sending in send_due(desk.means.engine, desk.post, desk.means.now):
         said = "sent" if sending.error is None else f"not taken: {sending.error}"
         yield sending.message, True, said
 

@@ -403,5 +403,5 @@ def bounty(
 
 def command(database_url: str, now: str | None, *arguments: str) -> Result:
     """What the console script says, in this process: quicker than one of its own."""
-    turned = {"BOUNTY_DATABASE_URL": database_url, "BOUNTY_NOW": now}
+    turned = {"BOUNTY_DATABASE_URL": database_url, "BOUNTY_NOW": now, "BOUNTY_CALENDAR_BACKUPS": "0"}
     return CliRunner(env=turned).invoke(main, arguments, prog_name="bounty")

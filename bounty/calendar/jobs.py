@@ -3,14 +3,19 @@
 Whoever wakes takes what is not done yet. Of several workers one has the turn to write; the next finds the slot done.
 """
 
+import fcntl
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, insert, select
 
 from bounty.audit.service import record
+from bounty.backup.service import back_up
 from bounty.calendar.slots import Asked, Calendar, asked_for
 from bounty.checks import CALENDAR_DONE, CHECKS, Finding, run_checks
 from bounty.clock import shown
@@ -19,6 +24,8 @@ from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.messages.outbox import Letter, announce, tell_operators
 from bounty.models import OpenPeriod, Slot
+from bounty.platform.account import Account
+from bounty.platform.client import Platform
 from bounty.progress.reminders import remind
 from bounty.publication.service import newest_notice
 from bounty.publication.stage import stage_of
@@ -28,6 +35,7 @@ from bounty.rules.periods import Period
 from bounty.settlement.service import settle
 from bounty.sync.coverage import coverage_of
 from bounty.sync.spans import Span
+from bounty.sync.sweep import sweep
 
 log = logging.getLogger(__name__)
 
@@ -40,19 +48,42 @@ class NotYet:
 
 
 @dataclass(frozen=True, slots=True)
+class Means:
+    """What the jobs work with."""
+
+    engine: Engine
+    now: Callable[[], int]
+    calendar: Calendar
+    platform: Account
+    """Ours on the open platform; without one, orders come from files alone."""
+    backups: Path
+    """Where backups are kept."""
+    postgres_programs: Path | None = None
+    """The folder of PostgreSQL's client programs; null: on the PATH."""
+
+
+Prepared = AbstractContextManager[Any]
+
+
+def nothing(_means: Means, _asked: Asked) -> Prepared:
+    """For a job that needs no preparation."""
+    return nullcontext()
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """How a job is done."""
 
-    act: Callable[[Connection, Asked, list[Finding], int], "str | NotYet"]
+    act: Callable[[Connection, Asked, Any, int], str | NotYet]
     """Its effect; what it came to, or why it is not done yet. Raises BountyError where it can't be done now: then it
     stays due too, and nothing of it is kept."""
+    prepare: Callable[[Means, Asked], Prepared] = nothing
+    """What takes long, or is not in the books, and so comes before the transaction; the effect is given its result."""
     together: bool = False
     """Whether one effect serves all slots that are due, as after a long stop."""
-    checks: bool = False
-    """Whether it needs a run of the checks, which takes long and is made before, in a snapshot."""
 
 
-def freeze(connection: Connection, asked: Asked, _findings: list[Finding], now: int) -> str:
+def freeze(connection: Connection, asked: Asked, _: None, now: int) -> str:
     """Freeze a month's roster, unless somebody has."""
     assert asked.period is not None
     opening = open_roster(connection, asked.period, now)
@@ -60,7 +91,7 @@ def freeze(connection: Connection, asked: Asked, _findings: list[Finding], now: 
     return f"{state}: {opening.on_roster} on the roster, {opening.eligible} eligible"
 
 
-def remind_of_receipts(connection: Connection, asked: Asked, _findings: list[Finding], now: int) -> str:
+def remind_of_receipts(connection: Connection, asked: Asked, _: None, now: int) -> str:
     """Tell promoters of the orders that still need their receipt, while it helps."""
     assert asked.period is not None
     if now >= open_period(connection, asked.period).receipt_cutoff:
@@ -69,7 +100,20 @@ def remind_of_receipts(connection: Connection, asked: Asked, _findings: list[Fin
     return f"{reminded.promoters} promoters, {reminded.orders} orders pending; {reminded.mailed} mailed"
 
 
-def draft(connection: Connection, asked: Asked, _findings: list[Finding], now: int) -> str | NotYet:
+@contextmanager
+def swept(means: Means, asked: Asked) -> Iterator[None]:
+    """Read again, one by one, the orders that can still change the result of a month that nobody has published."""
+    assert asked.period is not None
+    if means.platform.client_id:
+        with snapshot(means.engine) as connection:
+            published = newest_notice(connection, asked.period)
+        if published is None:
+            for _batch in sweep(means.engine, Platform(means.platform, means.now), means.now, asked.period):
+                pass
+    yield
+
+
+def draft(connection: Connection, asked: Asked, _: None, now: int) -> str | NotYet:
     """Draft a month's settlement, once what was fetched for it has no gap; one that is published is left to people."""
     assert asked.period is not None
     notice = newest_notice(connection, asked.period)
@@ -130,11 +174,41 @@ def _tell_of_violations(connection: Connection, day: str, findings: list[Finding
     announce(connection, "books", day, {"violations": off}, now)
 
 
+@contextmanager
+def checked(means: Means, _asked: Asked) -> Iterator[list[Finding]]:
+    """A run of the checks, in a snapshot of its own: nobody has to wait for it."""
+    with snapshot(means.engine) as connection:
+        findings = list(run_checks(connection))
+    yield findings
+
+
+@contextmanager
+def backed_up(means: Means, asked: Asked) -> Iterator[Path | None]:
+    """A backup, unless another worker on this machine has made it meanwhile."""
+    means.backups.mkdir(parents=True, exist_ok=True)
+    with (means.backups / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # until the slot is written
+        with snapshot(means.engine) as connection:
+            held = select(Slot.slot).where(Slot.job == asked.job, Slot.slot == asked.slot)
+            done = connection.execute(held).first() is not None
+        if done:
+            yield None
+        else:
+            yield back_up(means.engine, means.backups, means.now(), means.postgres_programs)[0]
+
+
+def backup(_connection: Connection, _asked: Asked, made: Path | None, _now: int) -> str:
+    """Keep that there is a backup."""
+    assert made is not None
+    return f"{made.name}, restored and checked"
+
+
 JOBS = {
     "freeze": Job(freeze),
     "remind": Job(remind_of_receipts, together=True),
-    "settle": Job(draft),
-    "check": Job(check, together=True, checks=True),
+    "settle": Job(draft, swept),
+    "check": Job(check, checked, together=True),
+    "backup": Job(backup, backed_up, together=True),
 }
 """Job of the calendar -> how it is done."""
 
@@ -148,16 +222,18 @@ class Outcome:
     said: str
 
 
-def catch_up(engine: Engine, calendar: Calendar, now: int) -> Iterator[Outcome]:
+def catch_up(means: Means) -> Iterator[Outcome]:
     """Do whatever the calendar has asked for and is not done, the earliest first; yields what became of each.
 
     What can't be done now stays due, and the others are done all the same.
     """
-    with snapshot(engine) as connection:
-        waiting = [each for each in asked_for(connection, calendar, now) if each.done_at is None]
+    now = means.now()
+    with snapshot(means.engine) as connection:
+        waiting = [each for each in asked_for(connection, means.calendar, now) if each.done_at is None]
     for job, slots in _in_turn(waiting):
         try:
-            said = _do(engine, JOBS[job], slots, now)
+            with JOBS[job].prepare(means, slots[-1]) as prepared, transaction(means.engine) as connection:
+                said = _leave(connection, JOBS[job], slots, prepared, now)
         except BountyError as refusal:
             yield Outcome(slots, False, str(refusal))
         except Exception as error:  # whatever it is, it must not keep the other jobs from being done
@@ -181,17 +257,8 @@ def _in_turn(waiting: Iterable[Asked]) -> Iterator[tuple[str, list[Asked]]]:
             yield from ((job, [each]) for each in slots)
 
 
-def _do(engine: Engine, job: Job, slots: list[Asked], now: int) -> str | NotYet | None:
-    findings: list[Finding] = []
-    if job.checks:
-        with snapshot(engine) as connection:
-            findings = list(run_checks(connection))
-    with transaction(engine) as connection:
-        return _leave(connection, job, slots, findings, now)
-
-
 def _leave(
-    connection: Connection, job: Job, slots: list[Asked], findings: list[Finding], now: int
+    connection: Connection, job: Job, slots: list[Asked], prepared: Any, now: int
 ) -> str | NotYet | None:
     """The effect and its slots; None where another worker has done them meanwhile."""
     held = set(connection.execute(select(Slot.slot).where(Slot.job == slots[0].job)).scalars())
@@ -199,7 +266,7 @@ def _leave(
     if not left:
         return None
     newest = left[-1]
-    outcome = job.act(connection, newest, findings, now)
+    outcome = job.act(connection, newest, prepared, now)
     if isinstance(outcome, NotYet):
         return outcome
     for each in left:

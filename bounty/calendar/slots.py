@@ -36,6 +36,8 @@ class Calendar:
     """Seconds from the receipt cutoff until the settlement is drafted."""
     night_hour: int = 5
     """Of every day: the books check themselves and are backed up; later than a draft, so that it looks at it too."""
+    backups: bool = True
+    """Whether they are backed up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,8 @@ def _of_days(calendar: Calendar, first: Period, added_at: int, now: int) -> Iter
         due_at = midnight(day) + calendar.night_hour * HOUR
         if due_at >= added_at:
             yield "check", day.isoformat(), due_at, None
+            if calendar.backups:
+                yield "backup", day.isoformat(), due_at, None
         day += timedelta(days=1)
 
 

@@ -157,6 +157,27 @@ def test_what_people_did_is_not_done_again(engine: Engine, tmp_path: Path) -> No
     assert (opened, periods) == (1, ["2022-12", "2023-01"])
 
 
+def test_every_night_the_books_are_backed_up_once(tmp_path: Path) -> None:
+    """Also after nights that were slept through."""
+    engine = make_engine(f"sqlite:///{tmp_path / 'books.sqlite'}")
+    schema.upgrade(engine)
+    begin(engine, tmp_path)
+    for day in ("2022-11-20", "2022-11-23", "2022-11-23"):
+        assert once(desk(engine, shanghai(f"{day} 12:00:00"), tmp_path, backups=True)) == []
+    kept = sorted(path.name for path in (tmp_path / "backups").glob("*.sqlite"))
+    assert kept == ["bounty-20221120-120000.sqlite", "bounty-20221123-120000.sqlite"]
+    with snapshot(engine) as connection:
+        query = select(Slot.slot, Slot.outcome).where(Slot.job == "backup").order_by(Slot.slot)
+        said = [tuple(row) for row in connection.execute(query)]
+    assert said == [
+        ("2022-11-20", "bounty-20221120-120000.sqlite, restored and checked"),
+        ("2022-11-21", "together with 2022-11-23"),
+        ("2022-11-22", "together with 2022-11-23"),
+        ("2022-11-23", "bounty-20221123-120000.sqlite, restored and checked"),
+    ]
+    engine.dispose()
+
+
 def test_without_terms_the_calendar_asks_for_nothing(database_url: str) -> None:
     said = command(database_url, "2023-01-15T12:00:00+08:00", "slots")
     assert (said.exit_code, said.stdout) == (0, "0 slots: 0 done, 0 due, 0 missed\n")
@@ -170,7 +191,12 @@ def test_a_worker_runs_until_it_is_told_to_end(tmp_path: Path) -> None:
     engine = make_engine(url)
     schema.upgrade(engine)
     begin(engine, tmp_path)
-    env = environment(url, "2022-11-25T10:00:00+08:00", BOUNTY_UPLOADS=str(tmp_path / "uploads"))
+    env = environment(
+        url,
+        "2022-11-25T10:00:00+08:00",
+        BOUNTY_UPLOADS=str(tmp_path / "uploads"),
+        BOUNTY_CALENDAR_BACKUPS="0",
+    )
     with subprocess.Popen([SCRIPT, "worker"], env=env, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 60
         while verdict(engine, shanghai("2022-11-25 10:00:00")).missed and time.monotonic() < deadline:

@@ -1,13 +1,14 @@
 """Three months of a programme that nobody runs but the worker, and the verdict on how its calendar was kept."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, func, select
 
 from bounty.audit.service import Actor, acting
+from bounty.calendar.jobs import Means
 from bounty.calendar.slots import Calendar, asked_for
 from bounty.checks import CALENDAR_DONE
 from bounty.db import make_engine, snapshot
@@ -19,7 +20,7 @@ from bounty.worker import Desk, once
 from tests.factories import PROMOTER, Month, Row, order_row, promoter, shanghai, terms_toml
 
 BEGINS, ENDS = shanghai("2022-11-20 00:00:00"), shanghai("2023-03-01 12:00:00")
-CALENDAR = Calendar()
+CALENDAR = Calendar(backups=False)
 FROM_FILES = Account(GATEWAY, "", "")
 """No account on the platform."""
 LEVELS = {
@@ -87,10 +88,17 @@ def wake(database_url: str, now: int) -> list[str]:
         engine.dispose()
 
 
-def desk(engine: Engine, now: int) -> Desk:
-    folder = Path(str(engine.url.database)).parent if engine.dialect.name == "sqlite" else Path("/dev/null")
+def desk(engine: Engine, now: int, folder: Path | None = None, **settings: Any) -> Desk:
+    """A worker's.
+
+    folder    of its backups and mails
+    settings  of the calendar
+    """
+    folder = folder or Path("/dev/null")
     post = Post(Mail("", "bounty@example.com", folder / "mails", "http://127.0.0.1:5000"), None)
-    return Desk(acting(engine, Actor("worker")), lambda: now, CALENDAR, 60, FROM_FILES, 600, post, 30)
+    calendar = replace(CALENDAR, **settings)
+    means = Means(acting(engine, Actor("worker")), lambda: now, calendar, FROM_FILES, folder / "backups")
+    return Desk(means, 60, 600, post, 30)
 
 
 @dataclass(frozen=True)
