@@ -130,14 +130,15 @@ def draft(connection: Connection, asked: Asked, _: None, now: int) -> str | NotY
 
 def _tell_of_gaps(connection: Connection, period: Period, gaps: list[Span], now: int) -> NotYet:
     first, count = shown(gaps[0].from_at)[:16].replace("T", " "), len(gaps)
+    some = "a gap" if count == 1 else f"{count} gaps"
     letter = Letter(
         (
             f"{period} 期平台数据有 {count} 个缺口，暂不核算",
-            f"{period} has {count} gaps: it is not settled yet",
+            f"{period} has {some}: it is not settled yet",
         ),
         zh=f"从平台取的 {period} 期订单有 {count} 个时间缺口，最早从 {first} 起。补齐后自动核算："
         f"bounty sync；明细见 bounty sync coverage {period}。",
-        en=f"What was fetched of {period} has {count} gaps, the first from {first}. Once they are filled it is settled "
+        en=f"What was fetched of {period} has {some}, the first from {first}. Once that is filled it is settled "
         f"by itself: bounty sync; bounty sync coverage {period} shows them.",
         path=f"/operations/periods/{period}",
     )
@@ -145,7 +146,7 @@ def _tell_of_gaps(connection: Connection, period: Period, gaps: list[Span], now:
     told = {"period": str(period), "gaps": count, "first_from": shown(gaps[0].from_at)}
     announce(connection, "coverage", str(period), told, now)
     return NotYet(
-        f"{period} has {count} gaps in what was fetched, the first from {first}: `bounty sync coverage {period}` "
+        f"{period} has {some} in what was fetched, the first from {first}: `bounty sync coverage {period}` "
         "shows them"
     )
 
