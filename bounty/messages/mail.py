@@ -82,8 +82,7 @@ class MailSession:
         """Raises Undelivered unless the server took it."""
         found = mail_of(self._mail, row)
         if not self._mail.server:
-            self._mail.folder.mkdir(parents=True, exist_ok=True)
-            (self._mail.folder / f"{row.message}.eml").write_bytes(bytes(found))
+            self._keep(row.message, bytes(found))
             return
         try:
             if self._server is None:
@@ -98,6 +97,13 @@ class MailSession:
         except (smtplib.SMTPException, OSError) as error:
             self.__exit__()
             raise Undelivered(f"{type(error).__name__}: {error}") from error
+
+    def _keep(self, name: str, mail: bytes) -> None:
+        try:
+            self._mail.folder.mkdir(parents=True, exist_ok=True)
+            (self._mail.folder / f"{name}.eml").write_bytes(mail)
+        except OSError as error:
+            raise Undelivered(f"{self._mail.folder} can't be written: {error.strerror}") from error
 
     def _connect(self) -> smtplib.SMTP:
         host, port = host_and_port(self._mail.server)

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, delete, func, select
+from sqlalchemy import Engine, delete, func, insert, select
 
 from bounty import schema
+from bounty.accounts.service import add_user
 from bounty.checks import run_checks
 from bounty.db import make_engine, snapshot, transaction
-from bounty.models import AuditEvent, OpenPeriod, Slot
+from bounty.models import AuditEvent, Message, OpenPeriod, Slot
 from bounty.worker import once
 from tests.calendar.world import BEGINS, ENDS, Feed, begin, desk, drafts, verdict, wake
 from tests.factories import SCRIPT, Month, command, environment, shanghai
@@ -133,6 +134,22 @@ def test_what_cant_be_done_stays_due_and_says_why(engine: Engine, database_url: 
     late = command(database_url, "2022-11-26T10:00:00+08:00", "slots")
     assert late.exit_code == 1
     assert "`bounty worker --once`" in late.stderr
+
+
+def test_books_that_do_not_balance_are_told_to_operators(
+    engine: Engine, database_url: str, tmp_path: Path
+) -> None:
+    begin(engine, tmp_path)
+    with transaction(engine) as connection:
+        add_user(connection, email="o@example.com", name="o", role="operator", password="x", now=BEGINS)
+        values = {"job": "freeze", "slot": "2021-01", "due_at": 1, "done_at": 1, "outcome": ""}
+        connection.execute(insert(Slot).values(**values))
+    assert wake(database_url, BEGINS + 6 * HOUR) == []
+    with snapshot(engine) as connection:
+        query = select(Message.recipient, Message.body).order_by(Message.recipient)
+        told = dict(connection.execute(query).all())
+    assert "calendar-once 1" in told["o@example.com"]
+    assert '"violations": {"calendar-once": 1}' in told["webhook"]
 
 
 def test_what_people_did_is_not_done_again(engine: Engine, tmp_path: Path) -> None:

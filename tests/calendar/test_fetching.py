@@ -31,9 +31,9 @@ def begin(engine: Engine, folder: Path, world: World) -> None:
     assert all(read.reading.why is None for read in sync(engine, platform, world.clock.now, "UPDATED", spans))
 
 
-def over(engine: Engine, world: World, now: str) -> Desk:
+def over(engine: Engine, folder: Path, world: World) -> Desk:
     """A worker with an account on the platform."""
-    plain = desk(engine, shanghai(now))
+    plain = desk(engine, shanghai(LAST), folder)
     return replace(plain, means=replace(plain.means, platform=world.account()))
 
 
@@ -47,9 +47,9 @@ def test_a_gap_holds_the_draft_back_and_operators_are_told_once(engine: Engine, 
         begin(engine, tmp_path, world)
         world.clock.at = shanghai(LAST)
         for _ in range(2):  # a worker that can't reach the platform
-            (refused,) = once(desk(engine, shanghai(LAST)))
+            (refused,) = once(desk(engine, shanghai(LAST), tmp_path))
             assert refused.startswith(
-                "settle 2022-12: 2022-12 has 1 gaps in what was fetched, the first from 2022-12-02"
+                "settle 2022-12: 2022-12 has a gap in what was fetched, the first from 2022-12-02"
             )
         assert drafts(engine) == []
         with snapshot(engine) as connection:
@@ -59,7 +59,7 @@ def test_a_gap_holds_the_draft_back_and_operators_are_told_once(engine: Engine, 
                 .all()
             )
         assert sorted(mails) == ["o@example.com", "webhook"]
-        assert once(over(engine, world, LAST)) == []
+        assert once(over(engine, tmp_path, world)) == []
     assert drafts(engine) == ["2022-12"]
     with snapshot(engine) as connection:
         said = connection.execute(select(Slot.outcome).where(Slot.job == "settle")).scalar_one()
