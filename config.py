@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from bounty.calendar.slots import Calendar
 from bounty.clock import read_instant
 from bounty.errors import BountyError
 from bounty.platform.account import GATEWAY
@@ -125,6 +126,18 @@ class Settings(BaseSettings):
     def approval_required(self) -> bool:
         """Whether publishing takes a second account."""
         return self.env == "production" if self.require_approval is None else self.require_approval
+
+    @property
+    def calendar(self) -> Calendar:
+        """When the month's steps are taken."""
+        return Calendar(
+            freeze_day=self.calendar_freeze_day,
+            remind_days=tuple(int(day) for day in self.calendar_remind_days.split(",") if day),
+            hour=self.calendar_hour,
+            settle_grace=self.calendar_settle_grace_minutes * 60,
+            night_hour=self.calendar_night_hour,
+            backups=self.calendar_backups,
+        )
 
     @property
     def hosts(self) -> list[str]:

@@ -13,7 +13,6 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from bounty import cli, clock, db, schema
 from bounty.audit.service import Actor, acting
-from bounty.calendar.slots import Calendar
 from bounty.errors import BountyError
 from bounty.messages.mail import Mail
 from bounty.messages.sending import Post
@@ -43,19 +42,7 @@ def books_of(settings: Settings) -> cli.Books:
         account,
         settings.backups,
         settings.postgres_programs,
-        calendar_of(settings),
-    )
-
-
-def calendar_of(settings: Settings) -> Calendar:
-    """When the month's steps are taken."""
-    return Calendar(
-        freeze_day=settings.calendar_freeze_day,
-        remind_days=tuple(int(day) for day in settings.calendar_remind_days.split(",") if day),
-        hour=settings.calendar_hour,
-        settle_grace=settings.calendar_settle_grace_minutes * 60,
-        night_hour=settings.calendar_night_hour,
-        backups=settings.calendar_backups,
+        settings.calendar,
     )
 
 

@@ -17,11 +17,13 @@ from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from bounty import schema
+from bounty.calendar.slots import asked_for
 from bounty.db import snapshot
 from bounty.errors import BountyError
+from bounty.messages.service import STATES, messages
 from bounty.models import AuditEvent, Batch, Notice, Quarantined
 from bounty.web.access import public
-from bounty.web.books import reading, site
+from bounty.web.books import now, reading, site
 
 LEAST_FREE_BYTES = 1 << 30
 """Of the disk that holds the books (on SQLite) and the uploads."""
@@ -145,6 +147,7 @@ class _Books(Collector):
         for kind, count in self._connection.execute(still.group_by(Quarantined.kind)):
             waiting.add_metric([kind], count)
         yield waiting
+        yield from self._calendar()
         imported = select(func.max(Batch.imported_at)).where(
             Batch.kind == "orders", Batch.undone_at.is_(None)
         )
@@ -154,3 +157,20 @@ class _Books(Collector):
             ("bounty_notices", "Notices published.", select(func.count()).select_from(Notice)),
         ):
             yield GaugeMetricFamily(name, said, value=self._connection.execute(query).scalar() or 0)
+
+    def _calendar(self) -> Iterable[Metric]:
+        """What the worker has to do, and to send."""
+        slots = GaugeMetricFamily(
+            "bounty_slots", "What the calendar has asked for, by how it stands.", labels=["state"]
+        )
+        moment = now()
+        asked = asked_for(self._connection, site().settings.calendar, moment)
+        for state in ("done", "due", "missed"):
+            slots.add_metric([state], sum(each.state(moment) == state for each in asked))
+        yield slots
+        outbox = GaugeMetricFamily("bounty_outbox", "Messages, by how they stand.", labels=["state"])
+        held = messages().subquery().c
+        counts = dict(self._connection.execute(select(held.state, func.count()).group_by(held.state)).all())
+        for state in STATES:
+            outbox.add_metric([state], counts.get(state, 0))
+        yield outbox

@@ -73,6 +73,8 @@ def test_figures_are_those_of_the_books(database_url: str, engine: Engine, tmp_p
     assert found["bounty_quarantine_open", "orders"] == 1
     assert found["bounty_orders_imported_timestamp_seconds",] > 0
     assert found["bounty_notices",] == 0
+    assert found["bounty_slots", "missed"] > 100  # nobody has worked since January
+    assert (found["bounty_slots", "done"], found["bounty_outbox", "waiting"]) == (0, 0)
     close(app)
 
 
