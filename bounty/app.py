@@ -71,11 +71,12 @@ def work(*, once: bool) -> None:
     """Run the month by the calendar, until it is ended (Ctrl-C or SIGTERM)."""
     from bounty import worker  # noqa: PLC0415 - no other command needs a scheduler
     from bounty.calendar.jobs import Means  # noqa: PLC0415
+    from bounty.web import logs  # noqa: PLC0415
 
     settings = read_settings()
     books: cli.Books = click.get_current_context().meta[cli.BOOKS]()
     schema.require_current(books.engine)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logs.write_json()
     logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it tells of every wake-up
     means = Means(
         acting(books.engine, Actor("worker")),

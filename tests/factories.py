@@ -6,6 +6,7 @@ Keyword-only, with defaults of an order that counts and earns; a test says only 
 import csv
 import io
 import json
+import logging
 import os
 import re
 import subprocess
@@ -404,4 +405,8 @@ def bounty(
 def command(database_url: str, now: str | None, *arguments: str) -> Result:
     """What the console script says, in this process: quicker than one of its own."""
     turned = {"BOUNTY_DATABASE_URL": database_url, "BOUNTY_NOW": now, "BOUNTY_CALENDAR_BACKUPS": "0"}
-    return CliRunner(env=turned).invoke(main, arguments, prog_name="bounty")
+    handlers = logging.root.handlers[:]
+    try:
+        return CliRunner(env=turned).invoke(main, arguments, prog_name="bounty")
+    finally:
+        logging.root.handlers[:] = handlers  # a worker's own would write to what is closed by now

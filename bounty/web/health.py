@@ -170,7 +170,9 @@ class _Books(Collector):
         yield slots
         outbox = GaugeMetricFamily("bounty_outbox", "Messages, by how they stand.", labels=["state"])
         held = messages().subquery().c
-        counts = dict(self._connection.execute(select(held.state, func.count()).group_by(held.state)).all())
+        counts: dict[str, int] = dict(
+            self._connection.execute(select(held.state, func.count()).group_by(held.state)).all()
+        )
         for state in STATES:
             outbox.add_metric([state], counts.get(state, 0))
         yield outbox

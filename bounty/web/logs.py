@@ -27,8 +27,8 @@ def _with_request(_logger: Any, _method: str, record: EventDict) -> EventDict:
     return record
 
 
-def install(app: Flask) -> None:
-    """Everything that any library logs, as JSON to standard error; and a line for every request."""
+def write_json() -> None:
+    """Everything that any library logs, as JSON to standard error."""
     every: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -53,6 +53,11 @@ def install(app: Flask) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+
+
+def install(app: Flask) -> None:
+    """All logs as JSON; and a line for every request."""
+    write_json()
     app.logger.handlers.clear()  # its own would write the same again
 
     @app.after_request

@@ -1,5 +1,6 @@
 """The month by the calendar: whatever is stopped or killed, everything is done, once, and comes out the same."""
 
+import json
 import os
 import random
 import signal
@@ -221,6 +222,7 @@ def test_a_worker_runs_until_it_is_told_to_end(tmp_path: Path) -> None:
         process.terminate()
         said = process.communicate(timeout=60)[1]
     assert process.returncode == 0, said
-    assert "freeze 2022-12: frozen: 4 on the roster, 4 eligible" in said
+    events = [json.loads(line)["event"] for line in said.splitlines()]
+    assert "freeze 2022-12: frozen: 4 on the roster, 4 eligible" in events
     assert str(verdict(engine, shanghai("2022-11-25 10:00:00"))) == "slots 7 of 7, doubled 0, missed 0"
     engine.dispose()
