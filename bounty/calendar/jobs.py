@@ -102,7 +102,10 @@ def remind_of_receipts(connection: Connection, asked: Asked, _: None, now: int) 
 
 @contextmanager
 def swept(means: Means, asked: Asked) -> Iterator[None]:
-    """Read again, one by one, the orders that can still change the result of a month that nobody has published."""
+    """See that the platform was asked again for every order that can still change the result, unless it is published.
+
+    Fetching does so from the cutoff on; nothing is drafted on what it has not come to.
+    """
     assert asked.period is not None
     if means.platform.client_id:
         with snapshot(means.engine) as connection:

@@ -1,6 +1,5 @@
 """The worker over the platform: it fetches by itself, and drafts nothing while there is a gap."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy import Engine, select
@@ -9,7 +8,7 @@ from bounty.accounts.service import add_user
 from bounty.db import snapshot, transaction
 from bounty.models import AuditEvent, Message, Settlement, Slot
 from bounty.sync.service import due, sync
-from bounty.worker import Desk, once
+from bounty.worker import once
 from tests.calendar.world import LEVELS, desk
 from tests.factories import Month, promoter, shanghai, terms_toml
 from tests.platform.world import World, a_world
@@ -29,12 +28,6 @@ def begin(engine: Engine, folder: Path, world: World) -> None:
     platform = world.platform()
     spans = due(engine, platform, world.clock.at, shanghai("2022-12-01 00:00:00"), None)
     assert all(read.reading.why is None for read in sync(engine, platform, world.clock.now, "UPDATED", spans))
-
-
-def over(engine: Engine, folder: Path, world: World) -> Desk:
-    """A worker with an account on the platform."""
-    plain = desk(engine, shanghai(LAST), folder)
-    return replace(plain, means=replace(plain.means, platform=world.account()))
 
 
 def drafts(engine: Engine) -> list[str]:
@@ -59,7 +52,7 @@ def test_a_gap_holds_the_draft_back_and_operators_are_told_once(engine: Engine, 
                 .all()
             )
         assert sorted(mails) == ["o@example.com", "webhook"]
-        assert once(over(engine, tmp_path, world)) == []
+        assert once(desk(engine, shanghai(LAST), tmp_path, world.account())) == []
     assert drafts(engine) == ["2022-12"]
     with snapshot(engine) as connection:
         said = connection.execute(select(Slot.outcome).where(Slot.job == "settle")).scalar_one()

@@ -88,7 +88,9 @@ def wake(database_url: str, now: int) -> list[str]:
         engine.dispose()
 
 
-def desk(engine: Engine, now: int, folder: Path | None = None, **settings: Any) -> Desk:
+def desk(
+    engine: Engine, now: int, folder: Path | None = None, platform: Account = FROM_FILES, **settings: Any
+) -> Desk:
     """A worker's.
 
     folder    of its backups and mails
@@ -97,7 +99,7 @@ def desk(engine: Engine, now: int, folder: Path | None = None, **settings: Any) 
     folder = folder or Path("/dev/null")
     post = Post(Mail("", "bounty@example.com", folder / "mails", "http://127.0.0.1:5000"), None)
     calendar = replace(CALENDAR, **settings)
-    means = Means(acting(engine, Actor("worker")), lambda: now, calendar, FROM_FILES, folder / "backups")
+    means = Means(acting(engine, Actor("worker")), lambda: now, calendar, platform, folder / "backups")
     return Desk(means, 60, 600, post, 30)
 
 

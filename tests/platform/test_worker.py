@@ -1,6 +1,5 @@
 """The worker fetches by itself: from what is held to now, and before a settlement what can still change it."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,13 +21,13 @@ def test_a_worker_leaves_no_gap_and_nothing_to_sweep(engine: Engine, tmp_path: P
     with a_world(now="2023-01-10 23:00:00", orders=100) as world:
         for hours in (0, 2):
             world.clock.at += hours * 3600
-            assert once(replace(desk(engine, world.clock.at), platform=world.account())) == []
+            assert once(desk(engine, world.clock.at, tmp_path, world.account())) == []
             same_orders(engine, world, world.clock.at - 60)
             with snapshot(engine) as connection:
                 due = unsettled(connection, world.clock.at)
                 left = to_sweep(connection, month.period)
             assert (due, left == []) == ([month.period] if hours else [], bool(hours))
         calls = world.server.gateway.calls
-        once(replace(desk(engine, world.clock.at), platform=world.account()))
+        once(desk(engine, world.clock.at, tmp_path, world.account()))
         assert world.server.gateway.calls == calls
     assert covered(engine).gaps == []
