@@ -9,6 +9,7 @@ from bounty.models import Batch, Slice
 from bounty.rules.periods import Bounds
 from bounty.sync.spans import LAG, Span, made_good_until, uncovered
 
+HOUR: Final = 3600
 _BEGAN: Final = (
     select(Slice.whose, func.min(Slice.from_at).label("from_at"))
     .where(or_(Slice.done.is_(true()), Slice.pages > 0))
@@ -32,8 +33,11 @@ class Coverage:
     which fetching stopped unseen has to be covered too; where all orders come from files there is nothing to prove."""
 
     def gaps_at(self, now: int) -> tuple[list[Span], list[Span]]:
-        """The gaps of the past and what is still to come; by the former alone can anything be missing."""
-        ready = max(self.span.from_at, now - LAG)
+        """The gaps of the past, by which something may be missing, and what is still to come.
+
+        While the period runs, the last hour is to come: it is read every some minutes, not every second.
+        """
+        ready = max(self.span.from_at, now - (LAG if now >= self.span.until_at else HOUR))
         past = [Span(gap.from_at, min(gap.until_at, ready)) for gap in self.gaps if gap.from_at < ready]
         ahead = [Span(max(gap.from_at, ready), gap.until_at) for gap in self.gaps if gap.until_at > ready]
         return past, ahead

@@ -309,6 +309,21 @@ def test_a_month_in_which_fetching_stopped_is_asked_for_and_one_before_it_began_
     assert (found.asked_for, found.slices, found.gaps) == (True, [], [found.span])
 
 
+def test_what_was_not_read_yet_is_no_gap_at_once(engine: Engine, tmp_path: Path) -> None:
+    with_promoters(engine, tmp_path)
+    with a_world() as world:
+        now = world.clock.at
+        synced(engine, world, DECEMBER.month_from)
+    found = covered(engine)
+    assert found.gaps == [Span(now - 60, found.span.until_at)]
+    for later, past in ((0, []), (3000, []), (7200, [Span(now - 60, now + 3600)])):
+        gaps, ahead = found.gaps_at(now + later)
+        assert gaps == past
+        assert ahead[0].from_at == (past[0].until_at if past else now - 60)
+    # Once the cutoff has been told of, every second counts.
+    assert found.gaps_at(found.span.until_at + 60) == (found.gaps, [])
+
+
 def test_where_our_clock_is_ahead_no_more_is_proven_than_has_happened_there(
     engine: Engine, tmp_path: Path
 ) -> None:
