@@ -34,6 +34,8 @@ OPEN_VIEWS = frozenset({"static"})
 IDLE_SECONDS = {"promoter": 30 * 60, "operator": 15 * 60, "finance": 15 * 60, "admin": 15 * 60}
 LONGEST_SECONDS = {"promoter": 12 * 3600, "operator": 8 * 3600, "finance": 8 * 3600, "admin": 8 * 3600}
 """After so long without a request, and after so long in all, a person logs in again."""
+SEEN_SECONDS = 60
+"""How exactly the last request is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,8 @@ def _who() -> Person | None:
     if moment - seen >= IDLE_SECONDS[role] or moment - began >= LONGEST_SECONDS[role]:
         session.clear()
         return None
-    session["seen"] = moment
+    if moment - seen >= SEEN_SECONDS:  # not at each request: the cookie would be signed and sent anew
+        session["seen"] = moment
     viewed = session.get("viewing_as") if role in ("operator", "admin") else None
     return Person(
         current_user.id,
