@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -235,6 +236,16 @@ def test_a_message_that_was_sent_twice_has_one_effect(engine: Engine, post: Post
     assert send(engine, post, NOW + 60 + CLAIM) == [None, None]
     assert len(hook.requests) == 5
     assert sorted(hook.effects.values()) == [1, 1]
+
+
+def test_several_workers_share_the_outbox(engine: Engine, post: Post, hook: Receiver) -> None:
+    with transaction(engine) as connection:
+        for number in range(50):
+            announce(connection, "draft", str(number), {}, NOW)
+    with ThreadPoolExecutor(3) as pool:
+        sent = list(pool.map(lambda _: send(engine, post), range(3)))
+    assert sum(map(len, sent)) == 50
+    assert len(hook.requests) == len(hook.effects) == 50
 
 
 def test_a_webhook_is_tried_again_ever_later_then_given_up_and_sent_by_hand(
