@@ -19,6 +19,7 @@ from bounty.platform.refusals import PlatformError
 from bounty.rules.periods import Bounds
 from bounty.standin.faults import Faults
 from bounty.standin.market import STRANGE_STATUS
+from bounty.sync import reading
 from bounty.sync.coverage import Coverage, coverage_of
 from bounty.sync.service import Read, due, due_backfill, sync
 from bounty.sync.spans import Span, made_good_until, pieces, uncovered
@@ -153,6 +154,22 @@ def test_a_first_sync_brings_ninety_days_and_the_next_what_came_since(engine: En
     for row in found.slices:
         assert row.rows_held >= row.rows_told
     sound(engine)
+
+
+def test_a_span_with_too_many_orders_is_read_in_halves(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_promoters(engine, tmp_path)
+    monkeypatch.setattr(reading, "ROWS_LIMIT", 60)
+    day = Span(shanghai("2022-12-08 00:00:00"), shanghai("2022-12-08 20:00:00"))
+    with a_world(now="2022-12-09 00:00:00", orders=4000) as world:
+        reads = synced(engine, world, *day)
+        listed = {sold.fixed["order_sn"] for sold, _ in world.market.updated(*day, world.clock.at)}
+    assert len(listed) > 120
+    assert [read.span.from_at for read in reads[1:]] == [read.span.until_at for read in reads[:-1]]
+    assert (reads[0].span.from_at, reads[-1].span.until_at) == day
+    assert max(read.reading.held for read in reads) <= 60
+    assert held(engine).keys() >= listed
 
 
 def test_read_again_nothing_changes_but_the_record(engine: Engine, tmp_path: Path) -> None:
