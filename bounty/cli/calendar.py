@@ -1,5 +1,7 @@
 """What the calendar asked for, and what became of it."""
 
+from typing import Final
+
 import click
 
 from bounty.calendar.slots import PATIENCE, asked_for
@@ -7,6 +9,9 @@ from bounty.cli.books import open_books
 from bounty.clock import shown
 from bounty.db import snapshot
 from bounty.errors import BountyError
+
+RECENT: Final = 62 * 86_400
+"""Seconds for which what is done is listed."""
 
 
 @click.command()
@@ -17,9 +22,15 @@ def slots() -> None:
     with snapshot(books.engine) as connection:
         asked = asked_for(connection, books.calendar, now)
     states = [each.state(now) for each in asked]
+    earlier = 0
     for each, state in zip(asked, states, strict=True):
+        if state == "done" and each.due_at < now - RECENT:
+            earlier += 1
+            continue
         became = "" if each.done_at is None else f" done {shown(each.done_at)} {each.outcome}"
         click.echo(f"{state:6} {each.job:6} {each.slot:10} due {shown(each.due_at)}{became}")
+    if earlier:
+        click.echo(f"and {earlier} earlier ones, all done")
     click.echo(
         f"{len(asked)} slots: "
         + ", ".join(f"{states.count(state)} {state}" for state in ("done", "due", "missed"))

@@ -153,7 +153,7 @@ def test_books_that_do_not_balance_are_told_to_operators(
     assert '"violations": {"calendar-once": 1}' in told["webhook"]
 
 
-def test_what_people_did_is_not_done_again(engine: Engine, tmp_path: Path) -> None:
+def test_what_people_did_is_not_done_again(engine: Engine, database_url: str, tmp_path: Path) -> None:
     """A month opened by hand, and one that is published already."""
     begin(engine, tmp_path)
     feed = Feed(engine, tmp_path)
@@ -173,6 +173,12 @@ def test_what_people_did_is_not_done_again(engine: Engine, tmp_path: Path) -> No
     assert said["freeze"].startswith("open already: 4 on the roster")
     assert said["settle"] == "published already, as notice 1"
     assert (opened, periods) == (1, ["2022-12", "2023-01"])
+    later = command(database_url, "2023-03-01T12:00:00+08:00", "slots")
+    assert later.exit_code == 1
+    assert later.stdout.splitlines()[-2:] == [
+        "and 42 earlier ones, all done",
+        "115 slots: 60 done, 2 due, 53 missed",
+    ]
 
 
 def test_every_night_the_books_are_backed_up_once(tmp_path: Path) -> None:
