@@ -23,7 +23,7 @@ CLAIM: Final = 300
 AT_ONCE: Final = 20
 """Messages that are claimed together."""
 MOST: Final = 12
-"""Tries, over about a day and a half; then it is given up until somebody sends it again."""
+"""Tries, over about 20 hours; then it is given up until somebody sends it again."""
 FIRST_WAIT, LONGEST_WAIT = 60, 6 * 3600
 """Seconds after the first try, doubled after each, up to so many."""
 
