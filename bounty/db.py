@@ -40,6 +40,7 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.schema import CreateTable
 from sqlalchemy.sql import visitors
@@ -174,8 +175,13 @@ def _set_pragmas(dbapi_connection: sqlite3.Connection, _record: object) -> None:
 
 def _forgetting(engine: Engine) -> Engine:
     """The engine, whose connections know that what is rolled back takes the workspaces made since with it."""
+
+    def forget(connection: Connection, *_: Any) -> None:
+        if not connection.invalidated:  # lost, and what it had made with it
+            connection.info.pop(_WORKSPACES, None)
+
     for name in ("rollback", "rollback_savepoint"):
-        event.listen(engine, name, lambda connection, *_: connection.info.pop(_WORKSPACES, None))
+        event.listen(engine, name, forget)
     return engine
 
 
@@ -290,15 +296,20 @@ def load(connection: Connection, table: Table, rows: list[tuple[Any, ...]]) -> N
     """Many rows into a workspace, by the quickest road the database has.
 
     rows    values in the order of the table's columns, of the types the driver takes
+
+    Raises OperationalError as any statement does, though COPY is the driver's own.
     """
     if not rows:
         return
     names = ", ".join(f'"{column.name}"' for column in table.columns)
     if connection.dialect.name == "postgresql":
-        cursor = connection.connection.cursor()
-        with cursor.copy(f'COPY "{table.name}" ({names}) FROM STDIN') as copy:
-            for row in rows:
-                copy.write_row(row)
+        cursor, statement = connection.connection.cursor(), f'COPY "{table.name}" ({names}) FROM STDIN'
+        try:
+            with cursor.copy(statement) as copy:
+                for row in rows:
+                    copy.write_row(row)
+        except connection.dialect.loaded_dbapi.OperationalError as error:
+            raise OperationalError(statement, None, error) from error
         return
     marks = ", ".join("?" * len(table.columns))
     statement = f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})'  # noqa: S608 - a workspace's own names
