@@ -243,16 +243,7 @@ def test_a_number_with_a_part_or_none_at_all_never_ends_in_a_money_column(unguar
 
 
 def test_names_of_constraints_say_table_and_columns(engine: Engine) -> None:
-    # A second key to batches, and rules.
-    chosen = {
-        "fk_quarantine_closed_by",
-        "ck_roster_judged",
-        "ck_users_promoter",
-        "ck_users_role",
-        "ck_invitations_role",
-        "ck_slices_kind",
-        "ck_slices_span",
-    }
+    chosen = {"fk_quarantine_closed_by"}  # a second key to batches
     found = inspect(engine)
     names = []
     for table in Base.metadata.tables:
@@ -262,8 +253,9 @@ def test_names_of_constraints_say_table_and_columns(engine: Engine) -> None:
             unique["name"]: f"uq_{table}_{'_'.join(unique['column_names'])}"
             for unique in found.get_unique_constraints(table)
         }
-        rules = {rule["name"]: f"ck_{table}" for rule in found.get_check_constraints(table)}
-        for name, expected in {**keys, **uniques, **rules}.items():
+        rules = [str(rule["name"]) for rule in found.get_check_constraints(table)]
+        assert all(name.startswith(f"ck_{table}_") for name in rules), rules
+        for name, expected in {**keys, **uniques}.items():
             assert name is not None
             assert name == expected or name in chosen, name
         for index in found.get_indexes(table):
