@@ -9,10 +9,10 @@ from bounty.audit.service import record
 from bounty.clock import shanghai_date, shown
 from bounty.db import Query
 from bounty.messages.outbox import Letter, announce, tell_promoters
-from bounty.models import OpenPeriod, Order, RosterEntry
+from bounty.models import Order
 from bounty.money import shown_yuan
 from bounty.roster.terms import open_period, terms_in_force
-from bounty.rules.measure import PENDING, frozen_bounds, verdict
+from bounty.rules.measure import frozen_bounds, may_count, of_eligible
 from bounty.rules.periods import Period
 from bounty.rules.plain import Said, until
 from bounty.rules.terms import Terms
@@ -68,30 +68,13 @@ def remind(connection: Connection, period: Period, now: int) -> Reminded:
 def pending_of(period: Period, terms: Terms) -> Query:
     """Every eligible promoter's orders that count once they are received: promoter_id, orders, capped_fen."""
     facts = Order.__table__.c
-    return (
-        select(
-            facts.promoter_id,
-            func.count().label("orders"),
-            total(lesser(facts.order_amount_fen, terms.task.order_cap_fen)).label("capped_fen"),
-        )
-        .select_from(OpenPeriod)
-        .join(RosterEntry, RosterEntry.period == OpenPeriod.period)
-        .join(
-            Order,
-            and_(
-                facts.promoter_id == RosterEntry.promoter_id,
-                facts.paid_at >= OpenPeriod.task_from,
-                facts.paid_at < OpenPeriod.task_until,
-            ),
-        )
-        .where(
-            OpenPeriod.period == str(period),
-            RosterEntry.reason.is_(None),
-            facts.received_at.is_(None),
-            verdict(facts, frozen_bounds(terms), terms) == PENDING,
-        )
-        .group_by(facts.promoter_id)
+    awaited = and_(may_count(facts, frozen_bounds(terms), terms), facts.received_at.is_(None))
+    columns = select(
+        facts.promoter_id,
+        func.count().label("orders"),
+        total(lesser(facts.order_amount_fen, terms.task.order_cap_fen)).label("capped_fen"),
     )
+    return of_eligible(columns, period, awaited).group_by(facts.promoter_id)
 
 
 def _letter(row: Any, period: Period, deadline: Said, now: int) -> Letter:

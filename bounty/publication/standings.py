@@ -7,8 +7,8 @@ from sqlalchemy import Connection, FromClause, and_, case, exists, func, literal
 from sqlalchemy.orm import aliased
 
 from bounty.db import Query, WholeNumber
-from bounty.models import Line, OpenPeriod, Order, Result, RosterEntry
-from bounty.rules.measure import frozen_bounds, may_count, measured
+from bounty.models import Line, Order, Result, RosterEntry
+from bounty.rules.measure import frozen_bounds, may_count, measured, of_eligible
 from bounty.rules.periods import Period
 from bounty.rules.subsidy import attains
 from bounty.rules.terms import Terms
@@ -164,23 +164,17 @@ def _on_pace(bounds: Any, terms: Terms, now: int) -> Query:
     gone = min(max(now - bounds.task_from, 0), bounds.task_until - bounds.task_from)
     at = gone * 10_000 // (bounds.task_until - bounds.task_from)
     by_promoter = (
-        select(
-            RosterEntry.promoter_id,
-            RosterEntry.target_gmv_fen,
-            RosterEntry.target_orders,
-            measure.gmv_fen.label("gmv_fen"),
-            measure.orders.label("orders"),
-        )
-        .select_from(OpenPeriod)
-        .join(RosterEntry, RosterEntry.period == OpenPeriod.period)
-        .join(
-            Order,
-            and_(
-                facts.promoter_id == RosterEntry.promoter_id,
-                may_count(facts, frozen_bounds(terms), terms),
+        of_eligible(
+            select(
+                RosterEntry.promoter_id,
+                RosterEntry.target_gmv_fen,
+                RosterEntry.target_orders,
+                measure.gmv_fen.label("gmv_fen"),
+                measure.orders.label("orders"),
             ),
+            Period.parse(bounds.period),
+            may_count(facts, frozen_bounds(terms), terms),
         )
-        .where(OpenPeriod.period == bounds.period, RosterEntry.reason.is_(None))
         .group_by(RosterEntry.promoter_id, RosterEntry.target_gmv_fen, RosterEntry.target_orders)
         .subquery("by_promoter")
         .c

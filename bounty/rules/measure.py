@@ -8,8 +8,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, func, literal, not_, or_
 
-from bounty.models import OpenPeriod, RosterEntry
+from bounty.db import Query
+from bounty.models import OpenPeriod, Order, RosterEntry
 from bounty.rules.clauses import RECEIVED_IN_TIME, TASK_CLAUSES, BoundColumns, Facts, all_hold
+from bounty.rules.periods import Period
 from bounty.rules.terms import Terms
 from bounty.rules.whole import lesser, total
 
@@ -67,6 +69,20 @@ def _judged(facts: Facts, bounds: BoundColumns, terms: Terms, said: list[Any]) -
         (receipt.holds(facts, bounds, terms), counted),
         (facts.received_at.is_(None), pending),
         else_=late,
+    )
+
+
+def of_eligible(columns: Query, period: Period, which: ColumnElement[bool], *, outer: bool = False) -> Query:
+    """A SELECT of an open period's eligible promoters, each with those of their orders for which something holds.
+
+    outer   keeps who has no such order
+    """
+    entry = and_(RosterEntry.period == OpenPeriod.period, RosterEntry.reason.is_(None))
+    return (
+        columns.select_from(OpenPeriod)
+        .join(RosterEntry, entry)
+        .join(Order, and_(Order.promoter_id == RosterEntry.promoter_id, which), isouter=outer)
+        .where(OpenPeriod.period == str(period))
     )
 
 

@@ -5,7 +5,7 @@ from sqlalchemy import Column, FromClause, Insert, and_, func, insert, literal, 
 from bounty.db import Query, WholeNumber, workspace
 from bounty.models import Line, OpenPeriod, Order, Quarantined, Result, RosterEntry
 from bounty.rules.clauses import SUBSIDY_CLAUSES, all_hold
-from bounty.rules.measure import counts, frozen_bounds, measured
+from bounty.rules.measure import counts, frozen_bounds, measured, of_eligible
 from bounty.rules.periods import Bounds, Period
 from bounty.rules.subsidy import basis, before_promoter_cap, rate, under_promoter_cap
 from bounty.rules.terms import Terms
@@ -28,23 +28,18 @@ def measured_roster(period: Period, terms: Terms) -> Query:
     facts = Order.__table__.c
     counted = measured(facts, terms)
     by_promoter = (
-        select(
-            RosterEntry.promoter_id,
-            RosterEntry.target_gmv_fen,
-            RosterEntry.target_orders,
-            counted.gmv_fen.label("gmv_fen"),
-            counted.orders.label("orders"),
-        )
-        .select_from(OpenPeriod)
-        .join(RosterEntry, RosterEntry.period == OpenPeriod.period)
-        .outerjoin(
-            Order,
-            and_(
-                facts.promoter_id == RosterEntry.promoter_id,
-                counts(facts, frozen_bounds(terms), terms),
+        of_eligible(
+            select(
+                RosterEntry.promoter_id,
+                RosterEntry.target_gmv_fen,
+                RosterEntry.target_orders,
+                counted.gmv_fen.label("gmv_fen"),
+                counted.orders.label("orders"),
             ),
+            period,
+            counts(facts, frozen_bounds(terms), terms),
+            outer=True,
         )
-        .where(OpenPeriod.period == str(period), RosterEntry.reason.is_(None))
         .group_by(RosterEntry.promoter_id, RosterEntry.target_gmv_fen, RosterEntry.target_orders)
         .subquery("by_promoter")
         .c

@@ -15,13 +15,13 @@ from bounty import imports
 from bounty.audit.service import record
 from bounty.db import Query, snapshot, transaction
 from bounty.intake.batches import Counts
-from bounty.models import Batch, Notice, OpenPeriod, Order, OrderRepeat, OrderVersion, RosterEntry
+from bounty.models import Batch, Notice, OpenPeriod, Order, OrderRepeat, OrderVersion
 from bounty.platform.client import Platform
 from bounty.platform.refusals import PlatformError
 from bounty.platform.replies import Detail
 from bounty.roster.terms import terms_in_force
 from bounty.rules.clauses import SUBSIDY_CLAUSES, all_hold
-from bounty.rules.measure import COUNTED, PENDING, frozen_bounds, verdict
+from bounty.rules.measure import frozen_bounds, may_count, of_eligible
 from bounty.rules.periods import Period
 from bounty.sync.reading import ASKS, Told
 from bounty.sync.service import Clock
@@ -60,22 +60,14 @@ def to_sweep(connection: Connection, period: Period) -> list[str]:
     """
     terms = terms_in_force(connection, period).terms
     facts, bounds = Order.__table__.c, frozen_bounds(terms)
-    matters = or_(
-        verdict(facts, bounds, terms).in_((COUNTED, PENDING)), all_hold(SUBSIDY_CLAUSES, facts, bounds, terms)
+    matters = and_(
+        facts.paid_at >= bounds.month_from,
+        facts.paid_at < bounds.month_until,
+        or_(may_count(facts, bounds, terms), all_hold(SUBSIDY_CLAUSES, facts, bounds, terms)),
     )
     query = (
-        select(Order.order_sn)
-        .select_from(OpenPeriod)
-        .join(RosterEntry, and_(RosterEntry.period == OpenPeriod.period, RosterEntry.reason.is_(None)))
-        .join(
-            Order,
-            and_(
-                facts.promoter_id == RosterEntry.promoter_id,
-                facts.paid_at >= OpenPeriod.month_from,
-                facts.paid_at < OpenPeriod.month_until,
-            ),
-        )
-        .where(OpenPeriod.period == str(period), matters, ~exists(_details_since_cutoff()))
+        of_eligible(select(Order.order_sn), period, matters)
+        .where(~exists(_details_since_cutoff()))
         .order_by(Order.order_sn)
     )
     return list(connection.execute(query).scalars())
