@@ -23,9 +23,23 @@ from bounty.models import (
     Appeal,
     AppealAnswer,
     Approval,
+    NoticeStatement,
     OrderVersion,
+    PassVoid,
+    PassVoidAnswer,
+    Payee,
+    PayeeApproval,
+    PayeeProposal,
+    Payout,
+    PayoutOutcome,
+    PeriodClosing,
+    Receipt,
+    ReceiptRow,
     RosterOverride,
     Slice,
+    Tranche,
+    TrancheLine,
+    TrancheStep,
     Waiver,
 )
 from bounty.publication.service import publish
@@ -129,6 +143,7 @@ def publish_a_month(engine: Engine, folder: Path) -> None:
             if rows is not THIRD:
                 publish(connection, DECEMBER, AFTER_THE_CUTOFF, approval_required=False)
     decide_the_month(engine)
+    pay_the_month(engine)
 
 
 def decide_the_month(engine: Engine) -> None:
@@ -194,6 +209,87 @@ def decide_the_month(engine: Engine) -> None:
                     "pages": 0,
                 },
             ),
+        ):
+            connection.execute(insert(table).values(**values))
+
+
+def pay_the_month(engine: Engine) -> None:
+    """One row of everything that has to do with paying, parts before wholes."""
+    now = AFTER_THE_CUTOFF
+    of_1001: dict[str, Any] = {"promoter_id": 1001, "proposal_id": 1}
+    tranche: dict[str, Any] = {"tranche_id": 1, "lines_rows": 1, "lines_fen": 200}
+    sums = dict.fromkeys(("lines_sha256", "payouts_sha256", "content_sha256"), "")
+    with transaction(engine) as connection:
+        for table, values in (
+            (
+                Payee,
+                of_1001
+                | {
+                    "method": "alipay",
+                    "secret": b"1",
+                    "fingerprint": "1",
+                    "shown_account": "1",
+                    "shown_name": "1",
+                },
+            ),
+            (PayeeProposal, {"proposal_id": 1, "proposed_at": now, "payees": 1, "payees_sha256": ""}),
+            (PayeeApproval, {"proposal_id": 1, "approved_at": now}),
+            (
+                TrancheLine,
+                {
+                    "promoter_id": 1001,
+                    "tranche_id": 1,
+                    "order_sn": "221205-1",
+                    "period": "2022-12",
+                    "settlement_id": 2,
+                    "cause": "EARNED",
+                    "amount_fen": 200,
+                },
+            ),
+            (Payout, of_1001 | tranche | {"carry_in_fen": 0, "payable_fen": 200}),
+            (
+                Tranche,
+                tranche
+                | sums
+                | {"settled_before": now, "prepared_at": now, "payouts_rows": 1, "payable_fen": 200},
+            ),
+            (
+                TrancheStep,
+                {"tranche_id": 1, "number": 1, "step": "EXPORTED", "content_sha256": "", "taken_at": now},
+            ),
+            (
+                ReceiptRow,
+                {
+                    "receipt_id": 1,
+                    "place": 4,
+                    "shown_account": "1",
+                    "shown_name": "1",
+                    "amount_fen": 200,
+                    "paid": True,
+                    "verdict": "MATCHED",
+                    "payout": "P1-1001",
+                },
+            ),
+            (Receipt, {"receipt_id": 1, "name": "回单.csv", "sha256": "", "rows": 1, "taken_at": now}),
+            (
+                PayoutOutcome,
+                {
+                    "promoter_id": 1001,
+                    "tranche_id": 1,
+                    "number": 1,
+                    "paid": True,
+                    "receipt_id": 1,
+                    "place": 4,
+                    "told_at": now,
+                },
+            ),
+            (PassVoid, {"promoter_id": 1001, "period": "2022-12", "reason": "因为", "asked_at": now}),
+            (
+                PassVoidAnswer,
+                {"promoter_id": 1001, "period": "2022-12", "approved": False, "answered_at": now},
+            ),
+            (PeriodClosing, {"period": "2022-12", "number": 1, "act": "REOPENED", "acted_at": now}),
+            (NoticeStatement, {"number": 1, "settlement_id": 1, "statement": "{}", "sha256": ""}),
         ):
             connection.execute(insert(table).values(**values))
 

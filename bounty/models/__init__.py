@@ -12,6 +12,22 @@ from bounty.models.decisions import Appeal, AppealAnswer, Approval, RosterOverri
 from bounty.models.intake import Batch, Quarantined
 from bounty.models.messages import Message, MessageChoice
 from bounty.models.orders import CategorySet, Order, OrderRepeat, OrderVersion
+from bounty.models.payout import (
+    NoticeStatement,
+    PassVoid,
+    PassVoidAnswer,
+    Payee,
+    PayeeApproval,
+    PayeeProposal,
+    Payout,
+    PayoutOutcome,
+    PeriodClosing,
+    Receipt,
+    ReceiptRow,
+    Tranche,
+    TrancheLine,
+    TrancheStep,
+)
 from bounty.models.promoters import Level, Link, Promoter, Target, Violation
 from bounty.models.publication import Notice, NoticeChange
 from bounty.models.roster import OpenPeriod, RosterEntry, TermsVersion
@@ -35,6 +51,20 @@ FROZEN = (
     Appeal,
     AppealAnswer,
     Slice,
+    NoticeStatement,
+    PassVoid,
+    PassVoidAnswer,
+    Payee,
+    PayeeApproval,
+    PayeeProposal,
+    Payout,
+    PayoutOutcome,
+    PeriodClosing,
+    Receipt,
+    ReceiptRow,
+    Tranche,
+    TrancheLine,
+    TrancheStep,
 )
 """Rows of these tables are written once; the database refuses to change or delete them (migrations/). A roster entry
 changes to what its newest override says, and to nothing else."""
@@ -62,12 +92,23 @@ __all__ = [
     "MessageChoice",
     "Notice",
     "NoticeChange",
+    "NoticeStatement",
     "OpenPeriod",
     "Order",
     "OrderRepeat",
     "OrderVersion",
+    "PassVoid",
+    "PassVoidAnswer",
+    "Payee",
+    "PayeeApproval",
+    "PayeeProposal",
+    "Payout",
+    "PayoutOutcome",
+    "PeriodClosing",
     "Promoter",
     "Quarantined",
+    "Receipt",
+    "ReceiptRow",
     "Result",
     "RosterEntry",
     "RosterOverride",
@@ -76,6 +117,9 @@ __all__ = [
     "Slot",
     "Target",
     "TermsVersion",
+    "Tranche",
+    "TrancheLine",
+    "TrancheStep",
     "Upload",
     "User",
     "Violation",
