@@ -250,6 +250,33 @@ E-DATE date
 E-DATE period
     期次应写成 2022-12，在 2015 至 2099 年之间
     write periods as 2022-12, within 2015 to 2099
+E-PAYEE payee method
+    收款方式应为 alipay 或 bank
+    write alipay or bank
+E-PAYEE alipay account
+    支付宝账号应为邮箱，或 11 位大陆手机号
+    an Alipay account is an e-mail address or a mainland phone number of 11 digits
+E-PAYEE bank account
+    银行账号应为 8 至 32 位数字
+    write a bank account with 8 to 32 digits alone
+E-PAYEE bank code
+    联行号应为 12 位数字，没有则留空
+    write the bank's code with 12 digits, or leave it blank
+E-PAYEE bank of alipay
+    收款方式为支付宝时应留空
+    leave it blank where the method is alipay
+E-PAYEE payee text
+    不能含英文逗号、双引号或控制字符，也不能以 = + - @ ' 开头
+    it holds no commas, double quotes or control characters, and begins with none of = + - @ '
+E-PAYEE not in GBK
+    含有 GBK 没有的字，付款文件无法写出；请改用收款账户登记的常用字
+    it holds a character that GBK lacks, in which the payer's files are written; write it as the account's bank does
+E-PAYEE payee twice
+    该推手在第 {line} 行已出现；每个推手只能有一行
+    the promoter stands in line {line} already; give one row a promoter
+E-PAYEE payee of nobody
+    没有这个推手；请先导入推手
+    this promoter is not known; import the promoters first
 """
 
 _PHRASES = {
