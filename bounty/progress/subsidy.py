@@ -4,21 +4,15 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, case, func, literal, null, or_, select
 
-from bounty.clock import midnight
 from bounty.db import Query, WholeNumber
 from bounty.models import Line, Order
 from bounty.progress.history import PromoterMonth
+from bounty.rules.periods import lapses_at
 from bounty.rules.whole import total
 
 PAYABLE, EXPECTED, VOID = "PAYABLE", "EXPECTED", "VOID"
 STATES = (EXPECTED, PAYABLE, VOID)
 """Expected until the commission settles; payable from then; void where the order failed or lapsed first."""
-
-
-def lapses_at(month: PromoterMonth) -> int | None:
-    """When a line whose order has not settled becomes void; null where the terms know no such time."""
-    months = month.terms.subsidy.lapse_months
-    return None if months is None else midnight(month.period.plus(1 + months).first_day)
 
 
 def published_lines(promoter_id: int, month: PromoterMonth, now: int) -> Query:
@@ -27,7 +21,7 @@ def published_lines(promoter_id: int, month: PromoterMonth, now: int) -> Query:
     why   FAILED, LAPSED, or MOVED where the order is now of another promoter; null for a line that stands
     """
     assert month.published is not None
-    lapse = lapses_at(month)
+    lapse = lapses_at(month.period, month.terms)
     lapsed = (
         literal(1) == 0
         if lapse is None

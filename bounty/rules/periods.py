@@ -88,3 +88,13 @@ def bounds_of(period: Period, terms: Terms) -> Bounds:
         month_from=midnight(period.first_day),
         month_until=midnight(following.first_day),
     )
+
+
+def lapses_at(period: Period, terms: Terms) -> int | None:
+    """When the subsidy of an order whose commission has not settled becomes void, in epoch seconds; null where the
+    terms know no such time.
+
+    It is judged when paying, never by a settlement (contract, Terms).
+    """
+    months = terms.subsidy.lapse_months
+    return None if months is None else midnight(period.plus(1 + months).first_day)

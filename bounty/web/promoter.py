@@ -18,7 +18,7 @@ from bounty.progress.timeline import rows_received
 from bounty.roster.judge import in_words
 from bounty.roster.reasons import from_when, why_not
 from bounty.rules.clauses import Known
-from bounty.rules.periods import Period
+from bounty.rules.periods import Period, lapses_at
 from bounty.web import promoter_tables as tables
 from bounty.web import promoter_words as words
 from bounty.web.access import allows, own_promoter
@@ -158,7 +158,7 @@ def subsidy(period: Period | None = None) -> str:
         now=now(),
         words=words,
         state_names=tables.STATES,
-        lapses_at=earned.lapses_at(month),
+        lapses_at=lapses_at(month.period, month.terms),
     )
 
 

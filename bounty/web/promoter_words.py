@@ -7,11 +7,11 @@ from typing import Any
 from bounty.clock import midnight
 from bounty.progress.history import PromoterMonth
 from bounty.progress.service import Explanation, Judged
-from bounty.progress.subsidy import VOID, lapses_at
+from bounty.progress.subsidy import VOID
 from bounty.roster.reasons import why_not
 from bounty.rules.clauses import SUBSIDY_CLAUSES, Known
 from bounty.rules.measure import COUNTED, PENDING
-from bounty.rules.periods import PAID_FROM_DAY, PUBLISHED_BY_DAY
+from bounty.rules.periods import PAID_FROM_DAY, PUBLISHED_BY_DAY, lapses_at
 from bounty.rules.plain import PLAIN, STATUSES, Said, failure, spell, until
 from bounty.web.formats import day, full_moment, moment, money
 from bounty.web.language import t
@@ -120,7 +120,7 @@ def is_void(row: Any, month: PromoterMonth, now: int) -> bool:
     time."""
     if month.published is None or row.failed_at is not None:
         return month.published is not None
-    lapse = lapses_at(month)
+    lapse = lapses_at(month.period, month.terms)
     return lapse is not None and lapse <= now and (row.settled_at is None or row.settled_at >= lapse)
 
 
