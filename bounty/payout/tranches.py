@@ -27,8 +27,6 @@ from bounty.clock import shown
 from bounty.db import Query, WholeNumber, analyze, wait_for_turn
 from bounty.errors import BountyError
 from bounty.models import (
-    Payee,
-    PayeeApproval,
     Payout,
     PayoutOutcome,
     Tranche,
@@ -39,6 +37,7 @@ from bounty.models import (
 from bounty.money import shown_yuan
 from bounty.payout.deserved import judged_periods, standing, tranche_lines_due
 from bounty.payout.files import content_sha256, lines_file, payouts_file
+from bounty.payout.payees import payees_in_force
 from bounty.rules.whole import count_where, total
 
 STATES = {
@@ -190,15 +189,6 @@ def _payouts(tranche_id: int, but: int | None) -> Query:
         each.c.payable_fen,
         payee.c.proposal_id,
     ).outerjoin_from(each, payee, payee.c.promoter_id == each.c.promoter_id)
-
-
-def payees_in_force() -> Query:
-    """Where each promoter is paid: promoter_id, proposal_id of the newest proposal that was approved."""
-    return (
-        select(Payee.promoter_id, func.max(Payee.proposal_id).label("proposal_id"))
-        .join(PayeeApproval, PayeeApproval.proposal_id == Payee.proposal_id)
-        .group_by(Payee.promoter_id)
-    )
 
 
 # Where a tranche stands

@@ -15,7 +15,7 @@ OTHER = 1000940
 JANUARY_20 = shanghai("2023-01-20 00:00:00")
 FEBRUARY_20 = shanghai("2023-02-20 00:00:00")
 MARCH_20 = shanghai("2023-03-20 00:00:00")
-SETTLED = {"status": 5, "verified": "2022-12-25 00:00:00", "settled": "2023-01-19 00:00:00"}
+SETTLED: Row = {"status": 5, "verified": "2022-12-25 00:00:00", "settled": "2023-01-19 00:00:00"}
 """Of an order that settles in time for January 20."""
 
 
