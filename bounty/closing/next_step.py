@@ -26,6 +26,16 @@ class NextStep:
 
 def next_step(stage: Stage, found: Checklist, *, approval_required: bool) -> NextStep:
     """What to do next, before a settlement and after it."""
+    if stage.state == "CLOSED":
+        return NextStep(
+            "本期已关账",
+            "The period is closed",
+            "每一行都已付清、作废或结转；要改动，须由两人重新打开",
+            "every line is paid, void or carried; to change anything, two people reopen it",
+            "SETTLING",
+            "查看公示",
+            "See its notices",
+        )
     if stage.newest is None:
         return _before(stage, found.quarantined)
     if stage.draft is not None:

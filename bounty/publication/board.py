@@ -11,6 +11,7 @@ from bounty.publication.overview import state_of
 from bounty.publication.service import notices
 from bounty.rules.periods import Period
 from bounty.rules.whole import by_bytes, count_where, total
+from bounty.settlement.closed import closed_periods
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,12 @@ def board(connection: Connection, now: int) -> list[PeriodOnBoard]:
             .group_by(Result.settlement_id)
         ).all()
     )
+    closed = closed_periods(connection)
     periods = connection.execute(select(OpenPeriod.__table__).order_by(OpenPeriod.period.desc())).all()
     return [
         PeriodOnBoard(
             bounds.period,
-            state_of(bounds, None, told.get(bounds.period, []), now),
+            state_of(bounds, None, told.get(bounds.period, []), now, closed=bounds.period in closed),
             bounds,
             told.get(bounds.period, []),
             passed[told[bounds.period][0].settlement_id] if bounds.period in told else None,

@@ -9,6 +9,7 @@ from bounty.models import Approval, OpenPeriod, Result, RosterEntry, Settlement
 from bounty.publication.service import notices
 from bounty.rules.whole import count_where
 from bounty.settlement.approval import approvals_needed
+from bounty.settlement.closed import closed_periods
 
 STATES = {
     "UPCOMING": ("待开始", "upcoming"),
@@ -19,19 +20,29 @@ STATES = {
     "APPROVED": ("已批准", "approved"),
     "PUBLISHED": ("已公示", "published"),
     "CORRECTED": ("已更正", "corrected"),
+    "CLOSED": ("已关账", "closed"),
 }
 """State -> its name in Chinese and English."""
 
 
 def state_of(
-    bounds: Any, settlement: Any | None, told: list[Any], now: int, *, approved: bool = False
+    bounds: Any,
+    settlement: Any | None,
+    told: list[Any],
+    now: int,
+    *,
+    approved: bool = False,
+    closed: bool = False,
 ) -> str:
     """The state of an open period; no column can contradict it.
 
     settlement   the newest one
     told         its notices
     approved     whether enough accounts stand for the settlement
+    closed       whether it was closed, and not reopened since
     """
+    if closed:
+        return "CLOSED"
     if settlement is not None and all(row.settlement_id != settlement.settlement_id for row in told):
         return "APPROVED" if approved else "DRAFT"
     if told:
@@ -63,7 +74,7 @@ class Glance:
 
 
 def glances(connection: Connection, now: int) -> list[Glance]:
-    """Every open period, the newest first; six queries."""
+    """Every open period, the newest first; seven queries."""
     rosters = {
         row.period: row
         for row in connection.execute(
@@ -103,7 +114,7 @@ def glances(connection: Connection, now: int) -> list[Glance]:
     told: dict[str, list[Any]] = {}
     for row in notices(connection):
         told.setdefault(row.period, []).append(row)
-    found = []
+    closed, found = closed_periods(connection), []
     for bounds in connection.execute(select(OpenPeriod.__table__).order_by(OpenPeriod.period.desc())):
         period = bounds.period
         settlement = newest.get(period)
@@ -114,7 +125,7 @@ def glances(connection: Connection, now: int) -> list[Glance]:
         found.append(
             Glance(
                 period,
-                state_of(bounds, settlement, of_period, now, approved=approved),
+                state_of(bounds, settlement, of_period, now, approved=approved, closed=period in closed),
                 bounds,
                 rosters[period].on_roster,
                 rosters[period].eligible,

@@ -19,6 +19,7 @@ from bounty.roster.terms import open_period, terms_in_force
 from bounty.rules.periods import Period
 from bounty.rules.whole import total
 from bounty.settlement.approval import require_approval
+from bounty.settlement.closed import require_not_closed
 from bounty.settlement.files import lines_file, results_file
 from bounty.settlement.service import newest_settlement
 
@@ -42,9 +43,11 @@ def publish(connection: Connection, period: Period, now: int, *, approval_requir
 
     Where the newest notice has the same content, it is that notice, and nothing changes.
 
-    Raises BountyError if the period is not open, has no settlement yet, or the draft lacks an approval it needs.
+    Raises BountyError if the period is not open, is closed, has no settlement yet, or the draft lacks an approval it
+    needs.
     """
     open_period(connection, period)
+    require_not_closed(connection, period)
     draft = newest_settlement(connection, period)
     if draft is None:
         raise BountyError(

@@ -12,6 +12,7 @@ from bounty.publication.service import notices
 from bounty.rules.periods import Period
 from bounty.rules.terms import Terms, read_terms
 from bounty.settlement.approval import approvals_needed, approvals_of
+from bounty.settlement.closed import closed_periods
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,9 @@ def stage_of(connection: Connection, period: Period, now: int) -> Stage:
     approved = newest is not None and len(approvals) >= approvals_needed(newest)
     return Stage(
         period=period,
-        state=state_of(bounds, newest, told, now, approved=approved),
+        state=state_of(
+            bounds, newest, told, now, approved=approved, closed=str(period) in closed_periods(connection)
+        ),
         bounds=bounds,
         terms=read_terms(bounds.toml),
         settlements=settlements,

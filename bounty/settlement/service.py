@@ -14,6 +14,7 @@ from bounty.models import Batch, Line, Result, Settlement
 from bounty.money import shown_yuan
 from bounty.roster.terms import open_period, terms_in_force
 from bounty.rules.periods import Period
+from bounty.settlement.closed import require_not_closed
 from bounty.settlement.files import FileFacts, content_sha256, lines_file, results_file
 from bounty.settlement.queries import attained, measure_roster, quarantined_of, write_lines, write_results
 
@@ -37,9 +38,10 @@ def settle(connection: Connection, period: Period, now: int) -> Settled:
 
     On the same facts it is the same settlement, and nothing changes.
 
-    Raises BountyError if the period is not open, or before its receipt cutoff.
+    Raises BountyError if the period is not open, is closed, or before its receipt cutoff.
     """
     bounds = open_period(connection, period)
+    require_not_closed(connection, period)
     if now < bounds.receipt_cutoff:
         raise BountyError(
             f"{period} can be settled from {shown(bounds.receipt_cutoff)}, when the last receipts that count are in.",

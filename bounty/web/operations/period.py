@@ -184,8 +184,12 @@ def steps_of(stage: Stage, moment: int) -> list[tuple[str, str, str]]:
             else t("核算批准后", "once approved"),
             out and stage.draft is None,
         ),
-        (t("补贴", "Subsidy"), t("随佣金结算", "as commissions settle"), False),
+        (
+            t("补贴", "Subsidy"),
+            t("已关账", "closed") if stage.state == "CLOSED" else t("随佣金结算", "as commissions settle"),
+            stage.state == "CLOSED",
+        ),
     ]
-    current = next(at for at, (*_, done) in enumerate(facts) if not done)
+    current = next((at for at, (*_, done) in enumerate(facts) if not done), len(facts))
     states: list[Any] = ["done" if at < current else "now" if at == current else "ahead" for at in range(5)]
     return [(name, note, state) for (name, note, _), state in zip(facts, states, strict=True)]
