@@ -43,6 +43,7 @@ def books_of(settings: Settings) -> cli.Books:
         settings.backups,
         settings.postgres_programs,
         settings.calendar,
+        lambda: kept_key(settings, "totp_key"),
     )
 
 

@@ -32,7 +32,7 @@ from sqlalchemy import Connection, Engine, bindparam, select
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from bounty.accounts.passwords import LANES, MEMORY_KIB, PASSES, SHORTEST
-from bounty.accounts.service import must_wait, note_failed_login, require_good_password
+from bounty.accounts.service import PATIENCE, must_wait, note_failed_login, require_good_password
 from bounty.audit.service import Actor, record
 from bounty.db import Words, snapshot, transaction, wait_for_turn
 from bounty.errors import BountyError
@@ -181,12 +181,6 @@ def _said(refusal: BountyError) -> str:
     return refusal.zh if str(get_locale()).startswith("zh") else str(refusal)
 
 
-_PATIENCE = BountyError(
-    "Too many log-ins have failed. Wait a quarter of an hour, or reset the password.",
-    "登录失败次数过多：请一刻钟后再试，或重设密码。",
-)
-
-
 class LimitedLogin(LoginForm):
     """The log-in form; it asks for patience after too many failures, whether or not there is such an account."""
 
@@ -196,7 +190,7 @@ class LimitedLogin(LoginForm):
         """Whether the log-in may go on."""
         email = self.email.data or ""
         if _accounts().must_wait(email):
-            self.form_errors.append(_said(_PATIENCE))
+            self.form_errors.append(_said(PATIENCE))
             return False
         good = bool(super().validate(**kwargs))
         if not good and email:
@@ -211,7 +205,7 @@ class LimitedCode(TwoFactorVerifyCodeForm):
         """Whether the code holds, and not too many were wrong."""
         assert isinstance(self.user, Account)
         if not self.is_setup and _accounts().must_wait(self.user.email):
-            self.form_errors.append(_said(_PATIENCE))
+            self.form_errors.append(_said(PATIENCE))
             return False
         return bool(super().validate(**kwargs))
 
@@ -224,7 +218,7 @@ class _LimitedPassword:
         assert isinstance(self, ChangePasswordForm | VerifyForm)
         email = current_user.email
         if _accounts().must_wait(email):
-            self.form_errors.append(_said(_PATIENCE))
+            self.form_errors.append(_said(PATIENCE))
             return False
         good = bool(super().validate(**kwargs))  # type: ignore[misc]
         wrong, _ = get_message("INVALID_PASSWORD")

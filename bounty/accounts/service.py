@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, exists, func, insert, or_, select, update
 
 from bounty.accounts.passwords import SHORTEST, hashed
-from bounty.audit.service import record
+from bounty.audit.service import actor_of, record
 from bounty.errors import BountyError
 from bounty.models import ROLES, FailedLogin, Invitation, Promoter, User
 
@@ -22,6 +22,15 @@ FAILURES_OF_ACCOUNT = 5
 """So many of one account, and it waits; wherever they come from."""
 FAILURES_OF_ADDRESS = 30
 """So many from one address, and it waits; whichever accounts they try."""
+PATIENCE = BountyError(
+    "Too many log-ins have failed. Wait a quarter of an hour, or reset the password.",
+    "登录失败次数过多：请一刻钟后再试，或重设密码。",
+)
+NEEDS_ACCOUNT = BountyError(
+    "Where approval is required (setting require_approval) this takes an account: log in with --as EMAIL, its "
+    "password and its one-time code.",
+    "需要批准时（设置 require_approval），这一步必须由登录的账号办理。",
+)
 _EMAIL = re.compile(r"[^@\s,;<>\"']{1,64}@[A-Za-z0-9.-]{1,190}")
 
 
@@ -276,6 +285,12 @@ def must_wait(connection: Connection, email: str, address: str, now: int) -> boo
         )
     ).one()
     return bool(counts[0] >= FAILURES_OF_ACCOUNT or counts[1] >= FAILURES_OF_ADDRESS)
+
+
+def require_account(connection: Connection) -> None:
+    """Raises BountyError unless whoever acts has logged in: a name that a shell gives proves nothing."""
+    if actor_of(connection).user_id is None:
+        raise NEEDS_ACCOUNT
 
 
 def has_users(connection: Connection) -> bool:

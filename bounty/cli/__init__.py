@@ -8,7 +8,7 @@ from bounty.cli.calendar import slots
 from bounty.cli.fetching import stand_in, sync
 from bounty.cli.intake import import_, quarantine
 from bounty.cli.messages import outbox
-from bounty.cli.month import export, notice, open_, publish, settle, terms
+from bounty.cli.month import approve, export, notice, open_, publish, settle, terms
 from bounty.cli.payout import payout
 from bounty.cli.people import audit, user
 from bounty.cli.upkeep import backup, db, demo, restore
@@ -25,6 +25,7 @@ COMMANDS: tuple[click.Command, ...] = (
     progress,
     explain,
     settle,
+    approve,
     publish,
     notice,
     export,

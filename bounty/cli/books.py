@@ -37,6 +37,8 @@ class Books:
     postgres_programs: Path | None
     """The folder of PostgreSQL's client programs; null: on the PATH."""
     calendar: Calendar
+    totp_key: Callable[[], str]
+    """What encrypts the secrets of second factors; asked for where one is."""
 
 
 def open_books() -> Books:

@@ -5,14 +5,17 @@ from typing import Any
 
 import click
 
+from bounty.checks import run_checks
 from bounty.cli.books import open_books, period_argument
+from bounty.cli.login import as_option, books_as, books_as_anyone
 from bounty.clock import shown
-from bounty.closing.service import require_coverage
+from bounty.closing.service import approve_seen, keep_checks, require_coverage
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.money import shown_yuan
 from bounty.publication import service as publication
 from bounty.publication.changes import CAUSES
+from bounty.publication.stage import stage_of
 from bounty.roster.service import open_roster
 from bounty.roster.terms import add_terms, open_period, terms_in_force
 from bounty.rules.periods import Period
@@ -77,9 +80,13 @@ def open_(period: Period) -> None:
 
 @click.command()
 @period_argument
-def settle(period: Period) -> None:
-    """Make a draft settlement of a period; on the same facts it is the same one."""
-    books = open_books()
+@as_option
+def settle(period: Period, email: str | None) -> None:
+    """Make a draft settlement of a period; on the same facts it is the same one.
+
+    A draft that an account made (--as) takes the approval of one other, a draft of nobody's that of two.
+    """
+    books = books_as_anyone(email, "operator")
     with transaction(books.engine) as connection:
         settled = settlement.settle(connection, period, books.now())
         coverage = coverage_of(connection, open_period(connection, period))
@@ -96,9 +103,29 @@ def settle(period: Period) -> None:
 
 @click.command()
 @period_argument
-def publish(period: Period) -> None:
+@as_option
+def approve(period: Period, email: str | None) -> None:
+    """Stand for the newest draft of a period that somebody else made, once the books have checked themselves."""
+    books = books_as(email, "operator", "finance")
+    with snapshot(books.engine) as connection:
+        draft = stage_of(connection, period, books.now()).draft
+        if draft is None:
+            raise BountyError(f"{period} has no draft: make one with `bounty settle {period}`.")
+        findings = list(run_checks(connection))
+    with transaction(books.engine) as connection:
+        keep_checks(connection, period, findings, books.now())
+        approve_seen(connection, period, draft.settlement_id, draft.content_sha256, books.now())
+    click.echo(f"settlement {draft.settlement_id} of {period} approved")
+    click.echo(f"content sha256:{draft.content_sha256}")
+
+
+@click.command()
+@period_argument
+@as_option
+def publish(period: Period, email: str | None) -> None:
     """Publish the newest draft of a period as its next notice; its rows never change from then on."""
-    books = open_books()
+    # Whoever has not logged in is told of a missing approval first, and then that it takes an account.
+    books = books_as_anyone(email, "operator")
     with transaction(books.engine) as connection:
         require_coverage(connection, period, books.now())
         notice = publication.publish(

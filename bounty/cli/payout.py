@@ -7,6 +7,7 @@ import click
 from sqlalchemy import Connection
 
 from bounty.cli.books import number_of, open_books
+from bounty.cli.login import as_option, books_as, books_as_anyone
 from bounty.clock import midnight, shanghai_date, shown
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
@@ -30,9 +31,10 @@ tranche_argument = click.argument("tranche", callback=tranche_number)
 
 @payout.command()
 @click.option("--settled-before", metavar="DATE", help="As 2023-01-20; without it today, in Shanghai.")
-def prepare(settled_before: str | None) -> None:
+@as_option
+def prepare(settled_before: str | None, email: str | None) -> None:
     """Gather what is due of orders whose commission settled before a date; on the same facts the same tranche."""
-    books = open_books()
+    books = books_as_anyone(email, "finance")
     now = books.now()
     before = midnight(shanghai_date(now) if settled_before is None else _day(settled_before))
     with transaction(books.engine) as connection:
@@ -85,9 +87,10 @@ def _payouts(connection: Connection, tranche: int) -> Any:
 @payout.command()
 @tranche_argument
 @click.option("--sha256", required=True, help="Its content hash, as `bounty payout show` prints it.")
-def approve(tranche: int, sha256: str) -> None:
+@as_option
+def approve(tranche: int, sha256: str, email: str | None) -> None:
     """Stand for the open tranche, as it was shown."""
-    books = open_books()
+    books = books_as(email, "finance", "admin")
     with transaction(books.engine) as connection:
         tranches.approve(connection, tranche, sha256, books.now())
     click.echo(f"tranche {tranche} approved")

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, case, func, insert, select
 from sqlalchemy.orm import aliased
 
+from bounty.accounts.service import require_account
 from bounty.audit.service import record
 from bounty.db import Query
 from bounty.errors import BountyError
@@ -43,8 +44,8 @@ def publish(connection: Connection, period: Period, now: int, *, approval_requir
 
     Where the newest notice has the same content, it is that notice, and nothing changes.
 
-    Raises BountyError if the period is not open, is closed, has no settlement yet, or the draft lacks an approval it
-    needs.
+    Raises BountyError if the period is not open, is closed, has no settlement yet, or, where approval is required, the
+    draft lacks one or whoever acts has not logged in.
     """
     open_period(connection, period)
     require_not_closed(connection, period)
@@ -59,6 +60,7 @@ def publish(connection: Connection, period: Period, now: int, *, approval_requir
         return PublishedNotice(last.notice, last.settlement_id, last.content_sha256, anew=False)
     if approval_required:
         require_approval(connection, draft)
+        require_account(connection)
     if last is not None:
         write_changes(connection, period, terms_in_force(connection, period).terms, last, draft)
     number = 1 if last is None else last.notice + 1

@@ -54,8 +54,8 @@ class People:
             assert draft is not None
             approve(connection, DECEMBER, draft.settlement_id, content or draft.content_sha256, NOW)
 
-    def publish(self) -> int:
-        with transaction(self.engine) as connection:
+    def publish(self, name: str | None = "zhou") -> int:
+        with transaction(self.as_(name)) as connection:
             return publish(connection, DECEMBER, NOW, approval_required=True).notice
 
     def approvals(self) -> list[str]:
@@ -100,6 +100,14 @@ def test_the_command_line_approves_nothing(people: People) -> None:
     people.settle("zhou")
     with pytest.raises(BountyError, match="log in"):
         people.approve(None)
+
+
+def test_the_command_line_publishes_nothing_without_logging_in(people: People) -> None:
+    people.settle("zhou")
+    people.approve("xu")
+    with pytest.raises(BountyError, match="--as EMAIL"):
+        people.publish(None)
+    assert people.publish() == 1
 
 
 def test_an_approval_is_of_what_was_seen(people: People) -> None:
