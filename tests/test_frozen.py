@@ -270,7 +270,17 @@ def pay_the_month(engine: Engine) -> None:
                     "payout": "P1-1001",
                 },
             ),
-            (Receipt, {"receipt_id": 1, "name": "回单.csv", "sha256": "", "rows": 1, "taken_at": now}),
+            (
+                Receipt,
+                {
+                    "receipt_id": 1,
+                    "name": "回单.csv",
+                    "sha256": "",
+                    "told_sha256": "",
+                    "rows": 1,
+                    "taken_at": now,
+                },
+            ),
             (
                 PayoutOutcome,
                 {

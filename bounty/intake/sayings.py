@@ -250,6 +250,26 @@ E-DATE date
 E-DATE period
     期次应写成 2022-12，在 2015 至 2099 年之间
     write periods as 2022-12, within 2015 to 2099
+E-STATUS payment status
+    付款状态应为 成功 或 失败（paid、failed 也可）；仍在处理中的，请等付款方给出结果后再导出回单
+    a payment is 成功 or 失败 (paid, failed); where it is still under way, export the receipt once the payer knows
+E-ID payout
+    付款编号应写成 P3-1000939
+    write a payout's id as P3-1000939
+E-BLANK whose payment
+    要么给出付款编号 payout_id，要么给出收款账号和姓名
+    give the payout_id, or both account and payee_name
+E-BLANK no payments
+    回单里没有一笔付款
+    the receipt tells of no payment
+E-HEAD receipt
+    这不是回单；表头应有 收款账号、姓名、金额（元）、状态（支付宝），或 amount_yuan、status，
+        以及 payout_id 或 account 与 payee_name
+    this is no receipt; its header has 收款账号, 姓名, 金额（元） and 状态 (Alipay), or amount_yuan, status,
+        and payout_id or both account and payee_name
+E-LIMIT receipt rows
+    回单超过 {limit} 笔；请拆分
+    the receipt has more than {limit} payments; split it
 E-PAYEE payee method
     收款方式应为 alipay 或 bank
     write alipay or bank

@@ -196,8 +196,11 @@ class Receipt(Base):
     """1, 2, ... without gaps."""
     name: Mapped[str] = mapped_column(Words)
     """The file's."""
-    sha256: Mapped[str] = mapped_column(Words, unique=True)
-    """Of its bytes, hex; the same file again is the same receipt."""
+    sha256: Mapped[str] = mapped_column(Words)
+    """Of its bytes, hex."""
+    told_sha256: Mapped[str] = mapped_column(Words)
+    """Of what its rows say, however they are written; hex. The same again is the same receipt, unless more of its rows
+    can be matched now."""
     rows: Mapped[int] = mapped_column(WholeNumber)
     taken_at: Mapped[int] = mapped_column(WholeNumber)
     """Epoch seconds."""
@@ -232,7 +235,7 @@ class ReceiptRow(Base):
     verdict: Mapped[str] = mapped_column(Words)
     """MATCHED, UNMATCHED or AMBIGUOUS."""
     payout: Mapped[str | None] = mapped_column(Words)
-    """The payout's id, as ``P3-1000939``; null where it is of none, or of several."""
+    """The payout's id, as ``P3-1000939``, of a matched row, or of one that names it and can't be; null otherwise."""
 
 
 class PayoutOutcome(Base):

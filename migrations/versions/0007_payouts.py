@@ -29,7 +29,7 @@ KEYS = {
 }
 """The keys of the tables whose rows are written once: all of them."""
 
-OTHER_KEYS = {"receipts": "sha256", "notice_statements": "settlement_id"}
+OTHER_KEYS = {"notice_statements": "settlement_id"}
 """What else is unique in them, by which REPLACE would take a row away."""
 
 PARTS = {
@@ -134,12 +134,12 @@ def upgrade() -> None:
         sa.Column("receipt_id", db.WholeNumber, autoincrement=False, nullable=False),
         sa.Column("name", db.Words(), nullable=False),
         sa.Column("sha256", db.Words(), nullable=False),
+        sa.Column("told_sha256", db.Words(), nullable=False),
         sa.Column("rows", db.WholeNumber, nullable=False),
         sa.Column("taken_at", db.WholeNumber, nullable=False),
         sa.Column("taken_by_id", db.WholeNumber, nullable=True),
         sa.ForeignKeyConstraint(["taken_by_id"], ["users.user_id"], name=op.f("fk_receipts_users")),
         sa.PrimaryKeyConstraint("receipt_id", name=op.f("pk_receipts")),
-        sa.UniqueConstraint("sha256", name=op.f("uq_receipts_sha256")),
         sqlite_strict=True,
     )
     op.create_table(
