@@ -1,6 +1,7 @@
 """Which payout a row of a receipt is of: one, or none; nothing is guessed."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -10,21 +11,21 @@ from bounty.payout.receipt_files import Told
 PHONE, NAME = "13812345678", "陈默"
 
 
-def asked(payout: str = "P3-1", **fields: object) -> Asked:
+def asked(payout: str = "P3-1", **fields: Any) -> Asked:
     """A payout of 100 yuan that waits."""
-    return replace(Asked(payout, 100_00, "138****5678", "陈*", PHONE, NAME), **fields)  # type: ignore[arg-type]
+    return replace(Asked(payout, 100_00, "138****5678", "陈*", PHONE, NAME), **fields)
 
 
-def row(place: int = 1, **fields: object) -> Told:
+def row(place: int = 1, **fields: Any) -> Told:
     """A row that tells, by account, name and amount, that 100 yuan were paid."""
-    return replace(Told(place, (), PHONE, NAME, 100_00, True), **fields)  # type: ignore[arg-type]
+    return replace(Told(place, (), PHONE, NAME, 100_00, True), **fields)
 
 
-PAID = {"paid": True, "outcomes": 1}
-FAILED = {"paid": False, "outcomes": 1}
-BY_A = PAID | {"serial": "A", "told": frozenset({("A", True)})}
-UNNUMBERED = PAID | {"told": frozenset({(None, True)})}
-BY_ID = {"payouts": ("P3-1",), "account": None, "name": None}
+PAID: dict[str, Any] = {"paid": True, "outcomes": 1}
+FAILED: dict[str, Any] = {"paid": False, "outcomes": 1}
+BY_A: dict[str, Any] = PAID | {"serial": "A", "told": frozenset({("A", True)})}
+UNNUMBERED: dict[str, Any] = PAID | {"told": frozenset({(None, True)})}
+BY_ID: dict[str, Any] = {"payouts": ("P3-1",), "account": None, "name": None}
 NEWS, OLD = (MATCHED, "P3-1", True), (MATCHED, "P3-1", False)
 NONE, SEVERAL = (UNMATCHED, None, False), (AMBIGUOUS, None, False)
 NAMED_BUT = (AMBIGUOUS, "P3-1", False)
