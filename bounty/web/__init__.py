@@ -18,6 +18,7 @@ from bounty.web import (
     errors,
     finance,
     formats,
+    fresh,
     headers,
     health,
     language,
@@ -90,6 +91,7 @@ def install(
     CSRFProtect(app)  # reads the form, so it comes after what says whether, and how much, may be sent at all
     errors.install(app)
     formats.install(app, settings.env)
+    fresh.install(app)
     app.url_map.converters["period"] = PeriodConverter
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

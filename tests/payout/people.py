@@ -17,18 +17,39 @@ PASSWORD = "a long and good one"
 KEY = "a key of the tests, which hides no secret"
 
 
+class Codes:
+    """The authenticator of an account, on which it is set up; a test doesn't wait half a minute for the next code."""
+
+    def __init__(self, engine: Engine, email: str) -> None:
+        self._engine, self._account = engine, User.email == email
+        self._totp = TOTP.using(secrets={"1": KEY}).new()
+        self._set(tf_totp_secret=self._totp.to_json(encrypt=True))
+
+    def fresh(self) -> str:
+        """The present one, as if none had been used."""
+        self._set(last_totp_counter=None)
+        return self.present()
+
+    def present(self) -> str:
+        """The present one, used or not."""
+        code: str = self._totp.generate().token
+        return code
+
+    def _set(self, **values: Any) -> None:
+        with transaction(self._engine) as connection:
+            connection.execute(update(User).where(self._account).values(**values))
+
+
 class Person:
     """An account of staff."""
 
     def __init__(self, engine: Engine, name: str, role: str, *, second_factor: bool = True) -> None:
         self.books, self.role, self.email = engine, role, f"{name}@example.com"
-        self._codes = TOTP.using(secrets={"1": KEY}).new()
-        secret = self._codes.to_json(encrypt=True) if second_factor else None
         with transaction(engine) as connection:
             self.user_id = add_user(
                 connection, email=self.email, name=name, role=role, password=PASSWORD, now=1
             )
-            connection.execute(update(User).where(User.id == self.user_id).values(tf_totp_secret=secret))
+        self.codes = Codes(engine, self.email) if second_factor else None
 
     @property
     def engine(self) -> Engine:
@@ -36,15 +57,9 @@ class Person:
         return acting(self.books, Actor(self.email, self.user_id, self.role))
 
     def code(self) -> str:
-        """The present one-time code, as if none had been used: tests don't wait half a minute for the next."""
-        with transaction(self.books) as connection:
-            connection.execute(update(User).where(User.id == self.user_id).values(last_totp_counter=None))
-        return self.seen_code()
-
-    def seen_code(self) -> str:
-        """The present one-time code, used or not."""
-        code: str = self._codes.generate().token
-        return code
+        """A fresh one-time code."""
+        assert self.codes is not None
+        return self.codes.fresh()
 
 
 def typed(

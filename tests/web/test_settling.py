@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import Engine, event, func, insert, select
+from sqlalchemy import Engine, event, func, insert, select, update
 
 from bounty.accounts.service import add_user
 from bounty.app import create_app
 from bounty.checks import CHECKS
 from bounty.db import snapshot, transaction
-from bounty.models import AuditEvent, Slice
+from bounty.models import AuditEvent, Slice, User
 from bounty.money import read_yuan
 from bounty.publication.differences import difference
 from bounty.publication.stage import stage_of
@@ -25,8 +25,8 @@ from bounty.publication.standings import by_tier, funnel, standings
 from bounty.web.books import EXTENSION
 from config import Settings
 from tests.factories import PROMOTER, Month, bounty, order_row, promoter, shanghai, terms_toml
+from tests.payout.people import KEY, PASSWORD, Codes
 
-PASSWORD = "a long and good one"
 LEVELS = {"V0": 'direct_only = true\ngmv_yuan = "300.00"'}
 ROLES = {
     "operator": "operator",
@@ -87,8 +87,8 @@ def month(engine: Engine, tmp_path: Path) -> Month:
 class Reader:
     """Somebody who is logged in."""
 
-    def __init__(self, client: FlaskClient) -> None:
-        self.client = client
+    def __init__(self, client: FlaskClient, codes: Codes | None = None) -> None:
+        self.client, self.codes = client, codes
 
     def page(self, path: str = SETTLING) -> str:
         """What the page says, on one line."""
@@ -100,6 +100,8 @@ class Reader:
         """Post a form of the page as it stands; the status, and what is said afterwards."""
         page = self.client.get(f"/operations/periods/{period}/settling").text
         shown = dict(re.findall(r'name="(settlement_id|content_sha256)" value="([^"]*)"', page))
+        if self.codes and act in ("approve", "publish") and "code" not in fields:
+            fields["code"] = self.codes.fresh()
         data = {**shown, "csrf_token": token_of(page), **fields}
         answer = self.client.post(f"/operations/periods/{period}/{act}", data=data)
         told = self.page() if answer.status_code == 303 else words_of(answer.text)
@@ -120,7 +122,12 @@ def token_of(page: str) -> str:
 def reader(month: Month, database_url: str) -> Iterator[Callable[..., Reader]]:
     with ExitStack() as stack:
         app = create_app(
-            Settings(database_url=database_url, now=shanghai("2023-01-15 12:00:00"), require_approval=True)
+            Settings(
+                database_url=database_url,
+                now=shanghai("2023-01-15 12:00:00"),
+                require_approval=True,
+                totp_key=KEY,
+            )
         )
         stack.callback(app.extensions[EXTENSION].engine.dispose)
 
@@ -129,7 +136,7 @@ def reader(month: Month, database_url: str) -> Iterator[Callable[..., Reader]]:
             token = token_of(client.get("/login").text)
             fields = {"csrf_token": token, "email": f"{name}@example.com", "password": PASSWORD}
             assert client.post("/login", data=fields).status_code == 302
-            return Reader(client)
+            return Reader(client, Codes(month.engine, f"{name}@example.com"))
 
         yield log_in
 
@@ -187,6 +194,33 @@ def test_a_month_is_closed_by_two_people_and_corrected(
     assert "第 2 号公示已发布。" in operator.act("publish")[1]
     assert acts_of(engine)[-4:] == ["settlement.make", "books.check", "settlement.approve", "notice.publish"]
     assert "已更正" in operator.page("/operations/periods/2022-12")
+
+
+def test_approving_and_publishing_take_a_fresh_code_each(
+    month: Month, engine: Engine, reader: Callable[..., Reader]
+) -> None:
+    operator, second, finance = reader("operator"), reader("second"), reader("finance")
+    operator.act("settle")
+    assert second.codes is not None
+    used = second.codes.present()
+    for code in ("", "000000", "no code"):
+        status, told = second.act("approve", code=code)
+        assert (status, "验证码不对" in told) == (409, True)
+    assert second.act("approve", code=used)[0] == 303
+    month.orders(*sold(0, 1, first=40))
+    operator.act("settle")
+    status, told = second.act("approve", code=used)
+    assert (status, "已经用过" in told) == (409, True)
+    assert second.act("approve", code="000000")[0] == 409
+    status, told = second.act("approve")  # the sixth
+    assert (status, "登录失败次数过多" in told) == (409, True)
+    with transaction(engine) as connection:
+        connection.execute(
+            update(User).where(User.email == "finance@example.com").values(tf_totp_secret=None)
+        )
+    status, told = finance.act("approve")
+    assert (status, "先设置两步验证，才能办理这一步" in told, "/tf-setup" in told) == (409, True, True)
+    assert acts_of(engine).count("settlement.approve") == 1
 
 
 def test_causes_sum_to_the_difference_and_so_do_the_orders_listed(

@@ -25,6 +25,7 @@ from bounty.web.access import allows
 from bounty.web.books import now, reading, site, writing
 from bounty.web.downloads import csv_response
 from bounty.web.errors import said
+from bounty.web.fresh import require_fresh_code
 from bounty.web.language import t
 from bounty.web.operations.period import place_of
 from bounty.web.operations.results import READERS
@@ -127,7 +128,7 @@ def approve(period: Period) -> Any:
         closing.approve_seen(connection, period, _seen(), request.form.get("content_sha256", ""), now())
         return t("您已批准这份草稿。", "You have approved the draft.")
 
-    return _done(period, act)
+    return _done(period, act, fresh=True)
 
 
 @blueprint.post("/periods/<period:period>/publish")
@@ -146,7 +147,7 @@ def publish(period: Period) -> Any:
         )
         return t(f"第 {notice.notice} 号公示已发布。", f"Notice {notice.notice} is out.")
 
-    return _done(period, act)
+    return _done(period, act, fresh=True)
 
 
 @blueprint.get("/periods/<period:period>/preview")
@@ -214,9 +215,15 @@ def _done(
     act: Callable[[Connection], str],
     *,
     afterwards: Callable[[Period], None] | None = None,
+    fresh: bool = False,
 ) -> Any:
-    """Do one act and go back to the page; a refusal is a sentence on it."""
+    """Do one act and go back to the page; a refusal is a sentence on it.
+
+    fresh   whether it takes a fresh one-time code
+    """
     try:
+        if fresh:
+            require_fresh_code()
         with writing() as connection:
             told = act(connection)
         if afterwards is not None:
