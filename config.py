@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from bounty.calendar.slots import Calendar
 from bounty.clock import read_instant
 from bounty.errors import BountyError
+from bounty.payout.payer_files import unfit_remark
 from bounty.platform.account import GATEWAY
 
 ROOT = Path(__file__).resolve().parent
@@ -34,6 +35,12 @@ class Settings(BaseSettings):
     """Signs sessions and links; in development one is made and kept in the instance folder."""
     totp_key: str = Field(default="", repr=False)
     """Encrypts the secrets of second factors; in development as above."""
+    payee_key: str = Field(default="", repr=False)
+    """Encrypts where promoters are paid, which can't be read without it again; in development as above."""
+    payout_remark: str = "推广服务费"
+    """What a payer's file says of each payment, before the payout's id."""
+    payer_rows: int = Field(default=1000, gt=0)
+    """Payments in one part of a payer's file, at most."""
     allowed_hosts: str = ""
     """Host names the site answers to, joined by commas."""
     public_url: str = "http://127.0.0.1:5000"
@@ -107,6 +114,14 @@ class Settings(BaseSettings):
             raise ValueError(f"write days of the month from 1 to 28, such as 1,7,9, not {value!r}")
         return ",".join(days)
 
+    @field_validator("payout_remark")
+    @classmethod
+    def _remark(cls, value: str) -> str:
+        unfit = unfit_remark(value)
+        if unfit is not None:
+            raise ValueError(unfit)
+        return value.strip()
+
     @field_validator("database_url")
     @classmethod
     def _known_database(cls, value: str) -> str:
@@ -164,12 +179,8 @@ def require_safe_site(settings: Settings, *, debug: bool) -> None:
         raise BountyError(
             "Debug mode shows the program's inside to anybody: unset FLASK_DEBUG in production."
         )
-    for name, key in (("BOUNTY_SECRET_KEY", settings.secret_key), ("BOUNTY_TOTP_KEY", settings.totp_key)):
-        if len(key) < SHORTEST_KEY or len(set(key)) * 3 < SHORTEST_KEY:
-            raise BountyError(
-                f"{name} is missing or weak: give {SHORTEST_KEY} random characters or more, such as those of "
-                "python -c 'import secrets; print(secrets.token_urlsafe(48))'."
-            )
+    for name in ("secret_key", "totp_key", "payee_key"):
+        _require_strong(settings, name)
     if not settings.hosts:
         raise BountyError("BOUNTY_ALLOWED_HOSTS is empty: name the hosts that the site answers to.")
     if not settings.public_url.startswith("https://"):
@@ -178,11 +189,27 @@ def require_safe_site(settings: Settings, *, debug: bool) -> None:
         )
 
 
-def kept_key(settings: Settings, name: Literal["secret_key", "totp_key"]) -> str:
-    """A key from the settings, or one of this installation's own, made at the first use (development)."""
+def _require_strong(settings: Settings, name: str) -> None:
+    key: str = getattr(settings, name)
+    if len(key) < SHORTEST_KEY or len(set(key)) * 3 < SHORTEST_KEY:
+        raise BountyError(
+            f"BOUNTY_{name.upper()} is missing or weak: give {SHORTEST_KEY} random characters or more, such as those "
+            "of python -c 'import secrets; print(secrets.token_urlsafe(48))'."
+        )
+
+
+def kept_key(settings: Settings, name: Literal["secret_key", "totp_key", "payee_key"]) -> str:
+    """A key from the settings, or one of this installation's own, made at the first use (development).
+
+    Raises BountyError in production where it is not set: another one would not read what the site's has written.
+    """
     given: str = getattr(settings, name)
-    if given or settings.env == "production":
+    if given:
         return given
+    if settings.env == "production":
+        raise BountyError(
+            f"BOUNTY_{name.upper()} is not set here: give this shell the one that the site runs with."
+        )
     path = INSTANCE / name
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)

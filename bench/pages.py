@@ -41,7 +41,7 @@ _KEY = "a key of the bench's own, which signs nothing else"
 
 def settings_of(url: str) -> Settings:
     """The application's settings over a database."""
-    return Settings(database_url=url, now=epoch(NOW), secret_key=_KEY, totp_key=_KEY)
+    return Settings(database_url=url, now=epoch(NOW), secret_key=_KEY, totp_key=_KEY, payee_key=_KEY)
 
 
 def product() -> Flask:

@@ -17,6 +17,8 @@ from bounty.errors import BountyError
 from bounty.messages.mail import Mail
 from bounty.messages.sending import Post
 from bounty.messages.webhook import webhook_of
+from bounty.payout.payer_files import Payer
+from bounty.payout.sealing import Seal
 from bounty.platform.account import Account
 from config import ROOT, Settings, kept_key, read_settings, require_safe_site
 
@@ -44,7 +46,14 @@ def books_of(settings: Settings) -> cli.Books:
         settings.postgres_programs,
         settings.calendar,
         lambda: kept_key(settings, "totp_key"),
+        lambda: Seal(kept_key(settings, "payee_key")),
+        payer_of(settings),
     )
+
+
+def payer_of(settings: Settings) -> Payer:
+    """What differs between payers."""
+    return Payer(settings.payout_remark, settings.payer_rows)
 
 
 def post_of(settings: Settings) -> Post:
@@ -124,7 +133,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         root_path=str(ROOT / "bounty"),
         static_folder="web/static",
     )
-    keys = {name: kept_key(settings, name) for name in ("secret_key", "totp_key")}
+    keys = {name: kept_key(settings, name) for name in ("secret_key", "totp_key", "payee_key")}
     web.install(app, books.engine, books.now, settings, **keys)
     return app
 

@@ -39,6 +39,7 @@ from bounty.models import (
     TermsVersion,
 )
 from bounty.orders.fold import folded
+from bounty.payout.payee_proofs import payees_changed
 from bounty.rules.periods import Period
 from bounty.rules.terms import InvalidTerms, Terms, read_terms
 from bounty.rules.whole import lesser, share_half_even, total
@@ -392,6 +393,10 @@ CHECKS: dict[str, tuple[str, Callable[[Connection], int]]] = {
     "notices-in-sequence": ("notices are numbered without gaps", notices_in_sequence),
     "slices-hold": ("a slice of the platform's orders that is done holds what was told", slices_hold),
     "calendar-once": ("what the calendar asked for was done once", calendar_once),
+    "payees-unchanged": (
+        "payees are those that were proposed and approved, as the audit has it",
+        payees_changed,
+    ),
     "audit-unbroken": ("no event of the audit was changed, taken out or put in", audit_unbroken),
     "whole-fen": ("money columns hold nothing but whole fen", whole_fen),
 }

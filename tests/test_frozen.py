@@ -27,9 +27,6 @@ from bounty.models import (
     OrderVersion,
     PassVoid,
     PassVoidAnswer,
-    Payee,
-    PayeeApproval,
-    PayeeProposal,
     Payout,
     PayoutOutcome,
     PeriodClosing,
@@ -42,6 +39,9 @@ from bounty.models import (
     TrancheStep,
     Waiver,
 )
+from bounty.payout.payee_files import GivenPayee
+from bounty.payout.payees import propose_payees
+from bounty.payout.sealing import Details, Seal
 from bounty.publication.service import publish
 from bounty.roster.service import open_roster
 from bounty.roster.terms import add_terms
@@ -220,20 +220,9 @@ def pay_the_month(engine: Engine) -> None:
     tranche: dict[str, Any] = {"tranche_id": 1, "lines_rows": 1, "lines_fen": 200}
     sums = dict.fromkeys(("lines_sha256", "payouts_sha256", "content_sha256"), "")
     with transaction(engine) as connection:
+        given = [GivenPayee(2, 1001, Details("alipay", "13812345678", "陈默", "", ""))]
+        propose_payees(connection, given, Seal("a key"), now, reason=None, approval_required=False)
         for table, values in (
-            (
-                Payee,
-                of_1001
-                | {
-                    "method": "alipay",
-                    "secret": b"1",
-                    "fingerprint": "1",
-                    "shown_account": "1",
-                    "shown_name": "1",
-                },
-            ),
-            (PayeeProposal, {"proposal_id": 1, "proposed_at": now, "payees": 1, "payees_sha256": ""}),
-            (PayeeApproval, {"proposal_id": 1, "approved_at": now}),
             (
                 TrancheLine,
                 {
@@ -650,6 +639,14 @@ PLANTED = [
         "calendar-once",
         "a slot that nobody has done",
         "INSERT INTO slots VALUES ('freeze', '2023-01', 1671930000, 1671930000, '')",
+    ),
+    Planted("payees-unchanged", "another account shown", "UPDATE payees SET shown_account = '139****0000'"),
+    Planted("payees-unchanged", "an approval taken out", "DELETE FROM payee_approvals"),
+    Planted(
+        "payees-unchanged",
+        "an approval put in",
+        "INSERT INTO payee_proposals SELECT 2, 'x', 1, 0, 0, payees_sha256 FROM payee_proposals;"
+        "INSERT INTO payee_approvals VALUES (2, NULL, 0)",
     ),
     Planted("audit-unbroken", "another word", "UPDATE audit_events SET act = 'x' WHERE event_id = 3"),
     Planted("audit-unbroken", "an event taken out", "DELETE FROM audit_events WHERE event_id = 3"),

@@ -9,6 +9,7 @@ from bounty.cli.fetching import stand_in, sync
 from bounty.cli.intake import import_, quarantine
 from bounty.cli.messages import outbox
 from bounty.cli.month import approve, export, notice, open_, publish, settle, terms
+from bounty.cli.payees import payees
 from bounty.cli.payout import payout
 from bounty.cli.people import audit, user
 from bounty.cli.upkeep import backup, db, demo, restore
@@ -29,6 +30,7 @@ COMMANDS: tuple[click.Command, ...] = (
     publish,
     notice,
     export,
+    payees,
     payout,
     check,
     user,

@@ -14,6 +14,8 @@ from sqlalchemy import Engine
 from bounty import schema
 from bounty.calendar.slots import Calendar
 from bounty.errors import BountyError
+from bounty.payout.payer_files import Payer
+from bounty.payout.sealing import Seal
 from bounty.platform.account import Account
 from bounty.rules.periods import Period
 
@@ -39,6 +41,9 @@ class Books:
     calendar: Calendar
     totp_key: Callable[[], str]
     """What encrypts the secrets of second factors; asked for where one is."""
+    seal: Callable[[], Seal]
+    """Closes and opens payees; asked for where one is read or written, for only there need its key be known."""
+    payer: Payer
 
 
 def open_books() -> Books:

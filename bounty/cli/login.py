@@ -46,12 +46,8 @@ def _logged_in(books: Books, email: str, roles: tuple[str, ...]) -> Books:
             f"{account.email} is {account.role}, and this takes an account that is {' or '.join(roles)}."
         )
     if account.second_factor:
-        key = books.totp_key()
-        if not key:
-            raise BountyError(
-                "BOUNTY_TOTP_KEY is not set here: give this shell the one that the site runs with."
-            )
-        require_code(books.engine, account.user_id, _asked("One-time code"), now, key=key, address=ADDRESS)
+        key, code = books.totp_key(), _asked("One-time code")
+        require_code(books.engine, account.user_id, code, now, key=key, address=ADDRESS)
     elif books.approval_required:
         raise BountyError(
             f"{account.email} has no second factor, which this takes: log in at {books.public_url}/tf-setup and "

@@ -11,6 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bounty.accounts import security
 from bounty.messages.mail import encrypted, host_and_port
+from bounty.payout.sealing import Seal
 from bounty.web import (
     access,
     appeals,
@@ -55,7 +56,14 @@ BLUEPRINTS = (
 
 
 def install(
-    app: Flask, engine: Engine, now: Callable[[], int], settings: Any, *, secret_key: str, totp_key: str
+    app: Flask,
+    engine: Engine,
+    now: Callable[[], int],
+    settings: Any,
+    *,
+    secret_key: str,
+    totp_key: str,
+    payee_key: str,
 ) -> None:
     """Everything that is served, over one database.
 
@@ -79,7 +87,7 @@ def install(
         count = settings.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
     app.jinja_env.undefined = StrictUndefined
-    books.install(app, books.SiteBooks(engine, now, settings))
+    books.install(app, books.SiteBooks(engine, now, settings, Seal(payee_key)))
     if production:
         logs.install(app)
     headers.install(app, https=production)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine
 
 from bounty.audit.service import Actor, acting
 from bounty.db import snapshot, transaction
+from bounty.payout.sealing import Seal
 
 EXTENSION = "bounty.books"
 """Where the application keeps them."""
@@ -23,6 +24,8 @@ class SiteBooks:
     now: Callable[[], int]
     settings: Any
     """``config.Settings``: what may differ between installations."""
+    seal: Seal
+    """Closes and opens payees."""
 
 
 def site() -> SiteBooks:

@@ -13,9 +13,10 @@ from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.models import AuditEvent, Payee, PayeeApproval, PayeeProposal
 from bounty.payout.payee_files import read_payees
+from bounty.payout.payee_proofs import payees_changed
 from bounty.payout.payees import Proposed, approve_payees, payees_in_force, propose_payees, waiting_proposals
 from bounty.payout.sealing import Details, Seal
-from tests.factories import Month, Row, promoter, write_table
+from tests.factories import Month, Row, command, promoter, write_table
 
 KEY = "q7Zt-3mVx9Kd_2bWs8Ru5Yh1Jf6Gn4Lc"
 NOW = 1_673_000_000
@@ -280,3 +281,68 @@ def test_the_books_hold_no_account_and_no_name_in_plain(desk: Desk, database_url
         for part in (path, path.with_name(f"{path.name}-wal")):
             content = part.read_bytes() if part.exists() else b""
             assert not [secret for secret in secrets if secret.encode() in content]
+
+
+def test_the_check_finds_what_was_changed_behind_it(desk: Desk) -> None:
+    first = desk.proposed(payee(1), payee(2, **BANK))
+    desk.approve(first, "sun")
+    second = desk.proposed(payee(1, account="ab@example.com"), payee(3), reason="换号")
+    with snapshot(desk.engine) as connection:
+        assert payees_changed(connection) == 0
+    drop_guards(desk.engine)
+    sun, qian = desk.ids["sun"], desk.ids["qian"]
+    swapped = "shown_account, secret, fingerprint"
+    tampering = {
+        "another's secret": f"UPDATE payees SET ({swapped}) = (SELECT {swapped} FROM payees WHERE promoter_id = 2) "
+        "WHERE promoter_id = 1 AND proposal_id = 1",
+        "an account shown otherwise": "UPDATE payees SET shown_account = '139****0000' WHERE promoter_id = 3",
+        "a payee taken out": "DELETE FROM payees WHERE promoter_id = 3",
+        "a reason put otherwise": "UPDATE payee_proposals SET reason = 'x' WHERE proposal_id = 2",
+        "a proposer put otherwise": "UPDATE payee_proposals SET proposed_by_id = NULL WHERE proposal_id = 1",
+        "an approval put in": f"INSERT INTO payee_approvals VALUES (2, {sun}, {NOW})",
+        "an approval of nobody's": f"INSERT INTO payee_approvals VALUES (2, NULL, {NOW})",
+        "an approval of the proposer's": f"UPDATE payee_approvals SET user_id = {qian}",
+        "an approval taken out": "DELETE FROM payee_approvals",
+        "a proposal taken out whole": "DELETE FROM payees WHERE proposal_id = 2; DELETE FROM payee_proposals "
+        "WHERE proposal_id = 2",
+    }
+    for what, statements in tampering.items():
+        with desk.engine.connect() as connection, connection.begin() as attempt:
+            for statement in statements.split("; "):
+                connection.exec_driver_sql(statement)
+            assert payees_changed(connection) > 0, what
+            attempt.rollback()
+    assert second.proposal_id == 2
+
+
+def drop_guards(engine: Engine) -> None:
+    """Let the tables of payees be changed, as whoever holds the file can."""
+    with transaction(engine) as connection:
+        if engine.dialect.name == "postgresql":
+            for table in ("payees", "payee_proposals", "payee_approvals"):
+                connection.exec_driver_sql(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+            return
+        found = connection.exec_driver_sql(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name LIKE 'payee%'"
+        )
+        for (name,) in found.all():
+            connection.exec_driver_sql(f"DROP TRIGGER {name}")
+
+
+def test_the_commands_take_in_and_show_masked(desk: Desk, database_url: str, tmp_path: Path) -> None:
+    path = write_table(tmp_path / "payees.csv", [payee(1), payee(2, **BANK)])
+    at = "2023-01-20T00:00:00+08:00"
+    told = command(database_url, at, "payees", "import", str(path))
+    assert (told.exit_code, told.stderr) == (0, "")
+    assert f"{path} read=2 changed=2: proposal 1 in force" in told.stdout
+    assert "nothing changed" in command(database_url, at, "payees", "import", str(path)).stdout
+    listed = command(database_url, at, "payees", "list").stdout
+    assert listed.splitlines() == [
+        "1 alipay 138****5678 陈*, proposal 1",
+        "2 bank **** 0123 示***, proposal 1",
+    ]
+    write_table(path, [payee(1, account="nobody"), payee(2, **BANK)])
+    refused = command(database_url, at, "payees", "import", str(path))
+    assert (refused.exit_code, len(refused.stderr.splitlines())) == (1, 1)
+    assert "1 of 2 rows are wrong" in refused.stderr
+    assert "nobody" not in refused.stderr

@@ -7,11 +7,15 @@ from sqlalchemy import Engine, func, insert, select
 
 from bounty.audit.service import Actor, acting
 from bounty.db import snapshot, transaction
-from bounty.models import Payee, PayeeApproval, PayeeProposal, Payout, PayoutOutcome, TrancheLine
+from bounty.models import Payee, Payout, PayoutOutcome, TrancheLine
 from bounty.payout import tranches
+from bounty.payout.payee_files import GivenPayee
+from bounty.payout.payees import propose_payees
+from bounty.payout.sealing import Details, Seal
 from tests.factories import PROMOTER, Month, Row, order_row, promoter, shanghai
 
 OTHER = 1000940
+SEAL = Seal("a key of the tests, which keeps no secret")
 JANUARY_20 = shanghai("2023-01-20 00:00:00")
 FEBRUARY_20 = shanghai("2023-02-20 00:00:00")
 MARCH_20 = shanghai("2023-03-20 00:00:00")
@@ -37,23 +41,13 @@ class Paying:
     def payee(self, *promoter_ids: int) -> None:
         """Payees in force, as an approved proposal leaves them."""
         with transaction(self.engine) as connection:
-            number = connection.execute(
-                select(func.coalesce(func.max(PayeeProposal.proposal_id), 0) + 1)
-            ).scalar_one()
-            shown = {"fingerprint": "", "shown_account": "138****5678", "shown_name": "陈*", "secret": b""}
-            connection.execute(
-                insert(Payee),
-                [
-                    {"promoter_id": each, "proposal_id": number, "method": "alipay", **shown}
-                    for each in promoter_ids
-                ],
-            )
-            connection.execute(
-                insert(PayeeProposal).values(
-                    proposal_id=number, proposed_at=0, payees=len(promoter_ids), payees_sha256=""
-                )
-            )
-            connection.execute(insert(PayeeApproval).values(proposal_id=number, approved_at=0))
+            held = connection.execute(select(func.count()).select_from(Payee)).scalar_one()
+            given = [
+                GivenPayee(2, each, Details("alipay", f"{13800000000 + held}", "陈默", "", ""))
+                for each in promoter_ids
+            ]
+            proposed = propose_payees(connection, given, SEAL, 0, reason="换号", approval_required=False)
+            assert proposed is not None
 
     def prepare(
         self, settled_before: int = JANUARY_20, now: int | None = None, *, by: int | None = None

@@ -18,10 +18,12 @@ from tests.web.world import PASSWORD
 KEYS: dict[str, Any] = {
     "secret_key": "a key of the tests, which keeps no secret",
     "totp_key": "another key of theirs, as little",
+    "payee_key": "a third key of theirs, as little",
 }
 STRONG = {
     "secret_key": "kJ3-2hS9_pQx7Lw0ZrT5vYc8BnM1aDfG",
     "totp_key": "Wq8_eR5tYu2iOp-A7sDf4gHj1kLz9xCv",
+    "payee_key": "Zb5-nM2vCx8_Lk4jHg7fDs1aPo9iUy3T",
     "allowed_hosts": "localhost",
     "public_url": "https://localhost",
     "env": "production",

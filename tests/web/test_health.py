@@ -90,7 +90,8 @@ class Served:
             database_url,
             BOUNTY_ENV="production", BOUNTY_BIND=f"127.0.0.1:{self.port}", BOUNTY_ALLOWED_HOSTS="bounty.example",
             BOUNTY_PUBLIC_URL="https://bounty.example", BOUNTY_PROXIES="1", BOUNTY_METRICS_TOKEN=TOKEN,
-            BOUNTY_SECRET_KEY=KEY, BOUNTY_TOTP_KEY=KEY[::-1], BOUNTY_UPLOADS=str(folder / "uploads"),
+            BOUNTY_SECRET_KEY=KEY, BOUNTY_TOTP_KEY=KEY[::-1], BOUNTY_PAYEE_KEY=KEY,
+            BOUNTY_UPLOADS=str(folder / "uploads"),
             PROMETHEUS_MULTIPROC_DIR=str(folder / "metrics"),
         )  # fmt: skip
         command = [

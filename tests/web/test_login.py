@@ -291,6 +291,7 @@ def test_a_reset_link_ends_after_a_quarter_of_an_hour(app: Flask, tmp_path: Path
         ({"secret_key": ""}, "BOUNTY_SECRET_KEY"),
         ({"secret_key": "a" * 64}, "BOUNTY_SECRET_KEY"),
         ({"totp_key": "short"}, "BOUNTY_TOTP_KEY"),
+        ({"payee_key": ""}, "BOUNTY_PAYEE_KEY"),
         ({"allowed_hosts": " "}, "BOUNTY_ALLOWED_HOSTS"),
         ({"public_url": "http://localhost"}, "BOUNTY_PUBLIC_URL"),
     ],

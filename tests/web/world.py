@@ -179,6 +179,7 @@ def served(database_url: str, folder: Path, now: str) -> Iterator[Site]:
         variables = {
             "BOUNTY_SECRET_KEY": "for tests: nobody else's, and not a secret",
             "BOUNTY_TOTP_KEY": "for tests: nobody else's, and not a secret either",
+            "BOUNTY_PAYEE_KEY": "for tests: nobody else's, and no secret of theirs",
             "BOUNTY_UPLOADS": str(folder / "uploads"),
             "BOUNTY_PUBLIC_URL": f"http://127.0.0.1:{port}",
         }

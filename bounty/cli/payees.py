@@ -1,0 +1,85 @@
+"""Where promoters are paid: taken in, looked at by masks, approved by a second account."""
+
+from pathlib import Path
+
+import click
+
+from bounty.cli.books import number_of, open_books
+from bounty.cli.login import as_option, books_as, books_as_anyone
+from bounty.clock import shown
+from bounty.db import snapshot, transaction
+from bounty.models import Payee
+from bounty.money import shown_yuan
+from bounty.payout import payees as service
+from bounty.payout.payee_files import read_payees
+
+
+@click.group()
+def payees() -> None:
+    """Where promoters are paid; accounts are kept encrypted, and shown by masks alone."""
+
+
+@payees.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--reason", help="Why; needed where a payee in force changes.")
+@as_option
+def import_(file: Path, reason: str | None, email: str | None) -> None:
+    """Propose the payees of a file, whole or not at all; they wait for a second account where that is required."""
+    books = books_as_anyone(email, "finance")
+    rows = read_payees(file)
+    with transaction(books.engine) as connection:
+        proposed = service.propose_payees(
+            connection,
+            rows,
+            books.seal(),
+            books.now(),
+            reason=reason,
+            approval_required=books.approval_required,
+        )
+    if proposed is None:
+        click.echo(f"{file} read={len(rows)}: every payee is in force as it is, nothing changed")
+        return
+    state = "in force" if proposed.in_force else "waits for a second account"
+    again = "" if proposed.anew else ", as it did"
+    click.echo(
+        f"{file} read={len(rows)} changed={proposed.payees}: proposal {proposed.proposal_id} {state}{again}"
+    )
+    click.echo(f"payees sha256:{proposed.payees_sha256}")
+
+
+@payees.command("list")
+def list_() -> None:
+    """The payees in force, the proposals that wait, and whose subsidy has nowhere to go."""
+    with snapshot(open_books().engine) as connection:
+        for row in connection.execute(service.payees_in_force().order_by(Payee.promoter_id)):
+            click.echo(
+                f"{row.promoter_id} {row.method} {row.shown_account} {row.shown_name}, proposal {row.proposal_id}"
+            )
+        for waiting in connection.execute(service.waiting_proposals()).all():
+            click.echo(
+                f"proposal {waiting.proposal_id} waits: {waiting.payees} payees, {shown(waiting.proposed_at)}, "
+                f"{waiting.proposed_by or 'command line'}, {waiting.reason or 'no reason given'}"
+            )
+            click.echo(f"  payees sha256:{waiting.payees_sha256}")
+            for row in connection.execute(service.payees_of(waiting.proposal_id)):
+                was = (
+                    ""
+                    if row.was_method is None
+                    else f", was {row.was_method} {row.was_account} {row.was_name}"
+                )
+                click.echo(f"  {row.promoter_id} {row.method} {row.shown_account} {row.shown_name}{was}")
+        for row in connection.execute(service.promoters_without_payee()):
+            click.echo(f"{row.promoter_id} has no payee; subsidy ¥{shown_yuan(row.subsidy_fen)}")
+
+
+@payees.command()
+@click.argument("proposal", metavar="NUMBER")
+@click.option("--sha256", required=True, help="Its hash, as `bounty payees list` prints it.")
+@as_option
+def approve(proposal: str, sha256: str, email: str | None) -> None:
+    """Stand for a proposal that somebody else made, as it was shown."""
+    books = books_as(email, "finance", "admin")
+    number = number_of(proposal, "a proposal of payees", "bounty payees list")
+    with transaction(books.engine) as connection:
+        anew = service.approve_payees(connection, number, sha256, books.now())
+    click.echo(f"proposal {number} {'is in force' if anew else 'was in force already'}")
