@@ -83,8 +83,10 @@ class Settings(BaseSettings):
     """Day of the month before on which a roster is frozen."""
     calendar_remind_days: str = "1,7,9"
     """Days of the month after on which promoters are reminded of receipts, joined by commas."""
+    calendar_payout_day: int = Field(default=20, ge=1, le=28)
+    """Day of the month after on which a tranche is prepared."""
     calendar_hour: int = Field(default=9, ge=0, le=23)
-    """Hour of Shanghai at which both happen."""
+    """Hour of Shanghai at which these happen."""
     calendar_settle_grace_minutes: int = Field(default=240, ge=0)
     """From the receipt cutoff until the settlement is drafted."""
     calendar_night_hour: int = Field(default=5, ge=0, le=23)
@@ -149,6 +151,7 @@ class Settings(BaseSettings):
             freeze_day=self.calendar_freeze_day,
             remind_days=tuple(int(day) for day in self.calendar_remind_days.split(",") if day),
             hour=self.calendar_hour,
+            payout_day=self.calendar_payout_day,
             settle_grace=self.calendar_settle_grace_minutes * 60,
             night_hour=self.calendar_night_hour,
             backups=self.calendar_backups,

@@ -3,6 +3,7 @@
 Whoever wakes takes what is not done yet. Of several workers one has the turn to write; the next finds the slot done.
 """
 
+import datetime as dt
 import fcntl
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,12 +19,14 @@ from bounty.audit.service import record
 from bounty.backup.service import back_up
 from bounty.calendar.slots import Asked, Calendar, asked_for
 from bounty.checks import CALENDAR_DONE, CHECKS, Finding, run_checks
-from bounty.clock import shown
+from bounty.clock import midnight, shown
 from bounty.closing.service import keep_checks
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.messages.outbox import Letter, announce, tell_operators
 from bounty.models import OpenPeriod, Slot
+from bounty.payout import tranches
+from bounty.payout.tranches import NothingDue
 from bounty.platform.account import Account
 from bounty.platform.client import Platform
 from bounty.progress.reminders import remind
@@ -154,6 +157,17 @@ def _tell_of_gaps(connection: Connection, period: Period, gaps: list[Span], now:
     )
 
 
+def pay(connection: Connection, asked: Asked, _: None, now: int) -> str:
+    """Prepare a tranche of what settled before the day; people approve it and export it."""
+    before = midnight(dt.date.fromisoformat(asked.slot))
+    try:
+        tranche, anew = tranches.prepare(connection, before, now)
+    except NothingDue as nothing_due:
+        return str(nothing_due)
+    state = "prepared" if anew else "prepared already"
+    return f"tranche {tranche.tranche_id} {state}: {tranche.content_sha256}"
+
+
 def check(connection: Connection, asked: Asked, findings: list[Finding], now: int) -> str:
     """Keep what the checks found, for every draft that waits for its notice."""
     for (period,) in connection.execute(select(OpenPeriod.period).order_by(OpenPeriod.period)).all():
@@ -211,6 +225,7 @@ JOBS = {
     "freeze": Job(freeze),
     "remind": Job(remind_of_receipts, together=True),
     "settle": Job(draft, swept),
+    "pay": Job(pay),
     "check": Job(check, checked, together=True),
     "backup": Job(backup, backed_up, together=True),
 }

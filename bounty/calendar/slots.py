@@ -1,6 +1,7 @@
 """What the calendar asks for, computed from the terms and the clock; and what of it is done, due or missed.
 
 terms ──> the first month ──> freeze 2022-12, settle 2022-12, ...    a slot a month
+      │                       pay 2023-01-20, ...
       └─> added on        ──> remind 2023-01-07, check 2022-12-03    a slot a day
 """
 
@@ -31,9 +32,11 @@ class Calendar:
     remind_days: tuple[int, ...] = (1, 7, 9)
     """Of the month after: who still waits for receipts is reminded."""
     hour: int = 9
-    """Of both."""
+    """Of these, and of the payout day."""
     settle_grace: int = 4 * HOUR
     """Seconds from the receipt cutoff until the settlement is drafted."""
+    payout_day: int = 20
+    """Of the months after: a tranche is prepared of what settled before that day."""
     night_hour: int = 5
     """Of every day: the books check themselves and are backed up; later than a draft, so that it looks at it too."""
     backups: bool = True
@@ -97,6 +100,8 @@ def _of_months(connection: Connection, calendar: Calendar, first: Period, now: i
         for day in calendar.remind_days:
             on = period.plus(1).day(day)
             yield "remind", on.isoformat(), midnight(on) + calendar.hour * HOUR, period
+        on = period.plus(1).day(calendar.payout_day)
+        yield "pay", on.isoformat(), midnight(on) + calendar.hour * HOUR, period
         cutoff = cutoffs.get(str(period))
         if cutoff is None:
             cutoff = bounds_of(period, terms_in_force(connection, period).terms).receipt_cutoff

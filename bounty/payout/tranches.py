@@ -50,6 +50,10 @@ STATES = {
 """What a tranche can be -> its words in Chinese and English."""
 
 
+class NothingDue(BountyError):
+    """There is nothing to make a tranche of."""
+
+
 # Preparing
 
 
@@ -61,8 +65,8 @@ def prepare(connection: Connection, settled_before: int, now: int) -> tuple[Any,
 
     settled_before   orders whose commission settled before this instant
 
-    Raises BountyError where nothing is due, the instant is yet to come, or an exported tranche still waits for what
-    came of its payouts.
+    Raises NothingDue, and BountyError where the instant is yet to come or an exported tranche still waits for what came
+    of its payouts.
     """
     wait_for_turn(connection)
     if settled_before > now:
@@ -78,7 +82,7 @@ def prepare(connection: Connection, settled_before: int, now: int) -> tuple[Any,
         return before, False
     if not _says_anything(connection, drafted):
         attempt.rollback()
-        raise BountyError(
+        raise NothingDue(
             f"Nothing new is due of what settled before {shown(settled_before)}.",
             f"{shown(settled_before)} 之前结算的订单中没有新的应付款。",
         )
