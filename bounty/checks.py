@@ -39,6 +39,7 @@ from bounty.models import (
     TermsVersion,
 )
 from bounty.orders.fold import folded
+from bounty.payout.invariants import INVARIANTS
 from bounty.payout.payee_proofs import payees_changed
 from bounty.rules.periods import Period
 from bounty.rules.terms import InvalidTerms, Terms, read_terms
@@ -393,6 +394,7 @@ CHECKS: dict[str, tuple[str, Callable[[Connection], int]]] = {
     "notices-in-sequence": ("notices are numbered without gaps", notices_in_sequence),
     "slices-hold": ("a slice of the platform's orders that is done holds what was told", slices_hold),
     "calendar-once": ("what the calendar asked for was done once", calendar_once),
+    **INVARIANTS,
     "payees-unchanged": (
         "payees are those that were proposed and approved, as the audit has it",
         payees_changed,

@@ -27,21 +27,18 @@ from bounty.models import (
     OrderVersion,
     PassVoid,
     PassVoidAnswer,
-    Payout,
     PayoutOutcome,
     PeriodClosing,
     Receipt,
     ReceiptRow,
     RosterOverride,
     Slice,
-    Tranche,
-    TrancheLine,
-    TrancheStep,
     Waiver,
 )
 from bounty.payout.payee_files import GivenPayee
 from bounty.payout.payees import propose_payees
 from bounty.payout.sealing import Details, Seal
+from bounty.payout.tranches import export_begins, prepare
 from bounty.publication.service import publish
 from bounty.roster.service import open_roster
 from bounty.roster.terms import add_terms
@@ -105,6 +102,7 @@ def an_order(order_sn: str, promoter_id: int, amount: int, day: str, **changed: 
         "price_compare_status": 0,
         "order_pay_time": paid_at,
         "order_receive_time": paid_at + 86_400,
+        "order_settle_time": paid_at + 172_800,
         "order_modify_at": paid_at + 172_800,
     } | changed
 
@@ -214,74 +212,27 @@ def decide_the_month(engine: Engine) -> None:
 
 
 def pay_the_month(engine: Engine) -> None:
-    """One row of everything that has to do with paying, parts before wholes."""
+    """A tranche that was paid, and one row of everything else that has to do with paying, parts before wholes."""
     now = AFTER_THE_CUTOFF
-    of_1001: dict[str, Any] = {"promoter_id": 1001, "proposal_id": 1}
-    tranche: dict[str, Any] = {"tranche_id": 1, "lines_rows": 1, "lines_fen": 200}
-    sums = dict.fromkeys(("lines_sha256", "payouts_sha256", "content_sha256"), "")
+    row: dict[str, Any] = {"shown_account": "1", "shown_name": "1"}
     with transaction(engine) as connection:
         given = [GivenPayee(2, 1001, Details("alipay", "13812345678", "陈默", "", ""))]
         propose_payees(connection, given, Seal("a key"), now, reason=None, approval_required=False)
-        for table, values in (
-            (
-                TrancheLine,
-                {
-                    "promoter_id": 1001,
-                    "tranche_id": 1,
-                    "order_sn": "221205-1",
-                    "period": "2022-12",
-                    "settlement_id": 2,
-                    "cause": "EARNED",
-                    "amount_fen": 200,
-                },
-            ),
-            (Payout, of_1001 | tranche | {"carry_in_fen": 0, "payable_fen": 200}),
-            (
-                Tranche,
-                tranche
-                | sums
-                | {"settled_before": now, "prepared_at": now, "payouts_rows": 1, "payable_fen": 200},
-            ),
-            (
-                TrancheStep,
-                {"tranche_id": 1, "number": 1, "step": "EXPORTED", "content_sha256": "", "taken_at": now},
-            ),
+        tranche, _ = prepare(connection, now, now)
+        export_begins(connection, tranche.tranche_id, now, approval_required=False)
+        paid = {"receipt_id": 1, "place": 4, "paid": True}
+        insert_each(
+            connection,
             (
                 ReceiptRow,
-                {
-                    "receipt_id": 1,
-                    "place": 4,
-                    "shown_account": "1",
-                    "shown_name": "1",
-                    "amount_fen": 200,
-                    "paid": True,
-                    "verdict": "MATCHED",
-                    "payout": "P1-1001",
-                },
+                row | paid | {"amount_fen": tranche.payable_fen, "verdict": "MATCHED", "payout": "P1-1001"},
             ),
             (
                 Receipt,
-                {
-                    "receipt_id": 1,
-                    "name": "回单.csv",
-                    "sha256": "",
-                    "told_sha256": "",
-                    "rows": 1,
-                    "taken_at": now,
-                },
+                {"receipt_id": 1, "name": "回单.csv", "rows": 1, "taken_at": now}
+                | dict.fromkeys(("sha256", "told_sha256"), ""),
             ),
-            (
-                PayoutOutcome,
-                {
-                    "promoter_id": 1001,
-                    "tranche_id": 1,
-                    "number": 1,
-                    "paid": True,
-                    "receipt_id": 1,
-                    "place": 4,
-                    "told_at": now,
-                },
-            ),
+            (PayoutOutcome, paid | {"promoter_id": 1001, "tranche_id": 1, "number": 1, "told_at": now}),
             (PassVoid, {"promoter_id": 1001, "period": "2022-12", "reason": "因为", "asked_at": now}),
             (
                 PassVoidAnswer,
@@ -289,8 +240,12 @@ def pay_the_month(engine: Engine) -> None:
             ),
             (PeriodClosing, {"period": "2022-12", "number": 1, "act": "REOPENED", "acted_at": now}),
             (NoticeStatement, {"number": 1, "settlement_id": 1, "statement": "{}", "sha256": ""}),
-        ):
-            connection.execute(insert(table).values(**values))
+        )
+
+
+def insert_each(connection: Connection, *rows: tuple[type[Base], dict[str, Any]]) -> None:
+    for table, values in rows:
+        connection.execute(insert(table).values(**values))
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -622,11 +577,13 @@ PLANTED = [
         "notices-unchanged",
         "another hash than was told",
         "UPDATE settlements SET content_sha256 = results_sha256 WHERE settlement_id = 1",
+        besides={"made-as-recorded"},
     ),
     Planted(
         "notices-in-sequence",
         "a notice left out",
         "UPDATE notices SET notice = 3 WHERE notice = 2",
+        besides={"made-as-recorded", "tranches-unchanged"},
     ),
     Planted(
         "notices-in-sequence",
@@ -634,6 +591,57 @@ PLANTED = [
         """INSERT INTO periods SELECT '2023-01', terms_id, opened_at, task_from, task_until, receipt_cutoff,
         month_from, month_until FROM periods;
         UPDATE notices SET period = '2023-01', notice = 1 WHERE notice = 2""",
+        besides={"made-as-recorded", "tranches-unchanged"},
+    ),
+    Planted(
+        "made-as-recorded",
+        "a draft that is gone",
+        """DELETE FROM lines WHERE settlement_id = 3; DELETE FROM results WHERE settlement_id = 3;
+        DELETE FROM approvals; DELETE FROM waivers; DELETE FROM settlements WHERE settlement_id = 3""",
+    ),
+    Planted(
+        "made-as-recorded",
+        "an export that is gone",
+        "DELETE FROM tranche_steps",
+    ),
+    Planted(
+        "lines-make-payouts",
+        "a line of a tranche is gone",
+        "DELETE FROM tranche_lines WHERE order_sn = '221205-1'",
+        besides={"nothing-paid-twice", "tranches-unchanged"},
+    ),
+    Planted(
+        "lines-make-payouts",
+        "a payout of more than its lines",
+        "UPDATE payouts SET payable_fen = payable_fen + 1; UPDATE tranches SET payable_fen = payable_fen + 1",
+        besides={"nothing-paid-twice", "tranches-unchanged"},
+    ),
+    Planted(
+        "orders-paid-once",
+        "an order that earns twice",
+        """INSERT INTO tranche_lines SELECT promoter_id, 2, order_sn, period, settlement_id, cause, corrects_id,
+        amount_fen FROM tranche_lines WHERE order_sn = '221205-1'""",
+        besides={"lines-make-payouts"},
+    ),
+    Planted(
+        "orders-paid-once",
+        "an order that gives back more than it got",
+        """INSERT INTO tranche_lines SELECT promoter_id, 2, order_sn, period, settlement_id, 'FAILED', 1,
+        -amount_fen - 1 FROM tranche_lines WHERE order_sn = '221205-1'""",
+        besides={"lines-make-payouts"},
+    ),
+    Planted(
+        "nothing-paid-twice",
+        "an outcome of what nobody was to be paid",
+        "UPDATE payouts SET proposal_id = NULL",
+        besides={"tranches-unchanged"},
+    ),
+    Planted(
+        "tranches-unchanged",
+        "two lines that have changed places",
+        """UPDATE tranche_lines SET order_sn = 'x' WHERE order_sn = '221204-5';
+        UPDATE tranche_lines SET order_sn = '221204-5' WHERE order_sn = '221205-1';
+        UPDATE tranche_lines SET order_sn = '221205-1' WHERE order_sn = 'x'""",
     ),
     Planted(
         "calendar-once",

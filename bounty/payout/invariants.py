@@ -1,0 +1,196 @@
+"""What must hold of tranches: queries whose rows break it, for ``bounty check``."""
+
+import json
+from collections import Counter
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, true, union_all
+
+from bounty.db import Query
+from bounty.models import AuditEvent, Notice, Payout, Settlement, Tranche, TrancheLine, TrancheStep
+from bounty.payout.deserved import standing
+from bounty.payout.files import content_sha256, lines_file, payouts_file
+from bounty.payout.tranches import is_due, newest_outcomes
+from bounty.rules.whole import count_where, total
+
+_ACTS = ("settlement.make", "notice.publish", "payout.prepare", "payout.approve", "payout.export")
+
+
+def _rows(connection: Connection, query: Query) -> int:
+    return connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
+
+
+def lines_make_payouts(connection: Connection) -> int:
+    """Payouts whose lines are not theirs, that don't pay what is carried in and earned, or of no tranche; lines of no
+    payout."""
+    sums = (
+        select(
+            TrancheLine.promoter_id,
+            TrancheLine.tranche_id,
+            func.count().label("rows"),
+            total(TrancheLine.__table__.c.amount_fen).label("fen"),
+        )
+        .group_by(TrancheLine.promoter_id, TrancheLine.tranche_id)
+        .subquery("sums")
+    )
+    same = and_(sums.c.promoter_id == Payout.promoter_id, sums.c.tranche_id == Payout.tranche_id)
+    net = Payout.carry_in_fen + Payout.lines_fen
+    off = (
+        select(Payout.promoter_id)
+        .outerjoin(sums, same)
+        .outerjoin(Tranche, Tranche.tranche_id == Payout.tranche_id)
+        .where(
+            or_(
+                func.coalesce(sums.c.rows, 0) != Payout.lines_rows,
+                func.coalesce(sums.c.fen, 0) != Payout.lines_fen,
+                Payout.payable_fen != case((net > 0, net), else_=0),
+                Tranche.tranche_id.is_(None),
+            )
+        )
+    )
+    orphans = select(sums.c.promoter_id).outerjoin(Payout, same).where(Payout.promoter_id.is_(None))
+    return _rows(connection, off) + _rows(connection, orphans)
+
+
+def orders_paid_once(connection: Connection) -> int:
+    """Orders whose standing lines take back more than they gave, were earned more than once, or cite another line than
+    the first."""
+    line = TrancheLine
+    earned = line.cause == "EARNED"
+    first = func.min(line.tranche_id).over(partition_by=(line.promoter_id, line.order_sn))
+    each = (
+        select(
+            line.promoter_id,
+            line.order_sn,
+            line.amount_fen,
+            earned.label("earned"),
+            line.corrects_id,
+            first.label("first_id"),
+            line.tranche_id,
+        )
+        .where(standing())
+        .subquery("each_line")
+        .c
+    )
+    cites = case(
+        (
+            each.tranche_id == each.first_id,
+            and_(each.earned, each.corrects_id.is_(None), each.amount_fen > 0),
+        ),
+        else_=and_(~each.earned, each.corrects_id == each.first_id),
+    )
+    return _rows(
+        connection,
+        select(each.promoter_id, each.order_sn)
+        .group_by(each.promoter_id, each.order_sn)
+        .having(or_(total(each.amount_fen) < 0, count_where(~func.coalesce(cites, False)) > 0)),
+    )
+
+
+def nothing_paid_twice(connection: Connection) -> int:
+    """Promoters to whom more was paid than all their lines come to, and outcomes of what was not due.
+
+    A promoter may owe us: what was paid, and then taken back.
+    """
+    outcome = newest_outcomes().subquery("outcome")
+    same = and_(outcome.c.promoter_id == Payout.promoter_id, outcome.c.tranche_id == Payout.tranche_id)
+    replaced = select(TrancheStep.tranche_id).where(TrancheStep.step == "REPLACED")
+    stray = (
+        select(Payout.promoter_id).join(outcome, same).where(or_(~is_due(), Payout.tranche_id.in_(replaced)))
+    )
+    given = select(TrancheLine.promoter_id, TrancheLine.amount_fen.label("fen")).where(
+        standing(), TrancheLine.amount_fen > 0
+    )
+    paid = (
+        select(Payout.promoter_id, -Payout.payable_fen).join(outcome, same).where(outcome.c.paid.is_(true()))
+    )
+    side = union_all(given, paid).subquery("sides").c
+    over = select(side.promoter_id).group_by(side.promoter_id).having(total(side.fen) < 0)
+    return _rows(connection, stray) + _rows(connection, over)
+
+
+def tranches_unchanged(connection: Connection) -> int:
+    """Tranches whose files, made again from the rows, are not what was hashed when they were prepared; numbers that
+    are missing, steps of no tranche, and more than one tranche that is open."""
+    violations = 0
+    for row in connection.execute(select(Tranche.__table__).order_by(Tranche.tranche_id)).all():
+        lines, payouts = lines_file(connection, row.tranche_id), payouts_file(connection, row.tranche_id)
+        for file in (lines, payouts):
+            for _ in file:
+                pass
+        of_lines, of_payouts = lines.facts(), payouts.facts()
+        content = content_sha256(row.settled_before, of_lines.sha256, of_payouts.sha256)
+        violations += (
+            (of_lines.rows, of_lines.sum_fen, of_lines.sha256),
+            (of_payouts.rows, of_payouts.sum_fen, of_payouts.sha256),
+            content,
+        ) != (
+            (row.lines_rows, row.lines_fen, row.lines_sha256),
+            (row.payouts_rows, row.payable_fen, row.payouts_sha256),
+            row.content_sha256,
+        )
+    gaps = (
+        select(func.count())
+        .having(or_(func.min(Tranche.tranche_id) != 1, func.max(Tranche.tranche_id) != func.count()))
+        .select_from(Tranche)
+    )
+    strays = select(TrancheStep.tranche_id).where(TrancheStep.tranche_id.not_in(select(Tranche.tranche_id)))
+    left = select(TrancheStep.tranche_id).where(TrancheStep.step.in_(("REPLACED", "EXPORTED")))
+    still_open = select(Tranche.tranche_id).where(Tranche.tranche_id.not_in(left))
+    return (
+        violations
+        + _rows(connection, gaps)
+        + _rows(connection, strays)
+        + max(0, _rows(connection, still_open) - 1)
+    )
+
+
+def made_as_recorded(connection: Connection) -> int:
+    """Settlements, notices, tranches and their steps that the audit doesn't record as they are, and the other way
+    round."""
+    made: Counter[tuple[Any, ...]] = Counter()
+    for row in connection.execute(select(Settlement.__table__)):
+        made["settlement.make", row.period, row.settlement_id, row.content_sha256] += 1
+    for row in connection.execute(
+        select(Notice.__table__, Settlement.content_sha256).outerjoin(
+            Settlement, Settlement.settlement_id == Notice.settlement_id
+        )
+    ):
+        made["notice.publish", row.period, row.settlement_id, row.content_sha256, row.notice] += 1
+    for row in connection.execute(select(Tranche.__table__)):
+        made["payout.prepare", f"tranche {row.tranche_id}", row.content_sha256] += 1
+    acts = {"APPROVED": "payout.approve", "EXPORTED": "payout.export"}
+    for row in connection.execute(select(TrancheStep.__table__).where(TrancheStep.step.in_(acts))):
+        made[acts[row.step], f"tranche {row.tranche_id}", row.content_sha256, row.user_id] += 1
+    recorded = Counter(_recorded(row) for row in connection.execute(_events()))
+    return sum((made - recorded).values()) + sum((recorded - made).values())
+
+
+def _events() -> Query:
+    event = AuditEvent
+    acts: ColumnElement[bool] = event.act.in_(_ACTS)
+    return select(event.act, event.subject, event.after, event.user_id).where(acts)
+
+
+def _recorded(event: Any) -> tuple[Any, ...]:
+    after = json.loads(event.after)
+    key = (event.act, event.subject)
+    if event.act == "settlement.make":
+        return *key, after["settlement"], after["content_sha256"]
+    if event.act == "notice.publish":
+        return *key, after["settlement"], after["content_sha256"], after["notice"]
+    if event.act == "payout.prepare":
+        return *key, after["content_sha256"]
+    return *key, after["content_sha256"], event.user_id
+
+
+INVARIANTS = {
+    "lines-make-payouts": ("the lines of a tranche make its payouts, none below 0", lines_make_payouts),
+    "orders-paid-once": ("no order earns twice, or gives back more than it got", orders_paid_once),
+    "nothing-paid-twice": ("nobody was paid more than was given, nor what was not due", nothing_paid_twice),
+    "tranches-unchanged": ("tranches still read as when they were prepared", tranches_unchanged),
+    "made-as-recorded": (
+        "the audit records every settlement, notice and tranche as it is",
+        made_as_recorded,
+    ),
+}
