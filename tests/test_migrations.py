@@ -250,6 +250,7 @@ COMMANDS = {
     "payout list": (),
     "payout show": ("1",),
     "payout approve": ("1", "--sha256", "0"),
+    "payout export": ("1", "--out", "OUT"),
     "export": ("2022-12", "--out", "OUT"),
     "check": (),
     "upload": ("1", "try", "--user", "1", "--folder", "OUT", "--report", "1"),

@@ -1,6 +1,7 @@
 """Paying: tranches are prepared, approved and exported."""
 
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
 import click
@@ -14,6 +15,7 @@ from bounty.errors import BountyError
 from bounty.models import Tranche
 from bounty.money import shown_yuan
 from bounty.payout import tranches
+from bounty.payout.export import export_tranche
 from bounty.payout.files import payout_id, payouts_of
 
 
@@ -107,3 +109,30 @@ def _tell(row: Any) -> None:
     )
     if row.exported:
         click.echo(f"paid {row.paid} ¥{shown_yuan(row.paid_fen)}, failed {row.failed}, waiting {row.waiting}")
+
+
+@payout.command()
+@tranche_argument
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder to write into.")
+@as_option
+def export(tranche: int, out: Path, email: str | None) -> None:
+    """Write a tranche's files for people and for the payers; again, the same bytes. Exported is not paid."""
+    books = books_as(email, "finance")
+    exported = export_tranche(
+        books.engine,
+        tranche,
+        out,
+        books.seal(),
+        books.payer,
+        books.now(),
+        approval_required=books.approval_required,
+    )
+    for file in exported.manifest["files"]:
+        click.echo(f"{file['name']} {file['rows']} rows ¥{shown_yuan(file['sum_fen'])}")
+    click.echo(f"content sha256:{exported.manifest['content_sha256']}")
+    if exported.refused_words:
+        click.echo(
+            f"Warning: payers are known to stop payments whose remark says {', '.join(exported.refused_words)}: "
+            "set BOUNTY_PAYOUT_REMARK otherwise, and export again.",
+            err=True,
+        )

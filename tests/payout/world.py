@@ -1,5 +1,6 @@
 """A published month and the steps of paying it, each taken twice where the second must change nothing."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,16 @@ SETTLED: Row = {"status": 5, "verified": "2022-12-25 00:00:00", "settled": "2023
 class Paying:
     """A month whose orders earn what was paid for them, and its tranches."""
 
-    def __init__(self, engine: Engine, folder: Path, toml: str | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        folder: Path,
+        toml: str | None = None,
+        promoters: Sequence[Row] = (promoter(), promoter(OTHER)),
+    ) -> None:
         self.engine = engine
         self.month = Month(engine, folder)
-        self.month.begin(promoter(), promoter(OTHER), toml=toml)
+        self.month.begin(*promoters, toml=toml)
 
     def publish(self, *orders: Row) -> int:
         """Take in orders, settle and publish; the notice's number."""
