@@ -648,7 +648,12 @@ PLANTED = [
         "a slot that nobody has done",
         "INSERT INTO slots VALUES ('freeze', '2023-01', 1671930000, 1671930000, '')",
     ),
-    Planted("payees-unchanged", "another account shown", "UPDATE payees SET shown_account = '139****0000'"),
+    Planted(
+        "payees-unchanged",
+        "another account shown",
+        "UPDATE payees SET shown_account = '139****0000'",
+        besides={"tranches-unchanged"},
+    ),
     Planted("payees-unchanged", "an approval taken out", "DELETE FROM payee_approvals"),
     Planted(
         "payees-unchanged",
