@@ -40,6 +40,7 @@ from bounty.models import (
 )
 from bounty.orders.fold import folded
 from bounty.payout.invariants import INVARIANTS
+from bounty.payout.outcome_proofs import closings_in_turn, outcomes_told
 from bounty.payout.payee_proofs import payees_changed
 from bounty.rules.periods import Period
 from bounty.rules.terms import InvalidTerms, Terms, read_terms
@@ -395,6 +396,8 @@ CHECKS: dict[str, tuple[str, Callable[[Connection], int]]] = {
     "slices-hold": ("a slice of the platform's orders that is done holds what was told", slices_hold),
     "calendar-once": ("what the calendar asked for was done once", calendar_once),
     **INVARIANTS,
+    "outcomes-told": ("what came of payouts is as receipts and people told it", outcomes_told),
+    "closings-in-turn": ("periods are closed and reopened in turn, by two people", closings_in_turn),
     "payees-unchanged": (
         "payees are those that were proposed and approved, as the audit has it",
         payees_changed,

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bounty import schema
 from bounty.accounts.service import add_user
+from bounty.audit.service import record
 from bounty.checks import CHECKS, run_checks
 from bounty.clock import read_instant
 from bounty.db import Base, make_engine, snapshot, transaction
@@ -27,16 +28,16 @@ from bounty.models import (
     OrderVersion,
     PassVoid,
     PassVoidAnswer,
-    PayoutOutcome,
     PeriodClosing,
-    Receipt,
-    ReceiptRow,
     RosterOverride,
     Slice,
     Waiver,
 )
+from bounty.payout.closing import ACTS
 from bounty.payout.payee_files import GivenPayee
 from bounty.payout.payees import propose_payees
+from bounty.payout.receipt_files import ReceiptFile, Told
+from bounty.payout.receipts import take
 from bounty.payout.sealing import Details, Seal
 from bounty.payout.tranches import export_begins, prepare
 from bounty.publication.service import publish
@@ -214,31 +215,24 @@ def decide_the_month(engine: Engine) -> None:
 def pay_the_month(engine: Engine) -> None:
     """A tranche that was paid, and one row of everything else that has to do with paying, parts before wholes."""
     now = AFTER_THE_CUTOFF
-    row: dict[str, Any] = {"shown_account": "1", "shown_name": "1"}
     with transaction(engine) as connection:
         given = [GivenPayee(2, 1001, Details("alipay", "13812345678", "陈默", "", ""))]
         propose_payees(connection, given, Seal("a key"), now, reason=None, approval_required=False)
         tranche, _ = prepare(connection, now, now)
         export_begins(connection, tranche.tranche_id, now, approval_required=False)
-        paid = {"receipt_id": 1, "place": 4, "paid": True}
+        paid = Told(4, ("P1-1001",), None, None, tranche.payable_fen, paid=True)
+        take(connection, ReceiptFile("回单.csv", "", "", [paid]), Seal("a key"), now)
+        for number, act in enumerate(ACTS, start=1):
+            closing = {"period": "2022-12", "number": number, "act": act, "acted_at": now}
+            connection.execute(insert(PeriodClosing).values(closing))
+            record(connection, ACTS[act], "2022-12", now)
         insert_each(
             connection,
-            (
-                ReceiptRow,
-                row | paid | {"amount_fen": tranche.payable_fen, "verdict": "MATCHED", "payout": "P1-1001"},
-            ),
-            (
-                Receipt,
-                {"receipt_id": 1, "name": "回单.csv", "rows": 1, "taken_at": now}
-                | dict.fromkeys(("sha256", "told_sha256"), ""),
-            ),
-            (PayoutOutcome, paid | {"promoter_id": 1001, "tranche_id": 1, "number": 1, "told_at": now}),
             (PassVoid, {"promoter_id": 1001, "period": "2022-12", "reason": "因为", "asked_at": now}),
             (
                 PassVoidAnswer,
                 {"promoter_id": 1001, "period": "2022-12", "approved": False, "answered_at": now},
             ),
-            (PeriodClosing, {"period": "2022-12", "number": 1, "act": "REOPENED", "acted_at": now}),
             (NoticeStatement, {"number": 1, "settlement_id": 1, "statement": "{}", "sha256": ""}),
         )
 
@@ -603,6 +597,7 @@ PLANTED = [
         "made-as-recorded",
         "an export that is gone",
         "DELETE FROM tranche_steps",
+        besides={"outcomes-told"},
     ),
     Planted(
         "lines-make-payouts",
@@ -614,7 +609,7 @@ PLANTED = [
         "lines-make-payouts",
         "a payout of more than its lines",
         "UPDATE payouts SET payable_fen = payable_fen + 1; UPDATE tranches SET payable_fen = payable_fen + 1",
-        besides={"nothing-paid-twice", "tranches-unchanged"},
+        besides={"nothing-paid-twice", "outcomes-told", "tranches-unchanged"},
     ),
     Planted(
         "orders-paid-once",
@@ -634,7 +629,7 @@ PLANTED = [
         "nothing-paid-twice",
         "an outcome of what nobody was to be paid",
         "UPDATE payouts SET proposal_id = NULL",
-        besides={"tranches-unchanged"},
+        besides={"outcomes-told", "tranches-unchanged"},
     ),
     Planted(
         "tranches-unchanged",
@@ -660,6 +655,31 @@ PLANTED = [
         "an approval put in",
         "INSERT INTO payee_proposals SELECT 2, 'x', 1, 0, 0, payees_sha256 FROM payee_proposals;"
         "INSERT INTO payee_approvals VALUES (2, NULL, 0)",
+    ),
+    Planted("outcomes-told", "paid made failed", "UPDATE payout_outcomes SET paid = NOT paid"),
+    Planted("outcomes-told", "an outcome is gone", "DELETE FROM payout_outcomes"),
+    Planted("outcomes-told", "a receipt by another name", "UPDATE receipts SET name = 'x.csv'"),
+    Planted("outcomes-told", "another amount of a receipt", "UPDATE receipt_rows SET amount_fen = 1"),
+    Planted(
+        "outcomes-told",
+        "a mark that nobody made",
+        """INSERT INTO payout_outcomes (promoter_id, tranche_id, number, paid, told_at)
+        SELECT promoter_id, tranche_id, 2, NOT paid, told_at FROM payout_outcomes""",
+    ),
+    Planted(
+        "closings-in-turn",
+        "a reopening that nobody asked for",
+        "DELETE FROM period_closings WHERE act = 'REOPENING'",
+    ),
+    Planted(
+        "closings-in-turn",
+        "a closing that the audit doesn't have",
+        "INSERT INTO period_closings (period, number, act, acted_at) VALUES ('2022-12', 4, 'CLOSED', 0)",
+    ),
+    Planted(
+        "closings-in-turn",
+        "agreed to by who asked",
+        "UPDATE period_closings SET user_id = 1 WHERE act <> 'CLOSED'",
     ),
     Planted("audit-unbroken", "another word", "UPDATE audit_events SET act = 'x' WHERE event_id = 3"),
     Planted("audit-unbroken", "an event taken out", "DELETE FROM audit_events WHERE event_id = 3"),

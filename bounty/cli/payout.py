@@ -7,6 +7,7 @@ from typing import Any
 import click
 from sqlalchemy import Connection
 
+from bounty.cli import bank
 from bounty.cli.books import number_of, open_books
 from bounty.cli.login import as_option, books_as, books_as_anyone
 from bounty.clock import midnight, shanghai_date, shown
@@ -22,6 +23,10 @@ from bounty.payout.files import payout_id, payouts_of
 @click.group()
 def payout() -> None:
     """Tranches of what is due: prepared, approved, exported, and paid when the payer says so."""
+
+
+for _command in bank.COMMANDS:
+    payout.add_command(_command)
 
 
 def tranche_number(_ctx: click.Context, _param: click.Parameter, value: str) -> int:

@@ -14,7 +14,7 @@ from bounty.errors import BountyError
 from bounty.models import PayoutOutcome, Receipt, ReceiptRow
 from bounty.payout.asked import ids_of, known_to, named
 from bounty.payout.matching import AMBIGUOUS, MATCHED, UNMATCHED, Asked, Judged, carried, judge, masked
-from bounty.payout.receipt_files import ReceiptFile
+from bounty.payout.receipt_files import ReceiptFile, Told
 from bounty.payout.sealing import Seal, masked_account, masked_name
 
 TAKEN, MARKED = "payout.receipt", "payout.mark"
@@ -135,8 +135,8 @@ def _row(judged: Judged, receipt_id: int) -> dict[str, Any]:
     return {
         "receipt_id": receipt_id,
         "place": row.place,
-        "shown_account": _shown(row.account, masked_account),
-        "shown_name": _shown(row.name, masked_name),
+        "shown_account": shown_account(row),
+        "shown_name": shown_name(row),
         "amount_fen": row.amount_fen,
         "paid": row.paid,
         "serial": row.serial,
@@ -146,8 +146,17 @@ def _row(judged: Judged, receipt_id: int) -> dict[str, Any]:
     }
 
 
+def shown_account(row: Told) -> str:
+    """The account that a row names, for people: masked, if the payer has not done so; blank where it names none."""
+    return _shown(row.account, masked_account)
+
+
+def shown_name(row: Told) -> str:
+    """The name that a row names, alike."""
+    return _shown(row.name, masked_name)
+
+
 def _shown(text: str | None, mask: Callable[[str], str]) -> str:
-    """What a row says of a payee, for people: masked, if the payer has not done so; blank where it says nothing."""
     return text if text and masked(text) else mask(text) if text else ""
 
 

@@ -2,111 +2,17 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import Engine, func, insert, select
+from sqlalchemy import Engine, select
 
-from bounty.db import snapshot, transaction
+from bounty.db import snapshot
 from bounty.errors import BountyError
-from bounty.models import AuditEvent, Payee, PayeeApproval, PayeeProposal, PayoutOutcome, Receipt, ReceiptRow
-from bounty.payout.receipt_files import ReceiptFile, read_receipt
-from bounty.payout.receipts import Taken, mark, preview, take
-from bounty.payout.sealing import Details, Seal, masked_account, masked_name
+from bounty.models import AuditEvent, ReceiptRow
+from bounty.payout.receipt_files import read_receipt
 from tests.factories import PROMOTER, write_text
-from tests.payout.world import FEBRUARY_20, MARCH_20, OTHER, Paying, earning
-
-SEAL = Seal("q7Zt-3mVx9Kd_2bWs8Ru5Yh1Jf6Gn4Lc")
-PEOPLE = {PROMOTER: ("13812345678", "陈默"), OTHER: ("6222021234567890123", "示例（上海）有限公司")}
-HEAD = (
-    "账号户称,示例,付款账户,pay@example.com,订单号,1,付款状态,成功,总金额（元）,{},成功金额（元）,{},失败金额（元）,{}\r\n\r\n"
-    "序号,创建时间,订单号,流水号,收款账号,姓名,金额（元）,状态,备注,失败原因\r\n"
-)
-
-
-class Desk(Paying):
-    """A tranche of two payouts, exported: 100 yuan to the one, 30 to the other."""
-
-    def __init__(self, engine: Engine, folder: Path) -> None:
-        super().__init__(engine, folder)
-        self.folder, self.files = folder, 0
-        self.payee(*PEOPLE)
-        late = {"settled": "2023-02-19 00:00:00"}
-        self.publish(
-            earning(1),
-            earning(2, 30_00, promoter_id=OTHER),
-            earning(3, 7_00, **late),
-            earning(4, 1_00, **late),
-        )
-        self.prepare()
-        self.export(1)
-
-    def payee(self, *promoter_ids: int) -> None:
-        with transaction(self.engine) as connection:
-            for each in promoter_ids:
-                account, name = PEOPLE[each]
-                shown = {"shown_account": masked_account(account), "shown_name": masked_name(name)}
-                secret = SEAL.close(each, 1, Details("alipay", account, name, "", ""))
-                values = {
-                    "promoter_id": each,
-                    "proposal_id": 1,
-                    "method": "alipay",
-                    "fingerprint": "",
-                    **shown,
-                }
-                connection.execute(insert(Payee).values(secret=secret, **values))
-            facts = {"proposal_id": 1, "proposed_at": 0, "payees": len(promoter_ids), "payees_sha256": ""}
-            connection.execute(insert(PayeeProposal).values(**facts))
-            connection.execute(insert(PayeeApproval).values(proposal_id=1, approved_at=0))
-
-    def file(self, text: str, encoding: str = "utf-8-sig") -> ReceiptFile:
-        self.files += 1
-        return read_receipt(write_text(self.folder / f"回单{self.files}.csv", text, encoding))
-
-    def alipay(
-        self, *rows: str, sums: tuple[str, str, str] = ("", "", ""), encoding: str = "utf-8-sig"
-    ) -> ReceiptFile:
-        return self.file(HEAD.format(*sums) + "".join(f"{row}\r\n" for row in rows), encoding)
-
-    def plain(self, *rows: str) -> ReceiptFile:
-        """Rows of payout_id, account, payee_name, amount_yuan, status, serial and reason."""
-        header = "payout_id,account,payee_name,amount_yuan,status,serial,reason\n"
-        return self.file(header + "".join(f"{row}\n" for row in rows))
-
-    def take(self, file: ReceiptFile) -> Taken:
-        """Take a receipt in, as its preview foretold, and again: nothing changes."""
-        with snapshot(self.engine) as connection:
-            seen = preview(connection, file, SEAL)
-        with transaction(self.engine) as connection:
-            taken = take(connection, file, SEAL, FEBRUARY_20)
-        assert [(each.verdict, each.why) for each in seen] == [
-            (each.verdict, each.why) for each in taken.rows
-        ]
-        held = self.held()
-        with transaction(self.engine) as connection:
-            again = take(connection, file, SEAL, FEBRUARY_20)
-        assert (again.receipt_id, again.anew) == (taken.receipt_id, False)
-        assert self.held() == held
-        return taken
-
-    def mark(self, *payouts: str, paid: bool = True, reason: str = "网银流水") -> list[str]:
-        with transaction(self.engine) as connection:
-            return mark(connection, payouts, paid=paid, reason=reason, now=FEBRUARY_20)
-
-    def outcomes(self) -> list[tuple[Any, ...]]:
-        """Promoter, tranche, number, whether paid, reason, and the receipt's number."""
-        row = PayoutOutcome
-        query = select(row.promoter_id, row.tranche_id, row.number, row.paid, row.reason, row.receipt_id)
-        with snapshot(self.engine) as connection:
-            return [tuple(each) for each in connection.execute(query.order_by(*row.__table__.primary_key))]
-
-    def held(self) -> list[Any]:
-        with snapshot(self.engine) as connection:
-            counts = [
-                connection.execute(select(func.count()).select_from(each)).scalar_one()
-                for each in (Receipt, ReceiptRow, AuditEvent)
-            ]
-        return [*counts, *self.outcomes()]
+from tests.payout.desk import HEAD, Desk
+from tests.payout.world import MARCH_20, OTHER
 
 
 @pytest.fixture
