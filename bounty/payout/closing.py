@@ -176,6 +176,7 @@ def reopen(connection: Connection, period: Period, now: int, *, approval_require
     Raises BountyError where nobody has asked, and for who asked.
     """
     wait_for_turn(connection)
+    open_period(connection, period)
     last = newest_act(connection, period)
     if last is None or last.act == REOPENED:
         return False

@@ -16,7 +16,8 @@ from bounty.payout.sealing import Details, Seal
 from tests.factories import PROMOTER, Month, Row, order_row, promoter, shanghai
 
 OTHER = 1000940
-SEAL = Seal("a key of the tests, which keeps no secret")
+SEAL_KEY = "a key of the tests, which keeps no secret"
+SEAL = Seal(SEAL_KEY)
 JANUARY_20 = shanghai("2023-01-20 00:00:00")
 FEBRUARY_20 = shanghai("2023-02-20 00:00:00")
 MARCH_20 = shanghai("2023-03-20 00:00:00")
