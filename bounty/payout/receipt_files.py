@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from bounty.errors import RefusedFile
 from bounty.intake import cells
-from bounty.intake.catalogue import CONTROL, BadRow, Fault, refused, say
+from bounty.intake.catalogue import CONTROL, BadRow, Fault, refused, say, storable
 from bounty.intake.codepage import tell_codepage, text_of
 from bounty.intake.columns import Column, Layout, lay_out
 from bounty.intake.kinds import ending_of
@@ -82,7 +82,9 @@ def read_receipt(path: Path, name: str | None = None) -> ReceiptFile:
     if not rows:
         raise refused("no payments")
     content = hashlib.sha256(path.read_bytes()).hexdigest()
-    return ReceiptFile(name or path.name, content, _told_sha256(rows), rows, list(_unlike_head(head, rows)))
+    return ReceiptFile(
+        storable(name or path.name), content, _told_sha256(rows), rows, list(_unlike_head(head, rows))
+    )
 
 
 def _told_sha256(rows: list[Told]) -> str:
