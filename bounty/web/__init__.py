@@ -14,6 +14,7 @@ from bounty.messages.mail import encrypted, host_and_port
 from bounty.payout.sealing import Seal
 from bounty.web import (
     access,
+    adjustments,
     appeals,
     books,
     errors,
@@ -25,6 +26,7 @@ from bounty.web import (
     language,
     logs,
     messages,
+    payouts,
     people,
     promoter,
     public,
@@ -49,6 +51,8 @@ BLUEPRINTS = (
     terms.blueprint,
     audit.blueprint,
     finance.blueprint,
+    payouts.blueprint,
+    adjustments.blueprint,
     messages.blueprint,
     outbox.blueprint,
 )

@@ -1,24 +1,22 @@
-"""A promoter's own pages: my task, orders, one order and why, subsidy, history. Nobody else's can be named."""
+"""A promoter's own pages: my task, orders, one order and why, subsidy, payments, history; nobody else's."""
 
 from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Response, abort, render_template, request
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from bounty.appeals.service import panel
-from bounty.db import Query
-from bounty.models import Order
-from bounty.progress import subsidy as earned
-from bounty.progress.history import PromoterMonth, data_as_of, month_of, months, months_of, present_month
+from bounty.models import Payout
+from bounty.payout import statement
+from bounty.progress.history import PromoterMonth, month_of, months, months_of, present_month
 from bounty.progress.listing import listed_now
-from bounty.progress.service import explain
 from bounty.progress.task import task_of
-from bounty.progress.timeline import rows_received
 from bounty.roster.judge import in_words
 from bounty.roster.reasons import from_when, why_not
 from bounty.rules.clauses import Known
 from bounty.rules.periods import Period, lapses_at
+from bounty.web import payment_words
 from bounty.web import promoter_tables as tables
 from bounty.web import promoter_words as words
 from bounty.web.access import allows, own_promoter
@@ -26,9 +24,12 @@ from bounty.web.books import now, reading
 from bounty.web.charts import DailyChart, daily_chart
 from bounty.web.downloads import csv_response
 from bounty.web.language import language
+from bounty.web.order_page import order_page
 from bounty.web.tables import page_of
 
 blueprint = Blueprint("promoter", __name__)
+NEWEST_PAYMENTS = 3
+"""So many are on the page of the subsidy; the others on their own."""
 
 
 @blueprint.get("/task")
@@ -101,37 +102,9 @@ def order(order_sn: str) -> str:
     """Why one order counts or does not."""
     promoter_id = own_promoter()
     with reading() as connection:
-        own = select(Order.order_sn).where(Order.promoter_id == promoter_id, Order.order_sn == order_sn)
-        if connection.execute(own).first() is None:
-            abort(404)
-        why = explain(connection, order_sn, now())
-        month = None if why.period is None else month_of(connection, promoter_id, why.period)
-        row, line, rate_permille = None, None, 0
-        if month is not None:
-            listed, rate_permille = listed_now(connection, promoter_id, month)
-            every = listed.subquery("listed")
-            row = connection.execute(select(every).where(every.c.order_sn == order_sn)).first()
-            if month.published is not None:
-                lines = earned.published_lines(promoter_id, month, now()).subquery("lines")
-                line = connection.execute(select(lines).where(lines.c.order_sn == order_sn)).first()
-        received = rows_received(connection, promoter_id, order_sn)
-        as_of = data_as_of(connection)
-        appealing = panel(connection, promoter_id, why.period, order_sn, now())
-    return render_template(
-        "promoter/order.html",
-        why=why,
-        appealing=appealing,
-        month=month,
-        row=row,
-        line=line,
-        rate_permille=rate_permille,
-        received=received,
-        as_of=as_of,
-        now=now(),
-        words=words,
-        verdict=words.verdict_of(why, row, line, now()),
-        events=words.events(why, month, row, now()),
-    )
+        shown = order_page(connection, promoter_id, order_sn) or abort(404)
+        appealing = panel(connection, promoter_id, shown["why"].period, order_sn, now())
+    return render_template("promoter/order.html", appealing=appealing, desk=False, **shown)
 
 
 @blueprint.get("/subsidy")
@@ -145,9 +118,11 @@ def subsidy(period: Period | None = None) -> str:
         month = _chosen(found, period)
         if month is None:
             return render_template("promoter/nothing.html")
-        lines = _lines(connection, promoter_id, month)
-        states = earned.by_state(connection, lines)
+        lines = statement.month_lines(connection, promoter_id, month, now())
+        states = statement.by_state(connection, lines)
         page = page_of(connection, tables.SUBSIDY, lines, request.args)
+        newest = statement.payments(promoter_id).order_by(Payout.tranche_id.desc()).limit(NEWEST_PAYMENTS)
+        paid = connection.execute(newest).all()
     return render_template(
         "promoter/subsidy.html",
         months=found,
@@ -157,7 +132,8 @@ def subsidy(period: Period | None = None) -> str:
         page=page,
         now=now(),
         words=words,
-        state_names=tables.STATES,
+        paid=payment_words,
+        payments=paid,
         lapses_at=lapses_at(month.period, month.terms),
     )
 
@@ -169,8 +145,55 @@ def subsidy_csv(period: Period) -> Response:
     promoter_id = own_promoter()
     with reading() as connection:
         month = month_of(connection, promoter_id, period) or abort(404)
-        lines = _lines(connection, promoter_id, month)
+        lines = statement.month_lines(connection, promoter_id, month, now())
     return csv_response(tables.SUBSIDY, lines, request.args, f"subsidy-{month.period}")
+
+
+@blueprint.get("/payments")
+@allows("promoter")
+def payments() -> str:
+    """Every tranche that I have a part in, and what came of it."""
+    with reading() as connection:
+        page = page_of(connection, tables.PAYMENTS, statement.payments(own_promoter()), request.args)
+    return render_template("promoter/payments.html", page=page, now=now(), paid=payment_words)
+
+
+@blueprint.get("/payments.csv")
+@allows("promoter")
+def payments_csv() -> Response:
+    """The same payments as a file."""
+    return csv_response(tables.PAYMENTS, statement.payments(own_promoter()), request.args, "payments")
+
+
+@blueprint.get("/payments/<int:tranche_id>")
+@allows("promoter")
+def payment(tranche_id: int) -> str:
+    """One payment, and every line that it is made of."""
+    promoter_id = own_promoter()
+    with reading() as connection:
+        found = _payment(connection, promoter_id, tranche_id)
+        lines = statement.payment_lines(promoter_id, tranche_id)
+        page = page_of(connection, tables.PAYMENT_LINES, lines, request.args)
+    return render_template(
+        "promoter/payment.html", payment=found, page=page, now=now(), words=words, paid=payment_words
+    )
+
+
+@blueprint.get("/payments/<int:tranche_id>/lines.csv")
+@allows("promoter")
+def payment_csv(tranche_id: int) -> Response:
+    """The same lines as a file."""
+    promoter_id = own_promoter()
+    with reading() as connection:
+        _payment(connection, promoter_id, tranche_id)
+    lines = statement.payment_lines(promoter_id, tranche_id)
+    return csv_response(tables.PAYMENT_LINES, lines, request.args, f"payment-{tranche_id}")
+
+
+def _payment(connection: Connection, promoter_id: int, tranche_id: int) -> Any:
+    """The promoter's payment of a tranche; another's is not there."""
+    own = statement.payments(promoter_id).where(Payout.tranche_id == tranche_id)
+    return connection.execute(own).first() or abort(404)
 
 
 @blueprint.get("/history")
@@ -195,12 +218,6 @@ def _chosen(found: list[PromoterMonth], period: Period | None) -> PromoterMonth 
     if period is None:
         return present_month(found, now())
     return next((month for month in found if month.period == period), None) or abort(404)
-
-
-def _lines(connection: Connection, promoter_id: int, month: PromoterMonth) -> Query:
-    if month.published is not None:
-        return earned.published_lines(promoter_id, month, now())
-    return earned.expected_lines(*listed_now(connection, promoter_id, month))
 
 
 def _known(month: PromoterMonth) -> Callable[[Any], Known]:

@@ -3,7 +3,7 @@
 from sqlalchemy import FromClause, not_
 from sqlalchemy.sql import ColumnElement
 
-from bounty.progress.subsidy import EXPECTED, PAYABLE, VOID
+from bounty.payout.statement import STATES
 from bounty.rules.clauses import TASK_CLAUSES
 from bounty.rules.measure import COUNTED, PENDING
 from bounty.rules.plain import PLAIN
@@ -88,13 +88,6 @@ ORDERS = Table(
 )
 """Of ``listing.listed_orders``."""
 
-STATES = {
-    EXPECTED: ("预计", "expected"),
-    PAYABLE: ("可发放", "payable"),
-    VOID: ("作废", "void"),
-}
-"""State of a line -> its name."""
-
 SUBSIDY = Table(
     "subsidy",
     (
@@ -104,8 +97,12 @@ SUBSIDY = Table(
         Column("basis_fen", "基数", "basis", "money", summed=True),
         Column("rate_permille", "比例", "rate", "permille"),
         Column("subsidy_fen", "补贴", "subsidy", "money", sortable=True, summed=True),
+        Column("held_fen", "已入批次", "in tranches", "money", summed=True),
+        Column("open_fen", "待入批次", "to come", "money", summed=True),
         Column("state", "状态", "state"),
-        Column("why", "作废原因", "why void"),
+        Column("why", "原因", "why"),
+        Column("tranche_id", "批次", "tranche", "id"),
+        Column("told_at", "付款时间", "paid out at", "instant"),
         Column("settled_at", "佣金结算时间", "commission settled at", "instant"),
     ),
     key=("order_sn",),
@@ -121,7 +118,60 @@ SUBSIDY = Table(
     search=_SEARCH,
     page=PAGE,
 )
-"""Of ``subsidy.published_lines`` and ``subsidy.expected_lines``."""
+"""Of ``statement.month_lines``."""
+
+PAYMENTS = Table(
+    "payments",
+    (
+        Column("tranche_id", "批次", "tranche", "id", sortable=True),
+        Column("settled_before", "佣金结算早于", "settled before", "instant"),
+        Column("given_fen", "本批补贴", "subsidy", "money", summed=True),
+        Column("adjusted_fen", "扣回与更正", "taken back or corrected", "money", summed=True),
+        Column("carry_in_fen", "上批结转", "carried in", "money"),
+        Column("payable_fen", "应付", "payable", "money", sortable=True),
+        Column("carry_out_fen", "欠款结转", "debt carried on", "money"),
+        Column("paid_fen", "已付", "paid", "money", summed=True),
+        Column("fate", "状态", "state"),
+        Column("words", "付款方说明", "the payer's words"),
+        Column("account", "收款账户", "account"),
+        Column("told_at", "付款结果时间", "told at", "instant"),
+    ),
+    key=("tranche_id",),
+    order="-tranche_id",
+    page=PAGE,
+)
+"""Of ``statement.payments``. What is payable is not summed: what failed is in the next payment again."""
+
+PAYMENT_LINES = Table(
+    "payment_lines",
+    (
+        Column("order_sn", "订单", "order"),
+        Column("goods_name", "商品", "goods"),
+        Column("period", "期次", "period", sortable=True),
+        Column("notice", "公示号", "notice", "id"),
+        Column("cause", "原因", "cause"),
+        Column("corrects_id", "原批次", "corrects tranche", "id"),
+        Column("amount_fen", "金额", "amount", "money", sortable=True, summed=True),
+    ),
+    key=("order_sn",),
+    order="amount_fen",
+    filters=(
+        Filter(
+            "kind",
+            "种类",
+            "kind",
+            (
+                Option("given", "本批补贴", "subsidy", equal("cause", "EARNED")),
+                Option(
+                    "adjusted", "扣回与更正", "taken back or corrected", lambda row: row.c.cause != "EARNED"
+                ),
+            ),
+        ),
+    ),
+    search=_SEARCH,
+    page=PAGE,
+)
+"""Of ``statement.payment_lines`` of one payment; what is taken back on top."""
 
 HISTORY = Table(
     "history",

@@ -7,9 +7,8 @@ from typing import Any
 from bounty.clock import midnight
 from bounty.progress.history import PromoterMonth
 from bounty.progress.service import Explanation, Judged
-from bounty.progress.subsidy import VOID
 from bounty.roster.reasons import why_not
-from bounty.rules.clauses import SUBSIDY_CLAUSES, Known
+from bounty.rules.clauses import NO_COMMISSION_STATUSES, SUBSIDY_CLAUSES, Known
 from bounty.rules.measure import COUNTED, PENDING
 from bounty.rules.periods import PAID_FROM_DAY, PUBLISHED_BY_DAY, lapses_at
 from bounty.rules.plain import PLAIN, STATUSES, Said, failure, spell, until
@@ -116,10 +115,12 @@ def orders(count: int) -> str:
 
 
 def is_void(row: Any, month: PromoterMonth, now: int) -> bool:
-    """Whether what the notice gives a listed order is void by now: it failed, or its commission did not settle in
-    time."""
-    if month.published is None or row.failed_at is not None:
-        return month.published is not None
+    """Whether what the notice gives a listed order is void by now: it failed, has no commission any more, or its
+    commission did not settle in time."""
+    if month.published is None:
+        return False
+    if row.failed_at is not None or row.order_status in NO_COMMISSION_STATUSES:
+        return True
     lapse = lapses_at(month.period, month.terms)
     return lapse is not None and lapse <= now and (row.settled_at is None or row.settled_at >= lapse)
 
@@ -129,11 +130,6 @@ def day_mark(mark: Any) -> str:
     if mark.today:
         return t(f"今天 {mark.day}", f"today {mark.day}")
     return t(f"{mark.day} 日", f"day {mark.day}") if mark.end else str(mark.day)
-
-
-def void_reason(why: str) -> str:
-    """Why a line is void."""
-    return t(*VOID_REASONS[why])
 
 
 def flag(code: str) -> str:
@@ -156,12 +152,6 @@ def unearned(row: Any) -> str:
     return t(*_EARNING[row.unearned].name) if row.unearned else ""
 
 
-VOID_REASONS: dict[str, Said] = {
-    "FAILED": ("订单已退款、审核失败或处罚", "the order was refunded, failed its audit or was punished"),
-    "LAPSED": ("佣金逾期未结算", "its commission did not settle in time"),
-    "MOVED": ("订单已不属于您", "the order is no longer yours"),
-}
-"""Why a line is void."""
 FLAGS: dict[str, Said] = {
     "DIRECT_UNKNOWN": ("直推状态未知，按非直推算", "whether it is direct is unknown; taken as indirect"),
     "CATEGORY_UNKNOWN": ("类目未知，按普通商品算", "its category is unknown; taken as ordinary goods"),
@@ -239,7 +229,7 @@ class Verdict:
 def verdict_of(why: Explanation, row: Any | None, line: Any | None, now: int) -> Verdict:
     """Whether an order counts and earns, in a sentence.
 
-    row, line   of ``listing.listed_orders`` and ``subsidy.published_lines``; null where there is none
+    row, line   of ``listing.listed_orders`` and ``statement.month_lines``; null where there is none
     """
     failing = [judged for judged in why.task if not judged.holds]
     facts, cutoff = why.known.facts, why.known.bounds.receipt_cutoff
@@ -266,7 +256,7 @@ def verdict_of(why: Explanation, row: Any | None, line: Any | None, now: int) ->
         title = t(*plain.why_not(why.known))
         said = plain.if_only(why.known)
         if_only = None if said is None else t(*said)
-    if line is not None and line.state == VOID:
+    if line is not None and line.state in ("VOID", "TAKEN_BACK"):
         chips.append(("bad", t("补贴作废", "subsidy void")))
     elif earns:
         word = (

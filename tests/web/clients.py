@@ -13,12 +13,12 @@ from bounty.app import create_app
 from bounty.web.books import EXTENSION
 from config import Settings
 from tests.factories import shanghai
-from tests.web.world import PASSWORD
+from tests.web.world import PASSWORD, PAYEE_KEY
 
 KEYS: dict[str, Any] = {
     "secret_key": "a key of the tests, which keeps no secret",
     "totp_key": "another key of theirs, as little",
-    "payee_key": "a third key of theirs, as little",
+    "payee_key": PAYEE_KEY,
 }
 STRONG = {
     "secret_key": "kJ3-2hS9_pQx7Lw0ZrT5vYc8BnM1aDfG",

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, event
 from bounty.db import make_engine
 from tests import postgres
 from tests.web.clients import NOON, Opened, application, close
-from tests.web.world import DECEMBER, EMAILS, PASSWORD, Site, copied, fill, served
+from tests.web.world import DECEMBER, EMAILS, PASSWORD, Site, copied, fill, pay, served
 
 WIDTHS = {"desktop": (1280, 900), "phone": (360, 780)}
 """Size -> width and height of the window, in CSS pixels."""
@@ -103,6 +103,24 @@ def small_site(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture(scope="session")
+def paid_books(small_site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small site with November paid in part; to be copied."""
+    folder = tmp_path_factory.mktemp("paid")
+    engine = make_engine(copied(small_site, folder))
+    pay(engine, folder / "files")
+    engine.dispose()
+    return folder / "books.sqlite"
+
+
+@pytest.fixture(scope="session")
+def paid_site(paid_books: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """That site in mid-December, for looking only."""
+    folder = tmp_path_factory.mktemp("paid-site")
+    with served(copied(paid_books, folder), folder, DECEMBER) as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
 def site(small_site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The small site in mid-December, for looking only."""
     folder = tmp_path_factory.mktemp("site")
@@ -121,6 +139,30 @@ def small_site_on_postgresql(
     engine.dispose()
     yield url
     postgres.drop_database(url)
+
+
+@pytest.fixture(scope="session")
+def paid_books_on_postgresql(
+    small_site_on_postgresql: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The URL of a PostgreSQL database with the same in it; to be copied."""
+    url = postgres.fresh_database(template=small_site_on_postgresql)
+    engine = make_engine(url)
+    pay(engine, tmp_path_factory.mktemp("paid") / "files")
+    engine.dispose()
+    yield url
+    postgres.drop_database(url)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def paid_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a copy of these books, on either database."""
+    if request.param == "sqlite":
+        yield copied(request.getfixturevalue("paid_books"), tmp_path / "books")
+    else:
+        url = postgres.fresh_database(template=request.getfixturevalue("paid_books_on_postgresql"))
+        yield url
+        postgres.drop_database(url)
 
 
 @pytest.fixture

@@ -57,6 +57,7 @@ ARGUMENTS: dict[str, Any] = {
     "stage": "try",
     "settlement_id": 1,
     "message": "msg_none",
+    "tranche_id": 1,
 }
 """What stands in an address; the small site has most of it."""
 PERSONAL = {"order_sn": (OWN, OTHERS, ABSENT), "appeal_id": (1, 2, 999)}
@@ -65,9 +66,9 @@ UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 
 
 @pytest.fixture(scope="module")
-def app(small_site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+def app(paid_books: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     folder = tmp_path_factory.mktemp("routes")
-    app = application(copied(small_site, folder), DECEMBER, folder)
+    app = application(copied(paid_books, folder), DECEMBER, folder)
     engine, now = app.extensions["bounty.books"].engine, shanghai(DECEMBER)
     with transaction(engine) as connection:
         for promoter_id, number, words in ((PROMOTER, 111, "直推"), (NEIGHBOUR, 120, CANARY)):

@@ -13,12 +13,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from bounty.accounts.service import add_user
+from bounty.audit.service import Actor, acting
 from bounty.db import transaction
+from bounty.models import User
+from bounty.payout import tranches
+from bounty.payout.payee_files import GivenPayee
+from bounty.payout.payees import propose_payees
+from bounty.payout.receipts import mark
+from bounty.payout.sealing import Details, Seal
 from tests.factories import (
     PROMOTER,
     Month,
@@ -27,6 +35,7 @@ from tests.factories import (
     link,
     order_row,
     promoter,
+    shanghai,
     terms_toml,
     violation,
 )
@@ -37,6 +46,7 @@ CANARY = "金丝雀7f3a9c51"
 CANARY_ORDERS = [first + 20 + 5 * n for first in (100, 200) for n in range(6)]
 """The numbers of the neighbour's orders."""
 PASSWORD = "correct horse battery"
+PAYEE_KEY = "for tests: nobody else's, and no secret of theirs"
 ACCOUNTS: dict[str, tuple[str, int | None]] = {
     "promoter@example.com": ("promoter", PROMOTER),
     "neighbour@example.com": ("promoter", NEIGHBOUR),
@@ -156,6 +166,63 @@ def fill(engine: Engine, folder: Path) -> None:
             )
 
 
+def pay(engine: Engine, folder: Path) -> None:
+    """Pay November: tranche 1 is paid, but for the neighbour's payment, which failed, and one held; tranche 2, prepared
+    by finance, takes an order back that was refunded since.
+    """
+    month = Month(engine, folder / "settled", period="2022-11", now="2022-12-14 12:00:00")
+    month.orders(
+        *(settled(100 + at, 12_000 + at) for at in (0, 2)),
+        *(
+            settled(
+                number, 15_000, promoter_id=other, goods_name=CANARY if other == NEIGHBOUR else "示例 商品"
+            )
+            for number, other in ((120, NEIGHBOUR), (125, NEIGHBOUR), (121, PROMOTER + 2))
+        ),
+    )
+    with transaction(engine) as connection:
+        given = [
+            GivenPayee(place, each, Details("alipay", f"1380000{place:04d}", "示例收款人", "", ""))
+            for place, each in enumerate((PROMOTER, NEIGHBOUR), 2)
+        ]
+        propose_payees(connection, given, Seal(PAYEE_KEY), month.now, reason=None, approval_required=False)
+        first, _ = tranches.prepare(connection, shanghai("2022-12-14 00:00:00"), month.now)
+        tranches.export_begins(connection, first.tranche_id, month.now, approval_required=False)
+    later = Month(engine, folder / "refunded", period="2022-11", now="2022-12-15 08:00:00")
+    with transaction(engine) as connection:
+        mark(connection, [f"P1-{PROMOTER}"], paid=True, reason="网银显示成功", now=later.now)
+        mark(connection, [f"P1-{NEIGHBOUR}"], paid=False, reason="账户名与姓名不符", now=later.now)
+    later.orders(
+        settled(100, 12_000, status=4, modified="2022-12-14 18:00:00"),
+        settled(103, 12_003, settled="2022-12-14 20:00:00", modified="2022-12-14 20:00:00"),
+        settled(
+            104,
+            10_000,
+            paid="2022-11-06 12:00:00",
+            settled="2022-12-14 20:00:00",
+            modified="2022-12-14 20:00:00",
+        ),
+    )
+    with transaction(engine) as connection:
+        finance = connection.execute(select(User.id).where(User.email == EMAILS["finance"])).scalar_one()
+    with transaction(acting(engine, Actor(EMAILS["finance"], finance, "finance"))) as connection:
+        tranches.prepare(connection, shanghai("2022-12-15 00:00:00"), later.now)
+
+
+def settled(number: int, amount_fen: int, **fields: Any) -> Row:
+    """An order of November whose commission has settled."""
+    others = {"p_id": f"{fields['promoter_id']}_1"} if "promoter_id" in fields else {}
+    usual: dict[str, Any] = {
+        "paid": "2022-11-05 12:00:00",
+        "received": "2022-11-09 12:00:00",
+        "status": 5,
+        "verified": "2022-12-12 12:00:00",
+        "settled": "2022-12-13 12:00:00",
+        "modified": "2022-12-13 12:00:00",
+    }
+    return order_row(number=number, amount_fen=amount_fen, **usual | others | fields)
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """The application, served by a process of its own."""
@@ -179,7 +246,7 @@ def served(database_url: str, folder: Path, now: str) -> Iterator[Site]:
         variables = {
             "BOUNTY_SECRET_KEY": "for tests: nobody else's, and not a secret",
             "BOUNTY_TOTP_KEY": "for tests: nobody else's, and not a secret either",
-            "BOUNTY_PAYEE_KEY": "for tests: nobody else's, and no secret of theirs",
+            "BOUNTY_PAYEE_KEY": PAYEE_KEY,
             "BOUNTY_UPLOADS": str(folder / "uploads"),
             "BOUNTY_PUBLIC_URL": f"http://127.0.0.1:{port}",
         }

@@ -1,0 +1,331 @@
+"""Close desk: every tranche, what comes next, and each tranche with its exceptions first, its lines and its steps."""
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from sqlalchemy import Connection, cast
+
+from bounty.clock import midnight, shanghai_date
+from bounty.db import Words
+from bounty.errors import BountyError
+from bounty.models import Tranche
+from bounty.payout import desk, tranches
+from bounty.payout.deserved import CAUSES
+from bounty.payout.files import payout_id
+from bounty.web.access import allows
+from bounty.web.books import now, reading, site, writing
+from bounty.web.downloads import csv_response
+from bounty.web.errors import said
+from bounty.web.finance import READERS
+from bounty.web.fresh import require_fresh_code
+from bounty.web.language import t
+from bounty.web.order_page import order_page
+from bounty.web.tables import Column, Filter, Option, Search, Table, equal, page_of
+
+blueprint = Blueprint("payouts", __name__, url_prefix="/finance")
+STATE_CHIPS = {"prepared": "wait", "approved": "wait", "exported": "wait", "paid": "ok", "replaced": ""}
+FATE_CHIPS = {"HELD": "wait", "FAILED": "bad", "DEBT": "wait", "DUE": "wait", "PAID": "ok", "NOTHING": ""}
+TRANCHES = Table(
+    "tranches",
+    (
+        Column("tranche_id", "批次", "Tranche", "id", sortable=True),
+        Column("state", "状态", "State"),
+        Column("settled_before", "结算早于", "Settled before", "instant"),
+        Column("lines_rows", "订单", "Orders", "count", summed=True),
+        Column("payouts_rows", "推手", "Promoters", "count"),
+        Column("gross_fen", "应发", "Gross", "money", sortable=True, summed=True),
+        Column("adjustments_fen", "调整", "Adjustments", "money", summed=True),
+        Column("carry_in_fen", "上批结转", "Carried in", "money"),
+        Column("payable_fen", "净应付", "Net payable", "money", sortable=True),
+        Column("carry_out_fen", "欠款结转", "Debts carried on", "money"),
+        Column("due_fen", "待付", "Due", "money"),
+        Column("held_fen", "暂扣", "Held", "money"),
+        Column("paid_fen", "已付", "Paid", "money", summed=True),
+        Column("prepared_by", "准备人", "Prepared by", shown=False),
+        Column("prepared_at", "准备时间", "Prepared at", "instant", shown=False),
+        Column("approved_by", "批准人", "Approved by"),
+        Column("content_sha256", "指纹", "Hash"),
+    ),
+    key=("tranche_id",),
+    order="-tranche_id",
+    filters=(
+        Filter(
+            "state",
+            "状态",
+            "state",
+            tuple(Option(state, *words, equal("state", state)) for state, words in tranches.STATES.items()),
+        ),
+    ),
+)
+"""Of ``desk.desk``. What a replaced one held is not summed, and what is payable neither: what failed is so again."""
+
+
+def _by_promoter(row: Any, words: str) -> Any:
+    return row.c.name.contains(words, autoescape=True) | cast(row.c.promoter_id, Words).startswith(
+        words, autoescape=True
+    )
+
+
+PAYOUTS = Table(
+    "payouts",
+    (
+        Column("promoter_id", "推手", "Promoter", "id", sortable=True),
+        Column("name", "姓名", "Name"),
+        Column("fate", "结果", "Came to"),
+        Column("place", "例外在前", "exceptions first", "count", sortable=True, shown=False),
+        Column("words", "说明", "the payer's words", shown=False),
+        Column("method", "方式", "method", shown=False),
+        Column("shown_account", "账户", "Account"),
+        Column("shown_name", "户名", "payee", shown=False),
+        Column("carry_in_fen", "上批结转", "Carried in", "money", summed=True),
+        Column("lines_rows", "订单", "Orders", "count", summed=True),
+        Column("lines_fen", "本批明细", "Lines", "money", summed=True),
+        Column("payable_fen", "应付", "Payable", "money", sortable=True, summed=True),
+        Column("paid_fen", "已付", "Paid", "money", summed=True),
+        Column("carry_out_fen", "欠款结转", "Debt carried on", "money", summed=True),
+        Column("told_at", "结果时间", "told at", "instant", shown=False),
+    ),
+    key=("promoter_id",),
+    order="place",
+    filters=(
+        Filter(
+            "fate",
+            "结果",
+            "what it came to",
+            tuple(Option(code, *words, equal("fate", code)) for code, words in desk.FATES.items()),
+        ),
+    ),
+    search=Search("推手 ID 或姓名", "promoter id or name", _by_promoter),
+)
+"""Of ``desk.payouts_told``."""
+CAUSE = Filter(
+    "cause",
+    "原因",
+    "cause",
+    tuple(Option(code, *words, equal("cause", code)) for code, words in CAUSES.items()),
+)
+
+
+def by_order(row: Any, words: str) -> Any:
+    """Lines of an order, or of a promoter."""
+    return row.c.order_sn.startswith(words, autoescape=True) | (cast(row.c.promoter_id, Words) == words)
+
+
+LINES = Table(
+    "tranche_lines",
+    (
+        Column("promoter_id", "推手", "Promoter", "id", sortable=True),
+        Column("order_sn", "订单", "Order"),
+        Column("period", "期次", "Period", sortable=True),
+        Column("notice", "公示", "Notice", "id"),
+        Column("cause", "原因", "Cause"),
+        Column("corrects_id", "原批次", "Corrects tranche", "id", filed="corrects_tranche"),
+        Column("amount_fen", "金额", "Amount", "money", sortable=True, summed=True),
+    ),
+    key=("promoter_id", "order_sn"),
+    order="promoter_id",
+    filters=(CAUSE,),
+    search=Search("推手 ID 或订单编号", "promoter id or order number", by_order),
+)
+"""Of ``desk.lines_told``; unfiltered, its CSV is the file of the tranche, to the byte."""
+
+
+# The desk
+
+
+@blueprint.get("/tranches")
+@allows(*READERS)
+def index() -> str:
+    """What comes next, and every tranche."""
+    return _desk()
+
+
+@blueprint.get("/tranches.csv")
+@allows(*READERS)
+def tranches_csv() -> Response:
+    """Exactly the tranches that the filters leave."""
+    return csv_response(TRANCHES, desk.desk(), request.args, "tranches")
+
+
+@blueprint.post("/tranches")
+@allows("finance")
+def prepare() -> Any:
+    """Prepare a tranche of what settled before a day."""
+    try:
+        before = _day(request.form.get("settled_before", ""))
+        with writing() as connection:
+            made, anew = tranches.prepare(connection, before, now())
+    except BountyError as refusal:
+        return _desk(said(refusal)), 409
+    number = made.tranche_id
+    flash(
+        t(f"批次 {number} 已准备好，待批准。", f"Tranche {number} is prepared, and waits for approval.")
+        if anew
+        else t(
+            f"数据没有变化：批次 {number} 仍然有效。", f"Nothing has changed: tranche {number} still stands."
+        ),
+        "success",
+    )
+    return redirect(url_for(".tranche", tranche_id=number), 303)
+
+
+def _day(text: str) -> int:
+    try:
+        return midnight(dt.date.fromisoformat(text))
+    except ValueError:
+        raise BountyError("Write a date such as 2023-01-20.", "请填写日期，例如 2023-01-20。") from None
+
+
+def _desk(refused: str | None = None) -> str:
+    today = midnight(shanghai_date(now()))
+    with reading() as connection:
+        page = page_of(connection, TRANCHES, desk.desk(), request.args)
+        newest = connection.execute(
+            tranches.every_tranche().order_by(Tranche.tranche_id.desc()).limit(1)
+        ).first()
+        waits = newest is not None and newest.state == "exported"
+        opened = newest if newest is not None and newest.state in ("prepared", "approved") else None
+        coming = None if waits else desk.coming(connection, today, opened)
+    return render_template(
+        "finance/tranches.html",
+        page=page,
+        newest=newest,
+        opened=opened,
+        coming=coming,
+        today=shanghai_date(now()),
+        states=tranches.STATES,
+        chips=STATE_CHIPS,
+        approval_required=site().settings.approval_required,
+        missing=None if opened is None else tranches.approvals_needed(opened) - opened.approvals,
+        refused=refused,
+        now=now(),
+    )
+
+
+# One tranche
+
+
+@blueprint.get("/tranches/<int:tranche_id>")
+@allows(*READERS)
+def tranche(tranche_id: int) -> str:
+    """Its exceptions, sums and payouts, and the next step."""
+    return _tranche(tranche_id)
+
+
+@blueprint.get("/tranches/<int:tranche_id>/payouts.csv")
+@allows(*READERS)
+def payouts_csv(tranche_id: int) -> Response:
+    """Exactly the payouts that the filters leave."""
+    _known(tranche_id)
+    return csv_response(
+        PAYOUTS, desk.payouts_told(tranche_id), request.args, f"payouts-{tranche_id}-filtered"
+    )
+
+
+@blueprint.get("/tranches/<int:tranche_id>/lines")
+@allows(*READERS)
+def lines(tranche_id: int) -> str:
+    """What each order gives, or takes back."""
+    with reading() as connection:
+        found = _found(connection, tranche_id)
+        page = page_of(connection, LINES, desk.lines_told(tranche_id), request.args)
+    return render_template(
+        "finance/tranche_lines.html", tranche=found, page=page, causes=CAUSES, states=tranches.STATES
+    )
+
+
+@blueprint.get("/tranches/<int:tranche_id>/lines.csv")
+@allows(*READERS)
+def lines_csv(tranche_id: int) -> Response:
+    """Exactly the lines that the filters leave."""
+    _known(tranche_id)
+    return csv_response(
+        LINES, desk.lines_told(tranche_id), request.args, f"tranche_lines-{tranche_id}-filtered"
+    )
+
+
+@blueprint.post("/tranches/<int:tranche_id>/approve")
+@allows("finance", "admin")
+def approve(tranche_id: int) -> Any:
+    """Stand for the open tranche as it was seen; not for one's own."""
+
+    def act(connection: Connection) -> str:
+        tranches.approve(connection, tranche_id, request.form.get("content_sha256", ""), now())
+        return t("您已批准这个批次。", "You have approved the tranche.")
+
+    return _done(tranche_id, act)
+
+
+@blueprint.post("/tranches/<int:tranche_id>/export")
+@allows("finance")
+def export(tranche_id: int) -> Any:
+    """Let the tranche leave for the payer; its files can be loaded from then on."""
+
+    def act(connection: Connection) -> str:
+        tranches.export_begins(
+            connection, tranche_id, now(), approval_required=site().settings.approval_required
+        )
+        return t(
+            "已导出：下载文件交给付款方。导出不等于已付，结果以回单为准。",
+            "Exported: load the files and hand them to the payer. Exported is not paid; the receipt says what is.",
+        )
+
+    return _done(tranche_id, act)
+
+
+@blueprint.get("/promoters/<int:promoter_id>/orders/<order_sn>")
+@allows(*READERS)
+def order(promoter_id: int, order_sn: str) -> str:
+    """Why an order counts and earns, and where its money is, as its promoter sees it."""
+    with reading() as connection:
+        shown = order_page(connection, promoter_id, order_sn) or abort(404)
+    return render_template("promoter/order.html", desk=True, promoter_id=promoter_id, **shown)
+
+
+def _found(connection: Connection, tranche_id: int) -> Any:
+    row = desk.desk().subquery("row")
+    return connection.execute(row.select().where(row.c.tranche_id == tranche_id)).first() or abort(404)
+
+
+def _known(tranche_id: int) -> None:
+    with reading() as connection:
+        _found(connection, tranche_id)
+
+
+def _done(tranche_id: int, act: Callable[[Connection], str]) -> Any:
+    """Do one act, with a fresh one-time code, and go back to the page; a refusal is a sentence on it."""
+    _known(tranche_id)
+    try:
+        require_fresh_code()
+        with writing() as connection:
+            told = act(connection)
+    except BountyError as refusal:
+        return _tranche(tranche_id, said(refusal)), 409
+    flash(told, "success")
+    return redirect(url_for(".tranche", tranche_id=tranche_id), 303)
+
+
+def _tranche(tranche_id: int, refused: str | None = None) -> str:
+    with reading() as connection:
+        row = _found(connection, tranche_id)
+        page = page_of(connection, PAYOUTS, desk.payouts_told(tranche_id), request.args)
+        fates = desk.fates_of(connection, tranche_id)
+        approvals = tranches.approvals_of(connection, row)
+    return render_template(
+        "finance/tranche.html",
+        tranche=row,
+        page=page,
+        fates=fates,
+        fate_names=desk.FATES,
+        fate_chips=FATE_CHIPS,
+        states=tranches.STATES,
+        chips=STATE_CHIPS,
+        approvals=approvals,
+        needed=tranches.approvals_needed(row),
+        approval_required=site().settings.approval_required,
+        payout_id=payout_id,
+        refused=refused,
+        now=now(),
+    )

@@ -1,0 +1,246 @@
+"""Finance's pages of payouts and the promoter's own: their sums are those of the tranche and of its files."""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from bounty.db import snapshot
+from bounty.payout.files import lines_file
+from bounty.web.books import EXTENSION
+from bounty.web.formats import money
+from tests.factories import PROMOTER, sn
+from tests.web.clients import application, close, log_in, post, words_of
+from tests.web.world import CANARY, CANARY_ORDERS, EMAILS, NEIGHBOUR, copied
+
+NOW = "2022-12-15 15:00:00"
+Visitor = Callable[..., FlaskClient]
+Row = dict[str, str]
+
+
+@pytest.fixture
+def app(paid_url: str, tmp_path: Path) -> Iterator[Flask]:
+    app = application(paid_url, NOW, tmp_path)
+    yield app
+    close(app)
+
+
+@pytest.fixture
+def visitor(app: Flask) -> Visitor:
+    def visit(role: str) -> FlaskClient:
+        client = app.test_client()
+        log_in(client, EMAILS.get(role, role))
+        return client
+
+    return visit
+
+
+def rows_of(client: FlaskClient, path: str) -> list[Row]:
+    answer = client.get(path)
+    assert answer.status_code == 200, path
+    return list(csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig"), newline="")))
+
+
+def total(rows: list[Row], column: str) -> Decimal:
+    return sum((Decimal(row[column] or 0) for row in rows), Decimal(0))
+
+
+def fen(amount: Decimal) -> str:
+    """As a page shows it."""
+    return money(int(amount * 100))
+
+
+def shown(client: FlaskClient, path: str, language: str = "zh") -> str:
+    answer = client.get(path, headers={"Accept-Language": language})
+    assert answer.status_code == 200, path
+    return words_of(answer.text)
+
+
+def foot(client: FlaskClient, path: str) -> str:
+    """The last footer of a page."""
+    return words_of(re.findall(r"<tfoot>(.*?)</tfoot>", client.get(path).text, re.DOTALL)[-1])
+
+
+def test_a_tranche_adds_up_from_its_lines_to_the_desk(app: Flask, visitor: Visitor) -> None:
+    finance = visitor("finance")
+    desk = {row["tranche_id"]: row for row in rows_of(finance, "/finance/tranches.csv")}
+    assert [(row["tranche_id"], row["state"]) for row in desk.values()] == [("2", "prepared"), ("1", "paid")]
+    for number, row in desk.items():
+        lines = rows_of(finance, f"/finance/tranches/{number}/lines.csv")
+        payouts = rows_of(finance, f"/finance/tranches/{number}/payouts.csv")
+        earned = [line for line in lines if line["cause"] == "EARNED"]
+        later = [line for line in lines if line["cause"] != "EARNED"]
+        assert total(earned, "amount_yuan") == Decimal(row["gross_yuan"])
+        assert total(later, "amount_yuan") == Decimal(row["adjustments_yuan"])
+        assert total(lines, "amount_yuan") == total(payouts, "lines_yuan")
+        assert len(lines) == int(row["lines_rows"])
+        carried, net = Decimal(row["carry_in_yuan"]), Decimal(row["payable_yuan"])
+        assert total(lines, "amount_yuan") + carried == net + Decimal(row["carry_out_yuan"])
+        assert net == Decimal(row["due_yuan"]) + Decimal(row["held_yuan"]) == total(payouts, "payable_yuan")
+        assert Decimal(row["paid_yuan"]) == total(payouts, "paid_yuan")
+        page = shown(finance, f"/finance/tranches/{number}")
+        for amount in ("gross_yuan", "adjustments_yuan", "carry_in_yuan", "payable_yuan", "held_yuan"):
+            assert fen(Decimal(row[amount])) in page, amount
+        assert fen(total(lines, "amount_yuan")) in foot(finance, f"/finance/tranches/{number}/lines")
+        assert fen(total(payouts, "payable_yuan")) in foot(finance, f"/finance/tranches/{number}")
+        with snapshot(app.extensions[EXTENSION].engine) as connection:
+            whole = b"".join(lines_file(connection, int(number)))
+        assert finance.get(f"/finance/tranches/{number}/lines.csv").data == whole
+    assert fen(total(list(desk.values()), "gross_yuan")) in foot(finance, "/finance/tranches")
+
+
+def test_exceptions_come_first_with_the_payers_words(visitor: Visitor) -> None:
+    finance = visitor("finance")
+    fates = [(row["promoter_id"], row["fate"]) for row in rows_of(finance, "/finance/tranches/1/payouts.csv")]
+    assert fates == [
+        (str(PROMOTER + 2), "HELD"),
+        (str(NEIGHBOUR), "FAILED"),
+        (str(PROMOTER), "PAID"),
+    ]
+    page = shown(finance, "/finance/tranches/1")
+    assert "账户名与姓名不符" in page
+    assert page.index("暂扣") < page.index("控制合计")
+    (held,) = rows_of(finance, "/finance/tranches/1/payouts.csv?fate=HELD")
+    assert held["promoter_id"] == str(PROMOTER + 2)
+    assert "准备下一批" not in shown(finance, "/finance/tranches")  # one is open
+
+
+def test_an_adjustment_names_its_order_its_cause_and_what_it_corrects(visitor: Visitor) -> None:
+    finance = visitor("finance")
+    (line,) = rows_of(finance, "/finance/adjustments.csv")
+    assert (line["tranche_id"], line["order_sn"], line["cause"], line["corrects_tranche"]) == (
+        "2",
+        sn(100),
+        "FAILED",
+        "1",
+    )
+    assert Decimal(line["amount_yuan"]) == -Decimal(line["given_yuan"]) < 0
+    assert fen(Decimal(line["amount_yuan"])) in foot(finance, "/finance/adjustments")
+    assert rows_of(finance, "/finance/adjustments.csv?way=more") == []
+    assert rows_of(finance, "/finance/debts.csv") == []
+    trail = shown(finance, f"/finance/promoters/{PROMOTER}/orders/{sn(100)}")
+    assert "第 2 批 " + fen(Decimal(line["amount_yuan"])) in trail
+    assert "（原在第 1 批）" in trail
+    assert finance.get(f"/finance/promoters/{NEIGHBOUR}/orders/{sn(100)}").status_code == 404
+
+
+def test_a_promoter_reads_where_each_orders_money_is(visitor: Visitor) -> None:
+    client = visitor("promoter")
+    rows = {row["order_sn"]: row for row in rows_of(client, "/months/2022-11/subsidy.csv")}
+    state = {number: (row["state"], row["why"], row["tranche_id"]) for number, row in rows.items()}
+    assert state[sn(100)] == ("TAKEN_BACK", "FAILED", "2")
+    assert state[sn(102)] == ("PAID", "", "1")
+    assert state[sn(103)] == ("PREPARED", "", "2")
+    assert state[sn(101)] == ("EXPECTED", "", "")
+    every = list(rows.values())
+    (history,) = (row for row in rows_of(client, "/history.csv") if row["period"] == "2022-11")
+    assert total(every, "subsidy_yuan") == Decimal(history["subsidy_yuan"])
+    # What stands of the notice is in tranches, or still to come.
+    stands = [row for row in every if row["state"] not in ("VOID", "TAKEN_BACK")]
+    assert total(every, "held_yuan") + total(every, "open_yuan") == total(stands, "subsidy_yuan")
+    page = shown(client, "/months/2022-11/subsidy")
+    assert f"已入批次 {fen(total(every, 'held_yuan'))}，待入批次 {fen(total(every, 'open_yuan'))}" in page
+    assert "订单已退款、审核失败或处罚" in page
+    assert "在第 2 批，还没有交付款方" in page
+    order = shown(client, f"/orders/{sn(100)}")
+    assert "第 1 批" in order
+    assert "第 2 批" in order
+    assert "its commission is to settle" in shown(client, f"/orders/{sn(101)}", "en")
+
+
+def test_a_payment_is_the_sum_of_its_lines_and_of_what_was_carried(visitor: Visitor) -> None:
+    for role, fates in (
+        ("promoter", ["PREPARED", "PAID"]),
+        ("neighbour@example.com", ["PREPARED", "FAILED"]),
+    ):
+        client = visitor(role)
+        payments = rows_of(client, "/payments.csv")
+        assert [row["fate"] for row in payments] == fates
+        for row in payments:
+            lines = rows_of(client, f"/payments/{row['tranche_id']}/lines.csv")
+            of_lines = Decimal(row["given_yuan"]) + Decimal(row["adjusted_yuan"])
+            assert total(lines, "amount_yuan") == of_lines
+            carried = Decimal(row["carry_in_yuan"]), Decimal(row["carry_out_yuan"])
+            assert of_lines + carried[0] - carried[1] == Decimal(row["payable_yuan"])
+            if lines:
+                assert fen(total(lines, "amount_yuan")) in foot(client, f"/payments/{row['tranche_id']}")
+        assert fen(total(payments, "paid_yuan")) in shown(client, "/payments")
+    assert "付款方：账户名与姓名不符" in shown(client, "/payments")
+    # What failed is in the next payment, and the line says so.
+    (line, *_) = rows_of(client, "/months/2022-11/subsidy.csv?state=prepared")
+    assert line["tranche_id"] == "2"
+
+
+def test_a_promoter_finds_nothing_of_anothers_payments(visitor: Visitor) -> None:
+    client = visitor("promoter")
+    for path in ("/subsidy", "/months/2022-11/subsidy", "/payments", "/payments/1", "/payments/2"):
+        text = client.get(path).text
+        assert not any(each in text for each in (CANARY, *(sn(number) for number in CANARY_ORDERS))), path
+    assert client.get("/payments/3").status_code == 404
+    third = visitor("promoter")
+    post(third, "/logout")
+    assert third.get("/payments").status_code == 302
+
+
+def test_a_held_payment_says_what_to_do(app: Flask, visitor: Visitor) -> None:
+    operator = visitor("operator")
+    post(operator, "/view-as", promoter_id=str(PROMOTER + 2))
+    assert "没有您的收款信息：请联系运营登记" in shown(operator, "/payments")
+    assert "暂扣" in shown(operator, "/months/2022-11/subsidy")
+
+
+def test_whoever_prepared_a_tranche_does_not_approve_it_and_finance_exports_it(
+    app: Flask, visitor: Visitor
+) -> None:
+    finance, admin, operator = visitor("finance"), visitor("admin"), visitor("operator")
+    page = finance.get("/finance/tranches/2").text
+    (sha256,) = re.findall(r"content sha256:([0-9a-f]{64})", page)
+    assert "这个批次由您准备" in words_of(page)
+    seen: dict[str, Any] = {"content_sha256": sha256}
+    assert post(finance, "/finance/tranches/2/approve", **seen).status_code == 409
+    assert post(operator, "/finance/tranches/2/approve", **seen).status_code == 403
+    assert post(admin, "/finance/tranches/2/approve", content_sha256="0" * 64).status_code == 409
+    assert post(admin, "/finance/tranches/2/approve", **seen).status_code == 303
+    assert "导出批次 2" in shown(finance, "/finance/tranches")
+    assert post(admin, "/finance/tranches/2/export", **seen).status_code == 403
+    assert post(finance, "/finance/tranches/2/export", **seen).status_code == 303
+    assert "还有 2 笔没有付款结果" in shown(finance, "/finance/tranches")
+    refused = post(finance, "/finance/tranches", settled_before="2022-12-15")
+    assert refused.status_code == 409
+    assert "先导入回单" in words_of(refused.text)
+
+
+def test_preparing_again_says_what_it_would_hold_and_changes_nothing_on_the_same_facts(
+    visitor: Visitor,
+) -> None:
+    finance = visitor("finance")
+    desk = shown(finance, "/finance/tranches")
+    assert "更正此前批次（扣回为负）" in desk
+    assert "此前暂扣或付款失败，转入 2 人" in desk
+    again = post(finance, "/finance/tranches", settled_before="2022-12-15")
+    assert again.status_code == 303
+    assert "批次 2 仍然有效" in shown(finance, "/finance/tranches/2")
+    for day, said in (("", "请填写日期"), ("2022-12-16", "还没有到")):
+        refused = post(finance, "/finance/tranches", settled_before=day)
+        assert refused.status_code == 409
+        assert said in words_of(refused.text)
+
+
+def test_books_with_nothing_paid_say_what_will_be_there(small_site: Path, tmp_path: Path) -> None:
+    url = copied(small_site, tmp_path / "small")
+    app = application(url, NOW, tmp_path)
+    client, promoter = app.test_client(), app.test_client()
+    log_in(client, EMAILS["finance"])
+    log_in(promoter, EMAILS["promoter"])
+    assert "还没有批次" in shown(client, "/finance/tranches")
+    assert "没有调整" in shown(client, "/finance/adjustments")
+    assert "还没有发放过" in shown(promoter, "/payments")
+    assert client.get("/finance/tranches/1").status_code == 404
+    close(app)
