@@ -72,6 +72,10 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
+def files_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.is_file()]
+
+
 def test_the_payers_files_begin_as_their_templates() -> None:
     assert ALIPAY_HEAD.encode("gbk") == (SAMPLES / "alipay_batch_template.csv").read_bytes()
     assert BANK_HEAD.encode("gbk") == (SAMPLES / "mybank_template.csv").read_bytes()
@@ -156,6 +160,25 @@ def test_what_lacks_an_approval_or_its_key_does_not_leave(paying: Paying, tmp_pa
         export(paying, tmp_path / "file" / "out")
     assert paying.tranche(1).state == "prepared"
     assert contents(tmp_path / "out") == {}
+
+
+def test_what_was_stopped_half_way_is_exported_again_whole(paying: Paying, tmp_path: Path) -> None:
+    export(paying, tmp_path / "whole")
+    out = tmp_path / "out"
+    (out / "bank-1-1.csv").mkdir(parents=True)  # where no file can come to stand
+    (out / "manifest.json").write_text("of an older export")
+    with pytest.raises(BountyError, match="can't be written"):
+        export(paying, out)
+    assert "manifest.json" not in files_in(out)
+    assert not [name for name in files_in(out) if name.endswith(".part")]
+    (out / "bank-1-1.csv").rmdir()
+    export(paying, out)
+    assert contents(out) == contents(tmp_path / "whole")
+
+
+def test_only_their_owner_reads_the_payers_files(paying: Paying, tmp_path: Path) -> None:
+    export(paying, tmp_path / "out")
+    assert {path.stat().st_mode & 0o077 for path in (tmp_path / "out").iterdir()} == {0}
 
 
 @pytest.mark.parametrize(("payments", "parts"), [(0, []), (999, [999]), (1000, [1000]), (1001, [1000, 1])])

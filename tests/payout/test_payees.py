@@ -5,14 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import xlsxwriter
 from sqlalchemy import Engine, select
 
 from bounty.accounts.service import add_user
 from bounty.audit.service import Actor, acting
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
+from bounty.intake.catalogue import BadRow
 from bounty.models import AuditEvent, Payee, PayeeApproval, PayeeProposal
-from bounty.payout.payee_files import read_payees
+from bounty.payout.payee_files import GivenPayee, read_payees
 from bounty.payout.payee_proofs import payees_changed
 from bounty.payout.payees import Proposed, approve_payees, payees_in_force, propose_payees, waiting_proposals
 from bounty.payout.sealing import Details, Seal
@@ -263,6 +265,23 @@ def test_files_of_excel_are_read_as_any_other(desk: Desk, tmp_path: Path) -> Non
         )
     assert proposed is not None
     assert desk.in_force() == {1: (1, "13812345678")}
+
+
+def test_a_workbook_is_read_too_and_what_its_numbers_lost_is_refused(desk: Desk, tmp_path: Path) -> None:
+    path = tmp_path / "payees.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, ["promoter_id", "method", "account", "payee_name", "bank_name"])
+        sheet.write_row(1, 0, [1, "alipay", 13812345678, "陈默"])
+        sheet.write_row(2, 0, [2, "bank", "6222021234567890123", "李雷", "中国银行"])
+        sheet.write_row(3, 0, [3, "bank", 6222021234567890123, "韩梅梅", "中国银行"])
+    good_one, good_two, bad = read_payees(path)
+    assert isinstance(good_one, GivenPayee)
+    assert isinstance(good_two, GivenPayee)
+    assert (good_one.details.account, good_two.details.account) == ("13812345678", "6222021234567890123")
+    assert isinstance(bad, BadRow)
+    assert (bad.place, bad.column, bad.code) == (4, "account", "E-ID-MANGLED")
+    assert "6222" not in str(bad)
 
 
 def test_the_books_hold_no_account_and_no_name_in_plain(desk: Desk, database_url: str) -> None:
