@@ -21,6 +21,8 @@ VERDICTS = {
 
 Said = tuple[str | None, bool]
 """A payment as a row of a receipt told it: the payer's number, and whether it went through."""
+Payment = tuple[str, str, int]
+"""Account and name, as they are compared, and fen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,10 @@ class Known:
 
 def judge(rows: Sequence[Told], known: Known) -> list[Judged]:
     """What each row is of, in the file's order. Two rows that would be of one payout are of none."""
-    judged = [_one(row, known) for row in rows]
+    by_payee: dict[Payment, list[Asked]] = {}
+    for each in known.asked.values():
+        by_payee.setdefault((alike(each.account), alike(each.name), each.amount_fen), []).append(each)
+    judged = [_one(row, known, by_payee) for row in rows]
     times = Counter(each.payout.payout for each in judged if each.verdict == MATCHED and each.payout)
     return [
         replace(
@@ -103,7 +108,7 @@ def masked(text: str | None) -> bool:
     return "*" in (text or "")
 
 
-def _one(row: Told, known: Known) -> Judged:
+def _one(row: Told, known: Known, by_payee: Mapping[Payment, list[Asked]]) -> Judged:
     if row.place in known.held:
         return Judged(row, MATCHED, known.asked[known.held[row.place]], _AS_BEFORE)
     if len(row.payouts) > 1:
@@ -123,7 +128,7 @@ def _one(row: Told, known: Known) -> Judged:
                 "the payer masks its account or name, and it names no payout: add the payout's id, or mark it by hand",
             ),
         )
-    return _by_payee(row, known)
+    return _by_payee(row, by_payee.get((alike(row.account), alike(row.name), row.amount_fen), []))
 
 
 _AS_BEFORE = ("这份回单此前已匹配这一行", "this row of the same file was matched before")
@@ -146,14 +151,8 @@ def _named(row: Told, payout: str, known: Known) -> Judged:
     return _said(row, asked)
 
 
-def _by_payee(row: Told, known: Known) -> Judged:
+def _by_payee(row: Told, fits: list[Asked]) -> Judged:
     """By account, name and amount: first the payment that was told before, then the one payout that still waits."""
-    wanted = (alike(row.account), alike(row.name), row.amount_fen)
-    fits = [
-        each
-        for each in known.asked.values()
-        if (alike(each.account), alike(each.name), each.amount_fen) == wanted
-    ]
     if row.serial is not None:
         same = [each for each in fits if any(serial == row.serial for serial, _ in each.told)]
         if len(same) == 1:

@@ -16,7 +16,7 @@ from bounty.payout.closing import ACTS, CLOSED, REOPENED, REOPENING
 from bounty.payout.files import payout_id
 from bounty.payout.matching import MATCHED
 from bounty.payout.receipts import MARKED, TAKEN, content_sha256, subject
-from bounty.payout.reconcile import payouts_by_id
+from bounty.payout.reconcile import id_of, payouts_by_id
 from bounty.payout.tranches import is_due
 
 _IN_TURN = {None: (CLOSED,), CLOSED: (REOPENING,), REOPENING: (REOPENED,), REOPENED: (CLOSED,)}
@@ -50,11 +50,14 @@ def outcomes_told(connection: Connection) -> int:
 
 
 def _unlike_their_row() -> Query:
-    """Outcomes of a receipt whose row is not there, or says something else."""
+    """Outcomes of a receipt whose row is not there, is of another payout, or says something else."""
     outcome, row = aliased(PayoutOutcome), aliased(ReceiptRow)
     same = and_(row.receipt_id == outcome.receipt_id, row.place == outcome.place)
     says_so = and_(
-        row.verdict == MATCHED, row.paid == outcome.paid, row.words.is_not_distinct_from(outcome.reason)
+        row.verdict == MATCHED,
+        row.payout == id_of(outcome.tranche_id, outcome.promoter_id),
+        row.paid == outcome.paid,
+        row.words.is_not_distinct_from(outcome.reason),
     )
     return (
         select(outcome.promoter_id)
@@ -64,23 +67,14 @@ def _unlike_their_row() -> Query:
 
 
 def _of_another_amount() -> Query:
-    """Matched rows of no payout, or of another amount; and outcomes of another payout than their row's."""
+    """Matched rows of no payout, or of another amount."""
     payout = payouts_by_id().subquery("payout").c
-    outcome = PayoutOutcome
     return (
         select(ReceiptRow.place)
         .outerjoin(payout.id.table, payout.id == ReceiptRow.payout)
-        .outerjoin(
-            outcome, and_(outcome.receipt_id == ReceiptRow.receipt_id, outcome.place == ReceiptRow.place)
-        )
         .where(
             ReceiptRow.verdict == MATCHED,
-            or_(
-                payout.id.is_(None),
-                payout.payable_fen != ReceiptRow.amount_fen,
-                outcome.promoter_id != payout.promoter_id,
-                outcome.tranche_id != payout.tranche_id,
-            ),
+            or_(payout.id.is_(None), payout.payable_fen != ReceiptRow.amount_fen),
         )
     )
 

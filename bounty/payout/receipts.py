@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select
 
 from bounty.audit.service import actor_of, record
-from bounty.db import wait_for_turn
+from bounty.db import analyze, wait_for_turn
 from bounty.errors import BountyError
 from bounty.models import PayoutOutcome, Receipt, ReceiptRow
 from bounty.payout.asked import ids_of, known_to, named
@@ -74,6 +74,7 @@ def take(connection: Connection, file: ReceiptFile, seal: Seal, now: int) -> Tak
     outcomes = [_outcome(each, number, user_id, now) for each in judged if each.news]
     if outcomes:
         connection.execute(insert(PayoutOutcome), outcomes)
+    analyze(connection, ReceiptRow, PayoutOutcome)
     taken = Taken(number, True, judged)
     after = {"name": file.name, "sha256": file.sha256, "rows": len(rows)}
     after |= {verdict.lower(): taken.count(verdict) for verdict in (MATCHED, UNMATCHED, AMBIGUOUS)}

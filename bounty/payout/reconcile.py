@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    SQLColumnExpression,
     Text,
     and_,
     case,
@@ -102,16 +103,21 @@ def sums_of(connection: Connection, tranche_id: int | None = None) -> list[KindS
 def differences(connection: Connection, tranche_id: int | None = None) -> Query:
     """The same as rows: kind, promoter_id, tranche_id, order_sn, ours_fen, theirs_fen, and of a row of a receipt
     receipt_id, place, payout, shown_account, shown_name."""
-    exported = select(TrancheStep.tranche_id).where(TrancheStep.step == "EXPORTED")
+    left = (
+        select(Tranche.tranche_id, Tranche.settled_before)
+        .join(TrancheStep, TrancheStep.tranche_id == Tranche.tranche_id)
+        .where(TrancheStep.step == "EXPORTED")
+        .order_by(Tranche.tranche_id)
+    )
     if tranche_id is not None:
         tranche_of(connection, tranche_id)
-        exported = exported.where(TrancheStep.tranche_id == tranche_id)
-    newest = select(Tranche.settled_before).where(Tranche.tranche_id.in_(exported))
-    settled_before = connection.execute(newest.order_by(Tranche.tranche_id.desc()).limit(1)).scalar() or 0
+        left = left.where(Tranche.tranche_id == tranche_id)
+    exported = connection.execute(left).all()
+    settled_before = exported[-1].settled_before if exported else 0
     return select(
         union_all(
             _orders(orders_due(judged_periods(connection, settled_before)), tranche_id),
-            _payouts(Payout.tranche_id.in_(exported)),
+            _payouts(Payout.tranche_id.in_([each.tranche_id for each in exported])),
             _rows(tranche_id),
         ).subquery("difference")
     )
@@ -208,22 +214,29 @@ def _payouts(exported: ColumnElement[bool]) -> Query:
                 outcome.number == newest.number,
             ),
         )
-        .outerjoin(said.payout.table, said.payout == _payout_id())
+        .outerjoin(
+            said.payout.table,
+            said.payout == id_of(Payout.tranche_id, Payout.promoter_id),
+        )
         .where(exported, is_due(), kind.is_not(None))
     )
 
 
-def _payout_id() -> ColumnElement[str]:
-    """``files.payout_id`` of a payout, in SQL."""
-    number, promoter = cast(Payout.tranche_id, Text), cast(Payout.promoter_id, Text)
-    return by_bytes(literal("P").concat(number).concat(literal("-")).concat(promoter))
+def id_of(tranche_id: SQLColumnExpression[int], promoter_id: SQLColumnExpression[int]) -> ColumnElement[str]:
+    """``files.payout_id`` in SQL."""
+    number, promoter = cast(tranche_id, Text), cast(promoter_id, Text)
+    # Cast, so that SQLite can search it: what is put together has no type there.
+    return by_bytes(cast(literal("P").concat(number).concat(literal("-")).concat(promoter), Text))
 
 
 def payouts_by_id() -> Query:
     """Payouts by their id as receipts have it: id, promoter_id, tranche_id, payable_fen."""
     # Distinct, so that SQLite makes the ids once and searches them, and not anew for each row that asks.
     return select(
-        _payout_id().label("id"), Payout.promoter_id, Payout.tranche_id, Payout.payable_fen
+        id_of(Payout.tranche_id, Payout.promoter_id).label("id"),
+        Payout.promoter_id,
+        Payout.tranche_id,
+        Payout.payable_fen,
     ).distinct()
 
 
@@ -234,20 +247,19 @@ def _rows(tranche_id: int | None) -> Query:
     read_again = select(same.receipt_id).where(
         same.told_sha256 == Receipt.told_sha256, same.receipt_id > Receipt.receipt_id
     )
-    same_number = later.serial.is_not_distinct_from(row.serial)
-    same_payee = and_(
+    matched_since = select(later.place).where(
+        later.receipt_id > row.receipt_id,
+        later.verdict == MATCHED,
+        later.paid == row.paid,
+        later.serial.is_not_distinct_from(row.serial),
+    )
+    same_payee = matched_since.where(
         row.shown_account != "",
         later.shown_account == row.shown_account,
         later.shown_name == row.shown_name,
         later.amount_fen == row.amount_fen,
     )
-    matched_since = select(later.place).where(
-        later.receipt_id > row.receipt_id,
-        later.verdict == MATCHED,
-        later.paid == row.paid,
-        same_number,
-        or_(same_payee, later.payout == row.payout),
-    )
+    same_payout = matched_since.where(later.payout == row.payout)
     payout = payouts_by_id().subquery("payout").c
     differs = and_(payout.payable_fen.is_not(None), payout.payable_fen != row.amount_fen)
     rows = (
@@ -266,7 +278,11 @@ def _rows(tranche_id: int | None) -> Query:
         )
         .join(Receipt, Receipt.receipt_id == row.receipt_id)
         .outerjoin(payout.id.table, payout.id == row.payout)
-        .where(row.verdict.in_((UNMATCHED, AMBIGUOUS)), ~read_again.exists(), ~matched_since.exists())
+        .where(
+            row.verdict.in_((UNMATCHED, AMBIGUOUS)),
+            # Each by itself, so that PostgreSQL can search for it.
+            *(~later_row.exists() for later_row in (read_again, same_payee, same_payout)),
+        )
     )
     return (
         rows if tranche_id is None else rows.where(or_(row.payout.is_(None), payout.tranche_id == tranche_id))

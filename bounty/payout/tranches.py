@@ -114,6 +114,7 @@ def _draft(connection: Connection, settled_before: int, replacing: Any | None) -
     analyze(connection, TrancheLine)
     payouts = _payouts(tranche_id, but)
     connection.execute(insert(Payout).from_select(payouts.selected_columns.keys(), payouts))
+    analyze(connection, Payout)
     lines, people = lines_file(connection, tranche_id), payouts_file(connection, tranche_id)
     for rendering in (lines, people):
         for _ in rendering:
