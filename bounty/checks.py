@@ -44,6 +44,7 @@ from bounty.payout.outcome_proofs import closings_in_turn, outcomes_told
 from bounty.payout.payee_proofs import payees_changed
 from bounty.rules.periods import Period
 from bounty.rules.terms import InvalidTerms, Terms, read_terms
+from bounty.rules.voids import void_stands
 from bounty.rules.whole import lesser, share_half_even, total
 from bounty.settlement.files import content_sha256, lines_file, results_file
 
@@ -215,8 +216,10 @@ def one_result_per_promoter(connection: Connection) -> int:
 
 
 def passes_are_earned(connection: Connection) -> int:
-    """Results that pass without meeting each target, or meet them without passing."""
+    """Results that pass without meeting each target, or meet them without passing; a pass that was void when its
+    settlement was made is none."""
     meets = and_(
+        ~void_stands(Result.promoter_id, RosterEntry.period, before=Result.settlement_id),
         RosterEntry.reason.is_(None),
         Result.gmv_fen >= func.coalesce(RosterEntry.target_gmv_fen, 0),
         Result.orders >= func.coalesce(RosterEntry.target_orders, 0),
@@ -387,7 +390,10 @@ CHECKS: dict[str, tuple[str, Callable[[Connection], int]]] = {
     "counted-within-cap": ("an order counts at most its amount and at most the cap", counted_within_cap),
     "lines-within-caps": ("a line is above 0, and within its rate and every cap", lines_within_caps),
     "one-result-per-promoter": ("each promoter on the roster has one result", one_result_per_promoter),
-    "passes-are-earned": ("who passed met every target, and who met them passed", passes_are_earned),
+    "passes-are-earned": (
+        "who passed met every target, and who met them passed unless it was taken back",
+        passes_are_earned,
+    ),
     "no-order-twice": ("no order is under two promoters", no_order_twice),
     "fold-equals-rebuild": ("every order is what its rows fold into", fold_equals_rebuild),
     "terms-unchanged": ("terms still read as when they were added", terms_unchanged),

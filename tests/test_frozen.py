@@ -215,6 +215,7 @@ def decide_the_month(engine: Engine) -> None:
 def pay_the_month(engine: Engine) -> None:
     """A tranche that was paid, and one row of everything else that has to do with paying, parts before wholes."""
     now = AFTER_THE_CUTOFF
+    void = {"promoter_id": 1001, "period": "2022-12", "number": 1}
     with transaction(engine) as connection:
         given = [GivenPayee(2, 1001, Details("alipay", "13812345678", "陈默", "", ""))]
         propose_payees(connection, given, Seal("a key"), now, reason=None, approval_required=False)
@@ -228,11 +229,8 @@ def pay_the_month(engine: Engine) -> None:
             record(connection, ACTS[act], "2022-12", now)
         insert_each(
             connection,
-            (PassVoid, {"promoter_id": 1001, "period": "2022-12", "reason": "因为", "asked_at": now}),
-            (
-                PassVoidAnswer,
-                {"promoter_id": 1001, "period": "2022-12", "approved": False, "answered_at": now},
-            ),
+            (PassVoid, void | {"reason": "因为", "asked_at": now}),
+            (PassVoidAnswer, void | {"approved": False, "as_of_settlement_id": 1, "answered_at": now}),
             (NoticeStatement, {"number": 1, "settlement_id": 1, "statement": "{}", "sha256": ""}),
         )
 

@@ -243,6 +243,8 @@ COMMANDS = {
     "approve": ("2022-12",),
     "publish": ("2022-12",),
     "notice": ("2022-12",),
+    "void ask": ("2022-12", "1000939", "--reason", "a trial"),
+    "void answer": ("2022-12", "1000939", "decline"),
     "payees import": ("FILE",),
     "payees list": (),
     "payees approve": ("1", "--sha256", "0"),

@@ -14,6 +14,7 @@ from bounty.cli.payout import payout
 from bounty.cli.people import audit, user
 from bounty.cli.upkeep import backup, db, demo, restore
 from bounty.cli.uploads import upload
+from bounty.cli.voids import void
 
 __all__ = ["BOOKS", "COMMANDS", "Books"]
 
@@ -29,6 +30,7 @@ COMMANDS: tuple[click.Command, ...] = (
     approve,
     publish,
     notice,
+    void,
     export,
     payees,
     payout,

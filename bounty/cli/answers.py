@@ -38,7 +38,10 @@ def progress(period: Period, promoter: int, *, as_json: bool) -> None:
         click.echo(f"{name}: ¥{shown_yuan(tally.capped_fen)}, {tally.orders} orders")
     for code, tally in found.not_counted.items():
         click.echo(f"not counted, {code}: ¥{shown_yuan(tally.amount_fen)}, {tally.orders} orders")
-    click.echo("target met" if found.passed else "target not met")
+    if found.void is not None:
+        click.echo(f"the pass was taken back: {found.void}")
+    else:
+        click.echo("target met" if found.passed else "target not met")
     if found.published is not None:
         verdict = "passed" if found.published.passed else "not passed"
         click.echo(

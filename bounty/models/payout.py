@@ -288,6 +288,8 @@ class PassVoid(Base):
 
     promoter_id: Mapped[int] = mapped_column(WholeNumber, primary_key=True, autoincrement=False)
     period: Mapped[str] = mapped_column(Words, primary_key=True)
+    number: Mapped[int] = mapped_column(WholeNumber, primary_key=True, autoincrement=False)
+    """1, 2, ... of one promoter's period: what was declined can be asked for again."""
     reason: Mapped[str] = mapped_column(Words)
     asked_by_id: Mapped[int | None] = mapped_column(ForeignKey(User.id, name="fk_pass_voids_asked_by"))
     asked_at: Mapped[int] = mapped_column(WholeNumber)
@@ -300,8 +302,8 @@ class PassVoidAnswer(Base):
     __tablename__ = "pass_void_answers"
     __table_args__ = (
         ForeignKeyConstraint(
-            ["promoter_id", "period"],
-            [PassVoid.promoter_id, PassVoid.period],
+            ["promoter_id", "period", "number"],
+            [PassVoid.promoter_id, PassVoid.period, PassVoid.number],
             name="fk_pass_void_answers_pass_voids",
         ),
         {"sqlite_strict": True},
@@ -309,7 +311,12 @@ class PassVoidAnswer(Base):
 
     promoter_id: Mapped[int] = mapped_column(WholeNumber, primary_key=True, autoincrement=False)
     period: Mapped[str] = mapped_column(Words, primary_key=True)
+    number: Mapped[int] = mapped_column(WholeNumber, primary_key=True, autoincrement=False)
     approved: Mapped[bool] = mapped_column(Flag)
+    as_of_settlement_id: Mapped[int] = mapped_column(
+        ForeignKey(Settlement.settlement_id, name="fk_pass_void_answers_settlements")
+    )
+    """The newest settlement of all when it was answered: later ones know of it."""
     user_id: Mapped[int | None] = mapped_column(ForeignKey(User.id))
     answered_at: Mapped[int] = mapped_column(WholeNumber)
     """Epoch seconds."""

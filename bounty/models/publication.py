@@ -33,7 +33,7 @@ class NoticeChange(Base):
     """The later settlement."""
     order_sn: Mapped[str] = mapped_column(Words, primary_key=True)
     cause: Mapped[str] = mapped_column(Words)
-    """NEW_DATA, LATE_FAILURE, CORRECTION, or RESULT where only the promoter's result moved the line."""
+    """VIOLATION, NEW_DATA, LATE_FAILURE, CORRECTION, or RESULT where only the promoter's result moved the line."""
     was_counted_fen: Mapped[int | None] = mapped_column(WholeNumber)
     """What it counted to GMV before, whole fen; null where it did not count."""
     now_counted_fen: Mapped[int | None] = mapped_column(WholeNumber)

@@ -5,10 +5,20 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, and_, func, literal, select
+from sqlalchemy import BindParameter, Connection, and_, func, literal, select, true
 
 from bounty.db import Query, written_out
-from bounty.models import Batch, Notice, OpenPeriod, Result, RosterEntry, Settlement, TermsVersion
+from bounty.models import (
+    Batch,
+    Notice,
+    OpenPeriod,
+    PassVoid,
+    PassVoidAnswer,
+    Result,
+    RosterEntry,
+    Settlement,
+    TermsVersion,
+)
 from bounty.progress.queries import A_PERIOD, A_PROMOTER
 from bounty.rules.periods import Bounds, Period
 from bounty.rules.terms import Terms, read_terms
@@ -43,6 +53,8 @@ class PromoterMonth:
     registered_on: dt.date
     reason: str | None
     """Why not eligible; null for who is."""
+    void: str | None
+    """Why the published pass was taken back; null where none was."""
     target_gmv_fen: int | None
     target_orders: int | None
     derivation: dict[str, Any]
@@ -62,6 +74,24 @@ def months(promoter_id: int | BindParameter[int]) -> Query:
         .correlate(OpenPeriod.__table__)
         .exists()
     )
+    void = (
+        select(PassVoid.reason)
+        .join(
+            PassVoidAnswer,
+            and_(
+                PassVoidAnswer.promoter_id == PassVoid.promoter_id,
+                PassVoidAnswer.period == PassVoid.period,
+                PassVoidAnswer.number == PassVoid.number,
+            ),
+        )
+        .where(
+            PassVoid.promoter_id == RosterEntry.promoter_id,
+            PassVoid.period == RosterEntry.period,
+            PassVoidAnswer.approved.is_(true()),
+        )
+        .correlate(RosterEntry.__table__)
+        .scalar_subquery()
+    )
     return (
         select(
             OpenPeriod.period,
@@ -79,6 +109,7 @@ def months(promoter_id: int | BindParameter[int]) -> Query:
             RosterEntry.target_orders,
             RosterEntry.derivation,
             settled.label("settled"),
+            void.label("void"),
             Notice.notice,
             Notice.settlement_id,
             Notice.published_at,
@@ -138,6 +169,7 @@ def _month(row: Any) -> PromoterMonth:
         level=row.level,
         registered_on=row.registered_on,
         reason=row.reason,
+        void=row.void,
         target_gmv_fen=row.target_gmv_fen,
         target_orders=row.target_orders,
         derivation=json.loads(row.derivation),

@@ -312,8 +312,8 @@ def newest_orders(terms: Terms, many: int, *, published: bool) -> Query:
 
 def expected_rate(terms: Terms, reached: int | None, month: PromoterMonth) -> int:
     """The rate a subsidy is expected at: of the tier reached, or, for who has not passed, of the first; 0 for who is
-    not eligible."""
-    if month.reason is not None:
+    not eligible, or whose pass was taken back."""
+    if month.reason is not None or month.void is not None:
         return 0
     return terms.subsidy.tiers[0].rate_permille if reached is None else reached
 

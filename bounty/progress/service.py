@@ -50,6 +50,8 @@ class Progress:
     level: str | None
     reason: str | None
     """Why not eligible; null for who is."""
+    void: str | None
+    """Why the published pass was taken back; null where none was."""
     target_gmv_fen: int | None
     target_orders: int | None
     derivation: dict[str, Any]
@@ -62,9 +64,10 @@ class Progress:
 
     @property
     def passed(self) -> bool:
-        """Whether every measured is at least its target, for an eligible promoter."""
+        """Whether every measured is at least its target, for an eligible promoter whose pass was not taken back."""
         return (
             self.reason is None
+            and self.void is None
             and self.counted.capped_fen >= (self.target_gmv_fen or 0)
             and self.counted.orders >= (self.target_orders or 0)
         )
@@ -122,6 +125,7 @@ def progress_of(connection: Connection, period: Period, promoter_id: int, now: i
         as_of=now,
         level=month.level,
         reason=month.reason,
+        void=month.void,
         target_gmv_fen=month.target_gmv_fen,
         target_orders=month.target_orders,
         derivation=month.derivation,

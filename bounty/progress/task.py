@@ -77,13 +77,17 @@ class Task:
 
     @property
     def passed(self) -> bool:
-        """Whether what is counted reaches every target, for an eligible promoter."""
-        return self.month.reason is None and all(each.counted >= each.target for each in self.standings)
+        """Whether what is counted reaches every target, for an eligible promoter whose pass was not taken back."""
+        return self._may_pass and all(each.counted >= each.target for each in self.standings)
 
     @property
     def would_pass(self) -> bool:
         """Whether it would, were every pending order received in time."""
-        return self.month.reason is None and all(each.missing == 0 for each in self.standings)
+        return self._may_pass and all(each.missing == 0 for each in self.standings)
+
+    @property
+    def _may_pass(self) -> bool:
+        return self.month.reason is None and self.month.void is None
 
 
 _NEWEST_OVERRIDE = (

@@ -14,11 +14,22 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     union_all,
 )
 
 from bounty.db import Query, WholeNumber
-from bounty.models import AppealAnswer, Line, Link, NoticeChange, OpenPeriod, Order, OrderVersion, RosterEntry
+from bounty.models import (
+    AppealAnswer,
+    Line,
+    Link,
+    NoticeChange,
+    OpenPeriod,
+    Order,
+    OrderVersion,
+    PassVoidAnswer,
+    RosterEntry,
+)
 from bounty.orders.fold import folded
 from bounty.rules.clauses import NO_COMMISSION_STATUSES, TASK_CLAUSES, all_hold
 from bounty.rules.measure import frozen_bounds
@@ -27,6 +38,10 @@ from bounty.rules.terms import Terms
 from bounty.rules.whole import lesser
 
 CAUSES = {
+    "VIOLATION": (
+        "事后查实违规，达标被取消",
+        "a violation found later: the pass was taken back",
+    ),
     "NEW_DATA": (
         "新数据：当时还没有的订单、收货或结算",
         "new data: an order, receipt or settlement not known then",
@@ -90,7 +105,15 @@ def changes_between(period: Period, terms: Terms, before: Any, after: Any) -> Qu
         OrderVersion.batch_id == AppealAnswer.correction_batch_id,
         OrderVersion.order_sn == now.c.order_sn,
     )
+    void = exists().where(
+        PassVoidAnswer.promoter_id == row.promoter_id,
+        PassVoidAnswer.period == str(period),
+        PassVoidAnswer.approved.is_(true()),
+        PassVoidAnswer.as_of_settlement_id >= before.settlement_id,
+        PassVoidAnswer.as_of_settlement_id < after.settlement_id,
+    )
     cause = case(
+        (void, literal("VIOLATION")),
         (and_(now.c.order_sn.is_not(None), was.c.order_sn.is_(None)), literal("NEW_DATA")),
         (
             and_(now.c.failed_at.is_not(None), now.c.failed_at.is_distinct_from(was.c.failed_at)),

@@ -1,15 +1,16 @@
 """How a settlement differs from the one before it: by cause, so that the causes sum to the difference."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, or_, select
 from sqlalchemy.orm import aliased
 
 from bounty.models import Result
 from bounty.publication.changes import CAUSES, changes_between
 from bounty.rules.periods import Period
 from bounty.rules.terms import Terms
+from bounty.rules.voids import void_stands
 from bounty.rules.whole import count_where, total
 
 
@@ -59,19 +60,35 @@ def difference(connection: Connection, period: Period, terms: Terms, before: Any
             count_where(was.rate_permille.is_not(None)).label("was_passed"),
             count_where(now.rate_permille.is_not(None)).label("now_passed"),
             count_where(differs).label("promoters"),
+            count_where(and_(was.rate_permille.is_not(None), _void_since(now, before, after))).label("void"),
         )
         .select_from(now)
         .join(was, and_(was.promoter_id == now.promoter_id, was.settlement_id == before.settlement_id))
         .where(now.settlement_id == after.settlement_id)
     ).one()
-    causes = _causes(connection, period, terms, before, after)
+    causes = _with_passed(_causes(connection, period, terms, before, after), "VIOLATION", -results.void)
     # What no order explains any more (its batch was undone since) stays with the result itself.
     rest = results.now_passed - results.was_passed - sum(cause.passed for cause in causes)
-    if rest:
-        held = next((cause for cause in causes if cause.code == "RESULT"), Cause("RESULT", 0, 0, 0))
-        causes = [cause for cause in causes if cause is not held]
-        causes.append(Cause("RESULT", held.orders, held.passed + rest, held.subsidy_fen))
+    causes = _with_passed(causes, "RESULT", rest)
     return Difference(before, after, results.was_passed, results.now_passed, results.promoters, causes)
+
+
+def _void_since(now: type[Result], before: Any, after: Any) -> ColumnElement[bool]:
+    """Whether a promoter's pass was taken back between two settlements."""
+    void, was_void = (
+        void_stands(now.promoter_id, after.period, before=each.settlement_id) for each in (after, before)
+    )
+    return and_(void, ~was_void)
+
+
+def _with_passed(causes: list[Cause], code: str, passed: int) -> list[Cause]:
+    """The same, where so many more promoters pass by one cause; in the order of CAUSES."""
+    if not passed:
+        return causes
+    held = {cause.code: cause for cause in causes}
+    of_code = held.get(code, Cause(code, 0, 0, 0))
+    held[code] = replace(of_code, passed=of_code.passed + passed)
+    return [held[each] for each in CAUSES if each in held]
 
 
 def _causes(connection: Connection, period: Period, terms: Terms, before: Any, after: Any) -> list[Cause]:
@@ -90,10 +107,11 @@ def _causes(connection: Connection, period: Period, terms: Terms, before: Any, a
         .join(was, and_(was.promoter_id == change.promoter_id, was.settlement_id == before.settlement_id))
         .join(now, and_(now.promoter_id == change.promoter_id, now.settlement_id == after.settlement_id))
         .where(
+            change.cause != "VIOLATION",  # whose promoters no longer pass whatever their orders count
             or_(
                 and_(was.rate_permille.is_(None), now.rate_permille.is_not(None), up),
                 and_(was.rate_permille.is_not(None), now.rate_permille.is_(None), down),
-            )
+            ),
         )
         .group_by(change.promoter_id, now.rate_permille)
         .subquery("moved")

@@ -23,6 +23,7 @@ from bounty.settlement.approval import require_approval
 from bounty.settlement.closed import require_not_closed
 from bounty.settlement.files import lines_file, results_file
 from bounty.settlement.service import newest_settlement
+from bounty.settlement.voids import require_voids_known
 
 MANIFEST = "manifest.json"
 """Describes the files of an export; last to come and first to go."""
@@ -44,8 +45,8 @@ def publish(connection: Connection, period: Period, now: int, *, approval_requir
 
     Where the newest notice has the same content, it is that notice, and nothing changes.
 
-    Raises BountyError if the period is not open, is closed, has no settlement yet, or, where approval is required, the
-    draft lacks one or whoever acts has not logged in.
+    Raises BountyError if the period is not open, is closed, has no settlement yet, a pass was taken back since the
+    draft, or, where approval is required, the draft lacks one or whoever acts has not logged in.
     """
     open_period(connection, period)
     require_not_closed(connection, period)
@@ -58,6 +59,7 @@ def publish(connection: Connection, period: Period, now: int, *, approval_requir
     last = newest_notice(connection, period)
     if last is not None and last.content_sha256 == draft.content_sha256:
         return PublishedNotice(last.notice, last.settlement_id, last.content_sha256, anew=False)
+    require_voids_known(connection, draft)
     if approval_required:
         require_approval(connection, draft)
         require_account(connection)

@@ -1,6 +1,6 @@
 """A settlement as a handful of set-based statements, whatever the size of the month."""
 
-from sqlalchemy import Column, FromClause, Insert, and_, func, insert, literal, select, true
+from sqlalchemy import Column, FromClause, Insert, and_, case, func, insert, literal, select, true
 
 from bounty.db import Query, WholeNumber, workspace
 from bounty.models import Line, OpenPeriod, Order, Quarantined, Result, RosterEntry
@@ -9,6 +9,7 @@ from bounty.rules.measure import counts, frozen_bounds, measured, of_eligible
 from bounty.rules.periods import Bounds, Period
 from bounty.rules.subsidy import basis, before_promoter_cap, rate, under_promoter_cap
 from bounty.rules.terms import Terms
+from bounty.rules.voids import void_stands
 from bounty.rules.whole import total
 
 attained = workspace(
@@ -24,7 +25,7 @@ attained = workspace(
 
 def measured_roster(period: Period, terms: Terms) -> Query:
     """Every eligible promoter's measure and rate: promoter_id, gmv_fen, orders, rate_permille, as ``attained`` has
-    them; who has no orders measures 0."""
+    them; who has no orders measures 0, and whose pass is void has no rate."""
     facts = Order.__table__.c
     counted = measured(facts, terms)
     by_promoter = (
@@ -47,8 +48,9 @@ def measured_roster(period: Period, terms: Terms) -> Query:
     reached = rate(
         terms, by_promoter.gmv_fen, by_promoter.orders, by_promoter.target_gmv_fen, by_promoter.target_orders
     )
+    stands = case((~void_stands(by_promoter.promoter_id, str(period)), reached))
     return select(
-        by_promoter.promoter_id, by_promoter.gmv_fen, by_promoter.orders, reached.label("rate_permille")
+        by_promoter.promoter_id, by_promoter.gmv_fen, by_promoter.orders, stands.label("rate_permille")
     )
 
 

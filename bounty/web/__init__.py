@@ -32,7 +32,18 @@ from bounty.web import (
     public,
 )
 from bounty.web.operations import appeals as appeal_desk
-from bounty.web.operations import audit, imports, outbox, period, quarantine, results, roster, settling, terms
+from bounty.web.operations import (
+    audit,
+    imports,
+    outbox,
+    period,
+    quarantine,
+    results,
+    roster,
+    settling,
+    terms,
+    voids,
+)
 from bounty.web.paths import PeriodConverter
 
 BLUEPRINTS = (
@@ -43,6 +54,7 @@ BLUEPRINTS = (
     appeals.blueprint,
     period.blueprint,
     results.blueprint,
+    voids.blueprint,
     settling.blueprint,
     imports.blueprint,
     quarantine.blueprint,

@@ -22,8 +22,8 @@ KEYS = {
     "receipts": ("receipt_id",),
     "receipt_rows": ("receipt_id", "place"),
     "payout_outcomes": ("promoter_id", "tranche_id", "number"),
-    "pass_voids": ("promoter_id", "period"),
-    "pass_void_answers": ("promoter_id", "period"),
+    "pass_voids": ("promoter_id", "period", "number"),
+    "pass_void_answers": ("promoter_id", "period", "number"),
     "period_closings": ("period", "number"),
     "notice_statements": ("number",),
 }
@@ -176,6 +176,7 @@ def upgrade() -> None:
         "pass_voids",
         sa.Column("promoter_id", db.WholeNumber, autoincrement=False, nullable=False),
         sa.Column("period", db.Words(), nullable=False),
+        sa.Column("number", db.WholeNumber, autoincrement=False, nullable=False),
         sa.Column("reason", db.Words(), nullable=False),
         sa.Column("asked_by_id", db.WholeNumber, nullable=True),
         sa.Column("asked_at", db.WholeNumber, nullable=False),
@@ -183,7 +184,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["promoter_id", "period"], ["roster.promoter_id", "roster.period"], name="fk_pass_voids_roster"
         ),
-        sa.PrimaryKeyConstraint("promoter_id", "period", name=op.f("pk_pass_voids")),
+        sa.PrimaryKeyConstraint("promoter_id", "period", "number", name=op.f("pk_pass_voids")),
         sqlite_strict=True,
     )
     op.create_table(
@@ -266,16 +267,21 @@ def upgrade() -> None:
         "pass_void_answers",
         sa.Column("promoter_id", db.WholeNumber, autoincrement=False, nullable=False),
         sa.Column("period", db.Words(), nullable=False),
+        sa.Column("number", db.WholeNumber, autoincrement=False, nullable=False),
         sa.Column("approved", db.Flag(), nullable=False),
+        sa.Column("as_of_settlement_id", db.WholeNumber, nullable=False),
         sa.Column("user_id", db.WholeNumber, nullable=True),
         sa.Column("answered_at", db.WholeNumber, nullable=False),
         sa.ForeignKeyConstraint(
-            ["promoter_id", "period"],
-            ["pass_voids.promoter_id", "pass_voids.period"],
+            ["promoter_id", "period", "number"],
+            ["pass_voids.promoter_id", "pass_voids.period", "pass_voids.number"],
             name="fk_pass_void_answers_pass_voids",
         ),
+        sa.ForeignKeyConstraint(
+            ["as_of_settlement_id"], ["settlements.settlement_id"], name="fk_pass_void_answers_settlements"
+        ),
         sa.ForeignKeyConstraint(["user_id"], ["users.user_id"], name=op.f("fk_pass_void_answers_users")),
-        sa.PrimaryKeyConstraint("promoter_id", "period", name=op.f("pk_pass_void_answers")),
+        sa.PrimaryKeyConstraint("promoter_id", "period", "number", name=op.f("pk_pass_void_answers")),
         sqlite_strict=True,
     )
     op.create_table(

@@ -10,6 +10,7 @@ from bounty.publication.overview import glances
 from bounty.publication.stage import Stage, stage_of
 from bounty.publication.standings import AT_RISK, standings
 from bounty.rules.periods import Period
+from bounty.settlement.voids import voids_of
 from bounty.web.access import allows
 from bounty.web.books import now, reading
 from bounty.web.downloads import csv_response
@@ -129,7 +130,10 @@ def index(period: Period) -> str:
         stage = stage_of(connection, period, now())
         page = page_of(connection, table_of(stage), rows_of(stage), request.args)
         periods = [each.period for each in glances(connection, now())]
-    return render_template("operations/results.html", stage=stage, page=page, periods=periods, now=now())
+        voids = connection.execute(voids_of(period)).all()
+    return render_template(
+        "operations/results.html", stage=stage, page=page, periods=periods, voids=voids, now=now()
+    )
 
 
 @blueprint.get("/periods/<period:period>/results.csv")
