@@ -1,5 +1,6 @@
 """The books check themselves: named queries that must return no rows."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -42,6 +43,7 @@ from bounty.orders.fold import folded
 from bounty.payout.invariants import INVARIANTS
 from bounty.payout.outcome_proofs import closings_in_turn, outcomes_told
 from bounty.payout.payee_proofs import payees_changed
+from bounty.publication.statements import unchained
 from bounty.rules.periods import Period
 from bounty.rules.terms import InvalidTerms, Terms, read_terms
 from bounty.rules.voids import void_stands
@@ -321,6 +323,16 @@ def notices_in_sequence(connection: Connection) -> int:
     return _rows(connection, gaps) + _rows(connection, strangers)
 
 
+def statements_chained(connection: Connection) -> int:
+    """Statements that are not their notice's, don't follow from the one before, or were not published so."""
+    published = (
+        select(AuditEvent.after).where(AuditEvent.act == "notice.publish").order_by(AuditEvent.event_id)
+    )
+    acts = [json.loads(after or "{}") for after in connection.execute(published).scalars()]
+    # A notice from before statements were kept has none.
+    return unchained(connection, [act["statement_sha256"] for act in acts if "statement_sha256" in act])
+
+
 def whole_fen(connection: Connection) -> int:
     """Values of money columns that are not whole numbers; columns whose type would let another in."""
     violations = 0
@@ -399,6 +411,10 @@ CHECKS: dict[str, tuple[str, Callable[[Connection], int]]] = {
     "terms-unchanged": ("terms still read as when they were added", terms_unchanged),
     "notices-unchanged": ("settlements and notices still read as when they were made", notices_unchanged),
     "notices-in-sequence": ("notices are numbered without gaps", notices_in_sequence),
+    "statements-chained": (
+        "each notice states what was published, and names the statement before it",
+        statements_chained,
+    ),
     "slices-hold": ("a slice of the platform's orders that is done holds what was told", slices_hold),
     "calendar-once": ("what the calendar asked for was done once", calendar_once),
     **INVARIANTS,

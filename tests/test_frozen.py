@@ -24,7 +24,6 @@ from bounty.models import (
     Appeal,
     AppealAnswer,
     Approval,
-    NoticeStatement,
     OrderVersion,
     PassVoid,
     PassVoidAnswer,
@@ -231,7 +230,6 @@ def pay_the_month(engine: Engine) -> None:
             connection,
             (PassVoid, void | {"reason": "因为", "asked_at": now}),
             (PassVoidAnswer, void | {"approved": False, "as_of_settlement_id": 1, "answered_at": now}),
-            (NoticeStatement, {"number": 1, "settlement_id": 1, "statement": "{}", "sha256": ""}),
         )
 
 
@@ -452,6 +450,7 @@ PLANTED = [
         "results-make-settlements",
         "a sum that its results do not make",
         "UPDATE settlements SET subsidy_fen = subsidy_fen + 1 WHERE settlement_id = 1",
+        besides={"statements-chained"},
     ),
     Planted(
         "counted-within-cap",
@@ -483,7 +482,7 @@ PLANTED = [
         f"""UPDATE lines SET subsidy_fen = subsidy_fen + 1 WHERE {A_LINE};
         UPDATE results SET subsidy_fen = subsidy_fen + 1 WHERE {RESULT_OF} 1001;
         UPDATE settlements SET subsidy_fen = subsidy_fen + 1 WHERE settlement_id = 1""",
-        besides={"notices-unchanged"},
+        besides={"statements-chained", "notices-unchanged"},
     ),
     Planted(
         "one-result-per-promoter",
@@ -501,13 +500,13 @@ PLANTED = [
         "passes-are-earned",
         "a pass that was not earned",
         f"UPDATE results SET passed = NOT passed WHERE {RESULT_OF} 1002",
-        besides={"notices-unchanged"},
+        besides={"statements-chained", "notices-unchanged"},
     ),
     Planted(
         "passes-are-earned",
         "a pass that was earned and not given",
         f"UPDATE results SET passed = NOT passed WHERE {RESULT_OF} 1001",
-        besides={"notices-unchanged"},
+        besides={"statements-chained", "notices-unchanged"},
     ),
     Planted(
         "no-order-twice",
@@ -569,13 +568,13 @@ PLANTED = [
         "notices-unchanged",
         "another hash than was told",
         "UPDATE settlements SET content_sha256 = results_sha256 WHERE settlement_id = 1",
-        besides={"made-as-recorded"},
+        besides={"statements-chained", "made-as-recorded"},
     ),
     Planted(
         "notices-in-sequence",
         "a notice left out",
         "UPDATE notices SET notice = 3 WHERE notice = 2",
-        besides={"made-as-recorded", "tranches-unchanged"},
+        besides={"statements-chained", "made-as-recorded", "tranches-unchanged"},
     ),
     Planted(
         "notices-in-sequence",
@@ -583,7 +582,7 @@ PLANTED = [
         """INSERT INTO periods SELECT '2023-01', terms_id, opened_at, task_from, task_until, receipt_cutoff,
         month_from, month_until FROM periods;
         UPDATE notices SET period = '2023-01', notice = 1 WHERE notice = 2""",
-        besides={"made-as-recorded", "tranches-unchanged"},
+        besides={"statements-chained", "made-as-recorded", "tranches-unchanged"},
     ),
     Planted(
         "made-as-recorded",
@@ -636,6 +635,13 @@ PLANTED = [
         UPDATE tranche_lines SET order_sn = '221204-5' WHERE order_sn = '221205-1';
         UPDATE tranche_lines SET order_sn = '221205-1' WHERE order_sn = 'x'""",
     ),
+    Planted(
+        "statements-chained",
+        "another word in a statement",
+        "UPDATE notice_statements SET statement = replace(statement, '2022-12', '2022-11') WHERE number = 1",
+    ),
+    Planted("statements-chained", "the last is gone", "DELETE FROM notice_statements WHERE number = 2"),
+    Planted("statements-chained", "all are gone", "DELETE FROM notice_statements"),
     Planted(
         "calendar-once",
         "a slot that nobody has done",

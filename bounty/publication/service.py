@@ -15,6 +15,7 @@ from bounty.db import Query
 from bounty.errors import BountyError
 from bounty.models import Notice, NoticeChange, OpenPeriod, Result, RosterEntry, Settlement
 from bounty.publication.changes import write_changes
+from bounty.publication.statements import CHAIN, statements_until, write_statement
 from bounty.publication.telling import tell_results
 from bounty.roster.terms import open_period, terms_in_force
 from bounty.rules.periods import Period
@@ -71,7 +72,12 @@ def publish(connection: Connection, period: Period, now: int, *, approval_requir
             period=str(period), notice=number, settlement_id=draft.settlement_id, published_at=now
         )
     )
-    told = {"notice": number, "settlement": draft.settlement_id, "content_sha256": draft.content_sha256}
+    told = {
+        "notice": number,
+        "settlement": draft.settlement_id,
+        "content_sha256": draft.content_sha256,
+        "statement_sha256": write_statement(connection, draft.settlement_id),
+    }
     record(connection, "notice.publish", str(period), now, after=told)
     changed = None if last is None else _changed(connection, period, last.settlement_id, draft.settlement_id)
     tell_results(connection, period, number, draft, changed, now)
@@ -231,7 +237,8 @@ def chosen_settlement(connection: Connection, period: Period, *, draft: bool, no
 def export(
     connection: Connection, period: Period, folder: Path, *, draft: bool, notice: int | None
 ) -> dict[str, Any]:
-    """Write results.csv, subsidy_lines.csv and manifest.json of a settlement; the manifest.
+    """Write results.csv, subsidy_lines.csv and manifest.json of a settlement; the manifest. Of a notice also
+    notices.jsonl, the chain of statements up to it, which the manifest doesn't name.
 
     Exporting twice gives the same bytes. The manifest comes last, and an older one goes before the files it describes
     do: a folder with a manifest is whole, and what is in it is one settlement.
@@ -262,10 +269,15 @@ def export(
                 for fact in facts
             ],
         }
+        names = [file.name for file in files]
+        if chain := [] if draft else statements_until(connection, chosen.settlement_id):
+            written.append(_beside(folder / CHAIN, (f"{text}\n".encode() for text in chain)))
+            names.append(CHAIN)
         text = json.dumps(manifest, ensure_ascii=False, indent=2) + "\n"
         written.append(_beside(folder / MANIFEST, [text.encode()]))
-        (folder / MANIFEST).unlink(missing_ok=True)
-        for part, name in zip(written, (*(file.name for file in files), MANIFEST), strict=True):
+        for stale in (MANIFEST, CHAIN):
+            (folder / stale).unlink(missing_ok=True)
+        for part, name in zip(written, (*names, MANIFEST), strict=True):
             part.replace(folder / name)
     except OSError as error:
         raise BountyError(f"{folder} can't be written: {error.strerror or error}.") from error

@@ -1,5 +1,6 @@
 """What everybody may see: the notices, each with its rule, sums and how to verify it, and the rules with answers."""
 
+import json
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
@@ -11,6 +12,7 @@ from bounty.errors import BountyError
 from bounty.publication import board, service
 from bounty.publication.changes import CAUSES
 from bounty.publication.overview import STATES
+from bounty.publication.statements import statement_of
 from bounty.roster.terms import TermsInForce, terms_in_force
 from bounty.rules.periods import Period
 from bounty.rules.questions import answered
@@ -54,7 +56,21 @@ def notice(period: Period, number: int) -> str:
         before = next((row for row in told if row.notice == number - 1), None)
         causes = [] if before is None else service.changes_by_cause(connection, shown.settlement_id)
         parts = notice_parts(connection, period, shown, before, causes)
-    return render_template("public/notice.html", told=told, **parts)
+        stated = statement_of(connection, shown.settlement_id)
+    statement = None if stated is None else json.loads(stated.statement) | {"sha256": stated.sha256}
+    return render_template("public/notice.html", told=told, statement=statement, **parts)
+
+
+@blueprint.get("/notices/<period:period>/<int:number>/statement.json")
+@public
+def statement(period: Period, number: int) -> Response:
+    """What a notice states, to the byte that is hashed."""
+    with reading() as connection:
+        shown = next((row for row in service.notices(connection, period) if row.notice == number), None)
+        stated = None if shown is None else statement_of(connection, shown.settlement_id)
+    if stated is None:
+        abort(404)
+    return Response(stated.statement, mimetype="application/json")
 
 
 def notice_parts(

@@ -43,14 +43,15 @@ def month(engine: Engine, tmp_path: Path) -> Month:
 def exported(
     month: Month, folder: Path, *, draft: bool = False, notice: int | None = None
 ) -> dict[str, bytes]:
-    """The three files, by name; written twice, to the same bytes."""
+    """The three files, by name, and of a notice the chain of statements; written twice, to the same bytes."""
     written = []
     for _ in range(2):
         with snapshot(month.engine) as connection:
             publication.export(connection, month.period, folder, draft=draft, notice=notice)
         written.append({path.name: path.read_bytes() for path in folder.iterdir()})
     assert written[0] == written[1]
-    assert sorted(written[0]) == ["manifest.json", "results.csv", "subsidy_lines.csv"]
+    chain = set() if draft else {"notices.jsonl"}
+    assert set(written[0]) == {"manifest.json", "results.csv", "subsidy_lines.csv"} | chain
     return written[0]
 
 
@@ -292,6 +293,7 @@ def test_which_settlement_is_exported(month: Month, tmp_path: Path) -> None:
     assert json.loads(draft.pop("manifest.json")) == json.loads(published.pop("manifest.json")) | {
         "notice": None
     }
+    published.pop("notices.jsonl")
     assert draft == published
     month.orders(order_row(number=2, amount_fen=2))
     month.settle()

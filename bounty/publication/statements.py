@@ -1,0 +1,141 @@
+"""What a notice states, as one text with a hash, which names the hash of the notice published before it.
+
+The statements of all periods are one chain in the order of publication, so that none can be changed, taken out or put
+in without every later hash saying so. ``web/static/verify_export.py`` follows it without us.
+"""
+
+import hashlib
+import json
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, true
+
+from bounty.clock import shown
+from bounty.db import Query
+from bounty.models import Notice, NoticeStatement, OpenPeriod, Result, Settlement, TermsVersion
+
+FIRST = "0" * 64
+"""What the first statement has for the hash of the one before."""
+CHAIN = "notices.jsonl"
+"""The file of an export that has the statements up to its notice, one a line."""
+
+
+def stated() -> Query:
+    """What each notice states, but for its place in the chain: period, notice, settlement_id, published_at, settled_at,
+    terms_sha256, results_rows, passed, lines_rows, subsidy_fen, results_sha256, lines_sha256, content_sha256."""
+    passed = (
+        select(func.count())
+        .where(Result.settlement_id == Settlement.settlement_id, Result.passed.is_(true()))
+        .correlate(Settlement.__table__)
+        .scalar_subquery()
+    )
+    return (
+        select(
+            Notice.period,
+            Notice.notice,
+            Notice.settlement_id,
+            Notice.published_at,
+            Settlement.settled_at,
+            TermsVersion.sha256.label("terms_sha256"),
+            Settlement.results_rows,
+            passed.label("passed"),
+            Settlement.lines_rows,
+            Settlement.subsidy_fen,
+            Settlement.results_sha256,
+            Settlement.lines_sha256,
+            Settlement.content_sha256,
+        )
+        .join(Settlement, Settlement.settlement_id == Notice.settlement_id)
+        .join(OpenPeriod, OpenPeriod.period == Notice.period)
+        .join(TermsVersion, TermsVersion.terms_id == OpenPeriod.terms_id)
+    )
+
+
+def statement_text(number: int, row: Any, previous_sha256: str) -> str:
+    """The statement of a notice: JSON with sorted keys and no blanks.
+
+    number   of the statement, over all periods
+    row      as ``stated`` gives it
+    """
+    statement = {
+        "number": number,
+        "period": row.period,
+        "notice": row.notice,
+        "settlement": row.settlement_id,
+        "published_at": shown(row.published_at),
+        "as_of": shown(row.settled_at),
+        "terms_sha256": row.terms_sha256,
+        "counts": {"results": row.results_rows, "passed": row.passed, "lines": row.lines_rows},
+        "sums": {"subsidy_fen": row.subsidy_fen},
+        "results_sha256": row.results_sha256,
+        "lines_sha256": row.lines_sha256,
+        "content_sha256": row.content_sha256,
+        "previous_sha256": previous_sha256,
+    }
+    return json.dumps(statement, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def hash_of(statement: str) -> str:
+    """The hash of a statement's text, hex."""
+    return hashlib.sha256(statement.encode()).hexdigest()
+
+
+def write_statement(connection: Connection, settlement_id: int) -> str:
+    """Add the statement of a notice that was just published to the chain; its hash."""
+    last = connection.execute(
+        select(NoticeStatement.number, NoticeStatement.sha256)
+        .order_by(NoticeStatement.number.desc())
+        .limit(1)
+    ).first()
+    number, previous = (1, FIRST) if last is None else (last.number + 1, last.sha256)
+    row = connection.execute(stated().where(Notice.settlement_id == settlement_id)).one()
+    statement = statement_text(number, row, previous)
+    sha256 = hash_of(statement)
+    connection.execute(
+        insert(NoticeStatement).values(
+            number=number, settlement_id=settlement_id, statement=statement, sha256=sha256
+        )
+    )
+    return sha256
+
+
+def statement_of(connection: Connection, settlement_id: int) -> Any | None:
+    """The statement of a notice: number, statement, sha256; null for one from before statements were kept."""
+    return connection.execute(
+        select(NoticeStatement.__table__).where(NoticeStatement.settlement_id == settlement_id)
+    ).first()
+
+
+def statements_until(connection: Connection, settlement_id: int) -> list[str]:
+    """The texts of the chain up to that of a notice; none for a notice that has none."""
+    last = select(NoticeStatement.number).where(NoticeStatement.settlement_id == settlement_id)
+    return list(
+        connection.execute(
+            select(NoticeStatement.statement)
+            .where(NoticeStatement.number <= last.scalar_subquery())
+            .order_by(NoticeStatement.number)
+        ).scalars()
+    )
+
+
+def unchained(connection: Connection, told: list[str]) -> int:
+    """Statements that are not what their notice says and what follows from the one before, or not those that were told.
+
+    told   the hashes that the record of publishing has, in its order
+    """
+    rows = connection.execute(
+        stated()
+        .add_columns(NoticeStatement.number, NoticeStatement.statement, NoticeStatement.sha256)
+        .join(NoticeStatement, NoticeStatement.settlement_id == Notice.settlement_id)
+        .order_by(NoticeStatement.number)
+    ).all()
+    held: int = connection.execute(select(func.count()).select_from(NoticeStatement)).scalar_one()
+    violations = held - len(rows)  # statements of no notice
+    previous = FIRST
+    for number, row in enumerate(rows, 1):
+        stated_so = row.statement == statement_text(number, row, previous)
+        violations += not (stated_so and row.sha256 == hash_of(row.statement))
+        previous = row.sha256
+    hashes = [row.sha256 for row in rows]
+    differing: int = sum(one != other for one, other in zip(hashes, told, strict=False))
+    return violations + differing + abs(len(hashes) - len(told))
