@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from bounty.cli.books import number_of, open_books
-from bounty.cli.login import as_option, books_as, books_as_anyone
+from bounty.cli.login import as_option, books_as
 from bounty.clock import shown
 from bounty.db import snapshot, transaction
 from bounty.models import Payee
@@ -25,7 +25,7 @@ def payees() -> None:
 @as_option
 def import_(file: Path, reason: str | None, email: str | None) -> None:
     """Propose the payees of a file, whole or not at all; they wait for a second account where that is required."""
-    books = books_as_anyone(email, "finance")
+    books = books_as(email, "finance")
     rows = read_payees(file)
     with transaction(books.engine) as connection:
         proposed = service.propose_payees(

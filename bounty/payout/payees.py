@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, insert, select
 
+from bounty.accounts.service import require_account
 from bounty.audit.service import actor_of, record
 from bounty.db import Query
 from bounty.errors import BountyError
@@ -139,8 +140,11 @@ def propose_payees(
 
     rows   of a file, as ``read_payees`` gives them
 
-    Raises BountyError where any row is bad, and where a payee in force would change without a reason.
+    Raises BountyError where any row is bad, where a payee in force would change without a reason, and for nobody's
+    account where approval is required.
     """
+    if approval_required:  # one account approves, so that whoever proposes must be another
+        require_account(connection)
     given = _all_good(connection, rows)
     held = {
         row.promoter_id: row.fingerprint

@@ -130,8 +130,10 @@ def test_neither_its_proposer_nor_nobody_nor_who_saw_another_approves(desk: Desk
     assert desk.in_force() == {}
 
 
-def test_what_nobody_proposed_any_account_approves(desk: Desk) -> None:
-    assert desk.approve(desk.proposed(payee(1), by=None), "qian")
+def test_nobody_proposes_where_an_account_approves(desk: Desk) -> None:
+    """Or whoever has the shell would propose without a name, and approve as themselves."""
+    with pytest.raises(BountyError, match="log in with --as"):
+        desk.propose(payee(1), by=None)
 
 
 def test_what_is_in_force_already_is_left_out_and_a_change_needs_a_reason(desk: Desk) -> None:

@@ -1,0 +1,278 @@
+"""No account alone, whatever its role and with a shell beside it, moves money or unsays what was published; two do.
+
+A search, on the real services and both databases, through every state that the acts below lead to: each act is tried
+in each state, by whoever is in the search. Roles are the edges' (pages and commands); the services hold for any.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, insert, select
+
+from bounty.audit.service import Actor
+from bounty.db import transaction
+from bounty.errors import BountyError
+from bounty.models import (
+    ROLES,
+    Approval,
+    Base,
+    Notice,
+    PassVoid,
+    PassVoidAnswer,
+    Payee,
+    PayeeApproval,
+    PayeeProposal,
+    PayoutOutcome,
+    PeriodClosing,
+    Settlement,
+    Tranche,
+    TrancheStep,
+)
+from bounty.payout import tranches
+from bounty.payout.closing import ask_reopening, reopen
+from bounty.payout.payee_files import GivenPayee
+from bounty.payout.payees import approve_payees, propose_payees, waiting_proposals
+from bounty.payout.receipts import mark
+from bounty.payout.sealing import Details
+from bounty.publication.service import publish
+from bounty.roster.service import open_roster
+from bounty.rules.periods import Period
+from bounty.settlement.approval import approve
+from bounty.settlement.service import newest_settlement, settle
+from bounty.settlement.voids import answer_void, ask_void
+from tests.factories import PROMOTER, order_row, shanghai
+from tests.payout.people import Person
+from tests.payout.world import JANUARY_20, OTHER, SEAL, Paying, earning
+
+DECEMBER, JANUARY = Period(2022, 12), Period(2023, 1)
+NOW = JANUARY_20
+SHELL = Actor("command line: ops")
+"""A command that nobody logged in for."""
+Do = Callable[[Connection], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One state-changing step."""
+
+    do: Do
+    roles: tuple[str, ...]
+    """Whom the edges let."""
+    shell: bool = False
+    """Whether a command does it for nobody, where approval is required."""
+
+
+def _approve(connection: Connection) -> None:
+    draft = newest_settlement(connection, DECEMBER)
+    assert draft is not None
+    approve(connection, DECEMBER, draft.settlement_id, draft.content_sha256, NOW)
+
+
+def _propose(connection: Connection) -> None:
+    given = [GivenPayee(2, OTHER, Details("alipay", "13912345678", "示例", "", ""))]
+    propose_payees(connection, given, SEAL, NOW, reason="换号", approval_required=True)
+
+
+def _approve_payees(connection: Connection) -> None:
+    for row in connection.execute(waiting_proposals()).all():
+        approve_payees(connection, row.proposal_id, row.payees_sha256, NOW)
+
+
+def _approve_tranche(connection: Connection) -> None:
+    tranche = tranches.open_tranche(connection)
+    if tranche is not None:
+        tranches.approve(connection, tranche.tranche_id, tranche.content_sha256, NOW)
+
+
+def _export(connection: Connection) -> None:
+    tranche = tranches.open_tranche(connection)
+    if tranche is not None:
+        tranches.export_begins(connection, tranche.tranche_id, NOW, approval_required=True)
+
+
+ACTS = {
+    "settle": Act(lambda c: settle(c, DECEMBER, NOW), ("operator",), shell=True),
+    "approve": Act(_approve, ("operator", "finance")),
+    "publish": Act(lambda c: publish(c, DECEMBER, NOW, approval_required=True), ("operator",), shell=True),
+    "void ask": Act(lambda c: ask_void(c, DECEMBER, PROMOTER, "站内导流", NOW), ("operator",)),
+    "void answer": Act(
+        lambda c: answer_void(c, DECEMBER, PROMOTER, NOW, approve=True), ("operator", "admin")
+    ),
+    "payees propose": Act(_propose, ("finance",)),
+    "payees approve": Act(_approve_payees, ("finance", "admin")),
+    "payout prepare": Act(lambda c: tranches.prepare(c, JANUARY_20, NOW), ("finance",), shell=True),
+    "payout approve": Act(_approve_tranche, ("finance", "admin")),
+    "payout export": Act(_export, ("finance",)),
+    "payout mark": Act(
+        lambda c: mark(c, [f"P1-{PROMOTER}"], paid=True, reason="网银流水", now=NOW), ("finance",)
+    ),
+    "period ask": Act(lambda c: ask_reopening(c, JANUARY, "漏单", NOW), ("finance", "admin")),
+    "period reopen": Act(lambda c: reopen(c, JANUARY, NOW, approval_required=True), ("finance", "admin")),
+}
+CHAINS = {
+    "published": ("settle", "approve", "publish"),
+    "void": ("void ask", "void answer"),
+    "payee in force": ("payees propose", "payees approve"),
+    "exported": ("payout prepare", "payout approve", "payout export"),
+    "paid": ("payout prepare", "payout approve", "payout export", "payout mark"),
+    "reopened": ("period ask", "period reopen"),
+}
+"""What nobody may reach alone -> the acts that lead there."""
+RESULTS = ("settle", "approve", "publish", "void ask", "void answer")
+MONEY = tuple(name for name in ACTS if name not in RESULTS)
+ROLES_AND_ALL = (*ROLES, None)
+"""The last is an account that were all of them."""
+KEPT: tuple[tuple[type[Base], tuple[str, ...]], ...] = (
+    (Settlement, ("settlement_id", "prepared_by_id", "content_sha256")),
+    (Approval, ("settlement_id", "user_id")),
+    (Notice, ("period", "notice", "settlement_id")),
+    (PassVoid, ("promoter_id", "number", "asked_by_id")),
+    (PassVoidAnswer, ("promoter_id", "number", "approved", "user_id")),
+    (PayeeProposal, ("proposal_id", "proposed_by_id")),
+    (Payee, ("proposal_id", "promoter_id", "shown_account")),
+    (PayeeApproval, ("proposal_id", "user_id")),
+    (Tranche, ("tranche_id", "prepared_by_id", "content_sha256")),
+    (TrancheStep, ("tranche_id", "number", "step", "user_id")),
+    (PayoutOutcome, ("tranche_id", "promoter_id", "number", "paid", "user_id")),
+    (PeriodClosing, ("period", "number", "act", "user_id")),
+)
+"""What tells one state from another: everything that the acts write, but for the time."""
+_READS = [
+    select(*(table.__table__.c[name] for name in names)).order_by(*table.__table__.primary_key)
+    for table, names in KEPT
+]
+State = tuple[tuple[Any, ...], ...]
+
+
+def state_of(connection: Connection) -> State:
+    return tuple(tuple(map(tuple, connection.execute(read).all())) for read in _READS)
+
+
+def reached(before: State, state: State) -> set[str]:
+    """What of CHAINS holds in a state and did not at first."""
+    was, now = (
+        {
+            "published": len(each[2]),
+            "void": sum(bool(row[2]) for row in each[4]),
+            "payee in force": len(each[7]),
+            "exported": sum(row[2] == "EXPORTED" for row in each[9]),
+            "paid": len(each[10]),
+            "reopened": sum(row[2] == "REOPENED" for row in each[11]),
+        }
+        for each in (before, state)
+    )
+    return {name for name in CHAINS if now[name] > was[name]}
+
+
+class Search:
+    """Every state that some people can bring about, each with a way to it."""
+
+    def __init__(self, connection: Connection, steps: list[tuple[str, Actor]]) -> None:
+        self.connection, self.steps, self.tried = connection, steps, 0
+        self.first = state_of(connection)
+        self.ways: dict[State, tuple[str, ...]] = {self.first: ()}
+        self._from(())
+        assert state_of(connection) == self.first
+
+    def _from(self, way: tuple[str, ...]) -> None:
+        """From where the books are; each step is taken back before the next is tried."""
+        for name, actor in self.steps:
+            self.tried += 1
+            attempt = self.connection.begin_nested()
+            try:
+                self.connection.execution_options(actor=actor)
+                ACTS[name].do(self.connection)
+            except BountyError:
+                attempt.rollback()
+                continue
+            state = state_of(self.connection)
+            if state not in self.ways:
+                here = (*way, f"{name} as {actor.name}")
+                self.ways[state] = here
+                self._from(here)
+            attempt.rollback()
+
+    def found(self) -> dict[str, tuple[str, ...]]:
+        """What was reached, and the first way to it."""
+        return {
+            name: way for state, way in reversed(self.ways.items()) for name in reached(self.first, state)
+        }
+
+
+def steps_of(
+    actors: list[Actor], names: Any = tuple(ACTS), *, role: str | None = None
+) -> list[tuple[str, Actor]]:
+    """Each act by each who may; of any role unless one is given."""
+    return [
+        (name, actor)
+        for name in names
+        for actor in actors
+        if (ACTS[name].shell if actor is SHELL else role is None or role in ACTS[name].roles)
+    ]
+
+
+@pytest.fixture
+def month(engine: Engine, tmp_path: Path) -> Paying:
+    """A published December with something to pay, a correction to settle, and a closed January."""
+    month = Paying(engine, tmp_path)
+    month.payee(PROMOTER)
+    month.publish(earning(), earning(2, promoter_id=OTHER))
+    month.month.orders(order_row(number=3, modified="2023-01-19 00:00:00"))
+    with transaction(engine) as connection:
+        open_roster(connection, JANUARY, shanghai("2022-12-25 00:00:00"))
+        connection.execute(insert(PeriodClosing).values(period="2023-01", number=1, act="CLOSED", acted_at=1))
+    return month
+
+
+def account(engine: Engine, name: str, role: str) -> Actor:
+    return Actor(name, Person(engine, name, role, second_factor=False).user_id, role)
+
+
+def search_alone(month: Paying, *groups: tuple[str, ...]) -> tuple[int, int]:
+    """Every account by itself, with a shell: how many states there were, and how many acts were tried."""
+    one = account(month.engine, "one", "operator")
+    states = tried = 0
+    with transaction(month.engine) as connection:
+        for role in ROLES_AND_ALL:
+            for names in groups:
+                alone = Search(connection, steps_of([one, SHELL], names, role=role))
+                assert alone.found() == {}, role
+                states, tried = states + len(alone.ways), tried + alone.tried
+        connection.rollback()
+    return states, tried
+
+
+def test_no_account_alone_gets_anywhere(month: Paying) -> None:
+    states, tried = search_alone(month, RESULTS, MONEY)
+    assert states > 50
+    print(f"{states} states, {tried} acts tried: nobody gets anywhere alone")
+
+
+@pytest.mark.soak
+def test_nor_does_it_with_all_acts_at_once(month: Paying) -> None:
+    states, tried = search_alone(month, tuple(ACTS))
+    assert states > 200
+    print(f"{states} states, {tried} acts tried: nobody gets anywhere alone")
+
+
+def test_two_accounts_get_everywhere(month: Paying) -> None:
+    one, two = (account(month.engine, name, "operator") for name in ("one", "two"))
+    with transaction(month.engine) as connection:
+        for name, names in CHAINS.items():
+            way = Search(connection, steps_of([one, two], names)).found()[name]
+            assert len({step.rpartition(" ")[2] for step in way}) == 2
+            print(f"{name}: {', '.join(way)}")
+        connection.rollback()
+
+
+def test_the_search_would_see_a_hole(month: Paying, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Were a draft of nobody's content with one approval, whoever has the shell would publish alone."""
+    monkeypatch.setattr("bounty.settlement.approval.approvals_needed", lambda _draft: 1)
+    one = account(month.engine, "one", "operator")
+    with transaction(month.engine) as connection:
+        found = Search(connection, steps_of([one, SHELL], CHAINS["published"], role="operator")).found()
+        connection.rollback()
+    assert found == {"published": ("settle as command line: ops", "approve as one", "publish as one")}
