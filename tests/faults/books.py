@@ -8,14 +8,17 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from sqlalchemy import create_engine, make_url
+from sqlalchemy import create_engine, make_url, select
 from sqlalchemy.pool import NullPool
 
 from bounty import schema
+from bounty.accounts.service import add_user
 from bounty.audit.service import verify
-from bounty.db import Base, make_engine
+from bounty.db import Base, make_engine, transaction
 from bounty.imports import RELEASE
+from bounty.models import Tranche
 from tests import postgres
+from tests.faults.forks import PASSWORD
 
 Row = dict[str, Any]
 State = dict[str, list[str]]
@@ -25,19 +28,25 @@ SMALL_PAGE = 512
 """Bytes: on SQLite a full disk is met at every few rows."""
 
 
+APPROVER = "finance@example.com"
+"""The one account of the books."""
+
+
 def empty_books(kind: str, folder: Path) -> str:
-    """The URL of a migrated, empty database of a kind."""
+    """The URL of a migrated database of a kind, empty but for an account."""
     if kind == "sqlite":
         path = Path(mkdtemp(dir=folder)) / "books.sqlite"
-        connection = sqlite3.connect(path)
-        connection.execute(f"PRAGMA page_size={SMALL_PAGE}")
-        connection.execute("VACUUM")
-        connection.close()
+        made = sqlite3.connect(path)
+        made.execute(f"PRAGMA page_size={SMALL_PAGE}")
+        made.execute("VACUUM")
+        made.close()
         url = f"sqlite:///{path}"
     else:
         url = postgres.fresh_database()
     engine = make_engine(url)
     schema.upgrade(engine)
+    with transaction(engine) as connection:
+        add_user(connection, email=APPROVER, name="财务", role="finance", password=PASSWORD, now=0)
     engine.dispose()
     return url
 
@@ -85,6 +94,14 @@ def state_of(url: str, *, origins: bool = True) -> State:
         table: sorted(repr(sorted(row.items())) for row in rows if not row.get("left out"))
         for table, rows in held.items()
     }
+
+
+def newest_tranche(url: str) -> str:
+    """The hash of its content."""
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.connect() as connection:
+        newest = select(Tranche.content_sha256).order_by(Tranche.tranche_id.desc()).limit(1)
+        return connection.execute(newest).scalar_one()
 
 
 def differences(found: State, expected: State) -> str:
@@ -178,7 +195,8 @@ def _make_plain(table: str, row: Row, numbers: _Numbers) -> None:
 
 
 def _make_event_plain(row: Row, numbers: _Numbers) -> None:
-    """Leave out when it was and what it follows; batches, entries and terms in it are ranks, too."""
+    """Leave out when it was and what it follows, and who logged in; batches, entries and terms are ranks, too."""
+    row["left out"] = row["act"] == "user.login"
     for column in ("event_id", "happened_at", "previous_sha256", "event_sha256"):
         del row[column]
     what, _, number = row["subject"].partition(" ")

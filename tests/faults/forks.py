@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
+from io import StringIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +26,8 @@ from tests.faults.plants import PLANTS
 from tests.faults.strikes import Fault, Watch
 
 ROOT = Path(__file__).resolve().parents[2]
+PASSWORD = "of-the-one-account"
+"""Of the account that the books have, from a line of standard input."""
 LONGEST_SECONDS = 120
 """After so long a process is taken to hang, and ends."""
 
@@ -166,6 +169,7 @@ def _be_a_child(job: dict[str, Any], notes: Path) -> None:
         said = os.open(notes.with_suffix(".said"), os.O_WRONLY | os.O_CREAT)
         for ours, theirs in ((nothing, 0), (said, 1), (said, 2)):
             os.dup2(ours, theirs)
+        sys.stdin = StringIO(f"{PASSWORD}\n")  # for a command that logs in
         sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w", buffering=1)
         try:
             code = _do(job, notes.with_suffix(".met"))

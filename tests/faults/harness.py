@@ -22,15 +22,26 @@ from json import loads
 from pathlib import Path
 from tempfile import mkdtemp
 
-from tests.faults.books import State, copied, differences, empty_books, removed, state_of
+from tests.faults.books import (
+    APPROVER,
+    State,
+    copied,
+    differences,
+    empty_books,
+    newest_tranche,
+    removed,
+    state_of,
+)
 from tests.faults.forks import Ended, Forks, Job
 from tests.faults.strikes import STRAYED, Fault, begins_to_write, is_turning_point, strikes_at
-from tests.faults.world import NOW, PERIOD, World
+from tests.faults.world import FORMULA, KNOWN, NOW, PERIOD, World
 
 Files = dict[str, bytes]
 Command = tuple[str, ...]
 OUT = "{out}"
 """In a command: the folder of the run at hand."""
+SHA256 = "{sha256}"
+"""In a command: the hash of the newest tranche's content."""
 KILLED = -9
 
 
@@ -67,6 +78,16 @@ def flows_of(world: World) -> dict[str, Flow]:
     first_export = ("export", PERIOD, "--notice", "1", "--out", OUT)
     imported = (*tables, *files)
     settled = (*imported, *opening, settle)
+    payable: tuple[Command, ...] = (
+        *settled,
+        publish,
+        (*orders, world.path("settled.json")),
+        ("payees", "import", world.path("payees.csv")),
+    )
+    prepare, approve = ("payout", "prepare"), ("payout", "approve", "1", "--sha256", SHA256, "--as", APPROVER)
+    pay = ("payout", "export", "1", "--out", OUT)
+    exported = (*payable, prepare, pay)
+    marks = ("payout", "mark", f"P1-{KNOWN}", f"P1-{FORMULA}", "paid", "--reason", "回单")
     second_batch = str(len(tables) + 2)
     flows = (
         Flow("import tables", (), tables),
@@ -78,6 +99,11 @@ def flows_of(world: World) -> dict[str, Flow]:
         Flow("publish changes", (*settled, publish, *late), (publish,)),
         Flow("export", (*settled, publish), (export,)),
         Flow("export over another", (*settled, publish, *late, publish, first_export), (export,)),
+        Flow("payout prepare", payable, (prepare,)),
+        Flow("payout approve", (*payable, prepare), (approve,)),
+        Flow("payout export", (*payable, prepare), (pay,)),
+        Flow("payout receipt", exported, (("payout", "receipt", world.path("receipt.csv")),)),
+        Flow("payout mark", exported, (marks,)),
     )
     return {flow.name: flow for flow in flows}
 
@@ -251,7 +277,8 @@ class Lab:
         removed(url)
 
     def _job(self, commands: Iterable[Command], url: str, out: Path) -> Job:
-        written = [[word.replace(OUT, str(out)) for word in command] for command in commands]
+        given = {OUT: lambda: str(out), SHA256: lambda: newest_tranche(url)}
+        written = [[given[word]() if word in given else word for word in command] for command in commands]
         environ = {"BOUNTY_DATABASE_URL": url, "BOUNTY_NOW": NOW}
         return Job(written, environ, watch_files_in=str(out))
 

@@ -20,8 +20,13 @@ FLOWS = (
     "publish changes",
     "export",
     "export over another",
+    "payout prepare",
+    "payout approve",
+    "payout export",
+    "payout receipt",
+    "payout mark",
 )
-WRITING = ("import orders", "open", "settle", "publish", "publish changes")
+WRITING = ("import orders", "open", "settle", "publish", "publish changes", "payout prepare", "payout mark")
 
 LabOf = Callable[[str], Lab]
 Say = Callable[[object], None]

@@ -6,6 +6,9 @@ second.json       receipts, rows held already, an after-sale, a bad row put righ
 ....csv           violations, links and targets, of 1000004 too
 newcomers.csv     1000004: what waited goes in
 late.json         after notice 1: a refund, a correction, a receipt, an order not seen before
+settled.json      commissions that have settled, so that their subsidies are due
+payees.csv        of two who passed, not of the third
+receipt.csv       what the payer says of their payouts: one went through, one did not
 """
 
 from dataclasses import dataclass
@@ -17,6 +20,7 @@ from tests.factories import (
     link,
     order_row,
     promoter,
+    shanghai,
     target,
     terms_toml,
     violation,
@@ -35,6 +39,24 @@ LEVELS = {
     'factor = "1.10", floor = "100.00", step = "1.00" }',
 }
 CAPS = 'order_cap_yuan = "4.00"\npromoter_cap_yuan = "15.00"'
+
+
+RECEIPT = f"""payout_id,account,payee_name,amount_yuan,status,serial,reason
+P1-{KNOWN},,,9.93,paid,20230120001,
+P1-{FORMULA},,,11.60,failed,20230120002,账户名不符
+"""
+"""Of the tranche that comes of this month."""
+
+
+def payee(promoter_id: int, **cells: str) -> Row:
+    """A row of payees.csv."""
+    row = {
+        "promoter_id": str(promoter_id),
+        "method": "alipay",
+        "account": "13812345678",
+        "payee_name": "陈默",
+    }
+    return row | {"bank_name": "示例银行" if "method" in cells else "", "bank_code": ""} | cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +97,11 @@ def write_world(folder: Path) -> World:
         folder / "targets.csv",
         [target(KNOWN, gmv_yuan="400.00", orders="3"), target(NEWCOMER, gmv_yuan="350.00")],
     )
+    write_json(folder / "settled.json", _settled_rows(first))
+    write_table(
+        folder / "payees.csv", [payee(KNOWN), payee(FORMULA, method="bank", account="6222020000000001")]
+    )
+    write_text(folder / "receipt.csv", RECEIPT)
     write_text(folder / "terms.toml", terms_toml(levels=LEVELS, caps=CAPS))
     return World(folder)
 
@@ -123,6 +150,16 @@ def _second_rows(first: list[Row]) -> list[Row]:
     ]
     stale = first[3] | {"order_status": 1, "order_modify_at": first[3]["order_pay_time"]}
     return [*receipts, first[0], first[1], stale, detail_of(first[4], 0), detail_of(receipts[0], 1)]
+
+
+def _settled_rows(first: list[Row]) -> list[Row]:
+    """Every order that was received, its commission settled."""
+    settled = {"order_status": 5, "order_settle_time": shanghai("2023-01-19 00:00:00")}
+    return [
+        row | settled | {"order_modify_at": row["order_modify_at"] + 40 * 86400}
+        for row in first
+        if row["order_receive_time"] is not None
+    ]
 
 
 def _late_rows(first: list[Row]) -> list[Row]:
