@@ -11,6 +11,7 @@ from bounty.db import Query
 from bounty.models import Level, Notice, Payout, PayoutOutcome, Tranche, TrancheLine, TrancheStep, User
 from bounty.payout.deserved import judged_periods, standing, tranche_lines_due
 from bounty.payout.files import lines_of, payouts_of
+from bounty.payout.payees import payees_in_force, promoters_without_payee
 from bounty.payout.tranches import every_tranche, newest_outcomes, positions
 from bounty.rules.whole import count_where, total
 
@@ -176,7 +177,7 @@ def lines_told(tranche_id: int) -> Query:
     return lines_of(tranche_id).order_by(None)
 
 
-# What corrects earlier lines
+# What corrects earlier lines, who owes, and where money can't go
 
 
 def adjustments() -> Query:
@@ -228,29 +229,33 @@ def debts() -> Query:
     )
 
 
-def money_trail(order_sn: str, promoter_id: int | None = None) -> Query:
-    """The lines of an order in standing tranches, the earliest first: tranche_id, promoter_id, cause, corrects_id,
-    amount_fen, settled_before, and the tranche's state.
-
-    promoter_id   of this promoter alone
-    """
-    every = every_tranche().subquery("every").c
-    line = TrancheLine
-    trail = (
-        select(
-            line.tranche_id,
-            line.promoter_id,
-            line.cause,
-            line.corrects_id,
-            line.amount_fen,
-            every.settled_before,
-            every.state,
-        )
-        .join(every.tranche_id.table, every.tranche_id == line.tranche_id)
-        .where(line.order_sn == order_sn, standing())
-        .order_by(line.tranche_id, line.promoter_id)
+def without_payee() -> Query:
+    """Whom the newest notices give a subsidy and who has no payee: promoter_id, name, subsidy_fen of the notices, and
+    held_fen, what tranches could not pay for that."""
+    none = promoters_without_payee().order_by(None).subquery("none_of").c
+    carried = positions(None, NO_MORE).subquery("carried").c
+    held = func.coalesce(carried.carry_fen, 0)
+    return select(
+        none.promoter_id,
+        _name_of(none.promoter_id).label("name"),
+        none.subsidy_fen,
+        case((held > 0, held), else_=0).label("held_fen"),
+    ).outerjoin_from(
+        none.promoter_id.table, carried.promoter_id.table, carried.promoter_id == none.promoter_id
     )
-    return trail if promoter_id is None else trail.where(line.promoter_id == promoter_id)
+
+
+def payees_told() -> Query:
+    """The payees in force, masked: promoter_id, name, method, shown_account, shown_name, proposal_id."""
+    held = payees_in_force().subquery("held").c
+    return select(
+        held.promoter_id,
+        _name_of(held.promoter_id).label("name"),
+        held.method,
+        held.shown_account,
+        held.shown_name,
+        held.proposal_id,
+    )
 
 
 # What comes next

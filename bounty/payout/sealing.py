@@ -34,11 +34,12 @@ class Details:
 
 
 class Seal:
-    """Closes and opens details. Two keys are derived from the setting's, so that neither tells of the other."""
+    """Closes and opens details. Its keys are derived from the setting's, so that none tells of another."""
 
     def __init__(self, key: str) -> None:
         self._fernet = Fernet(urlsafe_b64encode(_derived(key, b"bounty payees: secret")))
         self._fingerprints = _derived(key, b"bounty payees: fingerprint")
+        self._files = Fernet(urlsafe_b64encode(_derived(key, b"bounty receipts: waiting")))
 
     def close(self, promoter_id: int, proposal_id: int, details: Details) -> bytes:
         """Details as they are stored, for one promoter in one proposal."""
@@ -61,6 +62,17 @@ class Seal:
                 "或该行被改动过。请换回原来的密钥，或重新导入。",
             )
         return Details(*held[2:])
+
+    def close_file(self, content: bytes) -> bytes:
+        """A file that names accounts, as it may lie on a disk until somebody says yes to it."""
+        return self._files.encrypt(content)
+
+    def open_file(self, closed: bytes) -> bytes | None:
+        """What was closed; null under another key, or where it was changed."""
+        try:
+            return self._files.decrypt(closed)
+        except InvalidToken:
+            return None
 
     def fingerprint(self, details: Details) -> str:
         """Equal for equal details under one key, and says nothing else; hex."""

@@ -26,10 +26,13 @@ from bounty.web import (
     language,
     logs,
     messages,
+    payees,
     payouts,
     people,
     promoter,
     public,
+    receipts,
+    reconciling,
 )
 from bounty.web.operations import appeals as appeal_desk
 from bounty.web.operations import (
@@ -64,6 +67,9 @@ BLUEPRINTS = (
     audit.blueprint,
     finance.blueprint,
     payouts.blueprint,
+    payees.blueprint,
+    receipts.blueprint,
+    reconciling.blueprint,
     adjustments.blueprint,
     messages.blueprint,
     outbox.blueprint,

@@ -14,6 +14,7 @@ from bounty.publication import service as publication
 from bounty.publication.workbook import write_workbook
 from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import Period
+from bounty.settlement.closed import closed_periods
 from bounty.settlement.queries import lines_of, results_of
 from bounty.web.access import allows
 from bounty.web.books import engine, now, reading
@@ -145,7 +146,8 @@ def index() -> str:
     """Every notice, the newest first, with its sums and files."""
     with reading() as connection:
         page = page_of(connection, NOTICES, publication.every_notice(), request.args)
-    return render_template("finance/index.html", page=page, now=now())
+        closed = closed_periods(connection)
+    return render_template("finance/index.html", page=page, closed=closed, now=now())
 
 
 @blueprint.get("/notices.csv")

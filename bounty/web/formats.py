@@ -30,6 +30,9 @@ NAVIGATION: dict[str, tuple[tuple[str, str, str], ...]] = {
     ),
     "finance": (
         ("payouts.index", "发放", "Payouts"),
+        ("payees.index", "收款信息", "Payees"),
+        ("receipts.index", "回单", "Bank return"),
+        ("reconciling.index", "对账", "Reconcile"),
         ("adjustments.index", "调整", "Adjustments"),
         ("finance.index", "结果与补贴", "Results"),
         ("settling.index", "核算与公示", "Settle and publish"),

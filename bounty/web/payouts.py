@@ -1,24 +1,29 @@
 """Close desk: every tranche, what comes next, and each tranche with its exceptions first, its lines and its steps."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
-from sqlalchemy import Connection, cast
+from sqlalchemy import Connection, Engine, cast
 
 from bounty.clock import midnight, shanghai_date
 from bounty.db import Words
 from bounty.errors import BountyError
 from bounty.models import Tranche
-from bounty.payout import desk, tranches
+from bounty.payout import desk, receipts, tranches
 from bounty.payout.deserved import CAUSES
+from bounty.payout.export import export_tranche
 from bounty.payout.files import payout_id
+from bounty.payout.payer_files import Payer, refused_words
 from bounty.web.access import allows
-from bounty.web.books import now, reading, site, writing
-from bounty.web.downloads import csv_response
+from bounty.web.books import engine, now, reading, site, writing
+from bounty.web.downloads import attachment, csv_response
 from bounty.web.errors import said
-from bounty.web.finance import READERS
+from bounty.web.finance import PIECE, READERS, XLSX
 from bounty.web.fresh import require_fresh_code
 from bounty.web.language import t
 from bounty.web.order_page import order_page
@@ -251,8 +256,9 @@ def lines_csv(tranche_id: int) -> Response:
 def approve(tranche_id: int) -> Any:
     """Stand for the open tranche as it was seen; not for one's own."""
 
-    def act(connection: Connection) -> str:
-        tranches.approve(connection, tranche_id, request.form.get("content_sha256", ""), now())
+    def act() -> str:
+        with writing() as connection:
+            tranches.approve(connection, tranche_id, request.form.get("content_sha256", ""), now())
         return t("您已批准这个批次。", "You have approved the tranche.")
 
     return _done(tranche_id, act)
@@ -261,16 +267,86 @@ def approve(tranche_id: int) -> Any:
 @blueprint.post("/tranches/<int:tranche_id>/export")
 @allows("finance")
 def export(tranche_id: int) -> Any:
-    """Let the tranche leave for the payer; its files can be loaded from then on."""
+    """Let the tranche leave for the payer, once all its files could be written; they can be loaded from then on."""
 
-    def act(connection: Connection) -> str:
-        tranches.export_begins(
-            connection, tranche_id, now(), approval_required=site().settings.approval_required
-        )
+    def act() -> str:
+        with TemporaryDirectory() as folder:
+            _export(engine(), tranche_id, Path(folder))
         return t(
             "已导出：下载文件交给付款方。导出不等于已付，结果以回单为准。",
             "Exported: load the files and hand them to the payer. Exported is not paid; the receipt says what is.",
         )
+
+    return _done(tranche_id, act)
+
+
+@blueprint.get("/tranches/<int:tranche_id>/tranche.zip")
+@allows("finance")
+def archive(tranche_id: int) -> Response:
+    """Every file of an exported tranche, the payers' too: accounts are in plain in them."""
+    return _file(tranche_id, f"tranche-{tranche_id}.zip", "application/zip")
+
+
+@blueprint.get("/tranches/<int:tranche_id>/tranche.xlsx")
+@allows("finance")
+def workbook(tranche_id: int) -> Response:
+    """The workbook of an exported tranche."""
+    return _file(tranche_id, f"tranche-{tranche_id}.xlsx", XLSX)
+
+
+def _file(tranche_id: int, name: str, kind: str) -> Response:
+    with reading() as connection:
+        if not _found(connection, tranche_id).exported:
+            abort(404)
+    books, seal, payer, moment = engine(), site().seal, _payer(), now()
+
+    def pieces() -> Iterator[bytes]:
+        with TemporaryDirectory() as held:
+            folder = Path(held) / "files"
+            export_tranche(books, tranche_id, folder, seal, payer, moment, approval_required=False)
+            path = folder / name
+            if kind != XLSX:
+                with ZipFile(path, "w", ZIP_DEFLATED) as archive:
+                    for file in sorted(each for each in folder.iterdir() if each != path):
+                        archive.write(file, file.name)
+            with path.open("rb") as written:
+                while piece := written.read(PIECE):
+                    yield piece
+
+    return attachment(pieces(), name, kind)
+
+
+def _export(books: Engine, tranche_id: int, folder: Path) -> None:
+    export_tranche(
+        books,
+        tranche_id,
+        folder,
+        site().seal,
+        _payer(),
+        now(),
+        approval_required=site().settings.approval_required,
+    )
+
+
+def _payer() -> Payer:
+    return Payer(site().settings.payout_remark, site().settings.payer_rows)
+
+
+@blueprint.post("/tranches/<int:tranche_id>/mark")
+@allows("finance")
+def mark(tranche_id: int) -> Any:
+    """Say by hand what came of payouts of which no receipt tells."""
+    payouts = request.form.get("payouts", "").replace(",", " ").split()
+
+    def act() -> str:
+        if not payouts:
+            raise BountyError("Write the ids of payouts.", "请填写付款编号。")
+        paid = request.form.get("paid") == "yes"
+        reason = request.form.get("reason", "")
+        with writing() as connection:
+            marked = receipts.mark(connection, payouts, paid=paid, reason=reason, now=now())
+        many = len(marked)
+        return t(f"已标记 {many} 笔，其余原本如此。", f"{many} marked; the others were so already.")
 
     return _done(tranche_id, act)
 
@@ -294,13 +370,12 @@ def _known(tranche_id: int) -> None:
         _found(connection, tranche_id)
 
 
-def _done(tranche_id: int, act: Callable[[Connection], str]) -> Any:
+def _done(tranche_id: int, act: Callable[[], str]) -> Any:
     """Do one act, with a fresh one-time code, and go back to the page; a refusal is a sentence on it."""
     _known(tranche_id)
     try:
         require_fresh_code()
-        with writing() as connection:
-            told = act(connection)
+        told = act()
     except BountyError as refusal:
         return _tranche(tranche_id, said(refusal)), 409
     flash(told, "success")
@@ -326,6 +401,8 @@ def _tranche(tranche_id: int, refused: str | None = None) -> str:
         needed=tranches.approvals_needed(row),
         approval_required=site().settings.approval_required,
         payout_id=payout_id,
+        remark=_payer().remark,
+        refused_words=refused_words(_payer().remark),
         refused=refused,
         now=now(),
     )

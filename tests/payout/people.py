@@ -20,9 +20,9 @@ KEY = "a key of the tests, which hides no secret"
 class Codes:
     """The authenticator of an account, on which it is set up; a test doesn't wait half a minute for the next code."""
 
-    def __init__(self, engine: Engine, email: str) -> None:
+    def __init__(self, engine: Engine, email: str, key: str = KEY) -> None:
         self._engine, self._account = engine, User.email == email
-        self._totp = TOTP.using(secrets={"1": KEY}).new()
+        self._totp = TOTP.using(secrets={"1": key}).new()
         self._set(tf_totp_secret=self._totp.to_json(encrypt=True))
 
     def fresh(self) -> str:

@@ -1,8 +1,11 @@
 """Finance's pages of payouts and the promoter's own: their sums are those of the tranche and of its files."""
 
 import csv
+import hashlib
 import io
+import json
 import re
+import zipfile
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -11,13 +14,16 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import Engine, insert
 
-from bounty.db import snapshot
+from bounty.db import snapshot, transaction
+from bounty.models import PeriodClosing
 from bounty.payout.files import lines_file
 from bounty.web.books import EXTENSION
 from bounty.web.formats import money
-from tests.factories import PROMOTER, sn
-from tests.web.clients import application, close, log_in, post, words_of
+from tests.factories import PROMOTER, shanghai, sn
+from tests.payout.people import Codes
+from tests.web.clients import KEYS, application, close, log_in, post, token_of, words_of
 from tests.web.world import CANARY, CANARY_ORDERS, EMAILS, NEIGHBOUR, copied
 
 NOW = "2022-12-15 15:00:00"
@@ -210,7 +216,16 @@ def test_whoever_prepared_a_tranche_does_not_approve_it_and_finance_exports_it(
     assert post(admin, "/finance/tranches/2/approve", **seen).status_code == 303
     assert "导出批次 2" in shown(finance, "/finance/tranches")
     assert post(admin, "/finance/tranches/2/export", **seen).status_code == 403
+    assert finance.get("/finance/tranches/2/tranche.zip").status_code == 404
     assert post(finance, "/finance/tranches/2/export", **seen).status_code == 303
+    assert admin.get("/finance/tranches/2/tranche.zip").status_code == 403
+    with zipfile.ZipFile(io.BytesIO(finance.get("/finance/tranches/2/tranche.zip").data)) as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+        for file in manifest["files"]:
+            assert hashlib.sha256(archive.read(file["name"])).hexdigest() == file["sha256"]
+        assert manifest["content_sha256"] == sha256
+        book = archive.read("tranche-2.xlsx")
+    assert finance.get("/finance/tranches/2/tranche.xlsx").data == book
     assert "还有 2 笔没有付款结果" in shown(finance, "/finance/tranches")
     refused = post(finance, "/finance/tranches", settled_before="2022-12-15")
     assert refused.status_code == 409
@@ -244,3 +259,150 @@ def test_books_with_nothing_paid_say_what_will_be_there(small_site: Path, tmp_pa
     assert "还没有发放过" in shown(promoter, "/payments")
     assert client.get("/finance/tranches/1").status_code == 404
     close(app)
+
+
+# Payees
+
+
+def upload(client: FlaskClient, path: str, name: str, text: str, **fields: str) -> Any:
+    """Post a file as a form does."""
+    token = token_of(client.get("/rules").text)
+    data = {"csrf_token": token, "file": (io.BytesIO(text.encode("utf-8-sig")), name), **fields}
+    return client.post(path, data=data, content_type="multipart/form-data")
+
+
+PAYEES = "promoter_id,method,account,payee_name,bank_name,bank_code\r\n"
+
+
+def test_who_has_no_payee_is_named_with_what_is_held_until_a_second_person_approves_one(
+    paid_url: str, tmp_path: Path
+) -> None:
+    app = application(paid_url, NOW, tmp_path, require_approval=True)
+    finance, admin = app.test_client(), app.test_client()
+    log_in(finance, EMAILS["finance"])
+    log_in(admin, EMAILS["admin"])
+    (missing,) = rows_of(finance, "/finance/payees/missing.csv")
+    assert missing["promoter_id"] == str(PROMOTER + 2)
+    held = {row["promoter_id"]: row for row in rows_of(finance, "/finance/tranches/2/payouts.csv?fate=HELD")}
+    assert missing["held_yuan"] == held[str(PROMOTER + 2)]["payable_yuan"] != "0.00"
+    said = upload(finance, "/finance/payees/", "payees.csv", PAYEES + f"{PROMOTER},alipay,nobody,何安,,\r\n")
+    assert said.status_code == 422
+    changed = f"{PROMOTER},alipay,13900000002,何安,,\r\n"
+    said = upload(finance, "/finance/payees/", "payees.csv", PAYEES + changed)
+    assert "请写明原因" in words_of(said.text)
+    given = PAYEES + f"{PROMOTER + 2},bank,6222021234561234,何安,示例银行,102100099996\r\n"
+    said = upload(finance, "/finance/payees/", "payees.csv", given)
+    assert (said.status_code, said.location) == (303, "/finance/payees/proposals/2")
+    page = finance.get(said.location).text
+    (sha256,) = re.findall(r"sha256:([0-9a-f]{64})", page)
+    assert "**** 1234" in words_of(page)
+    assert "6222021234561234" not in page
+    refused = post(admin, "/finance/payees/proposals/2/approve", payees_sha256=sha256)
+    assert "两步验证" in words_of(refused.text)
+    codes = {"finance": Codes(engine_of(app), EMAILS["finance"], KEYS["totp_key"])}
+    codes["admin"] = Codes(engine_of(app), EMAILS["admin"], KEYS["totp_key"])
+    own = post(
+        finance, "/finance/payees/proposals/2/approve", payees_sha256=sha256, code=codes["finance"].fresh()
+    )
+    assert "提交人不能批准" in words_of(own.text)
+    said = post(
+        admin, "/finance/payees/proposals/2/approve", payees_sha256=sha256, code=codes["admin"].fresh()
+    )
+    assert said.status_code == 303
+    assert rows_of(finance, "/finance/payees/missing.csv") == []
+    (row,) = rows_of(finance, "/finance/payees/payees.csv?method=bank")
+    assert (row["promoter_id"], row["shown_name"]) == (str(PROMOTER + 2), "何*")
+    close(app)
+
+
+# Bank return, and what it is held against
+
+
+def test_a_receipt_is_looked_at_before_it_is_taken_in_and_lies_sealed_until_then(
+    app: Flask, visitor: Visitor, tmp_path: Path
+) -> None:
+    finance = visitor("finance")
+    post(finance, "/finance/tranches/2/export")
+    due = rows_of(finance, "/finance/tranches/2/payouts.csv?fate=DUE")
+    rows = "".join(f"P2-{row['promoter_id']},{row['payable_yuan']},paid,\r\n" for row in due)
+    text = "payout_id,amount_yuan,status,reason\r\n" + rows + f"P2-{PROMOTER + 2},1.00,paid,\r\n"
+    seen = upload(finance, "/finance/receipts/", "回单.csv", text)
+    assert seen.status_code == 200
+    words = words_of(seen.text)
+    assert "尚未写入" in words
+    assert f"新标记已付 {fen(total(due, 'payable_yuan'))} {len(due)} 笔" in words
+    assert "还有 2 笔没有付款结果" in shown(finance, "/finance/tranches")
+    (kept,) = (tmp_path / "uploads" / "receipts").iterdir()
+    assert str(PROMOTER).encode() not in kept.read_bytes()
+    (waiting,) = re.findall(r'name="waiting" value="([0-9a-f]{64})"', seen.text)
+    said = post(finance, "/finance/receipts/take", waiting=waiting, name="回单.csv")
+    assert (said.status_code, said.location) == (303, "/finance/receipts/2")
+    assert not kept.exists()
+    listed = rows_of(finance, "/finance/receipts/2/rows.csv")
+    assert [row["verdict"] for row in listed] == ["UNMATCHED", "MATCHED", "MATCHED"]
+    (receipt,) = (
+        row for row in rows_of(finance, "/finance/receipts/receipts.csv") if row["receipt_id"] == "2"
+    )
+    assert Decimal(receipt["paid_yuan"]) == total(listed, "amount_yuan")
+    assert fen(total(listed, "amount_yuan")) in foot(finance, "/finance/receipts/2")
+    desk = {row["tranche_id"]: row for row in rows_of(finance, "/finance/tranches.csv")}
+    assert desk["2"]["state"] == "paid"
+    assert Decimal(desk["2"]["paid_yuan"]) == total(due, "payable_yuan")
+    again = post(finance, "/finance/receipts/take", waiting=waiting, name="回单.csv")
+    assert again.status_code == 409
+    for hostile in ("../../books", "0" * 64):
+        assert post(finance, "/finance/receipts/take", waiting=hostile).status_code == 409
+    assert upload(finance, "/finance/receipts/", "x.csv", "nothing\r\n").status_code == 422
+
+
+def test_a_payout_is_marked_by_hand_with_a_reason_and_reconciling_says_so(visitor: Visitor) -> None:
+    finance = visitor("finance")
+    before = rows_of(finance, "/finance/reconcile.csv")
+    assert {row["kind"] for row in before} == {"NOT_SETTLED", "ROW_UNMATCHED"} or before
+    post(finance, "/finance/tranches/2/export")
+    payout = f"P2-{PROMOTER}"
+    for fields in ({"payouts": payout, "reason": ""}, {"payouts": "P2-1", "reason": "x"}, {"payouts": ""}):
+        assert post(finance, "/finance/tranches/2/mark", paid="yes", **fields).status_code == 409
+    assert (
+        post(finance, "/finance/tranches/2/mark", payouts=payout, paid="yes", reason="网银").status_code
+        == 303
+    )
+    rows = rows_of(finance, "/finance/reconcile.csv")
+    assert [row["promoter_id"] for row in rows if row["kind"] == "BY_HAND"] == [str(PROMOTER)]
+    assert {row["promoter_id"] for row in rows if row["kind"] == "NO_RECEIPT"} == {str(NEIGHBOUR)}
+    page = shown(finance, "/finance/reconcile")
+    assert f"P2-{PROMOTER}" in page
+    kinds = {row["kind"] for row in rows}
+    for kind in kinds:
+        of_kind = rows_of(finance, f"/finance/reconcile.csv?kind={kind}")
+        assert of_kind == [row for row in rows if row["kind"] == kind]
+        assert fen(total(of_kind, "ours_yuan")) in foot(finance, f"/finance/reconcile?kind={kind}")
+    assert shown(finance, "/finance/reconcile?tranche=1")
+    assert finance.get("/finance/reconcile?tranche=77").status_code == 409
+
+
+def test_a_period_says_what_is_open_and_two_people_reopen_it(app: Flask, visitor: Visitor) -> None:
+    finance, admin = visitor("finance"), visitor("admin")
+    page = shown(finance, "/finance/periods/2022-11")
+    assert "佣金未结算" in page
+    assert "所在批次尚未导出" in page
+    refused = post(finance, "/finance/periods/2022-11/close")
+    assert refused.status_code == 409
+    assert "还不能关账" in words_of(refused.text)
+    assert "还没有公示" in shown(finance, "/finance/periods/2022-12")
+    with transaction(engine_of(app)) as connection:
+        connection.execute(
+            insert(PeriodClosing).values(period="2022-11", number=1, act="CLOSED", acted_at=shanghai(NOW))
+        )
+    assert "已关账" in shown(finance, "/finance/")
+    assert post(finance, "/finance/periods/2022-11/ask", reason="").status_code == 409
+    assert post(finance, "/finance/periods/2022-11/ask", reason="更正").status_code == 303
+    assert "由您申请" in shown(finance, "/finance/periods/2022-11")
+    assert post(finance, "/finance/periods/2022-11/reopen").status_code == 409
+    assert post(admin, "/finance/periods/2022-11/reopen").status_code == 303
+    assert "未关账" in shown(finance, "/finance/periods/2022-11")
+
+
+def engine_of(app: Flask) -> Engine:
+    engine: Engine = app.extensions[EXTENSION].engine
+    return engine

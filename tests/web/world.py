@@ -25,7 +25,8 @@ from bounty.models import User
 from bounty.payout import tranches
 from bounty.payout.payee_files import GivenPayee
 from bounty.payout.payees import propose_payees
-from bounty.payout.receipts import mark
+from bounty.payout.receipt_files import read_receipt
+from bounty.payout.receipts import take
 from bounty.payout.sealing import Details, Seal
 from tests.factories import (
     PROMOTER,
@@ -188,10 +189,15 @@ def pay(engine: Engine, folder: Path) -> None:
         propose_payees(connection, given, Seal(PAYEE_KEY), month.now, reason=None, approval_required=False)
         first, _ = tranches.prepare(connection, shanghai("2022-12-14 00:00:00"), month.now)
         tranches.export_begins(connection, first.tranche_id, month.now, approval_required=False)
+    receipt = folder / "receipt.csv"
+    receipt.write_text(
+        "payout_id,amount_yuan,status,reason\n"
+        f"P1-{PROMOTER},4.80,paid,\nP1-{NEIGHBOUR},6.00,failed,账户名与姓名不符\nP9-{PROMOTER},1.00,paid,\n",
+        encoding="utf-8",
+    )
     later = Month(engine, folder / "refunded", period="2022-11", now="2022-12-15 08:00:00")
     with transaction(engine) as connection:
-        mark(connection, [f"P1-{PROMOTER}"], paid=True, reason="网银显示成功", now=later.now)
-        mark(connection, [f"P1-{NEIGHBOUR}"], paid=False, reason="账户名与姓名不符", now=later.now)
+        take(connection, read_receipt(receipt), Seal(PAYEE_KEY), later.now)
     later.orders(
         settled(100, 12_000, status=4, modified="2022-12-14 18:00:00"),
         settled(103, 12_003, settled="2022-12-14 20:00:00", modified="2022-12-14 20:00:00"),

@@ -154,11 +154,11 @@ UPLOADS = Table(
 
 
 def bound_uploads(app: Flask) -> None:
-    """Only the form of this page takes large files; it alone streams them."""
+    """Only the forms that take files take large ones."""
 
     @app.before_request
     def _bound() -> None:
-        if request.endpoint != "imports.upload":
+        if request.endpoint not in ("imports.upload", "payees.propose", "receipts.preview"):
             request.max_content_length = OTHER_BYTES
 
 
