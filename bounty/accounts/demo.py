@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, case, exists, func, select
 
 from bounty.accounts.service import add_user
-from bounty.models import OpenPeriod, Order, RosterEntry
+from bounty.models import Line, OpenPeriod, Order, RosterEntry
 from bounty.rules.periods import Period
 
 DEMO_PASSWORD = "sample-data-only"  # noqa: S105 - printed with the sample, whose data is made up
@@ -26,7 +26,9 @@ class DemoPerson:
 
 
 def add_demo_people(connection: Connection, period: Period, now: int) -> list[DemoPerson]:
-    """The accounts; the promoter's is that of an eligible V0 who has some way to go yet, as most have."""
+    """The accounts; the promoter's is that of an eligible V0 who has some way to go yet, as most have, and has earned
+    before, if there is one."""
+    earned = case((exists().where(Line.promoter_id == RosterEntry.promoter_id), 1), else_=0)
     on_the_way = connection.execute(
         select(RosterEntry.promoter_id, RosterEntry.name)
         .join(OpenPeriod, OpenPeriod.period == RosterEntry.period)
@@ -42,7 +44,7 @@ def add_demo_people(connection: Connection, period: Period, now: int) -> list[De
         )
         .group_by(RosterEntry.promoter_id, RosterEntry.name, RosterEntry.target_orders)
         .having(func.count() < RosterEntry.target_orders)
-        .order_by(func.count().desc(), RosterEntry.promoter_id)
+        .order_by(earned.desc(), func.count().desc(), RosterEntry.promoter_id)
         .limit(1)
     ).first()
     people = [(role, email, name, None) for role, email, name in STAFF]

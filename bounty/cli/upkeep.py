@@ -18,6 +18,7 @@ from bounty.publication import service as publication
 from bounty.roster.service import open_roster
 from bounty.roster.terms import add_terms, open_period
 from bounty.sample import write_sample
+from bounty.sample.payouts import pay_sample
 from bounty.settlement import service as settlement
 
 
@@ -57,7 +58,8 @@ def restore(file: Path) -> None:
 
 @click.command()
 def demo() -> None:
-    """Fill an empty database with a sample month history: past periods published, the present one open."""
+    """Fill an empty database with a sample month history: past periods published and paid in part, the present one
+    open."""
     books: Books = click.get_current_context().meta[BOOKS]()
     schema.upgrade(books.engine)
     with snapshot(books.engine) as connection:
@@ -92,6 +94,8 @@ def demo() -> None:
         click.echo(line)
     with transaction(books.engine) as connection:
         people = add_demo_people(connection, sample.periods[-1], now)
+    with TemporaryDirectory() as folder:
+        click.echo(pay_sample(books.engine, Path(folder), books.seal(), now))
     click.echo("This is sample data: every name says 示例. Log in as any of these:")
     for person in people:
         click.echo(f"  {person.role:9} {person.email}  {DEMO_PASSWORD}")
