@@ -15,13 +15,15 @@ from sqlalchemy import Engine, select
 from bounty.checks import run_checks
 from bounty.db import snapshot, transaction
 from bounty.models import NoticeStatement
+from bounty.payout.export import export_tranche
+from bounty.payout.payer_files import Payer
 from bounty.publication import service as publication
 from bounty.publication.service import publish
 from bounty.roster.service import open_roster
 from bounty.rules.periods import Period
 from bounty.settlement.service import settle
-from tests.factories import Month, order_row, plain_terms, promoter, shanghai
-from tests.payout.world import OTHER
+from tests.factories import PROMOTER, Month, order_row, plain_terms, promoter, shanghai
+from tests.payout.world import JANUARY_20, OTHER, SEAL, Paying, earning
 from tests.web.clients import application, close
 
 SCRIPT = Path(__file__).parents[2] / "bounty" / "web" / "static" / "verify_export.py"
@@ -76,15 +78,21 @@ def write_manifest(folder: Path, manifest: Any) -> None:
     (folder / "manifest.json").write_text(json.dumps(manifest, ensure_ascii=False, indent=2) + "\n", "utf-8")
 
 
-def mend(folder: Path) -> None:
-    """Make every hash, count and sum of the manifest fit its files again, as who tampers would."""
-    manifest, hashes = manifest_of(folder), [manifest_of(folder)["terms_sha256"]]
-    for told in manifest["files"]:
+def mended(folder: Path) -> Any:
+    """The manifest, its hashes, counts and sums of the first two files made to fit again, as who tampers would."""
+    manifest = manifest_of(folder)
+    for told in manifest["files"][:2]:
         data = (folder / told["name"]).read_bytes()
         rows = data.decode("utf-8-sig").split("\r\n")[1:-1]
         told["sha256"], told["rows"] = hashlib.sha256(data).hexdigest(), len(rows)
         told["sum_fen"] = sum(int(row.rpartition(",")[2].replace(".", "") or 0) for row in rows)
-        hashes.append(told["sha256"])
+    return manifest
+
+
+def mend(folder: Path) -> None:
+    """The same in the folder, and the content hash too."""
+    manifest = mended(folder)
+    hashes = [manifest["terms_sha256"], *(told["sha256"] for told in manifest["files"])]
     manifest["content_sha256"] = hashlib.sha256("".join(f"{each}\n" for each in hashes).encode()).hexdigest()
     write_manifest(folder, manifest)
 
@@ -237,6 +245,27 @@ def test_a_folder_that_had_a_notice_keeps_no_chain_beside_a_draft(told: Told) ->
         "results.csv",
         "subsidy_lines.csv",
     ]
+
+
+def test_a_tranche_holds_too_and_no_tampering_with_it_does(engine: Engine, tmp_path: Path) -> None:
+    paying, folder = Paying(engine, tmp_path), tmp_path / "tranche"
+    paying.payee(PROMOTER)
+    paying.publish(earning(1), earning(2, 7_01), earning(3, promoter_id=OTHER))
+    paying.prepare()
+
+    payer = Payer("推广服务费", 1000)
+    export_tranche(engine, 1, folder, SEAL, payer, JANUARY_20, approval_required=False)
+    status, said = verify(folder)
+    assert (status, "what was carried add up to the payout" in said) == (0, True), said
+    for name in (told["name"] for told in manifest_of(folder)["files"]):
+        data = (folder / name).read_bytes()
+        (folder / name).write_bytes(data[:-3] + bytes([data[-3] ^ 1]) + data[-2:])
+        assert verify(folder)[0] == 1, name
+        (folder / name).write_bytes(data)
+    replace(folder, "tranche_lines.csv", b"7.01", b"8.01")
+    write_manifest(folder, mended(folder))
+    status, said = verify(folder)
+    assert (status, f"the payout of promoter {PROMOTER} doesn't add up" in said) == (1, True), said
 
 
 def test_the_public_page_shows_and_hands_out_what_is_hashed(
