@@ -14,7 +14,13 @@ from sqlalchemy.orm import aliased
 from bounty.audit.service import actor_of, record
 from bounty.db import Query, wait_for_turn
 from bounty.errors import BountyError
-from bounty.models import Payout, PeriodClosing, TrancheLine, TrancheStep
+from bounty.models import (
+    Line,
+    Payout,
+    PeriodClosing,
+    TrancheLine,
+    TrancheStep,
+)
 from bounty.money import shown_yuan
 from bounty.payout.deserved import judged_periods, orders_due, standing
 from bounty.payout.tranches import newest_outcomes
@@ -22,11 +28,16 @@ from bounty.publication.service import newest_notice
 from bounty.roster.terms import open_period
 from bounty.rules.periods import Period
 from bounty.rules.whole import total
+from bounty.settlement.voids import voids_of
 
 CLOSED, REOPENING, REOPENED = "CLOSED", "REOPENING", "REOPENED"
 ACTS = {CLOSED: "period.close", REOPENING: "period.ask_reopening", REOPENED: "period.reopen"}
 """What is done with a period -> the act in the audit."""
 OPEN = {
+    "VOID_PENDING": (
+        "所属达标正在取消，尚无新公示",
+        "of a pass that is to be void, without a notice that says so",
+    ),
     "UNSETTLED": ("佣金未结算", "whose commission has not settled"),
     "DUE": ("已结算，等待下一批次", "settled, for the next tranche to take up"),
     "TAKE_BACK": ("待下一批次追回", "for the next tranche to take back"),
@@ -57,17 +68,36 @@ def why_not(connection: Connection, period: Period, now: int) -> list[StillOpen]
     Raises BountyError if it is not open, or has no notice.
     """
     open_period(connection, period)
-    if newest_notice(connection, period) is None:
+    notice = newest_notice(connection, period)
+    if notice is None:
         raise BountyError(
             f"{period} has no notice: it is closed once what it promised is paid.",
             f"{period} 期还没有公示：公示的补贴付清之后才能关账。",
         )
-    row = union_all(_not_held(judged_periods(connection, now), period), _held(period)).subquery("open").c
+    row = (
+        union_all(
+            _pending_voids(notice.settlement_id, period),
+            _not_held(judged_periods(connection, now), period),
+            _held(period),
+        )
+        .subquery("open")
+        .c
+    )
     rows = connection.execute(
         select(row.kind, func.count().label("lines"), total(row.fen).label("fen")).group_by(row.kind)
     )
     found = {each.kind: StillOpen(*each) for each in rows}
     return [found[kind] for kind in OPEN if kind in found]
+
+
+def _pending_voids(settlement_id: int, period: Period) -> Query:
+    """Lines of passes that somebody asks to take back, or that were taken back since the notice."""
+    void = voids_of(period).subquery("void").c
+    return (
+        select(literal("VOID_PENDING").label("kind"), Line.subsidy_fen.label("fen"))
+        .join(void.promoter_id.table, void.promoter_id == Line.promoter_id)
+        .where(Line.settlement_id == settlement_id, or_(void.approved.is_(None), void.approved.is_(true())))
+    )
 
 
 def _not_held(judged: Query, period: Period) -> Query:

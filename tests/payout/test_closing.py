@@ -17,6 +17,7 @@ from bounty.publication.board import board
 from bounty.publication.overview import glances
 from bounty.publication.stage import stage_of
 from bounty.rules.periods import Period
+from bounty.settlement.voids import answer_void, ask_void
 from tests.factories import PROMOTER, Month, order_row, shanghai
 from tests.payout.desk import Desk
 from tests.payout.world import MARCH_20, OTHER, earning
@@ -149,6 +150,12 @@ def test_reopening_takes_two_people_and_a_reason(ledger: Ledger) -> None:
     ledger.export(2)
     ledger.mark("P2-1000939")
     assert not ledger.reopen()
+    with transaction(ledger.as_(1)) as connection:
+        ask_void(connection, DECEMBER, OTHER, "站外导流", MARCH_20)
+    assert ledger.open_kinds() == [("VOID_PENDING", 1, 30_00)]
+    with transaction(ledger.as_(2)) as connection:
+        answer_void(connection, DECEMBER, OTHER, MARCH_20, approve=False)
+    assert ledger.open_kinds() == []
     with pytest.raises(BountyError, match="is not closed"):
         ledger.ask()
     assert ledger.close()
