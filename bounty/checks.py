@@ -102,7 +102,7 @@ def lines_make_results(connection: Connection) -> int:
 
 
 def results_make_settlements(connection: Connection) -> int:
-    """Settlements whose rows and sum are not those of their results."""
+    """Settlements whose rows and sum are not those of their results, and results of no settlement."""
     sums = (
         select(
             Result.settlement_id,
@@ -113,8 +113,10 @@ def results_make_settlements(connection: Connection) -> int:
         .group_by(Result.settlement_id)
         .subquery("sums")
     )
-    return _rows(
-        connection,
+    orphans = select(sums.c.settlement_id).where(
+        sums.c.settlement_id.not_in(select(Settlement.settlement_id))
+    )
+    off = (
         select(Settlement.settlement_id)
         .outerjoin(sums, sums.c.settlement_id == Settlement.settlement_id)
         .where(
@@ -123,8 +125,9 @@ def results_make_settlements(connection: Connection) -> int:
                 func.coalesce(sums.c.lines, 0) != Settlement.lines_rows,
                 func.coalesce(sums.c.fen, 0) != Settlement.subsidy_fen,
             )
-        ),
+        )
     )
+    return _rows(connection, off) + _rows(connection, orphans)
 
 
 def counted_within_cap(connection: Connection) -> int:

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, true, union_all
@@ -147,41 +148,64 @@ def tranches_unchanged(connection: Connection) -> int:
 
 def made_as_recorded(connection: Connection) -> int:
     """Settlements, notices, tranches and their steps that the audit doesn't record as they are, and the other way
-    round."""
-    made: Counter[tuple[Any, ...]] = Counter()
+    round; steps of a tranche that are not numbered in turn."""
+    made = Counter(each for rows in (_settlements, _notices, _tranches, _steps) for each in rows(connection))
+    recorded = Counter(_recorded(row) for row in connection.execute(_events()))
+    out_of_turn = (
+        select(TrancheStep.tranche_id)
+        .group_by(TrancheStep.tranche_id)
+        .having(or_(func.min(TrancheStep.number) != 1, func.max(TrancheStep.number) != func.count()))
+    )
+    unlike = sum((made - recorded).values()) + sum((recorded - made).values())
+    return unlike + _rows(connection, out_of_turn)
+
+
+_Made = Iterator[tuple[Any, ...]]
+"""Act, subject, when, by whom, and what tells one from another."""
+
+
+def _settlements(connection: Connection) -> _Made:
     for row in connection.execute(select(Settlement.__table__)):
-        made["settlement.make", row.period, row.settlement_id, row.content_sha256] += 1
-    for row in connection.execute(
-        select(Notice.__table__, Settlement.content_sha256).outerjoin(
-            Settlement, Settlement.settlement_id == Notice.settlement_id
-        )
-    ):
-        made["notice.publish", row.period, row.settlement_id, row.content_sha256, row.notice] += 1
+        what = (row.settlement_id, row.content_sha256, row.as_of_batch_id, row.quarantined)
+        yield "settlement.make", row.period, row.settled_at, row.prepared_by_id, *what
+
+
+def _notices(connection: Connection) -> _Made:
+    content = select(Notice.__table__, Settlement.content_sha256).outerjoin(
+        Settlement, Settlement.settlement_id == Notice.settlement_id
+    )
+    for row in connection.execute(content):
+        what = (row.settlement_id, row.content_sha256, row.notice)
+        yield "notice.publish", row.period, row.published_at, *what
+
+
+def _tranches(connection: Connection) -> _Made:
     for row in connection.execute(select(Tranche.__table__)):
-        made["payout.prepare", f"tranche {row.tranche_id}", row.content_sha256] += 1
+        subject = f"tranche {row.tranche_id}"
+        yield "payout.prepare", subject, row.prepared_at, row.prepared_by_id, row.content_sha256
+
+
+def _steps(connection: Connection) -> _Made:
     acts = {"APPROVED": "payout.approve", "EXPORTED": "payout.export"}
     for row in connection.execute(select(TrancheStep.__table__).where(TrancheStep.step.in_(acts))):
-        made[acts[row.step], f"tranche {row.tranche_id}", row.content_sha256, row.user_id] += 1
-    recorded = Counter(_recorded(row) for row in connection.execute(_events()))
-    return sum((made - recorded).values()) + sum((recorded - made).values())
+        yield acts[row.step], f"tranche {row.tranche_id}", row.taken_at, row.user_id, row.content_sha256
 
 
 def _events() -> Query:
     event = AuditEvent
     acts: ColumnElement[bool] = event.act.in_(_ACTS)
-    return select(event.act, event.subject, event.after, event.user_id).where(acts)
+    return select(event.act, event.subject, event.happened_at, event.user_id, event.after).where(acts)
 
 
 def _recorded(event: Any) -> tuple[Any, ...]:
     after = json.loads(event.after)
-    key = (event.act, event.subject)
+    key = (event.act, event.subject, event.happened_at)
     if event.act == "settlement.make":
-        return *key, after["settlement"], after["content_sha256"]
+        what = (after.get(name) for name in ("settlement", "content_sha256", "as_of_batch", "quarantined"))
+        return *key, event.user_id, *what
     if event.act == "notice.publish":
         return *key, after["settlement"], after["content_sha256"], after["notice"]
-    if event.act == "payout.prepare":
-        return *key, after["content_sha256"]
-    return *key, after["content_sha256"], event.user_id
+    return *key, event.user_id, after["content_sha256"]
 
 
 INVARIANTS = {

@@ -100,13 +100,14 @@ def _receipts_left_out(connection: Connection) -> int:
 
 def _receipts(connection: Connection) -> Iterator[tuple[Any, ...]]:
     for row in connection.execute(select(Receipt.__table__)).all():
-        held = (row.name, row.sha256, row.rows, content_sha256(connection, row.receipt_id))
+        held = (row.name, row.sha256, row.told_sha256, row.rows, content_sha256(connection, row.receipt_id))
         yield subject(row.receipt_id), row.taken_by_id, row.taken_at, *held
 
 
 def _receipts_told(connection: Connection) -> Iterator[tuple[Any, ...]]:
     for event, after in _events(connection, TAKEN):
-        told = (after.get(name) for name in ("name", "sha256", "rows", "content_sha256"))
+        names = ("name", "sha256", "told_sha256", "rows", "content_sha256")
+        told = (after.get(name) for name in names)
         yield event.subject, event.user_id, event.happened_at, *told
 
 

@@ -76,7 +76,8 @@ def take(connection: Connection, file: ReceiptFile, seal: Seal, now: int) -> Tak
         connection.execute(insert(PayoutOutcome), outcomes)
     analyze(connection, ReceiptRow, PayoutOutcome)
     taken = Taken(number, True, judged)
-    after = {"name": file.name, "sha256": file.sha256, "rows": len(rows)}
+    after: dict[str, Any] = {"name": file.name, "sha256": file.sha256, "told_sha256": file.told_sha256}
+    after["rows"] = len(rows)
     after |= {verdict.lower(): taken.count(verdict) for verdict in (MATCHED, UNMATCHED, AMBIGUOUS)}
     for word, paid in (("paid", True), ("failed", False)):
         told = [each.row.amount_fen for each in judged if each.news and each.row.paid is paid]

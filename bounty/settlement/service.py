@@ -65,12 +65,13 @@ def settle(connection: Connection, period: Period, now: int) -> Settled:
     if newest is not None and newest.content_sha256 == content:
         attempt.rollback()
         return Settled(newest.settlement_id, False, content, results, lines, quarantined)
+    as_of_batch_id = connection.execute(select(func.max(Batch.batch_id))).scalar()
     connection.execute(
         insert(Settlement).values(
             settlement_id=settlement_id,
             period=str(period),
             settled_at=now,
-            as_of_batch_id=connection.execute(select(func.max(Batch.batch_id))).scalar(),
+            as_of_batch_id=as_of_batch_id,
             quarantined=quarantined,
             results_rows=results.rows,
             results_sha256=results.sha256,
@@ -90,7 +91,8 @@ def settle(connection: Connection, period: Period, now: int) -> Settled:
         before=None
         if newest is None
         else _summary(newest.settlement_id, newest.content_sha256, newest.subsidy_fen),
-        after=_summary(settlement_id, content, lines.sum_fen),
+        after=_summary(settlement_id, content, lines.sum_fen)
+        | {"as_of_batch": as_of_batch_id, "quarantined": quarantined},
     )
     _tell(connection, period, settlement_id, lines, now)
     return Settled(settlement_id, True, content, results, lines, quarantined)

@@ -143,6 +143,10 @@ class _Numbers:
         self.echoes: set[int] = set()
         self.releases: set[int] = set()
 
+    def known_at(self, batch_id: int | None) -> int:
+        """How many batches that are no echo had come by then."""
+        return sum(batch <= (batch_id or 0) for batch in self.batch)
+
 
 def _numbers_of(held: dict[str, list[Row]]) -> _Numbers:
     numbers = _Numbers()
@@ -185,7 +189,7 @@ def _make_plain(table: str, row: Row, numbers: _Numbers) -> None:
         if value is None:
             continue
         if column == "as_of_batch_id":
-            row[column] = sum(batch <= value for batch in numbers.batch)
+            row[column] = numbers.known_at(value)
         elif column.endswith("batch_id"):
             row[column] = numbers.batch.get(value, "echo")
         elif column == "quarantine_id":
@@ -206,8 +210,12 @@ def _make_event_plain(row: Row, numbers: _Numbers) -> None:
     elif what == "entry":
         row["subject"] = f"entry {numbers.entry[int(number)]}"
     after = json.loads(row["after"] or "null")
-    if isinstance(after, dict) and "terms_id" in after:
+    if not isinstance(after, dict):
+        return
+    if "terms_id" in after:
         row["after"] = after | {"terms_id": numbers.terms[after["terms_id"]]}
+    if "as_of_batch" in after:
+        row["after"] = after | {"as_of_batch": numbers.known_at(after["as_of_batch"])}
 
 
 def _forget_origins(held: dict[str, list[Row]]) -> None:
