@@ -49,6 +49,8 @@ class Model:
     voided: set[int] = field(default_factory=set)
     noticed: dict[Key, int] | None = None
     """The lines of the newest notice; null while there is none."""
+    passed: set[int] = field(default_factory=set)
+    """Who passed by that notice."""
     payees: set[int] = field(default_factory=set)
     done: list[OneTranche] = field(default_factory=list)
     """Exported tranches, the oldest first."""
@@ -62,6 +64,8 @@ class Model:
             for number, order in self.orders.items()
             if not order.failed and order.promoter_id not in self.voided
         }
+
+        self.passed = {order.promoter_id for order in self.orders.values()} - self.voided
 
     def held(self, key: Key) -> int:
         """What exported tranches hold for an order."""
