@@ -35,7 +35,8 @@ from bounty.payout import tranches
 from bounty.payout.closing import ask_reopening, reopen
 from bounty.payout.payee_files import GivenPayee
 from bounty.payout.payees import approve_payees, propose_payees, waiting_proposals
-from bounty.payout.receipts import mark
+from bounty.payout.receipt_files import ReceiptFile, Told
+from bounty.payout.receipts import mark, take
 from bounty.payout.sealing import Details
 from bounty.publication.service import publish
 from bounty.roster.service import open_roster
@@ -43,7 +44,7 @@ from bounty.rules.periods import Period
 from bounty.settlement.approval import approve
 from bounty.settlement.service import newest_settlement, settle
 from bounty.settlement.voids import answer_void, ask_void
-from bounty.web import payouts
+from bounty.web import payees, payouts, receipts, reconciling
 from bounty.web.operations import settling, voids
 from tests.factories import PROMOTER, order_row, shanghai
 from tests.payout.people import Person
@@ -95,6 +96,11 @@ def _export(connection: Connection) -> None:
         tranches.export_begins(connection, tranche.tranche_id, NOW, approval_required=True)
 
 
+def _take(connection: Connection) -> None:
+    paid = Told(4, (f"P1-{PROMOTER}",), None, None, 100_00, paid=True)
+    take(connection, ReceiptFile("回单.csv", "", "", [paid]), SEAL, NOW)
+
+
 ACTS = {
     "settle": Act(lambda c: settle(c, DECEMBER, NOW), ("operator",), shell=True),
     "approve": Act(_approve, ("operator", "finance")),
@@ -112,6 +118,7 @@ ACTS = {
         lambda c: mark(c, [f"P1-{PROMOTER}"], paid=True, reason="网银流水", now=NOW),
         ("finance", "admin"),
     ),
+    "payout receipt": Act(_take, ("finance",)),
     "period ask": Act(lambda c: ask_reopening(c, JANUARY, "漏单", NOW), ("finance", "admin")),
     "period reopen": Act(lambda c: reopen(c, JANUARY, NOW, approval_required=True), ("finance", "admin")),
 }
@@ -121,9 +128,14 @@ PAGES: dict[str, Any] = {
     "publish": settling.publish,
     "void ask": voids.ask,
     "void answer": voids.answer,
+    "payees propose": payees.propose,
+    "payees approve": payees.approve,
     "payout prepare": payouts.prepare,
     "payout approve": payouts.approve,
     "payout export": payouts.export,
+    "payout receipt": receipts.take,
+    "period ask": reconciling.ask,
+    "period reopen": reconciling.reopen,
 }
 """The acts that have one."""
 CHAINS = {
@@ -132,6 +144,7 @@ CHAINS = {
     "payee in force": ("payees propose", "payees approve"),
     "exported": ("payout prepare", "payout approve", "payout export"),
     "paid": ("payout prepare", "payout approve", "payout export", "payout mark"),
+    "told by a receipt": ("payout prepare", "payout approve", "payout export", "payout receipt"),
     "reopened": ("period ask", "period reopen"),
 }
 """What nobody may reach alone -> the acts that lead there."""
@@ -172,6 +185,7 @@ def reached(before: State, state: State) -> set[str]:
             "payee in force": len(each[7]),
             "exported": sum(row[2] == "EXPORTED" for row in each[9]),
             "paid": len(each[10]),
+            "told by a receipt": len(each[10]),
             "reopened": sum(row[2] == "REOPENED" for row in each[11]),
         }
         for each in (before, state)
