@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import xlsxwriter
+from xlsxwriter.exceptions import FileCreateError
 from xlsxwriter.worksheet import Worksheet
 
 SHEET_ROWS = 1_000_000
@@ -80,10 +81,15 @@ def new_book(path: Path, made_at: int) -> Iterator[Book]:
     """A workbook, written when the block ends.
 
     made_at   what it says of when it was made, epoch seconds: of its content, so that it is the same every time
+
+    Raises OSError where it can't be written.
     """
-    with xlsxwriter.Workbook(path, _OPTIONS) as book:
-        book.set_properties({"created": datetime.fromtimestamp(made_at, UTC)})
-        yield Book(book)
+    try:
+        with xlsxwriter.Workbook(path, _OPTIONS) as book:
+            book.set_properties({"created": datetime.fromtimestamp(made_at, UTC)})
+            yield Book(book)
+    except FileCreateError as error:  # the library's wrapping of what the system said
+        raise error.args[0] from error
 
 
 def yuan_cell(fen: int | None) -> Decimal | None:
