@@ -166,17 +166,16 @@ def paid_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def own_site(
-    small_site: Path, tmp_path: Path, request: pytest.FixtureRequest
-) -> Iterator[Callable[..., Site]]:
-    """Serves a copy of the small site at an instant, on SQLite or PostgreSQL; what a test does to it stays there."""
+def own_site(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., Site]]:
+    """Serves a copy of the small site, or of the one paid in part, at an instant, on SQLite or PostgreSQL; what a test
+    does to it stays there."""
     with ExitStack() as stack:
 
-        def serve(now: str, database: str = "sqlite") -> Site:
-            folder = tmp_path / "own"
-            url = copied(small_site, folder)
+        def serve(now: str, database: str = "sqlite", *, paid: bool = False) -> Site:
+            folder, books = tmp_path / "own", "paid_books" if paid else "small_site"
+            url = copied(request.getfixturevalue(books), folder)
             if database == "postgresql":
-                url = postgres.fresh_database(request.getfixturevalue("small_site_on_postgresql"))
+                url = postgres.fresh_database(request.getfixturevalue(f"{books}_on_postgresql"))
                 stack.callback(postgres.drop_database, url)
             return stack.enter_context(served(url, folder, now))
 

@@ -55,7 +55,7 @@ def test_finance_filters_downloads_and_the_sums_agree(
     visit: Callable[..., Page], site: Site, size: str, javascript: bool
 ) -> None:
     page = visit(site, "finance", size=size, javascript=javascript)
-    page.goto("/")
+    page.goto("/finance/")
     newest = page.locator("tbody tr").first
     total = fen_in(newest.locator("td.number b").inner_text())
     newest.locator("td.number a").last.click()
