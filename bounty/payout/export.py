@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -109,13 +110,16 @@ class _Folder:
         for path in self._folder.iterdir():
             if _OURS.fullmatch(path.name) and path.name not in self._names:
                 path.unlink()
-        for name in self._names:
-            (self._folder / f".{name}.part").replace(self._folder / name)
+        while self._names:
+            (self._folder / f".{self._names[0]}.part").replace(self._folder / self._names[0])
+            del self._names[0]
 
     def clear(self) -> None:
-        """Take away what was written and not moved: it has accounts in plain."""
+        """Take away what was written and not moved: it has accounts in plain. What went wrong before is told, not what
+        goes wrong here."""
         for name in self._names:
-            (self._folder / f".{name}.part").unlink(missing_ok=True)
+            with suppress(OSError):
+                (self._folder / f".{name}.part").unlink(missing_ok=True)
 
 
 def _write(connection: Connection, tranche: Any, folder: _Folder, seal: Seal, payer: Payer) -> dict[str, Any]:
