@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, case, exists, func, select
+from sqlalchemy import Connection, distinct, func, select
 
 from bounty.accounts.service import add_user
 from bounty.models import Line, OpenPeriod, Order, RosterEntry
@@ -27,8 +27,12 @@ class DemoPerson:
 
 def add_demo_people(connection: Connection, period: Period, now: int) -> list[DemoPerson]:
     """The accounts; the promoter's is that of an eligible V0 who has some way to go yet, as most have, and has earned
-    before, if there is one."""
-    earned = case((exists().where(Line.promoter_id == RosterEntry.promoter_id), 1), else_=0)
+    in the most months before."""
+    earned = (
+        select(func.count(distinct(Line.settlement_id)))
+        .where(Line.promoter_id == RosterEntry.promoter_id)
+        .scalar_subquery()
+    )
     on_the_way = connection.execute(
         select(RosterEntry.promoter_id, RosterEntry.name)
         .join(OpenPeriod, OpenPeriod.period == RosterEntry.period)
