@@ -1,18 +1,14 @@
 """Adjustments: the lines that correct earlier ones, each with its order and cause; and who owes after them."""
 
-from typing import Any
-
 from flask import Blueprint, Response, render_template, request
-from sqlalchemy import cast
 
-from bounty.db import Words
 from bounty.payout import desk
 from bounty.payout.deserved import CAUSES
 from bounty.web.access import allows
 from bounty.web.books import now, reading
 from bounty.web.downloads import csv_response
 from bounty.web.finance import READERS
-from bounty.web.payouts import by_order
+from bounty.web.payout_tables import by_order, by_promoter
 from bounty.web.tables import Column, Filter, Option, Search, Table, equal, page_of
 
 blueprint = Blueprint("adjustments", __name__, url_prefix="/finance")
@@ -55,14 +51,6 @@ ADJUSTMENTS = Table(
     search=Search("推手 ID 或订单编号", "promoter id or order number", by_order),
 )
 """Of ``desk.adjustments``."""
-
-
-def _by_promoter(row: Any, words: str) -> Any:
-    return row.c.name.contains(words, autoescape=True) | cast(row.c.promoter_id, Words).startswith(
-        words, autoescape=True
-    )
-
-
 DEBTS = Table(
     "debts",
     (
@@ -73,7 +61,7 @@ DEBTS = Table(
     ),
     key=("promoter_id",),
     order="debt_fen",
-    search=Search("推手 ID 或姓名", "promoter id or name", _by_promoter),
+    search=Search("推手 ID 或姓名", "promoter id or name", by_promoter),
 )
 """Of ``desk.debts``."""
 

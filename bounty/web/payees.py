@@ -5,10 +5,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
-from sqlalchemy import Connection, cast, select
+from sqlalchemy import Connection, select
 from werkzeug.datastructures import FileStorage
 
-from bounty.db import Words
 from bounty.errors import BountyError
 from bounty.models import PayeeApproval, PayeeProposal, User
 from bounty.payout import desk
@@ -22,19 +21,12 @@ from bounty.web.errors import said
 from bounty.web.finance import READERS
 from bounty.web.fresh import require_fresh_code
 from bounty.web.language import t
+from bounty.web.payout_tables import by_promoter
 from bounty.web.tables import Column, Filter, Option, Search, Table, equal, page_of
 
 blueprint = Blueprint("payees", __name__, url_prefix="/finance/payees")
 METHODS = {"alipay": ("支付宝", "Alipay"), "bank": ("银行", "bank")}
-
-
-def _by_promoter(row: Any, words: str) -> Any:
-    return row.c.name.contains(words, autoescape=True) | cast(row.c.promoter_id, Words).startswith(
-        words, autoescape=True
-    )
-
-
-_SEARCH = Search("推手 ID 或姓名", "promoter id or name", _by_promoter)
+_SEARCH = Search("推手 ID 或姓名", "promoter id or name", by_promoter)
 _METHOD = Filter(
     "method",
     "方式",

@@ -56,7 +56,9 @@ def pages_from(page: Page, starts: Iterable[str]) -> Iterator[str]:
             "links => links.map(link => link.getAttribute('href'))"
         )
         for link in (each.partition("#")[0] for each in links):
-            if kind_of(link) not in seen and not re.search(r"\.(csv|xlsx|zip|json|py)$|/mend$", kind_of(link)):
+            if kind_of(link) not in seen and not re.search(
+                r"\.(csv|xlsx|zip|json|py)$|/mend$", kind_of(link)
+            ):
                 seen.add(kind_of(link))
                 waiting.append(link)
 

@@ -261,6 +261,32 @@ def test_books_with_nothing_paid_say_what_will_be_there(small_site: Path, tmp_pa
     close(app)
 
 
+STATEMENTS = {
+    "/finance/tranches": 12,
+    "/finance/tranches/1": 9,
+    "/finance/tranches/1/lines": 7,
+    "/finance/payees/": 9,
+    "/finance/receipts/": 7,
+    "/finance/receipts/1": 9,
+    "/finance/reconcile": 12,
+    "/finance/adjustments": 8,
+    "/finance/periods/2022-11": 13,
+}
+"""Page -> how many statements it takes at most, the account's own included; whatever a tranche holds."""
+
+
+def test_a_page_takes_a_few_statements_whatever_a_tranche_holds(
+    visitor: Visitor, statements: list[str]
+) -> None:
+    finance = visitor("finance")
+    took = {}
+    for path in STATEMENTS:
+        statements.clear()
+        assert finance.get(path).status_code == 200
+        took[path] = len(statements)
+    assert {path: count for path, count in took.items() if count > STATEMENTS[path]} == {}
+
+
 # Payees
 
 
