@@ -192,12 +192,17 @@ def _result(result: Any) -> str:
 )
 @click.option("--draft", is_flag=True, help="The newest draft instead of the newest notice.")
 @click.option("--notice", "number", type=int, help="An earlier notice by its number.")
-def export(period: Period, out: Path, number: int | None, *, draft: bool) -> None:
+@click.option(
+    "--statements", is_flag=True, help="Also notices.jsonl: what each notice stated, for verify_export.py."
+)
+def export(period: Period, out: Path, number: int | None, *, draft: bool, statements: bool) -> None:
     """Write results.csv, subsidy_lines.csv and manifest.json of a settlement."""
     if draft and number is not None:
         raise BountyError("A draft has no notice number: give --draft or --notice, not both.")
     with snapshot(open_books().engine) as connection:
-        manifest = publication.export(connection, period, out, draft=draft, notice=number)
+        manifest = publication.export(
+            connection, period, out, draft=draft, notice=number, statements=statements
+        )
     for file in manifest["files"]:
         click.echo(f"{out / file['name']} {file['rows']} rows, subsidy ¥{shown_yuan(file['sum_fen'])}")
     click.echo(f"content sha256:{manifest['content_sha256']}")

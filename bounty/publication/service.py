@@ -235,10 +235,17 @@ def chosen_settlement(connection: Connection, period: Period, *, draft: bool, no
 
 
 def export(
-    connection: Connection, period: Period, folder: Path, *, draft: bool, notice: int | None
+    connection: Connection,
+    period: Period,
+    folder: Path,
+    *,
+    draft: bool,
+    notice: int | None,
+    statements: bool = False,
 ) -> dict[str, Any]:
-    """Write results.csv, subsidy_lines.csv and manifest.json of a settlement; the manifest. Of a notice also
-    notices.jsonl, the chain of statements up to it, which the manifest doesn't name.
+    """Write results.csv, subsidy_lines.csv and manifest.json of a settlement; the manifest.
+
+    statements  of a notice also notices.jsonl, the chain of statements up to it, which the manifest doesn't name
 
     Exporting twice gives the same bytes. The manifest comes last, and an older one goes before the files it describes
     do: a folder with a manifest is whole, and what is in it is one settlement.
@@ -270,7 +277,7 @@ def export(
             ],
         }
         names = [file.name for file in files]
-        if chain := [] if draft else statements_until(connection, chosen.settlement_id):
+        if chain := statements_until(connection, chosen.settlement_id) if statements and not draft else []:
             written.append(_beside(folder / CHAIN, (f"{text}\n".encode() for text in chain)))
             names.append(CHAIN)
         text = json.dumps(manifest, ensure_ascii=False, indent=2) + "\n"

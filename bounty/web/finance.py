@@ -213,7 +213,7 @@ def _part(connection: Connection, part: str, month: Period, notice: int) -> tupl
 @blueprint.get("/<period>/<int:notice>/export.zip")
 @allows(*READERS)
 def export(period: str, notice: int) -> Response:
-    """What ``bounty export`` writes, byte for byte, in one file."""
+    """What ``bounty export --statements`` writes, byte for byte, in one file."""
     month = _month(period)
     return _made(month, notice, f"bounty-{month}-{notice}.zip", "application/zip", _write_zip)
 
@@ -260,7 +260,7 @@ def _made(month: Period, notice: int, name: str, kind: str, write: Any) -> Respo
 
 def _write_zip(connection: Any, month: Period, notice: int, path: Path) -> None:
     folder = path.parent / "files"
-    publication.export(connection, month, folder, draft=False, notice=notice)
+    publication.export(connection, month, folder, draft=False, notice=notice, statements=True)
     with ZipFile(path, "w", ZIP_DEFLATED) as archive:
         for file in sorted(folder.iterdir()):
             archive.write(file, file.name)

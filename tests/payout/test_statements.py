@@ -61,7 +61,9 @@ class Told:
     def export(self, notice: int | None) -> Path:
         folder = self.folder / f"export {notice}"
         with snapshot(self.engine) as connection:
-            publication.export(connection, DECEMBER, folder, draft=notice is None, notice=notice)
+            publication.export(
+                connection, DECEMBER, folder, draft=notice is None, notice=notice, statements=True
+            )
         return folder
 
 
@@ -239,7 +241,7 @@ def test_statements_are_one_chain_over_all_periods_and_the_books_check_it(told: 
 
 def test_a_folder_that_had_a_notice_keeps_no_chain_beside_a_draft(told: Told) -> None:
     with snapshot(told.engine) as connection:
-        publication.export(connection, DECEMBER, told.second, draft=True, notice=None)
+        publication.export(connection, DECEMBER, told.second, draft=True, notice=None, statements=True)
     assert sorted(path.name for path in told.second.iterdir()) == [
         "manifest.json",
         "results.csv",

@@ -65,7 +65,7 @@ def finance(month: Month, database_url: str) -> Iterator[FlaskClient]:
 @pytest.fixture
 def exported(month: Month, tmp_path: Path) -> dict[str, bytes]:
     with snapshot(month.engine) as connection:
-        export(connection, Period(2022, 12), tmp_path / "out", draft=False, notice=None)
+        export(connection, Period(2022, 12), tmp_path / "out", draft=False, notice=None, statements=True)
     return {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir()}
 
 

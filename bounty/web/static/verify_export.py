@@ -21,7 +21,8 @@ from typing import Any
 Facts = dict[str, Any]
 ADDED = ("results.csv", "subsidy_lines.csv", "tranche_lines.csv", "payouts.csv")
 NO_CHAIN = (
-    "notices.jsonl is missing: the notice can't be followed (one from before there were statements has none)"
+    "notices.jsonl is missing, so that the notice can't be followed: export it with --statements "
+    "(a notice from before there were statements has none)"
 )
 
 
