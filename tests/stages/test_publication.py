@@ -50,8 +50,7 @@ def exported(
             publication.export(connection, month.period, folder, draft=draft, notice=notice)
         written.append({path.name: path.read_bytes() for path in folder.iterdir()})
     assert written[0] == written[1]
-    chain = set() if draft else {"notices.jsonl"}
-    assert set(written[0]) == {"manifest.json", "results.csv", "subsidy_lines.csv"} | chain
+    assert set(written[0]) == {"manifest.json", "results.csv", "subsidy_lines.csv"}
     return written[0]
 
 
@@ -293,7 +292,6 @@ def test_which_settlement_is_exported(month: Month, tmp_path: Path) -> None:
     assert json.loads(draft.pop("manifest.json")) == json.loads(published.pop("manifest.json")) | {
         "notice": None
     }
-    published.pop("notices.jsonl")
     assert draft == published
     month.orders(order_row(number=2, amount_fen=2))
     month.settle()
