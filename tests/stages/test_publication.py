@@ -43,7 +43,7 @@ def month(engine: Engine, tmp_path: Path) -> Month:
 def exported(
     month: Month, folder: Path, *, draft: bool = False, notice: int | None = None
 ) -> dict[str, bytes]:
-    """The three files, by name, and of a notice the chain of statements; written twice, to the same bytes."""
+    """The three files, by name; written twice, to the same bytes."""
     written = []
     for _ in range(2):
         with snapshot(month.engine) as connection:
