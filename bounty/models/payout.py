@@ -291,7 +291,7 @@ class PassVoid(Base):
     number: Mapped[int] = mapped_column(WholeNumber, primary_key=True, autoincrement=False)
     """1, 2, ... of one promoter's period: what was declined can be asked for again."""
     reason: Mapped[str] = mapped_column(Words)
-    asked_by_id: Mapped[int | None] = mapped_column(ForeignKey(User.id, name="fk_pass_voids_asked_by"))
+    asked_by_id: Mapped[int | None] = mapped_column(ForeignKey(User.id))
     asked_at: Mapped[int] = mapped_column(WholeNumber)
     """Epoch seconds."""
 

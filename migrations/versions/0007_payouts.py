@@ -180,7 +180,7 @@ def upgrade() -> None:
         sa.Column("reason", db.Words(), nullable=False),
         sa.Column("asked_by_id", db.WholeNumber, nullable=True),
         sa.Column("asked_at", db.WholeNumber, nullable=False),
-        sa.ForeignKeyConstraint(["asked_by_id"], ["users.user_id"], name="fk_pass_voids_asked_by"),
+        sa.ForeignKeyConstraint(["asked_by_id"], ["users.user_id"], name=op.f("fk_pass_voids_users")),
         sa.ForeignKeyConstraint(
             ["promoter_id", "period"], ["roster.promoter_id", "roster.period"], name="fk_pass_voids_roster"
         ),
