@@ -14,6 +14,8 @@ from bounty.db import make_engine
 from tests import postgres
 
 DATABASES = ("sqlite", "postgresql")
+SQLITE_AND_IN_SOAK_BOTH = ("sqlite", pytest.param("postgresql", marks=pytest.mark.soak))
+"""For what takes long and is the same on both."""
 
 
 def pytest_configure(config: pytest.Config) -> None:

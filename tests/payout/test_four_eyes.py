@@ -46,6 +46,7 @@ from bounty.settlement.service import newest_settlement, settle
 from bounty.settlement.voids import answer_void, ask_void
 from bounty.web import payees, payouts, receipts, reconciling
 from bounty.web.operations import settling, voids
+from tests.conftest import SQLITE_AND_IN_SOAK_BOTH
 from tests.factories import PROMOTER, order_row, shanghai
 from tests.payout.people import Person
 from tests.payout.world import JANUARY_20, OTHER, SEAL, Paying, earning
@@ -282,6 +283,7 @@ def search_alone(month: Paying, roles: Any, *groups: tuple[str, ...]) -> tuple[i
     return states, tried
 
 
+@pytest.mark.parametrize("database_url", SQLITE_AND_IN_SOAK_BOTH, indirect=True)
 def test_no_account_alone_gets_anywhere(month: Paying) -> None:
     states, tried = search_alone(month, ROLES, RESULTS, MONEY)
     assert states > 30
@@ -289,6 +291,7 @@ def test_no_account_alone_gets_anywhere(month: Paying) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.parametrize("database_url", SQLITE_AND_IN_SOAK_BOTH, indirect=True)
 def test_nor_does_one_of_all_roles_with_all_acts_at_once(month: Paying) -> None:
     states, tried = search_alone(month, (*ROLES, None), tuple(ACTS))
     assert states > 200
@@ -305,6 +308,7 @@ def test_two_accounts_get_everywhere(month: Paying) -> None:
         connection.rollback()
 
 
+@pytest.mark.parametrize("database_url", SQLITE_AND_IN_SOAK_BOTH, indirect=True)
 def test_the_search_would_see_a_hole(month: Paying, monkeypatch: pytest.MonkeyPatch) -> None:
     """Were a draft of nobody's content with one approval, whoever has the shell would publish alone."""
     monkeypatch.setattr("bounty.settlement.approval.approvals_needed", lambda _draft: 1)

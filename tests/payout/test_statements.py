@@ -22,6 +22,7 @@ from bounty.publication.service import publish
 from bounty.roster.service import open_roster
 from bounty.rules.periods import Period
 from bounty.settlement.service import settle
+from tests.conftest import SQLITE_AND_IN_SOAK_BOTH
 from tests.factories import PROMOTER, Month, order_row, plain_terms, promoter, shanghai
 from tests.payout.world import JANUARY_20, OTHER, SEAL, Paying, earning
 from tests.web.clients import application, close
@@ -178,6 +179,7 @@ TAMPERINGS: dict[str, Callable[[Path], None]] = {
 }
 
 
+@pytest.mark.parametrize("database_url", SQLITE_AND_IN_SOAK_BOTH, indirect=True)
 def test_an_export_holds_and_no_tampering_with_it_does(told: Told, tmp_path: Path) -> None:
     for folder, words in (
         (told.first, "the chain of 1 holds"),
@@ -249,6 +251,7 @@ def test_a_folder_that_had_a_notice_keeps_no_chain_beside_a_draft(told: Told) ->
     ]
 
 
+@pytest.mark.parametrize("database_url", SQLITE_AND_IN_SOAK_BOTH, indirect=True)
 def test_a_tranche_holds_too_and_no_tampering_with_it_does(engine: Engine, tmp_path: Path) -> None:
     paying, folder = Paying(engine, tmp_path), tmp_path / "tranche"
     paying.payee(PROMOTER)

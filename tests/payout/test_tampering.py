@@ -15,7 +15,7 @@ from bounty import schema
 from bounty.checks import run_checks
 from bounty.db import Base, Flag, Words, make_engine
 from tests import postgres
-from tests.conftest import DATABASES
+from tests.conftest import SQLITE_AND_IN_SOAK_BOTH
 from tests.test_frozen import publish_a_month
 
 TABLES = (
@@ -26,7 +26,7 @@ Tampering = tuple[str, Any]
 """What is done, in words, and the statements that do it."""
 
 
-@pytest.fixture(scope="module", params=DATABASES)
+@pytest.fixture(scope="module", params=SQLITE_AND_IN_SOAK_BOTH)
 def paid(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """A month that was published, corrected and paid."""
     folder: Path = tmp_path_factory.mktemp("paid")
