@@ -25,10 +25,15 @@ def named(value: str | bool) -> str:
 in_every_window = pytest.mark.parametrize(("size", "javascript"), WINDOWS, ids=named)
 in_every_window_and_on_both = pytest.mark.parametrize(
     ("size", "javascript", "database"),
-    [*((*window, "sqlite") for window in WINDOWS), (*WINDOWS[0], "postgresql")],
+    [
+        (*WINDOWS[0], "sqlite"),
+        *(pytest.param(*window, "sqlite", marks=pytest.mark.soak) for window in WINDOWS[1:-1]),
+        (*WINDOWS[-1], "postgresql"),
+    ],
     ids=named,
 )
-"""For who writes: the other database in one window."""
+"""For who writes, and takes a minute: a desktop with scripts and a phone without, on a database each; the rest in
+soak."""
 
 
 def fen_in(text: str) -> int:
