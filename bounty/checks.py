@@ -22,7 +22,7 @@ from sqlalchemy.orm import aliased
 from sqlalchemy.schema import Table
 
 from bounty.audit.service import verify
-from bounty.db import Query
+from bounty.db import Query, count_of
 from bounty.models import (
     AuditEvent,
     Base,
@@ -70,10 +70,6 @@ def run_checks(connection: Connection) -> Iterator[Finding]:
         yield Finding(name, promise, count(connection))
 
 
-def _rows(connection: Connection, query: Query) -> int:
-    return connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
-
-
 def lines_make_results(connection: Connection) -> int:
     """Results whose count and sum of lines are not those of their lines, and lines of no result."""
     sums = (
@@ -98,7 +94,7 @@ def lines_make_results(connection: Connection) -> int:
         )
     )
     orphans = select(sums.c.promoter_id).outerjoin(Result, same).where(Result.promoter_id.is_(None))
-    return _rows(connection, off) + _rows(connection, orphans)
+    return count_of(connection, off) + count_of(connection, orphans)
 
 
 def results_make_settlements(connection: Connection) -> int:
@@ -127,16 +123,16 @@ def results_make_settlements(connection: Connection) -> int:
             )
         )
     )
-    return _rows(connection, off) + _rows(connection, orphans)
+    return count_of(connection, off) + count_of(connection, orphans)
 
 
 def counted_within_cap(connection: Connection) -> int:
     """Results that count more than the cap or the amount of their orders allows, and orders of a negative amount."""
-    violations = _rows(connection, select(Order.order_sn).where(Order.order_amount_fen < 0))
+    violations = count_of(connection, select(Order.order_sn).where(Order.order_amount_fen < 0))
     for period, terms in _open_periods(connection):
         most = Result.orders * terms.task.order_cap_fen
         over = _results_of(period).where(or_(Result.gmv_fen > most, Result.gmv_fen < 0))
-        violations += _rows(connection, over) + _rows(connection, _above_the_orders(period, terms))
+        violations += count_of(connection, over) + count_of(connection, _above_the_orders(period, terms))
     return violations
 
 
@@ -175,12 +171,12 @@ def lines_within_caps(connection: Connection) -> int:
         lines = _results_of(period).join(
             Line, and_(Line.promoter_id == Result.promoter_id, Line.settlement_id == Result.settlement_id)
         )
-        violations += _rows(
+        violations += count_of(
             connection, lines.where(or_(line.subsidy_fen <= 0, line.subsidy_fen > func.coalesce(most, 0)))
         )
         promoter_cap = terms.subsidy.promoter_cap_fen
         if promoter_cap is not None:
-            violations += _rows(connection, _results_of(period).where(Result.subsidy_fen > promoter_cap))
+            violations += count_of(connection, _results_of(period).where(Result.subsidy_fen > promoter_cap))
     return violations
 
 
@@ -217,7 +213,7 @@ def one_result_per_promoter(connection: Connection) -> int:
         )
         .where(RosterEntry.promoter_id.is_(None))
     )
-    return _rows(connection, on_roster) + _rows(connection, strangers)
+    return count_of(connection, on_roster) + count_of(connection, strangers)
 
 
 def passes_are_earned(connection: Connection) -> int:
@@ -229,7 +225,7 @@ def passes_are_earned(connection: Connection) -> int:
         Result.gmv_fen >= func.coalesce(RosterEntry.target_gmv_fen, 0),
         Result.orders >= func.coalesce(RosterEntry.target_orders, 0),
     )
-    return _rows(
+    return count_of(
         connection,
         select(Result.promoter_id)
         .join(Settlement, Settlement.settlement_id == Result.settlement_id)
@@ -245,7 +241,7 @@ def no_order_twice(connection: Connection) -> int:
     """Orders under two promoters, or with lines of two promoters in one settlement."""
     orders = select(Order.order_sn).group_by(Order.order_sn).having(func.count() > 1)
     lines = select(Line.order_sn).group_by(Line.settlement_id, Line.order_sn).having(func.count() > 1)
-    return _rows(connection, orders) + _rows(connection, lines)
+    return count_of(connection, orders) + count_of(connection, lines)
 
 
 def fold_equals_rebuild(connection: Connection) -> int:
@@ -254,11 +250,11 @@ def fold_equals_rebuild(connection: Connection) -> int:
     orphans = select(Order.order_sn).where(
         ~select(version.order_sn).where(version.order_sn == Order.order_sn).exists()
     )
-    return _rows(connection, _unlike_their_rows()) + _rows(connection, orphans)
+    return count_of(connection, _unlike_theircount_of()) + count_of(connection, orphans)
 
 
 @cache  # to make this statement takes longer than to run it on the books of a small month
-def _unlike_their_rows() -> Query:
+def _unlike_theircount_of() -> Query:
     rebuilt = folded().subquery("rebuilt")
     differs = or_(
         *(
@@ -323,7 +319,7 @@ def notices_in_sequence(connection: Connection) -> int:
         .join(Settlement, Settlement.settlement_id == Notice.settlement_id)
         .where(Settlement.period != Notice.period)
     )
-    return _rows(connection, gaps) + _rows(connection, strangers)
+    return count_of(connection, gaps) + count_of(connection, strangers)
 
 
 def statements_chained(connection: Connection) -> int:
@@ -378,7 +374,7 @@ def slices_hold(connection: Connection) -> int:
         Slice.rows_held > func.coalesce(Batch.rows_read, 0),
     )
     off = select(Slice.slice_id).outerjoin(Batch, Batch.batch_id == Slice.batch_id)
-    return _rows(connection, off.where(Slice.done.is_(true()), short))
+    return count_of(connection, off.where(Slice.done.is_(true()), short))
 
 
 def calendar_once(connection: Connection) -> int:
@@ -388,7 +384,7 @@ def calendar_once(connection: Connection) -> int:
     acts = select(AuditEvent.subject, literal(0), literal(1)).where(AuditEvent.act == CALENDAR_DONE)
     both = union_all(held, acts).subquery("both").c
     unlike = or_(total(both.slots) != 1, total(both.done) != 1)
-    return _rows(connection, select(both.subject).group_by(both.subject).having(unlike))
+    return count_of(connection, select(both.subject).group_by(both.subject).having(unlike))
 
 
 def audit_unbroken(connection: Connection) -> int:

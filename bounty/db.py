@@ -32,6 +32,7 @@ from sqlalchemy import (
     delete,
     event,
     false,
+    func,
     literal,
     literal_column,
     make_url,
@@ -242,6 +243,11 @@ def written_out(query: Query) -> Query:
         return literal_column(f"({written})" if element.expanding else written, element.type)
 
     return cast(Query, visitors.replacement_traverse(query, {}, write))
+
+
+def count_of(connection: Connection, query: Query) -> int:
+    """How many rows a SELECT gives."""
+    return connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
 
 
 def insert_into(dialect: str, table: type[Base] | Table) -> postgresql.Insert | sqlite.Insert:

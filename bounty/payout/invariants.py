@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, true, union_all
 
-from bounty.db import Query
+from bounty.db import Query, count_of
 from bounty.models import AuditEvent, Notice, Payout, Settlement, Tranche, TrancheLine, TrancheStep
 from bounty.payout.deserved import standing
 from bounty.payout.files import content_sha256, lines_file, payouts_file
@@ -15,10 +15,6 @@ from bounty.payout.tranches import is_due, newest_outcomes
 from bounty.rules.whole import count_where, total
 
 _ACTS = ("settlement.make", "notice.publish", "payout.prepare", "payout.approve", "payout.export")
-
-
-def _rows(connection: Connection, query: Query) -> int:
-    return connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
 
 
 def lines_make_payouts(connection: Connection) -> int:
@@ -50,7 +46,7 @@ def lines_make_payouts(connection: Connection) -> int:
         )
     )
     orphans = select(sums.c.promoter_id).outerjoin(Payout, same).where(Payout.promoter_id.is_(None))
-    return _rows(connection, off) + _rows(connection, orphans)
+    return count_of(connection, off) + count_of(connection, orphans)
 
 
 def orders_paid_once(connection: Connection) -> int:
@@ -80,7 +76,7 @@ def orders_paid_once(connection: Connection) -> int:
         ),
         else_=and_(~each.earned, each.corrects_id == each.first_id),
     )
-    return _rows(
+    return count_of(
         connection,
         select(each.promoter_id, each.order_sn)
         .group_by(each.promoter_id, each.order_sn)
@@ -107,7 +103,7 @@ def nothing_paid_twice(connection: Connection) -> int:
     )
     side = union_all(given, paid).subquery("sides").c
     over = select(side.promoter_id).group_by(side.promoter_id).having(total(side.fen) < 0)
-    return _rows(connection, stray) + _rows(connection, over)
+    return count_of(connection, stray) + count_of(connection, over)
 
 
 def tranches_unchanged(connection: Connection) -> int:
@@ -140,9 +136,9 @@ def tranches_unchanged(connection: Connection) -> int:
     still_open = select(Tranche.tranche_id).where(Tranche.tranche_id.not_in(left))
     return (
         violations
-        + _rows(connection, gaps)
-        + _rows(connection, strays)
-        + max(0, _rows(connection, still_open) - 1)
+        + count_of(connection, gaps)
+        + count_of(connection, strays)
+        + max(0, count_of(connection, still_open) - 1)
     )
 
 
@@ -157,7 +153,7 @@ def made_as_recorded(connection: Connection) -> int:
         .having(or_(func.min(TrancheStep.number) != 1, func.max(TrancheStep.number) != func.count()))
     )
     unlike = sum((made - recorded).values()) + sum((recorded - made).values())
-    return unlike + _rows(connection, out_of_turn)
+    return unlike + count_of(connection, out_of_turn)
 
 
 _Made = Iterator[tuple[Any, ...]]

@@ -17,6 +17,7 @@ from bounty.models import Notice, Payee, PayeeApproval, PayeeProposal, Promoter,
 from bounty.payout.payee_files import GivenPayee
 from bounty.payout.sealing import Seal, masked_account, masked_name
 from bounty.rules.whole import total
+from bounty.settlement.approval import approver
 
 PROPOSED, APPROVED = "payees.propose", "payees.approve"
 """The acts in the audit."""
@@ -263,9 +264,7 @@ def approve_payees(connection: Connection, proposal_id: int, payees_sha256: str,
 
     Raises BountyError for whoever proposed it or has no account, and where it is not, or no longer, what was seen.
     """
-    actor = actor_of(connection)
-    if actor.user_id is None:
-        raise BountyError("An approval needs an account: log in to approve.", "批准需要账号：请先登录。")
+    user_id = approver(connection)
     proposal = connection.execute(
         select(PayeeProposal.__table__).where(PayeeProposal.proposal_id == proposal_id)
     ).first()
@@ -279,7 +278,7 @@ def approve_payees(connection: Connection, proposal_id: int, payees_sha256: str,
             f"Proposal {proposal_id} of payees is no longer the one you saw: look at it again before approving.",
             f"第 {proposal_id} 份收款信息已不是您看到的那一份：请重新查看后再批准。",
         )
-    if proposal.proposed_by_id == actor.user_id:
+    if proposal.proposed_by_id == user_id:
         raise BountyError(
             "Whoever proposed payees can't approve them: let a second person look at them.",
             "提交人不能批准自己提交的收款信息：请由另一人复核。",
@@ -288,7 +287,7 @@ def approve_payees(connection: Connection, proposal_id: int, payees_sha256: str,
     if connection.execute(approved).first() is not None:
         return False
     connection.execute(
-        insert(PayeeApproval).values(proposal_id=proposal_id, user_id=actor.user_id, approved_at=now)
+        insert(PayeeApproval).values(proposal_id=proposal_id, user_id=user_id, approved_at=now)
     )
     record(connection, APPROVED, subject(proposal_id), now, after={"payees_sha256": payees_sha256})
     return True

@@ -46,6 +46,17 @@ def require_approval(connection: Connection, draft: Any) -> None:
         )
 
 
+def approver(connection: Connection) -> int:
+    """The account that acts, to approve something.
+
+    Raises BountyError where nobody has logged in.
+    """
+    user_id = actor_of(connection).user_id
+    if user_id is None:
+        raise BountyError("An approval needs an account: log in to approve.", "批准需要账号：请先登录。")
+    return user_id
+
+
 def approve(
     connection: Connection, period: Period, settlement_id: int, content_sha256: str, now: int
 ) -> None:
@@ -55,28 +66,26 @@ def approve(
 
     Raises BountyError for whoever made it or has no account, and where the newest draft is no longer what was seen.
     """
-    actor = actor_of(connection)
-    if actor.user_id is None:
-        raise BountyError("An approval needs an account: log in to approve.", "批准需要账号：请先登录。")
+    user_id = approver(connection)
     draft = newest_settlement(connection, period)
     if draft is None or (draft.settlement_id, draft.content_sha256) != (settlement_id, content_sha256):
         raise BountyError(
             f"The newest draft of {period} is no longer the one you saw: look at it again before approving.",
             f"{period} 的最新草稿已不是您看到的那一份：请重新查看后再批准。",
         )
-    if draft.prepared_by_id == actor.user_id:
+    if draft.prepared_by_id == user_id:
         raise BountyError(
             "Whoever made a draft can't approve it: let a second person look at it.",
             "经办人不能批准自己的草稿：请由另一人复核。",
         )
     held = select(Approval.user_id).where(
-        Approval.settlement_id == settlement_id, Approval.user_id == actor.user_id
+        Approval.settlement_id == settlement_id, Approval.user_id == user_id
     )
     if connection.execute(held).first() is not None:
         return
     connection.execute(
         insert(Approval).values(
-            settlement_id=settlement_id, user_id=actor.user_id, content_sha256=content_sha256, approved_at=now
+            settlement_id=settlement_id, user_id=user_id, content_sha256=content_sha256, approved_at=now
         )
     )
     approved = {"settlement": settlement_id, "content_sha256": content_sha256}

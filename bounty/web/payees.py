@@ -20,6 +20,7 @@ from bounty.web.downloads import csv_response
 from bounty.web.errors import said
 from bounty.web.finance import READERS
 from bounty.web.fresh import require_fresh_code
+from bounty.web.given import given_file
 from bounty.web.language import t
 from bounty.web.payout_tables import by_promoter
 from bounty.web.tables import Column, Filter, Option, Search, Table, equal, page_of
@@ -102,10 +103,7 @@ def index() -> str:
 def propose() -> Any:
     """Propose the payees of a file."""
     try:
-        file = request.files.get("file")
-        if file is None or not file.filename:
-            raise BountyError("Choose a file.", "请选择文件。")
-        rows = _read(file)
+        rows = _read(*given_file())
         with writing() as connection:
             made = service.propose_payees(
                 connection,
@@ -135,10 +133,10 @@ def propose() -> Any:
     return redirect(url_for(".proposal", number=made.proposal_id), 303)
 
 
-def _read(file: FileStorage) -> list[Any]:
+def _read(file: FileStorage, name: str) -> list[Any]:
     """The rows of an uploaded file, which is kept nowhere: accounts are in plain in it."""
     with TemporaryDirectory() as folder:
-        path = Path(folder) / f"payees{ending_of(file.filename or '')}"
+        path = Path(folder) / f"payees{ending_of(name)}"
         file.save(path)
         return list(read_payees(path))
 

@@ -23,6 +23,7 @@ from bounty.web.downloads import csv_response
 from bounty.web.errors import said
 from bounty.web.finance import READERS
 from bounty.web.fresh import require_fresh_code
+from bounty.web.given import given_file
 from bounty.web.language import t
 from bounty.web.tables import Column, Filter, Option, Search, Table, equal, page_of
 
@@ -110,11 +111,9 @@ def index() -> str:
 def preview() -> Any:
     """Look at what a file would come to; nothing is written to the books."""
     try:
-        file = request.files.get("file")
-        if file is None or not file.filename:
-            raise BountyError("Choose a file.", "请选择文件。")
+        file, name = given_file()
         content = file.read()
-        read = _read(content, file.filename)
+        read = _read(content, name)
         with reading() as connection:
             judged = service.preview(connection, read, site().seal)
         waiting = _keep(content)

@@ -32,6 +32,7 @@ from bounty.web.access import allows, person
 from bounty.web.books import now, reading, site, writing
 from bounty.web.downloads import csv_response
 from bounty.web.errors import said
+from bounty.web.given import given_file
 from bounty.web.language import counted, t
 from bounty.web.tables import Column, Filter, Option, Search, Table, equal, page_of
 
@@ -173,15 +174,14 @@ def index() -> str:
 @allows("operator")
 def upload() -> Redirect | tuple[str, int]:
     """Keep a file, and try it."""
-    file, kind = request.files.get("file"), request.form.get("kind", "")
+    kind = request.form.get("kind", "")
     try:
-        if file is None or not file.filename:
-            raise BountyError("Choose a file.", "请选择文件。")
+        file, name = given_file()
         if kind not in KINDS:
             raise BountyError("Say what the file holds.", "请选择文件的种类。")
-        kept = uploads.keep_file(_folder(), file.stream, uploads.ending_of(file.filename))
+        kept = uploads.keep_file(_folder(), file.stream, uploads.ending_of(name))
         with writing() as connection:
-            number = uploads.add_upload(connection, kind, file.filename, kept, now())
+            number = uploads.add_upload(connection, kind, name, kept, now())
     except BountyError as refusal:
         return _index(said(refusal)), 422
     _start(number, "try")

@@ -28,6 +28,7 @@ from bounty.web.access import allows
 from bounty.web.books import now, reading, site, writing
 from bounty.web.downloads import csv_response
 from bounty.web.errors import said
+from bounty.web.given import given_file
 from bounty.web.language import language, t
 from bounty.web.tables import Column, Filter, Option, Search, Table, equal, page_of
 
@@ -146,10 +147,8 @@ def invitations() -> str:
 @allows("operator", "admin")
 def invite() -> str | tuple[str, int]:
     """One-time links, shown this once: only their hashes are kept."""
-    given = request.files.get("file")
     try:
-        if given is None or not given.filename:
-            raise BountyError("Choose a file.", "请选择文件。")
+        given, _name = given_file()
         with TemporaryDirectory() as folder:
             path = Path(folder) / "invitations.csv"
             given.save(path)

@@ -15,6 +15,7 @@ from bounty.web.access import allows
 from bounty.web.books import now, reading, writing
 from bounty.web.downloads import csv_response
 from bounty.web.errors import said
+from bounty.web.given import given_file
 from bounty.web.language import language, t
 from bounty.web.tables import Column, Filter, Option, Table, page_of
 
@@ -94,10 +95,8 @@ def version(terms_id: int) -> str:
 @allows("operator")
 def add() -> Redirect | tuple[str, int]:
     """Add a version from a file; a refusal names each key that can't be, and what would be right."""
-    file = request.files.get("file")
     try:
-        if file is None or not file.filename:
-            raise BountyError("Choose a file of terms (TOML).", "请选择条款文件（TOML）。")
+        file, _name = given_file("Choose a file of terms (TOML).", "请选择条款文件（TOML）。")
         content = file.read(LONGEST_BYTES + 1)
         if len(content) > LONGEST_BYTES:
             raise BountyError("The file is too large to be one of terms.", "文件过大，不像是条款文件。")
