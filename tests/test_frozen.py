@@ -32,13 +32,14 @@ from bounty.models import (
     Slice,
     Waiver,
 )
+from bounty.payout.approval import export_begins
 from bounty.payout.closing import ACTS
 from bounty.payout.payee_files import GivenPayee
 from bounty.payout.payees import propose_payees
+from bounty.payout.preparing import prepare
 from bounty.payout.receipt_files import ReceiptFile, Told
 from bounty.payout.receipts import take
 from bounty.payout.sealing import Details, Seal
-from bounty.payout.tranches import export_begins, prepare
 from bounty.publication.service import publish
 from bounty.roster.service import open_roster
 from bounty.roster.terms import add_terms

@@ -25,8 +25,8 @@ from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.messages.outbox import Letter, announce, tell_operators
 from bounty.models import OpenPeriod, Slot
-from bounty.payout import tranches
-from bounty.payout.tranches import NothingDue
+from bounty.payout import preparing
+from bounty.payout.preparing import NothingDue
 from bounty.platform.account import Account
 from bounty.platform.client import Platform
 from bounty.progress.reminders import remind
@@ -161,7 +161,7 @@ def pay(connection: Connection, asked: Asked, _: None, now: int) -> str:
     """Prepare a tranche of what settled before the day; people approve it and export it."""
     before = midnight(dt.date.fromisoformat(asked.slot))
     try:
-        tranche, anew = tranches.prepare(connection, before, now)
+        tranche, anew = preparing.prepare(connection, before, now)
     except NothingDue as nothing_due:
         return str(nothing_due)
     state = "prepared" if anew else "prepared already"

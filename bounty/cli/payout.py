@@ -15,7 +15,7 @@ from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.models import Tranche
 from bounty.money import shown_yuan
-from bounty.payout import tranches
+from bounty.payout import approval, preparing, tranches
 from bounty.payout.export import export_tranche
 from bounty.payout.files import payout_id, payouts_of
 
@@ -45,7 +45,7 @@ def prepare(settled_before: str | None, email: str | None) -> None:
     now = books.now()
     before = midnight(shanghai_date(now) if settled_before is None else _day(settled_before))
     with transaction(books.engine) as connection:
-        made, anew = tranches.prepare(connection, before, now)
+        made, anew = preparing.prepare(connection, before, now)
     click.echo(f"tranche {made.tranche_id} {'prepared' if anew else 'stands already, on the same facts'}")
     _tell(made)
 
@@ -77,7 +77,7 @@ def show(tranche: int) -> None:
         row = tranches.tranche_of(connection, tranche)
         click.echo(f"tranche {row.tranche_id} {row.state}")
         _tell(row)
-        for one in tranches.approvals_of(connection, row):
+        for one in approval.approvals_of(connection, row):
             click.echo(f"approved by {one.email} on {shown(one.taken_at)}")
         for each in _payouts(connection, tranche):
             click.echo(
@@ -99,7 +99,7 @@ def approve(tranche: int, sha256: str, email: str | None) -> None:
     """Stand for the open tranche, as it was shown."""
     books = books_as(email, "finance", "admin")
     with transaction(books.engine) as connection:
-        tranches.approve(connection, tranche, sha256, books.now())
+        approval.approve(connection, tranche, sha256, books.now())
     click.echo(f"tranche {tranche} approved")
 
 

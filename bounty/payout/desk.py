@@ -12,7 +12,8 @@ from bounty.models import Level, Notice, Payout, PayoutOutcome, Tranche, Tranche
 from bounty.payout.deserved import judged_periods, standing, tranche_lines_due
 from bounty.payout.files import lines_of, payouts_of
 from bounty.payout.payees import payees_in_force, promoters_without_payee
-from bounty.payout.tranches import every_tranche, newest_outcomes, positions
+from bounty.payout.preparing import positions
+from bounty.payout.tranches import every_tranche, newest_outcomes
 from bounty.rules.whole import count_where, total
 
 NO_MORE = 2**62

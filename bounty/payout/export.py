@@ -19,10 +19,11 @@ from bounty.clock import shown
 from bounty.db import transaction
 from bounty.errors import BountyError
 from bounty.models import Payee, Payout
+from bounty.payout.approval import export_begins
 from bounty.payout.files import lines_file, lines_of, payout_id, payouts_file, payouts_of
 from bounty.payout.payer_files import Payer, Payment, alipay_parts, bank_parts, refused_words
 from bounty.payout.sealing import Seal
-from bounty.payout.tranches import export_begins, is_due
+from bounty.payout.tranches import is_due
 from bounty.publication.service import MANIFEST
 from bounty.publication.sheets import Cell, new_book, yuan_cell
 from bounty.settlement.files import FileFacts

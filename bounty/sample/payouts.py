@@ -16,7 +16,7 @@ from bounty.clock import midnight, shanghai_date
 from bounty.db import snapshot, transaction
 from bounty.models import Order, Payout, TrancheLine, User
 from bounty.money import shown_yuan
-from bounty.payout import tranches
+from bounty.payout import approval, preparing, tranches
 from bounty.payout.files import payout_id
 from bounty.payout.payee_files import GivenPayee
 from bounty.payout.payees import approve_payees, promoters_without_payee, propose_payees
@@ -43,11 +43,11 @@ def pay_sample(engine: Engine, folder: Path, seal: Seal, now: int) -> str:
         approve_payees(connection, made.proposal_id, made.payees_sha256, now)
     last_month = Period.of(shanghai_date(now)).plus(-1)
     with transaction(finance) as connection:
-        first, _ = tranches.prepare(connection, midnight(last_month.day(PAID_FROM_DAY)), now)
+        first, _ = preparing.prepare(connection, midnight(last_month.day(PAID_FROM_DAY)), now)
     with transaction(admin) as connection:
-        tranches.approve(connection, first.tranche_id, first.content_sha256, now)
+        approval.approve(connection, first.tranche_id, first.content_sha256, now)
     with transaction(finance) as connection:
-        tranches.export_begins(connection, first.tranche_id, now, approval_required=True)
+        approval.export_begins(connection, first.tranche_id, now, approval_required=True)
     with snapshot(engine) as connection:
         receipt = _receipt(connection, first.tranche_id, folder / "receipt.csv")
         refund = _refund(connection, first.tranche_id, now, folder / "orders-refunded.jsonl")
@@ -55,7 +55,7 @@ def pay_sample(engine: Engine, folder: Path, seal: Seal, now: int) -> str:
         take(connection, read_receipt(receipt), seal, now)
     imports.import_file(engine, "orders", refund, now)
     with transaction(finance) as connection:
-        second, _ = tranches.prepare(connection, midnight(shanghai_date(now)), now)
+        second, _ = preparing.prepare(connection, midnight(shanghai_date(now)), now)
     return (
         f"tranche {first.tranche_id} paid but for one payment, ¥{shown_yuan(first.due_fen)}; "
         f"tranche {second.tranche_id} prepared, ¥{shown_yuan(second.payable_fen)}"

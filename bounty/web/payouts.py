@@ -13,11 +13,12 @@ from sqlalchemy import Connection, Engine
 from bounty.clock import midnight, shanghai_date
 from bounty.errors import BountyError
 from bounty.models import Tranche
-from bounty.payout import desk, receipts, tranches
+from bounty.payout import approval, desk, preparing, receipts, tranches
 from bounty.payout.deserved import CAUSES
 from bounty.payout.export import export_tranche
 from bounty.payout.files import payout_id
 from bounty.payout.payer_files import Payer, refused_words
+from bounty.settlement.approval import approvals_needed
 from bounty.web.access import allows
 from bounty.web.books import engine, now, reading, site, writing
 from bounty.web.downloads import attachment, csv_response
@@ -58,7 +59,7 @@ def prepare() -> Any:
     try:
         before = _day(request.form.get("settled_before", ""))
         with writing() as connection:
-            made, anew = tranches.prepare(connection, before, now())
+            made, anew = preparing.prepare(connection, before, now())
     except BountyError as refusal:
         return _desk(said(refusal)), 409
     number = made.tranche_id
@@ -100,7 +101,7 @@ def _desk(refused: str | None = None) -> str:
         states=tranches.STATES,
         chips=STATE_CHIPS,
         approval_required=site().settings.approval_required,
-        missing=None if opened is None else tranches.approvals_needed(opened) - opened.approvals,
+        missing=None if opened is None else approvals_needed(opened) - opened.approvals,
         refused=refused,
         now=now(),
     )
@@ -155,7 +156,7 @@ def approve(tranche_id: int) -> Any:
 
     def act() -> str:
         with writing() as connection:
-            tranches.approve(connection, tranche_id, request.form.get("content_sha256", ""), now())
+            approval.approve(connection, tranche_id, request.form.get("content_sha256", ""), now())
         return t("您已批准这个批次。", "You have approved the tranche.")
 
     return _done(tranche_id, act)
@@ -284,7 +285,7 @@ def _tranche(tranche_id: int, refused: str | None = None) -> str:
         row = _found(connection, tranche_id)
         page = page_of(connection, PAYOUTS, desk.payouts_told(tranche_id), request.args)
         fates = desk.fates_of(connection, tranche_id)
-        approvals = tranches.approvals_of(connection, row)
+        approvals = approval.approvals_of(connection, row)
     return render_template(
         "finance/tranche.html",
         tranche=row,
@@ -295,7 +296,7 @@ def _tranche(tranche_id: int, refused: str | None = None) -> str:
         states=tranches.STATES,
         chips=STATE_CHIPS,
         approvals=approvals,
-        needed=tranches.approvals_needed(row),
+        needed=approvals_needed(row),
         approval_required=site().settings.approval_required,
         payout_id=payout_id,
         remark=_payer().remark,

@@ -31,7 +31,7 @@ from bounty.models import (
     Tranche,
     TrancheStep,
 )
-from bounty.payout import tranches
+from bounty.payout import approval, preparing, tranches
 from bounty.payout.closing import ask_reopening, reopen
 from bounty.payout.payee_files import GivenPayee
 from bounty.payout.payees import approve_payees, propose_payees, waiting_proposals
@@ -88,13 +88,13 @@ def _approve_payees(connection: Connection) -> None:
 def _approve_tranche(connection: Connection) -> None:
     tranche = tranches.open_tranche(connection)
     if tranche is not None:
-        tranches.approve(connection, tranche.tranche_id, tranche.content_sha256, NOW)
+        approval.approve(connection, tranche.tranche_id, tranche.content_sha256, NOW)
 
 
 def _export(connection: Connection) -> None:
     tranche = tranches.open_tranche(connection)
     if tranche is not None:
-        tranches.export_begins(connection, tranche.tranche_id, NOW, approval_required=True)
+        approval.export_begins(connection, tranche.tranche_id, NOW, approval_required=True)
 
 
 def _take(connection: Connection) -> None:
@@ -112,7 +112,7 @@ ACTS = {
     ),
     "payees propose": Act(_propose, ("finance",)),
     "payees approve": Act(_approve_payees, ("finance", "admin")),
-    "payout prepare": Act(lambda c: tranches.prepare(c, JANUARY_20, NOW), ("finance",), shell=True),
+    "payout prepare": Act(lambda c: preparing.prepare(c, JANUARY_20, NOW), ("finance",), shell=True),
     "payout approve": Act(_approve_tranche, ("finance", "admin")),
     "payout export": Act(_export, ("finance",)),
     "payout mark": Act(

@@ -30,7 +30,7 @@ from bounty.db import make_engine, snapshot, transaction
 from bounty.errors import BountyError
 from bounty.imports import import_file
 from bounty.models import Payout, TrancheLine
-from bounty.payout import tranches
+from bounty.payout import approval, preparing, tranches
 from bounty.payout.deserved import standing
 from bounty.payout.payee_files import GivenPayee
 from bounty.payout.payees import propose_payees
@@ -272,7 +272,7 @@ class Paying(RuleBasedStateMachine):
         says = bool(expected.lines) or any(each.due for each in expected.payouts.values())
         for place, books in enumerate(self.both):
             made = books.write(
-                lambda connection: tranches.prepare(connection, before, self.now), books.people[0]
+                lambda connection: preparing.prepare(connection, before, self.now), books.people[0]
             )
             if waits or not says:
                 assert isinstance(made, BountyError), made
@@ -302,7 +302,7 @@ class Paying(RuleBasedStateMachine):
             def act(connection: Any, number: int | None = number) -> None:
                 assert number is not None
                 row = tranches.tranche_of(connection, number)
-                tranches.approve(connection, number, row.content_sha256, self.now)
+                approval.approve(connection, number, row.content_sha256, self.now)
 
             refused.append(isinstance(books.write(act, books.people[place]), BountyError))
         assert refused[0] == refused[1]
@@ -319,7 +319,7 @@ class Paying(RuleBasedStateMachine):
         said = []
         for books, number in zip(self.both, self.numbers, strict=True):
             assert number is not None
-            act = partial(tranches.export_begins, tranche_id=number, now=self.now, approval_required=True)
+            act = partial(approval.export_begins, tranche_id=number, now=self.now, approval_required=True)
             said.append(books.write(act, books.people[0]))
         refused = [isinstance(each, BountyError) for each in said]
         assert refused[0] == refused[1]

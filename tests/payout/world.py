@@ -9,7 +9,7 @@ from sqlalchemy import Engine, func, insert, select
 from bounty.audit.service import Actor, acting
 from bounty.db import snapshot, transaction
 from bounty.models import Payee, Payout, PayoutOutcome, TrancheLine
-from bounty.payout import tranches
+from bounty.payout import approval, preparing, tranches
 from bounty.payout.payee_files import GivenPayee
 from bounty.payout.payees import propose_payees
 from bounty.payout.sealing import Details, Seal
@@ -63,9 +63,9 @@ class Paying:
         """Prepare a tranche, and again: the same."""
         engine = acting(self.engine, Actor("preparer", by)) if by else self.engine
         with transaction(engine) as connection:
-            made, _ = tranches.prepare(connection, settled_before, now or settled_before)
+            made, _ = preparing.prepare(connection, settled_before, now or settled_before)
         with transaction(engine) as connection:
-            again, anew = tranches.prepare(connection, settled_before, now or settled_before)
+            again, anew = preparing.prepare(connection, settled_before, now or settled_before)
         assert (again.tranche_id, anew) == (made.tranche_id, False)
         return again
 
@@ -73,7 +73,7 @@ class Paying:
         """Let a tranche leave for the payer."""
         for _ in range(2):
             with transaction(self.engine) as connection:
-                tranches.export_begins(connection, tranche_id, FEBRUARY_20, approval_required=False)
+                approval.export_begins(connection, tranche_id, FEBRUARY_20, approval_required=False)
 
     def outcome(self, tranche_id: int, *, paid: bool = True, promoter_id: int = PROMOTER) -> None:
         """What came of a payout, as a receipt leaves it."""

@@ -22,7 +22,7 @@ from bounty.accounts.service import add_user
 from bounty.audit.service import Actor, acting
 from bounty.db import transaction
 from bounty.models import User
-from bounty.payout import tranches
+from bounty.payout import approval, preparing
 from bounty.payout.payee_files import GivenPayee
 from bounty.payout.payees import propose_payees
 from bounty.payout.receipt_files import read_receipt
@@ -187,8 +187,8 @@ def pay(engine: Engine, folder: Path) -> None:
             for place, each in enumerate((PROMOTER, NEIGHBOUR), 2)
         ]
         propose_payees(connection, given, Seal(PAYEE_KEY), month.now, reason=None, approval_required=False)
-        first, _ = tranches.prepare(connection, shanghai("2022-12-14 00:00:00"), month.now)
-        tranches.export_begins(connection, first.tranche_id, month.now, approval_required=False)
+        first, _ = preparing.prepare(connection, shanghai("2022-12-14 00:00:00"), month.now)
+        approval.export_begins(connection, first.tranche_id, month.now, approval_required=False)
     receipt = folder / "receipt.csv"
     receipt.write_text(
         "payout_id,amount_yuan,status,reason\n"
@@ -212,7 +212,7 @@ def pay(engine: Engine, folder: Path) -> None:
     with transaction(engine) as connection:
         finance = connection.execute(select(User.id).where(User.email == EMAILS["finance"])).scalar_one()
     with transaction(acting(engine, Actor(EMAILS["finance"], finance, "finance"))) as connection:
-        tranches.prepare(connection, shanghai("2022-12-15 00:00:00"), later.now)
+        preparing.prepare(connection, shanghai("2022-12-15 00:00:00"), later.now)
 
 
 def settled(number: int, amount_fen: int, **fields: Any) -> Row:
