@@ -10,12 +10,12 @@ from sqlalchemy.orm import aliased
 
 from bounty.db import Query
 from bounty.errors import BountyError
-from bounty.models import Payee, Payout, PayoutOutcome, ReceiptRow, TrancheStep
+from bounty.models import Payee, Payout, ReceiptRow, TrancheStep
 from bounty.payout.files import payout_id
 from bounty.payout.matching import MATCHED, Asked, Known, Said, alike, masked
 from bounty.payout.receipt_files import Told
 from bounty.payout.sealing import Seal, masked_account
-from bounty.payout.tranches import is_due, newest_outcomes
+from bounty.payout.tranches import is_due, newest_outcomes, of_payout
 
 Opened = tuple[str | None, str | None]
 """Account and name in plain; nulls where they were not asked for."""
@@ -119,7 +119,8 @@ def named(
 def _asked(*conditions: ColumnElement[bool]) -> Query:
     """Payouts with their payee, whether they were exported (``step``, null if not), their newest outcome (paid, number,
     serial) and the exported tranche into which they were carried if they were not paid (``carried_into``)."""
-    newest, row = newest_outcomes().subquery("newest").c, aliased(ReceiptRow)
+    outcome, row = newest_outcomes().subquery("outcome"), aliased(ReceiptRow)
+    told = outcome.c
     later, exported = aliased(Payout), aliased(TrancheStep)
     into = (
         select(func.min(later.tranche_id))
@@ -128,9 +129,9 @@ def _asked(*conditions: ColumnElement[bool]) -> Query:
         .where(
             later.promoter_id == Payout.promoter_id,
             later.tranche_id > Payout.tranche_id,
-            exported.taken_at >= PayoutOutcome.told_at,
+            exported.taken_at >= told.told_at,
         )
-        .correlate(Payout, PayoutOutcome)
+        .correlate(Payout, outcome)
         .scalar_subquery()
     )
     return (
@@ -143,8 +144,8 @@ def _asked(*conditions: ColumnElement[bool]) -> Query:
             Payee.shown_name,
             Payee.secret,
             TrancheStep.step,
-            newest.paid,
-            newest.number,
+            told.paid,
+            told.number,
             row.serial,
             into.label("carried_into"),
         )
@@ -154,19 +155,8 @@ def _asked(*conditions: ColumnElement[bool]) -> Query:
         .outerjoin(
             TrancheStep, and_(TrancheStep.tranche_id == Payout.tranche_id, TrancheStep.step == "EXPORTED")
         )
-        .outerjoin(
-            newest.paid.table,
-            and_(newest.promoter_id == Payout.promoter_id, newest.tranche_id == Payout.tranche_id),
-        )
-        .outerjoin(
-            PayoutOutcome,
-            and_(
-                PayoutOutcome.promoter_id == Payout.promoter_id,
-                PayoutOutcome.tranche_id == Payout.tranche_id,
-                PayoutOutcome.number == newest.number,
-            ),
-        )
-        .outerjoin(row, and_(row.receipt_id == PayoutOutcome.receipt_id, row.place == PayoutOutcome.place))
+        .outerjoin(outcome, of_payout(outcome))
+        .outerjoin(row, and_(row.receipt_id == told.receipt_id, row.place == told.place))
         .where(*conditions)
     )
 

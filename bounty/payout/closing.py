@@ -23,7 +23,7 @@ from bounty.models import (
 )
 from bounty.money import shown_yuan
 from bounty.payout.deserved import judged_periods, orders_due, standing
-from bounty.payout.tranches import newest_outcomes
+from bounty.payout.tranches import newest_outcomes, of_payout
 from bounty.publication.service import newest_notice
 from bounty.roster.terms import open_period
 from bounty.rules.periods import Period
@@ -110,7 +110,7 @@ def _not_held(judged: Query, period: Period) -> Query:
 
 def _held(period: Period) -> Query:
     """Lines of tranches whose payout is neither paid nor carried on."""
-    outcome = newest_outcomes().subquery("outcome").c
+    outcome = newest_outcomes().subquery("outcome")
     exported, later, later_exported = TrancheStep, aliased(Payout), aliased(TrancheStep)
     carried = (
         select(literal(1))
@@ -125,8 +125,8 @@ def _held(period: Period) -> Query:
     held = Payout.proposal_id.is_(None)
     kind = case(
         (exported.step.is_(None), "NOT_EXPORTED"),
-        (or_(Payout.payable_fen == 0, outcome.paid.is_(true())), null()),
-        (and_(~held, outcome.paid.is_(None)), "NOT_TOLD"),
+        (or_(Payout.payable_fen == 0, outcome.c.paid.is_(true())), null()),
+        (and_(~held, outcome.c.paid.is_(None)), "NOT_TOLD"),
         (~carried, "NOT_PAID"),
         else_=null(),
     )
@@ -137,10 +137,7 @@ def _held(period: Period) -> Query:
             and_(Payout.promoter_id == TrancheLine.promoter_id, Payout.tranche_id == TrancheLine.tranche_id),
         )
         .outerjoin(exported, and_(exported.tranche_id == TrancheLine.tranche_id, exported.step == "EXPORTED"))
-        .outerjoin(
-            outcome.paid.table,
-            and_(outcome.promoter_id == Payout.promoter_id, outcome.tranche_id == Payout.tranche_id),
-        )
+        .outerjoin(outcome, of_payout(outcome))
         .where(TrancheLine.period == str(period), standing(), kind.is_not(None))
     )
 

@@ -99,7 +99,6 @@ def payouts_told(tranche_id: int) -> Query:
     """
     each = payouts_of(tranche_id).order_by(None).subquery("each").c
     newest = newest_outcomes().where(PayoutOutcome.tranche_id == tranche_id).subquery("newest").c
-    told = PayoutOutcome
     fate = case(
         (each.state == "HELD", "HELD"),
         (newest.paid.is_(true()), "PAID"),
@@ -114,19 +113,11 @@ def payouts_told(tranche_id: int) -> Query:
         _name_of(each.promoter_id).label("name"),
         fate.label("fate"),
         newest.reason.label("words"),
-        told.told_at,
+        newest.told_at,
     )
     with_fate = (
         named.select_from(each.promoter_id.table)
         .outerjoin(newest.paid.table, newest.promoter_id == each.promoter_id)
-        .outerjoin(
-            told,
-            and_(
-                told.promoter_id == newest.promoter_id,
-                told.tranche_id == tranche_id,
-                told.number == newest.number,
-            ),
-        )
         .subquery("with_fate")
     )
     rows = with_fate.c

@@ -16,6 +16,7 @@ from bounty.clock import shown
 from bounty.db import Query
 from bounty.models import Notice, Payee, Payout, TrancheLine
 from bounty.money import ShownYuan
+from bounty.payout.tranches import is_held
 from bounty.settlement.files import Rendering, inert
 
 LINES = "tranche_lines.csv"
@@ -62,7 +63,7 @@ def payouts_of(tranche_id: int) -> Query:
     state   DUE; HELD, with its reason; or CARRIED where nothing is payable
     """
     net = Payout.carry_in_fen + Payout.lines_fen
-    held = and_(Payout.payable_fen > 0, Payout.proposal_id.is_(None))
+    held = is_held()
     return (
         select(
             Payout.promoter_id,

@@ -11,7 +11,7 @@ from bounty.db import Query, count_of
 from bounty.models import AuditEvent, Notice, Payout, Settlement, Tranche, TrancheLine, TrancheStep
 from bounty.payout.deserved import standing
 from bounty.payout.files import content_sha256, lines_file, payouts_file
-from bounty.payout.tranches import is_due, newest_outcomes
+from bounty.payout.tranches import is_due, newest_outcomes, of_payout
 from bounty.rules.whole import count_where, total
 
 _ACTS = ("settlement.make", "notice.publish", "payout.prepare", "payout.approve", "payout.export")
@@ -90,7 +90,7 @@ def nothing_paid_twice(connection: Connection) -> int:
     A promoter may owe us: what was paid, and then taken back.
     """
     outcome = newest_outcomes().subquery("outcome")
-    same = and_(outcome.c.promoter_id == Payout.promoter_id, outcome.c.tranche_id == Payout.tranche_id)
+    same = of_payout(outcome)
     replaced = select(TrancheStep.tranche_id).where(TrancheStep.step == "REPLACED")
     stray = (
         select(Payout.promoter_id).join(outcome, same).where(or_(~is_due(), Payout.tranche_id.in_(replaced)))

@@ -6,7 +6,7 @@ promoter's next payout.
 
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, func, insert, literal, or_, select, true, union_all
+from sqlalchemy import Connection, case, func, insert, literal, or_, select, true, union_all
 
 from bounty.audit.service import actor_of, record
 from bounty.clock import shown
@@ -16,7 +16,15 @@ from bounty.models import Payout, Tranche, TrancheLine
 from bounty.payout.deserved import judged_periods, standing, tranche_lines_due
 from bounty.payout.files import content_sha256, lines_file, payouts_file
 from bounty.payout.payees import payees_in_force
-from bounty.payout.tranches import is_due, newest_outcomes, open_tranche, summary_of, take_step, tranche_of
+from bounty.payout.tranches import (
+    is_due,
+    newest_outcomes,
+    of_payout,
+    open_tranche,
+    summary_of,
+    take_step,
+    tranche_of,
+)
 from bounty.rules.whole import total
 
 
@@ -117,10 +125,7 @@ def positions(but: int | None, before: int) -> Query:
     outcome = newest_outcomes().subquery("outcome")
     paid = (
         select(Payout.promoter_id, -Payout.payable_fen)
-        .join(
-            outcome,
-            and_(outcome.c.promoter_id == Payout.promoter_id, outcome.c.tranche_id == Payout.tranche_id),
-        )
+        .join(outcome, of_payout(outcome))
         .where(outcome.c.paid.is_(true()), Payout.tranche_id < before)
     )
     side = union_all(lines, paid).subquery("sides").c

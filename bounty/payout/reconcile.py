@@ -26,12 +26,12 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from bounty.db import Query, WholeNumber, Words
-from bounty.models import Order, Payout, PayoutOutcome, Receipt, ReceiptRow, Tranche, TrancheLine, TrancheStep
+from bounty.models import Order, Payout, Receipt, ReceiptRow, Tranche, TrancheLine, TrancheStep
 from bounty.money import shown_yuan
 from bounty.payout.deserved import SETTLED, judged_periods, orders_due
 from bounty.payout.files import payout_id
 from bounty.payout.matching import AMBIGUOUS, MATCHED, UNMATCHED
-from bounty.payout.tranches import is_due, newest_outcomes, tranche_of
+from bounty.payout.tranches import is_due, newest_outcomes, of_payout, tranche_of
 from bounty.rules.whole import by_bytes, count_where, total
 
 KINDS = {
@@ -172,7 +172,8 @@ def _orders(due: Query, tranche_id: int | None) -> Query:
 
 def _payouts(exported: ColumnElement[bool]) -> Query:
     """What became of payouts, against what matched rows of receipts say."""
-    newest, outcome = newest_outcomes().subquery("newest").c, aliased(PayoutOutcome)
+    outcome = newest_outcomes().subquery("outcome")
+    told = outcome.c
     said = (
         select(
             ReceiptRow.payout,
@@ -184,12 +185,12 @@ def _payouts(exported: ColumnElement[bool]) -> Query:
         .subquery("said")
         .c
     )
-    by_hand = outcome.receipt_id.is_(None)
+    by_hand = told.receipt_id.is_(None)
     paid, failed = func.coalesce(said.paid, 0), func.coalesce(said.failed, 0)
     kind = case(
-        (newest.paid.is_(None), "NO_RECEIPT"),
-        (and_(by_hand, newest.paid.is_(true()), paid == 0), "BY_HAND"),
-        (and_(by_hand, newest.paid.is_(false()), paid > 0, failed == 0), "FAILED_BY_HAND"),
+        (told.paid.is_(None), "NO_RECEIPT"),
+        (and_(by_hand, told.paid.is_(true()), paid == 0), "BY_HAND"),
+        (and_(by_hand, told.paid.is_(false()), paid > 0, failed == 0), "FAILED_BY_HAND"),
         else_=null(),
     )
     return (
@@ -202,18 +203,7 @@ def _payouts(exported: ColumnElement[bool]) -> Query:
             case((kind == "FAILED_BY_HAND", Payout.payable_fen), else_=_NO_FEN),
             *_NOTHING,
         )
-        .outerjoin(
-            newest.paid.table,
-            and_(newest.promoter_id == Payout.promoter_id, newest.tranche_id == Payout.tranche_id),
-        )
-        .outerjoin(
-            outcome,
-            and_(
-                outcome.promoter_id == Payout.promoter_id,
-                outcome.tranche_id == Payout.tranche_id,
-                outcome.number == newest.number,
-            ),
-        )
+        .outerjoin(outcome, of_payout(outcome))
         .outerjoin(
             said.payout.table,
             said.payout == id_of(Payout.tranche_id, Payout.promoter_id),

@@ -4,7 +4,7 @@ tranche is open at a time.
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, false, func, insert, select, true
+from sqlalchemy import ColumnElement, Connection, FromClause, and_, case, false, func, insert, select, true
 
 from bounty.audit.service import actor_of
 from bounty.clock import shown
@@ -28,8 +28,13 @@ def is_due() -> ColumnElement[bool]:
     return and_(Payout.payable_fen > 0, Payout.proposal_id.is_not(None))
 
 
+def is_held() -> ColumnElement[bool]:
+    """Whether a payout waits for somebody to pay it to."""
+    return and_(Payout.payable_fen > 0, Payout.proposal_id.is_(None))
+
+
 def newest_outcomes() -> Query:
-    """What came of each payout, at last: promoter_id, tranche_id, number, paid, reason."""
+    """What came of each payout, at last: the columns of ``payout_outcomes``."""
     newest = (
         select(
             PayoutOutcome.promoter_id,
@@ -37,15 +42,9 @@ def newest_outcomes() -> Query:
             func.max(PayoutOutcome.number).label("number"),
         )
         .group_by(PayoutOutcome.promoter_id, PayoutOutcome.tranche_id)
-        .subquery("newest")
+        .subquery("newest_number")
     )
-    return select(
-        PayoutOutcome.promoter_id,
-        PayoutOutcome.tranche_id,
-        PayoutOutcome.number,
-        PayoutOutcome.paid,
-        PayoutOutcome.reason,
-    ).join(
+    return select(PayoutOutcome.__table__).join(
         newest,
         and_(
             newest.c.promoter_id == PayoutOutcome.promoter_id,
@@ -55,13 +54,17 @@ def newest_outcomes() -> Query:
     )
 
 
+def of_payout(rows: FromClause) -> ColumnElement[bool]:
+    """Whether rows, which have promoter_id and tranche_id, are of a payout."""
+    return and_(rows.c.promoter_id == Payout.promoter_id, rows.c.tranche_id == Payout.tranche_id)
+
+
 def every_tranche() -> Query:
     """Each tranche with its columns and: replaced and exported (1 or 0), approvals (of its content, by others than its
     preparer), promoters_due, due_fen, held, held_fen, paid, paid_fen, failed, waiting (due payouts without an outcome),
     state (a key of STATES)."""
     outcome = newest_outcomes().subquery("outcome")
-    due = is_due()
-    held = and_(Payout.payable_fen > 0, Payout.proposal_id.is_(None))
+    due, held = is_due(), is_held()
     counts = (
         select(
             Payout.tranche_id,
@@ -75,10 +78,7 @@ def every_tranche() -> Query:
             count_where(and_(due, outcome.c.paid.is_(None))).label("waiting"),
             total(Payout.__table__.c.carry_in_fen).label("carry_in_fen"),
         )
-        .outerjoin(
-            outcome,
-            and_(outcome.c.promoter_id == Payout.promoter_id, outcome.c.tranche_id == Payout.tranche_id),
-        )
+        .outerjoin(outcome, of_payout(outcome))
         .group_by(Payout.tranche_id)
         .subquery("counts")
     )
