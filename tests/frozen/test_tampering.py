@@ -16,7 +16,7 @@ from bounty.checks import run_checks
 from bounty.db import Base, Flag, Words, make_engine
 from tests import postgres
 from tests.conftest import SQLITE_AND_IN_SOAK_BOTH
-from tests.test_frozen import publish_a_month
+from tests.frozen.world import publish_a_month
 
 TABLES = (
     "settlements lines results notices notice_statements tranches tranche_lines payouts tranche_steps payout_outcomes "
