@@ -210,6 +210,17 @@ def link(p_id: str, channel: str) -> Row:
     return {"p_id": p_id, "channel": channel}
 
 
+def payee(promoter_id: int = PROMOTER, **cells: str) -> Row:
+    """A row of payees.csv: an Alipay account by phone."""
+    row = {
+        "promoter_id": str(promoter_id),
+        "method": "alipay",
+        "account": "13812345678",
+        "payee_name": "陈默",
+    }
+    return row | {"bank_name": "", "bank_code": ""} | cells
+
+
 LEVELS = {
     "V0": 'direct_only = true\ngmv_yuan = "2000.00"\norders = 20',
     "V1": "direct_only = false\nmin_tenure_months = 2\ngmv_yuan = { history_periods = 3, "

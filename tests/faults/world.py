@@ -19,6 +19,7 @@ from tests.factories import (
     detail_of,
     link,
     order_row,
+    payee,
     promoter,
     shanghai,
     target,
@@ -46,17 +47,6 @@ P1-{KNOWN},,,9.93,paid,20230120001,
 P1-{FORMULA},,,11.60,failed,20230120002,账户名不符
 """
 """Of the tranche that comes of this month."""
-
-
-def payee(promoter_id: int, **cells: str) -> Row:
-    """A row of payees.csv."""
-    row = {
-        "promoter_id": str(promoter_id),
-        "method": "alipay",
-        "account": "13812345678",
-        "payee_name": "陈默",
-    }
-    return row | {"bank_name": "示例银行" if "method" in cells else "", "bank_code": ""} | cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +88,8 @@ def write_world(folder: Path) -> World:
         [target(KNOWN, gmv_yuan="400.00", orders="3"), target(NEWCOMER, gmv_yuan="350.00")],
     )
     write_json(folder / "settled.json", _settled_rows(first))
-    write_table(
-        folder / "payees.csv", [payee(KNOWN), payee(FORMULA, method="bank", account="6222020000000001")]
-    )
+    bank = {"method": "bank", "account": "6222020000000001", "bank_name": "示例银行"}
+    write_table(folder / "payees.csv", [payee(KNOWN), payee(FORMULA, **bank)])
     write_text(folder / "receipt.csv", RECEIPT)
     write_text(folder / "terms.toml", terms_toml(levels=LEVELS, caps=CAPS))
     return World(folder)

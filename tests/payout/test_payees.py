@@ -18,7 +18,7 @@ from bounty.payout.payee_files import GivenPayee, read_payees
 from bounty.payout.payee_proofs import payees_changed
 from bounty.payout.payees import Proposed, approve_payees, payees_in_force, propose_payees, waiting_proposals
 from bounty.payout.sealing import Details, Seal
-from tests.factories import Month, Row, command, promoter, write_table
+from tests.factories import Month, Row, command, payee, promoter, write_table
 
 KEY = "q7Zt-3mVx9Kd_2bWs8Ru5Yh1Jf6Gn4Lc"
 NOW = 1_673_000_000
@@ -29,17 +29,6 @@ BANK = {
     "bank_name": "中国工商银行上海徐汇支行",
     "bank_code": "102290024433",
 }
-
-
-def payee(promoter_id: int, **cells: str) -> Row:
-    """A row of payees.csv: an Alipay account by phone."""
-    row = {
-        "promoter_id": str(promoter_id),
-        "method": "alipay",
-        "account": "13812345678",
-        "payee_name": "陈默",
-    }
-    return row | {"bank_name": "", "bank_code": ""} | cells
 
 
 class Desk:
