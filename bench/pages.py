@@ -21,9 +21,10 @@ from typing import Any
 
 import psutil
 from flask import Flask, g, request, session, template_rendered
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from bench.data import epoch
+from bench.watch import watch
 from bounty.accounts.service import add_user
 from bounty.app import create_app
 from bounty.db import make_engine, snapshot, transaction
@@ -198,31 +199,22 @@ def under_load(url: str, promoter_id: int, requests: int, database_process: int 
 
 
 def in_database(url: str, promoter_id: int, requests: int) -> dict[str, Any]:
-    """Milliseconds of a page between sending each statement and having its answer, added up; and how many there are."""
+    """Milliseconds of a page's statements, added up; and how many there are."""
     cookie = cookie_of(url, promoter_id)
     app = create_app(settings_of(url))
-    engine, spent = app.extensions["bounty.books"].engine, [0.0, 0]
-
-    def before(_c: Any, _cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool) -> None:
-        context.bench_began = time.perf_counter()
-
-    def after(_c: Any, _cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool) -> None:
-        spent[0] += (time.perf_counter() - context.bench_began) * 1000
-        spent[1] += 1
-
-    event.listen(engine, "before_cursor_execute", before)
-    event.listen(engine, "after_cursor_execute", after)
+    engine = app.extensions["bounty.books"].engine
+    spent = watch(engine)
     client, taken = app.test_client(use_cookies=False), []
     for _ in range(requests):
-        spent[:] = 0.0, 0
+        spent.empty()
         answer = client.get(PATH, headers={"Cookie": cookie})
         assert answer.status_code == 200, answer.status
-        taken.append(spent[0])
+        taken.append(spent.ms)
     engine.dispose()
     taken.sort()
     return {
         "ms": {"p50": taken[len(taken) // 2], "p99": taken[len(taken) * 99 // 100]},
-        "statements": int(spent[1]),
+        "statements": spent.statements,
         "bytes": len(answer.data),
     }
 

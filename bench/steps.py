@@ -5,9 +5,10 @@ from time import perf_counter
 from typing import Any
 
 import psycopg  # noqa: F401 - the floors have their driver loaded too when the clock starts
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 
 from bench.data import IMPORTED_AT, OPENED_AT, PERIOD, SETTLED_AT, epoch
+from bench.watch import watch
 from bounty import imports, schema
 from bounty.db import make_engine, snapshot, transaction
 from bounty.intake.batches import Counts
@@ -111,38 +112,20 @@ def export(url: str, folder: str) -> dict[str, Any]:
 
 
 def progress(url: str, promoters: list[int], repeat: int) -> dict[str, Any]:
-    """Milliseconds of each call: ``ms`` between sending a statement and having its rows, added up; ``call_ms`` all."""
+    """Milliseconds of each call: ``ms`` of its statements, ``call_ms`` all."""
     engine = make_engine(url)
-    spent = [0.0]
-    _watch(engine, spent)
+    spent = watch(engine)
     taken, called, counted = [], [], 0
     for promoter in promoters * repeat:
-        spent[0] = 0.0
+        spent.empty()
         start = perf_counter()
         with snapshot(engine) as connection:
             found = progress_of(connection, MONTH, promoter, epoch(SETTLED_AT))
         called.append((perf_counter() - start) * 1000)
-        taken.append(spent[0])
+        taken.append(spent.ms)
         counted = found.counted.orders
     engine.dispose()
     return {"ms": taken, "call_ms": called, "orders": counted}
-
-
-def _watch(engine: Engine, spent: list[float]) -> None:
-    """Add the milliseconds of every statement to ``spent``."""
-
-    def before(
-        _connection: Any, _cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool
-    ) -> None:
-        context.bench_began = perf_counter()
-
-    def after(
-        _connection: Any, _cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool
-    ) -> None:
-        spent[0] += (perf_counter() - context.bench_began) * 1000
-
-    event.listen(engine, "before_cursor_execute", before)
-    event.listen(engine, "after_cursor_execute", after)
 
 
 def _import(engine: Engine, kind: str, path: Path) -> Counts:
