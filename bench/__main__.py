@@ -23,6 +23,9 @@ from bench.machine import machine
 from bench.run import measured
 
 ROOT = Path(__file__).resolve().parent
+IMPORTS_UP_TO = 1_000_000
+"""Orders. At more, an import only makes the month that is settled: its floor, and the same again, take the better part
+of an hour each, and tell what they tell at this size."""
 FETCHED = 20_000
 """Orders that are fetched, at most: each page costs the same, and the stand-in makes them up one by one."""
 
@@ -41,27 +44,7 @@ class Bench:
         databases.create("base")
         self._call("bench.steps:prepare", url=databases.url("base"), folder=str(data.folder))
         self.fetch()
-        self._on_copies(
-            "csv in bulk", "base", "held", data.csv_rows,
-            lambda name: self._call("bench.steps:bulk", url=databases.url(name), path=self._csv),
-            lambda name: self._call("bench.floors.imports:bulk", database=databases.bare(name), path=self._csv),
-        )  # fmt: skip
-        databases.drop("base")
-        again = [
-            self._call("bench.steps:bulk", url=databases.url("held"), path=self._csv)
-            for _ in range(self.runs)
-        ]
-        self._note("the same csv again", again, None, data.csv_rows)
-        for run in again:
-            assert run["result"]["unchanged"] == data.csv_rows, run["result"]
-        self._call("bench.steps:bulk", url=databases.url("held"), path=str(data.folder / "details.json"))
-        pages = {"folder": self._pages, "count": data.plan.pages}
-        self._on_copies(
-            "pages of 100", "held", "month", data.page_rows,
-            lambda name: self._call("bench.steps:pages", url=databases.url(name), **pages),
-            lambda name: self._call("bench.floors.imports:pages", database=databases.bare(name), **pages),
-        )  # fmt: skip
-        databases.drop("held")
+        self.imports()
         self._note(
             "open",
             [self._call("bench.steps:open_month", url=databases.url("month"))],
@@ -81,6 +64,35 @@ class Bench:
         again = [self._call("bench.steps:settle", url=databases.url("settled")) for _ in range(self.runs)]
         assert not any(run["result"]["anew"] for run in again), "settling again made another settlement"
         self._note("settle again", again, None, data.plan.orders)
+
+    def imports(self) -> None:
+        """The CSV, the same again, details, and pages."""
+        data, databases = self.data, self.databases
+        beside = data.plan.orders <= IMPORTS_UP_TO
+        self._on_copies(
+            "csv in bulk", "base", "held", data.csv_rows,
+            lambda name: self._call("bench.steps:bulk", url=databases.url(name), path=self._csv),
+            lambda name: self._call("bench.floors.imports:bulk", database=databases.bare(name), path=self._csv),
+            beside=beside,
+        )  # fmt: skip
+        databases.drop("base")
+        if beside:
+            again = [
+                self._call("bench.steps:bulk", url=databases.url("held"), path=self._csv)
+                for _ in range(self.runs)
+            ]
+            self._note("the same csv again", again, None, data.csv_rows)
+            for run in again:
+                assert run["result"]["unchanged"] == data.csv_rows, run["result"]
+        self._call("bench.steps:bulk", url=databases.url("held"), path=str(data.folder / "details.json"))
+        pages = {"folder": self._pages, "count": data.plan.pages}
+        self._on_copies(
+            "pages of 100", "held", "month", data.page_rows,
+            lambda name: self._call("bench.steps:pages", url=databases.url(name), **pages),
+            lambda name: self._call("bench.floors.imports:pages", database=databases.bare(name), **pages),
+            beside=beside,
+        )  # fmt: skip
+        databases.drop("held")
 
     def fetch(self) -> None:
         """A month from the stand-in; beside it the bare download of the same replies and our own import of them."""
@@ -185,13 +197,19 @@ class Bench:
         rows: int,
         call: Callable[[str], Any],
         floor: Callable[[str], Any],
+        *,
+        beside: bool = True,
     ) -> None:
-        """Measure a step and its floor in turn, each on a fresh copy; the product's last copy is kept by a name."""
+        """Measure a step and its floor in turn, each on a fresh copy; the product's last copy is kept by a name.
+
+        beside   whether the floor is run at all
+        """
         mine, floors = [], []
         for _ in range(self.runs):
-            self.databases.create("floor", like=like)
-            floors.append(floor("floor"))
-            self.databases.drop("floor")
+            if beside:
+                self.databases.create("floor", like=like)
+                floors.append(floor("floor"))
+                self.databases.drop("floor")
             self.databases.create(kept, like=like)
             mine.append(call(kept))
         self._note(step, mine, floors, rows)
