@@ -250,11 +250,11 @@ def fold_equals_rebuild(connection: Connection) -> int:
     orphans = select(Order.order_sn).where(
         ~select(version.order_sn).where(version.order_sn == Order.order_sn).exists()
     )
-    return count_of(connection, _unlike_theircount_of()) + count_of(connection, orphans)
+    return count_of(connection, _unlike_their_rows()) + count_of(connection, orphans)
 
 
 @cache  # to make this statement takes longer than to run it on the books of a small month
-def _unlike_theircount_of() -> Query:
+def _unlike_their_rows() -> Query:
     rebuilt = folded().subquery("rebuilt")
     differs = or_(
         *(

@@ -239,10 +239,12 @@ def _run_began(
         func.coalesce(fails(sound), false()).is_(false()),
         newer(sound, failed),
     )
-    began = select(func.min(failed.modified_at)).where(
-        failed.order_sn == row.order_sn, considered(failed), fails(failed), ~interrupted.correlate(failed)
+    began = and_(fails(failed), ~interrupted.correlate(failed))
+    # Not in the WHERE: a status there would let PostgreSQL look for it in an index, past the order's number.
+    earliest = select(func.min(case((began, failed.modified_at)))).where(
+        failed.order_sn == row.order_sn, considered(failed)
     )
-    return began.correlate(row).scalar_subquery()
+    return earliest.correlate(row).scalar_subquery()
 
 
 def _conflicts(one: Any, row: Any, detail: Any) -> ColumnElement[bool]:
