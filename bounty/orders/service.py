@@ -273,8 +273,11 @@ def _statements(dialect: str) -> _Statements:
     rows = select(batch, literal(False, Flag), *staged).order_by(staged.place)
     keep = insert_into(dialect, OrderVersion).from_select(["batch_id", "withdrawn", *names], rows)
     version = OrderVersion
-    repeats = select(version.promoter_id, version.order_sn, version.row_hash, batch, staged.place).where(
-        _same_row(version), version.batch_id != batch
+    # Asked of each staged row: joined, PostgreSQL takes "another batch" for no row while there is one batch alone, and
+    # then goes through the staged rows once for every row held.
+    held_by = select(version.batch_id).where(_same_row(version)).correlate(_staged).scalar_subquery()
+    repeats = select(staged.promoter_id, staged.order_sn, staged.row_hash, batch, staged.place).where(
+        held_by != batch
     )
     note_repeats = insert_into(dialect, OrderRepeat).from_select(
         ["promoter_id", "order_sn", "row_hash", "batch_id", "place"], repeats
