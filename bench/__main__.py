@@ -68,15 +68,15 @@ class Bench:
     def imports(self) -> None:
         """The CSV, the same again, details, and pages."""
         data, databases = self.data, self.databases
-        beside = data.plan.orders <= WHOLE_UP_TO
+        whole = data.plan.orders <= WHOLE_UP_TO
         self._on_copies(
             "csv in bulk", "base", "held", data.csv_rows,
             lambda name: self._call("bench.steps:bulk", url=databases.url(name), path=self._csv),
-            lambda name: self._call("bench.floors.imports:bulk", database=databases.bare(name), path=self._csv),
-            beside=beside,
+            (lambda name: self._call("bench.floors.imports:bulk", database=databases.bare(name), path=self._csv))
+            if whole else None,
         )  # fmt: skip
         databases.drop("base")
-        if beside:
+        if whole:
             again = [
                 self._call("bench.steps:bulk", url=databases.url("held"), path=self._csv)
                 for _ in range(self.runs)
@@ -89,8 +89,8 @@ class Bench:
         self._on_copies(
             "pages of 100", "held", "month", data.page_rows,
             lambda name: self._call("bench.steps:pages", url=databases.url(name), **pages),
-            lambda name: self._call("bench.floors.imports:pages", database=databases.bare(name), **pages),
-            beside=beside,
+            (lambda name: self._call("bench.floors.imports:pages", database=databases.bare(name), **pages))
+            if whole else None,
         )  # fmt: skip
         databases.drop("held")
 
@@ -197,17 +197,12 @@ class Bench:
         kept: str,
         rows: int,
         call: Callable[[str], Any],
-        floor: Callable[[str], Any],
-        *,
-        beside: bool = True,
+        floor: Callable[[str], Any] | None,
     ) -> None:
-        """Measure a step and its floor in turn, each on a fresh copy; the product's last copy is kept by a name.
-
-        beside   whether the floor is run at all
-        """
+        """Measure a step and its floor, if any, in turn, each on a fresh copy; the product's last one is kept by a name."""
         mine, floors = [], []
         for _ in range(self.runs):
-            if beside:
+            if floor is not None:
                 self.databases.create("floor", like=like)
                 floors.append(floor("floor"))
                 self.databases.drop("floor")

@@ -1,7 +1,7 @@
 """The results as a table for a terminal, and as a page."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ _MS_GOALS = {"progress, median promoter": 1.0, "progress, busiest promoter": 20.
 _PEAK_GOALS = {"settle": 300, "export": 300}
 _LINEAR = 1.2
 _QUIET = 0.10
+Goal = tuple[str, str, bool | None]
+"""What is asked, the figure, and whether it is reached; null where its floor was not run."""
 _SIZES = ("10k", "100k", "1m", "10m")
 _BY_HAND = "## What stands in the way"
 """From this heading on RESULTS.md is written by hand, and kept."""
@@ -93,68 +95,45 @@ def _page_of(run: dict[str, Any]) -> list[str]:
     return [*rows, ""]
 
 
-def _goals(runs: list[dict[str, Any]]) -> list[str]:
-    rows = ["| goal | size | database | figure | |", "|---|---|---|--:|---|"]
-
-    def judge(goal: str, run: dict[str, Any], figure: str, *, reached: bool) -> None:
-        rows.append(
-            f"| {goal} | {run['size']} | {run['database']} | {figure} | {'reached' if reached else '**missed**'} |"
-        )
-
+def _goals(runs: list[dict[str, Any]]) -> Iterator[str]:
+    yield "| goal | size | database | figure | |"
+    yield "|---|---|---|--:|---|"
     for run in runs:
-        steps = run["steps"]
-        for step, most in _GOALS.items():
-            if step not in steps:  # measured before there was such a step
-                continue
-            if "ratio" not in steps[step]:
-                rows.append(
-                    f"| {step}: at most {most} x its floor | {run['size']} | {run['database']} | | floor not run |"
-                )
-                continue
-            judge(
-                f"{step}: at most {most} x its floor",
-                run,
-                f"{steps[step]['ratio']:.2f}",
-                reached=steps[step]["ratio"] <= most,
-            )
-        for goal, figure, reached in pages.goals_of(run["task_page"]) if "task_page" in run else ():
-            judge(goal, run, figure, reached=reached)
-        if "the same csv again" in steps:
-            again = steps["the same csv again"]["cpu_s"] / steps["csv in bulk"]["cpu_s"]
-            judge(
-                "the same csv again: nothing changes, and quicker",
-                run,
-                f"{again:.2f} of the CPU",
-                reached=again < 1,
-            )
-        if run["size"] == "10m":
-            _at_ten_million(run, runs, judge)
-    return rows
+        for goal, figure, reached in (*_goals_of_steps(run["steps"]), *_goals_of_size(run, runs)):
+            verdict = "floor not run" if reached is None else "reached" if reached else "**missed**"
+            yield f"| {goal} | {run['size']} | {run['database']} | {figure} | {verdict} |"
 
 
-def _at_ten_million(run: dict[str, Any], runs: list[dict[str, Any]], judge: Callable[..., None]) -> None:
+def _goals_of_steps(steps: dict[str, Any]) -> Iterator[Goal]:
+    for step, most in _GOALS.items():
+        ratio = steps[step].get("ratio")
+        yield (
+            f"{step}: at most {most} x its floor",
+            *(("", None) if ratio is None else (f"{ratio:.2f}", ratio <= most)),
+        )
+    if "the same csv again" in steps:
+        again = steps["the same csv again"]["cpu_s"] / steps["csv in bulk"]["cpu_s"]
+        yield "the same csv again: nothing changes, and quicker", f"{again:.2f} of the CPU", again < 1
+
+
+def _goals_of_size(run: dict[str, Any], runs: list[dict[str, Any]]) -> Iterator[Goal]:
+    """Of the page, and those that are asked at ten million alone."""
+    if "task_page" in run:
+        yield from pages.goals_of(run["task_page"])
+    if run["size"] != "10m":
+        return
     steps = run["steps"]
     for step, most in _MS_GOALS.items():
         ms = steps[step]["ms"]["p50"]
-        judge(f"{step}: at most {most:g} ms", run, f"{ms:.2f} ms", reached=ms <= most)
+        yield f"{step}: at most {most:g} ms", f"{ms:.2f} ms", ms <= most
     for step, most in _PEAK_GOALS.items():
-        judge(
-            f"{step}: at most {most} MB",
-            run,
-            f"{steps[step]['peak_mb']:.0f} MB",
-            reached=steps[step]["peak_mb"] <= most,
-        )
-    smaller = next((one for one in runs if one["size"] == "1m" and one["database"] == run["database"]), None)
-    if smaller is None:
-        return
-    for step in ("csv in bulk", "settle", "export"):
-        growth = _cost(run, step) / _cost(smaller, step)
-        judge(
-            f"{step}: CPU a row at most {_LINEAR} x that at 1m",
-            run,
-            f"{growth:.2f}",
-            reached=growth <= _LINEAR,
-        )
+        peak_mb = steps[step]["peak_mb"]
+        yield f"{step}: at most {most} MB", f"{peak_mb:.0f} MB", peak_mb <= most
+    for smaller in runs:
+        if (smaller["size"], smaller["database"]) == ("1m", run["database"]):
+            for step in ("csv in bulk", "settle", "export"):
+                growth = _cost(run, step) / _cost(smaller, step)
+                yield f"{step}: CPU a row at most {_LINEAR} x that at 1m", f"{growth:.2f}", growth <= _LINEAR
 
 
 def _cost(run: dict[str, Any], step: str) -> float:
