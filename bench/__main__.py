@@ -199,7 +199,7 @@ class Bench:
         call: Callable[[str], Any],
         floor: Callable[[str], Any] | None,
     ) -> None:
-        """Measure a step and its floor, if any, in turn, each on a fresh copy; the product's last one is kept by a name."""
+        """Measure a step and its floor, if any, in turn, each on a fresh copy; the product's last is kept by a name."""
         mine, floors = [], []
         for _ in range(self.runs):
             if floor is not None:

@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.sql import ClauseElement
 
-from bounty.db import analyze, clear, snapshot, transaction
+from bounty.db import analyze, clear, make, snapshot, transaction
 from bounty.models import OrderVersion
+from bounty.orders import service
 from bounty.orders.fold import folded
 from bounty.progress.queries import verdict_totals
 from bounty.roster.service import open_roster
@@ -81,3 +82,18 @@ def test_the_fold_of_all_orders_looks_into_no_index_past_the_number(engine: Engi
     conditions = [line for line in plan.splitlines() if "Index Cond" in line]
     assert not any("order_status = ANY" in line for line in conditions), plan
     assert "pk_order_versions" not in plan, plan
+
+
+def test_rows_that_come_again_are_each_looked_up_by_their_key(engine: Engine, period: Period) -> None:
+    """Joined, the rows held were taken for none while one batch alone had brought them, and a file that came again was
+    gone through once for each of them: a million rows had not ended after six minutes."""
+    with transaction(engine) as connection:
+        make(connection, service._staged)
+        plan = plan_of(
+            connection, service._statements(connection.dialect.name).note_repeats.select.params(batch=1)
+        )
+    looked_up = "USING INDEX" if connection.dialect.name == "sqlite" else "Index Scan using pk_order_versions"
+    assert looked_up in plan, plan
+    assert "Join" not in plan
+    assert "Nested Loop" not in plan
+    assert "SCAN order_versions" not in plan
