@@ -74,9 +74,9 @@ def export_tranche(
     """
     written = _Folder(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         with transaction(engine) as connection:
             tranche = export_begins(connection, tranche_id, now, approval_required=approval_required)
+            folder.mkdir(parents=True, exist_ok=True)
             manifest = _write(connection, tranche, written, seal, payer)
         written.finish()
     except OSError as error:

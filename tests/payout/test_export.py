@@ -153,6 +153,7 @@ def test_parts_of_an_older_export_do_not_linger(paying: Paying, tmp_path: Path) 
 def test_what_lacks_an_approval_or_its_key_does_not_leave(paying: Paying, tmp_path: Path) -> None:
     with pytest.raises(BountyError, match="needs the approval"):
         export(paying, tmp_path / "out", required=True)
+    assert not (tmp_path / "out").exists()
     with pytest.raises(BountyError, match="BOUNTY_PAYEE_KEY is not"):
         export(paying, tmp_path / "out", seal=Seal("another"))
     (tmp_path / "file").write_text("")
