@@ -2,6 +2,7 @@
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, text
@@ -89,9 +90,8 @@ def test_rows_that_come_again_are_each_looked_up_by_their_key(engine: Engine, pe
     gone through once for each of them: a million rows had not ended after six minutes."""
     with transaction(engine) as connection:
         make(connection, service._staged)
-        plan = plan_of(
-            connection, service._statements(connection.dialect.name).note_repeats.select.params(batch=1)
-        )
+        noted: Any = service._statements(connection.dialect.name).note_repeats
+        plan = plan_of(connection, noted.select.params(batch=1))
     looked_up = "USING INDEX" if connection.dialect.name == "sqlite" else "Index Scan using pk_order_versions"
     assert looked_up in plan, plan
     assert "Join" not in plan
