@@ -1,0 +1,136 @@
+"""Terms as their file says them, and the windows of a period."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from fractions import Fraction
+from typing import Any
+
+from tests.oracle.days import day_of, first_of, midnight, month_of
+from tests.oracle.text import fen
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A GMV target made from the promoter's own history."""
+
+    history_periods: int
+    factor: Fraction
+    floor_fen: int
+    ceiling_fen: int | None
+    step_fen: int
+
+
+@dataclass(frozen=True)
+class Level:
+    """What the terms ask of one level; a target of None is not asked."""
+
+    direct_only: bool
+    min_tenure_months: int | None
+    gmv: int | Formula | None
+    """Whole fen, or how to work them out."""
+    orders: int | None
+
+
+@dataclass(frozen=True)
+class Tier:
+    """A rate, from this share of the target on."""
+
+    at: Fraction
+    rate_permille: int
+
+
+@dataclass(frozen=True)
+class Terms:
+    """One version of the terms, in fen, days and exact fractions; a cap of None caps nothing."""
+
+    name: str
+    effective_from: str
+    first_day: int
+    last_day: int
+    receipt_cutoff_day: int
+    task_order_cap_fen: int | None
+    count_price_compare: bool
+    virtual_types: frozenset[int]
+    virtual_category_ids: frozenset[int]
+    levels: dict[str, Level]
+    basis: str
+    include_price_compare: bool
+    links: str
+    subsidy_order_cap_fen: int | None
+    promoter_cap_fen: int | None
+    lapse_months: int | None
+    tiers: tuple[Tier, ...]
+
+
+def read_terms(text: str) -> Terms:
+    """The terms in a TOML text, which is taken to be valid."""
+    table = tomllib.loads(text)
+    task, virtual, subsidy = table["task"], table["virtual"], table["subsidy"]
+    levels = {}
+    for name, level in table["levels"].items():
+        gmv = level.get("gmv_yuan")
+        levels[name] = Level(
+            direct_only=level["direct_only"],
+            min_tenure_months=level.get("min_tenure_months"),
+            gmv=_formula(gmv) if isinstance(gmv, dict) else _optional_fen(gmv),
+            orders=level.get("orders"),
+        )
+    tiers = [Tier(Fraction(tier["at"]), tier["rate_permille"]) for tier in subsidy["tiers"]]
+    return Terms(
+        name=table["name"],
+        effective_from=table["effective_from"],
+        first_day=task["first_day"],
+        last_day=task["last_day"],
+        receipt_cutoff_day=task["receipt_cutoff_day"],
+        task_order_cap_fen=_optional_fen(task.get("order_cap_yuan")),
+        count_price_compare=task["count_price_compare"],
+        virtual_types=frozenset(virtual["types"]),
+        virtual_category_ids=frozenset(virtual["category_ids"]),
+        levels=levels,
+        basis=subsidy["basis"],
+        include_price_compare=subsidy["include_price_compare"],
+        links=subsidy["links"],
+        subsidy_order_cap_fen=_optional_fen(subsidy.get("order_cap_yuan")),
+        promoter_cap_fen=_optional_fen(subsidy.get("promoter_cap_yuan")),
+        lapse_months=subsidy.get("lapse_months"),
+        tiers=tuple(tiers),
+    )
+
+
+def _formula(table: Mapping[str, Any]) -> Formula:
+    return Formula(
+        history_periods=table["history_periods"],
+        factor=Fraction(table["factor"]),
+        floor_fen=fen(table["floor"]),
+        ceiling_fen=_optional_fen(table.get("ceiling")),
+        step_fen=fen(table["step"]),
+    )
+
+
+def _optional_fen(text: str | None) -> int | None:
+    return None if text is None else fen(text)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The bounds of a period, epoch seconds; `_from` is within, `_until` and `cutoff` no longer are."""
+
+    task_from: int
+    task_until: int
+    cutoff: int
+    month_from: int
+    month_until: int
+
+
+def windows(period: str, terms: Terms) -> Windows:
+    """The period's windows; the last days that terms name are inclusive, so each window ends a midnight later."""
+    one_day = timedelta(days=1)
+    return Windows(
+        task_from=midnight(day_of(*month_of(period), terms.first_day)),
+        task_until=midnight(day_of(*month_of(period), terms.last_day) + one_day),
+        cutoff=midnight(day_of(*month_of(period, 1), terms.receipt_cutoff_day) + one_day),
+        month_from=midnight(first_of(period)),
+        month_until=midnight(first_of(period, 1)),
+    )
