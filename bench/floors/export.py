@@ -18,7 +18,7 @@ SELECT s.promoter_id, r.name, r.level, r.reason, s.gmv_fen, s.orders, r.target_g
 FROM results AS s JOIN roster AS r ON r.promoter_id = s.promoter_id AND r.period = '{period}'
 WHERE s.settlement_id = 1 ORDER BY s.promoter_id
 """
-_BATCH = 5000
+_BATCH = 1000
 
 
 def export(database: str, period: str, folder: str) -> dict[str, Any]:

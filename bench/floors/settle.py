@@ -119,7 +119,7 @@ def _sqlite(path: str, period: str) -> dict[str, Any]:
         connection.execute(statement.format(virtual=_VIRTUAL_SETS), known)
     rows = fen = 0
     cursor = connection.execute(_READ.format(settlement_id=settlement_id))
-    while some := cursor.fetchmany(5000):
+    while some := cursor.fetchmany(1000):
         rows += len(some)
         fen += sum(row[4] for row in some)
     connection.execute("COMMIT")

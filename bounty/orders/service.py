@@ -149,28 +149,20 @@ def _keep(connection: Connection, batch_id: int, rows: list[OrderRow], holding: 
     return kept
 
 
-def _same_row(version: Any) -> ColumnElement[bool]:
-    staged = _staged.c
+def _same_row(row: Any, other: Any) -> ColumnElement[bool]:
     return and_(
-        version.promoter_id == staged.promoter_id,
-        version.order_sn == staged.order_sn,
-        version.row_hash == staged.row_hash,
+        row.promoter_id == other.promoter_id,
+        row.order_sn == other.order_sn,
+        row.row_hash == other.row_hash,
     )
 
 
 def _revive(connection: Connection, batch_id: int) -> int:
     """Rows that were withdrawn and come again are this batch's now; how many."""
-    if (
-        connection.execute(select(Batch.batch_id).where(Batch.undone_at.is_not(None)).limit(1)).first()
-        is None
-    ):
+    undone = select(Batch.batch_id).where(Batch.undone_at.is_not(None)).limit(1)
+    if connection.execute(undone).first() is None:
         return 0
-    place = select(func.min(_staged.c.place)).where(_same_row(OrderVersion)).scalar_subquery()
-    return connection.execute(
-        update(OrderVersion)
-        .where(OrderVersion.withdrawn.is_(true()), exists().where(_same_row(OrderVersion)))
-        .values(withdrawn=False, batch_id=batch_id, place=place)
-    ).rowcount
+    return connection.execute(_statements(connection.dialect.name).revive, {"batch": batch_id}).rowcount
 
 
 def _unknown_promoter(row: Any) -> BadRow:
@@ -253,6 +245,8 @@ class _Statements:
     """The staged rows that are not held become this batch's."""
     new_sets: Executable
     """Such sets."""
+    revive: Executable
+    """The staged rows that are held, and were withdrawn, become this batch's."""
     note_repeats: Executable
     note_touched: Executable
     """How the orders stood, of which the chunk kept a row."""
@@ -273,12 +267,21 @@ def _statements(dialect: str) -> _Statements:
     rows = select(batch, literal(False, Flag), *staged).order_by(staged.place)
     keep = insert_into(dialect, OrderVersion).from_select(["batch_id", "withdrawn", *names], rows)
     version = OrderVersion
-    # Asked of each staged row: joined, PostgreSQL takes "another batch" for no row while there is one batch alone, and
-    # then goes through the staged rows once for every row held.
-    held_by = select(version.batch_id).where(_same_row(version)).correlate(_staged).scalar_subquery()
-    repeats = select(staged.promoter_id, staged.order_sn, staged.row_hash, batch, staged.place).where(
-        held_by != batch
+
+    def held(column: Any) -> Any:
+        # Asked of each staged row, by its key. Joined, PostgreSQL takes what it has seen little of (a withdrawn row,
+        # another batch) for no row at all, and then goes through the staged rows once for every row held.
+        return select(column).where(_same_row(version, staged)).correlate(_staged).scalar_subquery()
+
+    key = (staged.promoter_id, staged.order_sn, staged.row_hash)
+    withdrawn = select(*key, func.min(staged.place).label("place")).where(held(version.withdrawn).is_(true()))
+    coming = withdrawn.group_by(*key).subquery("coming")
+    revive = (
+        update(version)
+        .where(_same_row(version, coming.c))
+        .values(withdrawn=False, batch_id=batch, place=coming.c.place)
     )
+    repeats = select(*key, batch, staged.place).where(held(version.batch_id) != batch)
     note_repeats = insert_into(dialect, OrderRepeat).from_select(
         ["promoter_id", "order_sn", "row_hash", "batch_id", "place"], repeats
     )
@@ -311,6 +314,7 @@ def _statements(dialect: str) -> _Statements:
         drop_strangers=delete(_staged).where(unknown),
         keep=keep.on_conflict_do_nothing(),
         new_sets=select(staged.cat_ids).where(new_set).distinct(),
+        revive=revive,
         note_repeats=note_repeats.on_conflict_do_nothing(),
         note_touched=note_touched,
         fold_touched=_fold_statement(dialect, union_all(folded_alone(kept), folded(has_company))),

@@ -28,7 +28,7 @@ PAYOUTS_HEADER = (
 )
 NO_PAYEE = "NO_PAYEE"
 """Why a payout is held."""
-_BATCH = 5_000
+_BATCH = 1_000
 
 
 def content_sha256(settled_before: int, lines_sha256: str, payouts_sha256: str) -> str:

@@ -23,7 +23,8 @@ RESULTS_HEADER = (
 )
 LINES_HEADER = "period,promoter_id,order_sn,paid_at,basis_yuan,rate_permille,subsidy_yuan\r\n"
 _BOM = "\ufeff"  # so that Excel reads UTF-8
-_BATCH = 5_000
+_BATCH = 1_000
+"""Rows rendered at a time: of five thousand each takes half as long again, as they leave the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
