@@ -6,8 +6,8 @@ SIZE=10k|100k|1m|10m, several with commas (100k,1m); DATABASE=sqlite,postgresql;
 
 import json
 import os
-import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -97,26 +97,24 @@ class Bench:
     def fetch(self) -> None:
         """A month from the stand-in; beside it the bare download of the same replies and our own import of them."""
         asked = {"client": fetching.CLIENT, "now": fetching.NOW, "from_at": fetching.FROM_AT}
-        replies = self.data.folder / "replies"
-        shutil.rmtree(replies, ignore_errors=True)
-        replies.mkdir()
         orders = min(max(self.data.plan.orders // 10, 1_000), FETCHED)
-        with fetching.stood_in(self.data.folder / "promoters.csv", orders) as address:
+        with (
+            tempfile.TemporaryDirectory(prefix="bounty-bench-") as replies,
+            fetching.stood_in(self.data.folder / "promoters.csv", orders) as address,
+        ):
 
             def floor(name: str) -> dict[str, Any]:
-                down = self._call(
-                    "bench.floors.download:download", address=address, folder=str(replies), **asked
-                )
-                taken = self._call("bench.steps:fetched", url=self.databases.url(name), folder=str(replies))
+                down = self._call("bench.floors.download:download", address=address, folder=replies, **asked)
+                taken = self._call("bench.steps:fetched", url=self.databases.url(name), folder=replies)
                 assert down["result"]["rows"] == taken["result"]["rows"]
                 return taken | {name: down[name] + taken[name] for name in ("wall_s", "cpu_s")}
 
             def step(name: str) -> dict[str, Any]:
                 return self._call("bench.steps:sync", url=self.databases.url(name), address=address, **asked)
 
-            rows = self._call(
-                "bench.floors.download:download", address=address, folder=str(replies), **asked
-            )["result"]["rows"]
+            rows = self._call("bench.floors.download:download", address=address, folder=replies, **asked)[
+                "result"
+            ]["rows"]
             self._on_copies("sync", "base", "fetched", rows, step, floor)
         assert self.steps["sync"]["result"]["rows"] == rows, "sync and its floor fetch otherwise"
         self.databases.drop("fetched")
