@@ -74,6 +74,7 @@ POSTGRES_SETTINGS = {
 }
 _WRITER = 0x626F756E7479  # the advisory lock's number: "bounty"
 _TAKE_TURN = text("SELECT pg_advisory_xact_lock(:key)")
+_MANY = 1_000
 _WORKSPACES = "workspaces"  # what a connection is known by to have made
 
 
@@ -289,6 +290,18 @@ def clear(connection: Connection, table: Table) -> None:
     """A workspace made if need be, and empty."""
     make(connection, table)
     connection.execute(delete(table))
+
+
+def empty(connection: Connection, table: Table, rows: int) -> None:
+    """Take its rows out of a workspace, to fill it again in the same transaction.
+
+    rows    how many there are: of many, PostgreSQL would keep the deleted ones to the end of the transaction and go
+            through them whenever the table is read; of few, TRUNCATE costs more, as all that uses it is planned anew
+    """
+    if connection.dialect.name == "postgresql" and rows >= _MANY:
+        connection.exec_driver_sql(f'TRUNCATE "{table.name}"')
+    else:
+        connection.execute(delete(table))
 
 
 @cache
