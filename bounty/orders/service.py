@@ -36,6 +36,7 @@ from bounty.db import (
     analyze,
     clear,
     empty,
+    favour_lookups,
     insert_into,
     load,
     make,
@@ -116,6 +117,7 @@ def take_in(
             connection.execute(statements.fold_touched, places)
             if kept >= max(ANALYZE_FROM, 2 * analyzed):
                 # Else PostgreSQL would go through all that came before at each chunk, as fits the little it found.
+                favour_lookups(connection)
                 analyze(connection, Order, OrderVersion, CategorySet)
                 analyzed = kept
         told(counts.read)
