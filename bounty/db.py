@@ -60,6 +60,7 @@ SQLITE_PRAGMAS = {
     "cell_size_check": 1,
     "wal_autocheckpoint": 20_000,  # half as much again in bulk imports
     "cache_size": -65_536,  # 64 MiB
+    "temp.cache_size": -16_384,  # a chunk of orders on its way in: of 2 MiB, as it is else, most goes through a file
 }
 POSTGRES_SETTINGS = {
     "timezone": "UTC",
