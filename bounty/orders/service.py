@@ -111,9 +111,9 @@ def take_in(
         holding.add([row for row in chunk if isinstance(row, BadRow)])
         good = [row for row in chunk if not isinstance(row, BadRow)]
         if good and (kept_here := _keep(connection, batch_id, good, holding)):
-            kept += kept_here
             places = {"batch": batch_id, "first_place": good[0].place, "last_place": good[-1].place}
-            connection.execute(statements.note_touched, places)
+            connection.execute(statements.note_touched, places | {"earlier": kept})
+            kept += kept_here
             connection.execute(statements.fold_touched, places)
             if kept >= max(ANALYZE_FROM, 2 * analyzed):
                 # Else PostgreSQL would go through all that came before at each chunk, as fits the little it found.
@@ -311,9 +311,10 @@ def _statements(dialect: str) -> _Statements:
     # touched at each chunk. Counted, not searched, so that neither database goes through the batch instead.
     in_earlier_chunks = count_where(and_(version.batch_id == batch, version.place < places[0]))
     brought = select(in_earlier_chunks).where(version.order_sn == orders.c.order_sn).scalar_subquery()
+    is_first_chunk = bindparam("earlier", type_=WholeNumber) == 0
     note_touched = insert_into(dialect, _touched).from_select(
         [column.name for column in before],
-        state.where(or_(Order.order_sn.is_(None), brought == 0)),
+        state.where(or_(Order.order_sn.is_(None), is_first_chunk, brought == 0)),
     )
     otherwise = _stands_otherwise()
     return _Statements(
