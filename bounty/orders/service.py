@@ -102,6 +102,7 @@ def take_in(
     counts = Counts()
     statements = _statements(connection.dialect.name)
     holding = Holding(connection, batch_id, "orders")
+    favour_lookups(connection)
     make(connection, _staged)  # it is empty: every chunk leaves it so
     clear(connection, _touched)
     kept = analyzed = 0
@@ -117,7 +118,6 @@ def take_in(
             connection.execute(statements.fold_touched, places)
             if kept >= max(ANALYZE_FROM, 2 * analyzed):
                 # Else PostgreSQL would go through all that came before at each chunk, as fits the little it found.
-                favour_lookups(connection)
                 analyze(connection, Order, OrderVersion, CategorySet)
                 analyzed = kept
         told(counts.read)
