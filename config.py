@@ -7,11 +7,11 @@ from typing import Any, Literal, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from bounty.calendar.slots import Calendar
+from bounty.calendar.schedule import Calendar
 from bounty.clock import read_instant
 from bounty.errors import BountyError
-from bounty.payout.payer_files import unfit_remark
-from bounty.platform.account import GATEWAY
+from bounty.platforms.pdd.account import GATEWAY
+from bounty.tranches.payer_files import unfit_remark
 
 ROOT = Path(__file__).resolve().parent
 INSTANCE = ROOT / "instance"

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from bench.data import epoch
-from bounty.standin.faults import Faults
-from bounty.standin.gateway import Gateway
-from bounty.standin.market import Market
-from bounty.standin.server import StandIn
+from bounty.fake_platform.fake_orders import Market
+from bounty.fake_platform.faults import Faults
+from bounty.fake_platform.gateway import Gateway
+from bounty.fake_platform.server import StandIn
 
 CLIENT: Final = "bench"
 """Name and secret of the application."""

@@ -9,13 +9,13 @@ from sqlalchemy import Engine
 
 from bench.data import IMPORTED_AT, OPENED_AT, PERIOD, SETTLED_AT, epoch
 from bench.watch import watch
-from bounty import imports, schema
+from bounty import importer, schema
 from bounty.db import make_engine, snapshot, transaction
-from bounty.intake.batches import Counts
-from bounty.platform.account import Account
-from bounty.platform.client import Platform
+from bounty.ingest.batches import Counts
+from bounty.notices.service import export as export_settlement
+from bounty.platforms.pdd.account import Account
+from bounty.platforms.pdd.client import Platform
 from bounty.progress.service import progress_of
-from bounty.publication.service import export as export_settlement
 from bounty.roster.service import open_roster
 from bounty.roster.terms import add_terms
 from bounty.rules.periods import Period
@@ -129,7 +129,7 @@ def progress(url: str, promoters: list[int], repeat: int) -> dict[str, Any]:
 
 
 def _import(engine: Engine, kind: str, path: Path) -> Counts:
-    return imports.import_file(engine, kind, path, epoch(IMPORTED_AT)).counts
+    return importer.import_file(engine, kind, path, epoch(IMPORTED_AT)).counts
 
 
 def _clean(counts: Counts) -> Counts:

@@ -14,12 +14,12 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from bounty import cli, clock, db, schema
 from bounty.audit.service import Actor, acting
 from bounty.errors import BountyError
-from bounty.messages.mail import Mail
-from bounty.messages.sending import Post
-from bounty.messages.webhook import webhook_of
-from bounty.payout.payer_files import Payer
-from bounty.payout.sealing import Seal
-from bounty.platform.account import Account
+from bounty.notifications.delivery import Post
+from bounty.notifications.mail import Mail
+from bounty.notifications.webhook import webhook_of
+from bounty.payees.encryption import Seal
+from bounty.platforms.pdd.account import Account
+from bounty.tranches.payer_files import Payer
 from config import ROOT, Settings, kept_key, read_settings, require_safe_site
 
 
@@ -81,7 +81,7 @@ def work(*, once: bool) -> None:
     """Run the month by the calendar, until it is ended (Ctrl-C or SIGTERM)."""
     from bounty import worker  # noqa: PLC0415 - no other command needs a scheduler
     from bounty.calendar.jobs import Means  # noqa: PLC0415
-    from bounty.web import logs  # noqa: PLC0415
+    from bounty.web.shared import logs  # noqa: PLC0415
 
     settings = read_settings()
     books: cli.Books = click.get_current_context().meta[cli.BOOKS]()

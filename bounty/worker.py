@@ -17,10 +17,10 @@ from bounty.calendar.jobs import Means, catch_up
 from bounty.clock import SHANGHAI, shown
 from bounty.db import snapshot
 from bounty.errors import BountyError
-from bounty.messages.sending import Post, send_due
-from bounty.platform.client import Platform
+from bounty.notifications.delivery import Post, send_due
+from bounty.platforms.pdd.client import Platform
 from bounty.sync import service as syncing
-from bounty.sync.sweep import sweep, unsettled
+from bounty.sync.recheck import sweep, unsettled
 
 log = logging.getLogger(__name__)
 

@@ -19,13 +19,13 @@ from typing import Any
 from click.testing import CliRunner, Result
 from sqlalchemy import Engine, select
 
-from bounty import imports
+from bounty import importer
 from bounty.app import main
 from bounty.db import snapshot, transaction
-from bounty.intake.batches import Counts
+from bounty.ingest.batches import Counts
 from bounty.models import Quarantined
+from bounty.notices.service import PublishedNotice, publish
 from bounty.progress.service import Explanation, explain, progress_of
-from bounty.publication.service import PublishedNotice, publish
 from bounty.roster.service import Opening, open_roster
 from bounty.roster.terms import add_terms
 from bounty.rules.periods import Period
@@ -297,8 +297,8 @@ class Month:
 
     def take(self, kind: str, path: Path, *, strict: bool = False) -> Counts:
         """Import a file, and again: nothing is new then, and every row of an order is held."""
-        first = imports.import_file(self.engine, kind, path, self.now, strict=strict).counts
-        again = imports.import_file(self.engine, kind, path, self.now, strict=strict).counts
+        first = importer.import_file(self.engine, kind, path, self.now, strict=strict).counts
+        again = importer.import_file(self.engine, kind, path, self.now, strict=strict).counts
         assert (again.new, again.changed, again.stale if kind == "orders" else 0) == (0, 0, 0)
         assert (again.read, again.quarantined) == (first.read, first.quarantined)
         return first

@@ -10,7 +10,7 @@ from sqlalchemy.types import Float
 
 from bounty.app import main
 from bounty.db import Base, Day, WholeNumber, Words
-from bounty.imports import KINDS
+from bounty.importer import KINDS
 
 TABLES = list(Base.metadata.sorted_tables)
 

@@ -118,14 +118,14 @@ PLANTS = (
     ),
     Plant(
         ">= for tenure reached to the day",
-        "bounty/roster/judge.py",
+        "bounty/roster/eligibility.py",
         "if candidate.registered_on > latest:",
         "if candidate.registered_on >= latest:",
         f"{BOUNDARIES}::case_08",
     ),
     Plant(
         "> for a tier reached exactly",
-        "bounty/rules/whole.py",
+        "bounty/rules/sql_math.py",
         "return measured >= least",
         "return measured > least",
         "tests/stages/test_settlement.py::the_smallest_share_of_the_targets_decides_exactly",
@@ -146,7 +146,7 @@ PLANTS = (
     ),
     Plant(
         "half-up for half-even",
-        "bounty/rules/whole.py",
+        "bounty/rules/sql_math.py",
         "return whole + case((rest > 500, 1), (rest < 500, 0), else_=whole % 2)",
         "return whole + case((rest > 500, 1), (rest < 500, 0), else_=1)",
         "tests/stages/test_settlement.py::a_line_is_rounded_half_even",
@@ -182,7 +182,7 @@ def _live_level(promoter_id):
     ),
     Plant(
         "catch and continue in the importer",
-        "bounty/imports.py",
+        "bounty/importer.py",
         "        counts = orders.take_in(connection, batch_id, rows, now, told)\n",
         "        try:\n"
         "            counts = orders.take_in(connection, batch_id, rows, now, told)\n"

@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from sqlalchemy import Engine, delete, insert, inspect, select
 from sqlalchemy.exc import IntegrityError
 
-from bounty import imports, schema
+from bounty import importer, schema
 from bounty.app import main
 from bounty.db import Base, make_engine, snapshot, transaction
 from bounty.models import FROZEN, Batch, Link, Promoter
@@ -226,7 +226,7 @@ def test_upgrading_twice_is_harmless(empty: Engine) -> None:
 
 
 COMMANDS = {
-    **{f"import {kind}": ("FILE",) for kind in imports.KINDS},
+    **{f"import {kind}": ("FILE",) for kind in importer.KINDS},
     "import list": (),
     "import undo": ("1",),
     "import flags": ("1",),

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
 
-from bounty.appeals.correction import write_correction
+from bounty.appeals.corrections import write_correction
 from bounty.appeals.queries import WITH_OPERATIONS, appeals
 from bounty.audit.service import actor_of, record
 from bounty.clock import midnight, shanghai_date, shown

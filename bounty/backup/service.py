@@ -14,7 +14,7 @@ from sqlalchemy import Engine, inspect
 
 from bounty.audit.service import record
 from bounty.backup.copies import ENDING, read_copy, scratch, write_copy
-from bounty.backup.facts import Facts, facts_of, require_good
+from bounty.backup.verification import Facts, facts_of, require_good
 from bounty.clock import shown
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError

@@ -17,28 +17,28 @@ from sqlalchemy import Connection, Engine, insert, select
 
 from bounty.audit.service import record
 from bounty.backup.service import back_up
-from bounty.calendar.slots import Asked, Calendar, asked_for
-from bounty.checks import CALENDAR_DONE, CHECKS, Finding, run_checks
+from bounty.calendar.schedule import Asked, Calendar, asked_for
+from bounty.checks.books import CALENDAR_DONE, CHECKS, Finding, run_checks
 from bounty.clock import midnight, shown
-from bounty.closing.service import keep_checks
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
-from bounty.messages.outbox import Letter, announce, tell_operators
 from bounty.models import OpenPeriod, Slot
-from bounty.payout import preparing
-from bounty.payout.preparing import NothingDue
-from bounty.platform.account import Account
-from bounty.platform.client import Platform
+from bounty.notices.period_status import stage_of
+from bounty.notices.service import newest_notice
+from bounty.notifications.outbox import Letter, announce, tell_operators
+from bounty.platforms.pdd.account import Account
+from bounty.platforms.pdd.client import Platform
 from bounty.progress.reminders import remind
-from bounty.publication.service import newest_notice
-from bounty.publication.stage import stage_of
+from bounty.release.service import keep_checks
 from bounty.roster.service import open_roster
 from bounty.roster.terms import open_period
 from bounty.rules.periods import Period
 from bounty.settlement.service import settle
 from bounty.sync.coverage import coverage_of
-from bounty.sync.spans import Span
-from bounty.sync.sweep import sweep
+from bounty.sync.intervals import Span
+from bounty.sync.recheck import sweep
+from bounty.tranches import preparation
+from bounty.tranches.preparation import NothingDue
 
 log = logging.getLogger(__name__)
 
@@ -161,7 +161,7 @@ def pay(connection: Connection, asked: Asked, _: None, now: int) -> str:
     """Prepare a tranche of what settled before the day; people approve it and export it."""
     before = midnight(dt.date.fromisoformat(asked.slot))
     try:
-        tranche, anew = preparing.prepare(connection, before, now)
+        tranche, anew = preparation.prepare(connection, before, now)
     except NothingDue as nothing_due:
         return str(nothing_due)
     state = "prepared" if anew else "prepared already"

@@ -2,19 +2,19 @@
 
 import click
 
-from bounty.cli.answers import check, explain, progress
-from bounty.cli.books import BOOKS, Books
-from bounty.cli.calendar import slots
-from bounty.cli.fetching import stand_in, sync
-from bounty.cli.intake import import_, quarantine
-from bounty.cli.messages import outbox
+from bounty.cli.accounts import audit, user
+from bounty.cli.admin import backup, db, demo, restore
+from bounty.cli.context import BOOKS, Books
+from bounty.cli.imports import import_, quarantine
 from bounty.cli.month import approve, export, notice, open_, publish, settle, terms
+from bounty.cli.notifications import outbox
 from bounty.cli.payees import payees
-from bounty.cli.payout import payout
-from bounty.cli.people import audit, user
-from bounty.cli.upkeep import backup, db, demo, restore
+from bounty.cli.query import check, explain, progress
+from bounty.cli.revocations import void
+from bounty.cli.schedule import slots
+from bounty.cli.sync import stand_in, sync
+from bounty.cli.tranches import payout
 from bounty.cli.uploads import upload
-from bounty.cli.voids import void
 
 __all__ = ["BOOKS", "COMMANDS", "Books"]
 

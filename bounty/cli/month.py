@@ -5,21 +5,21 @@ from typing import Any
 
 import click
 
-from bounty.checks import run_checks
-from bounty.cli.books import open_books, period_argument
-from bounty.cli.login import as_option, books_as, books_as_anyone
+from bounty.checks.books import run_checks
+from bounty.cli.context import open_books, period_argument
+from bounty.cli.identity import as_option, books_as, books_as_anyone
 from bounty.clock import shown
-from bounty.closing.service import approve_seen, keep_checks, require_coverage
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.money import shown_yuan
-from bounty.publication import service as publication
-from bounty.publication.changes import CAUSES
-from bounty.publication.stage import stage_of
+from bounty.notices import service as publication
+from bounty.notices.changes import CAUSES
+from bounty.notices.period_status import stage_of
+from bounty.release.service import approve_seen, keep_checks, require_coverage
 from bounty.roster.service import open_roster
 from bounty.roster.terms import add_terms, open_period, terms_in_force
 from bounty.rules.periods import Period
-from bounty.rules.words import terms_in_words
+from bounty.rules.terms_text import terms_in_words
 from bounty.settlement import service as settlement
 from bounty.sync.coverage import coverage_of
 

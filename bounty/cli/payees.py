@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from bounty.cli.books import number_of, open_books
-from bounty.cli.login import as_option, books_as
+from bounty.cli.context import number_of, open_books
+from bounty.cli.identity import as_option, books_as
 from bounty.clock import shown
 from bounty.db import snapshot, transaction
 from bounty.models import Payee
 from bounty.money import shown_yuan
-from bounty.payout import payees as service
-from bounty.payout.payee_files import read_payees
+from bounty.payees import service
+from bounty.payees.files import read_payees
 
 
 @click.group()

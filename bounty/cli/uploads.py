@@ -6,10 +6,10 @@ import click
 from sqlalchemy.exc import OperationalError
 
 from bounty.audit.service import acting
-from bounty.cli.books import open_books
+from bounty.cli.context import open_books
 from bounty.db import snapshot
 from bounty.uploads import service as uploads
-from bounty.uploads.running import Report
+from bounty.uploads.processes import Report
 
 
 @click.command("upload", hidden=True)

@@ -9,8 +9,9 @@ from bounty.models.accounts import ROLES, FailedLogin, Invitation, User
 from bounty.models.audit import AuditEvent
 from bounty.models.calendar import Slot
 from bounty.models.decisions import Appeal, AppealAnswer, Approval, RosterOverride, Waiver
-from bounty.models.intake import Batch, Quarantined
-from bounty.models.messages import Message, MessageChoice
+from bounty.models.ingest import Batch, Quarantined
+from bounty.models.notices import Notice, NoticeChange
+from bounty.models.notifications import Message, MessageChoice
 from bounty.models.orders import CategorySet, Order, OrderRepeat, OrderVersion
 from bounty.models.payout import (
     NoticeStatement,
@@ -29,10 +30,9 @@ from bounty.models.payout import (
     TrancheStep,
 )
 from bounty.models.promoters import Level, Link, Promoter, Target, Violation
-from bounty.models.publication import Notice, NoticeChange
 from bounty.models.roster import OpenPeriod, RosterEntry, TermsVersion
 from bounty.models.settlement import Line, Result, Settlement
-from bounty.models.slices import Slice
+from bounty.models.sync import Slice
 from bounty.models.uploads import Upload
 
 FROZEN = (

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from bounty.db import Base, WholeNumber, Words
 from bounty.models.accounts import User
-from bounty.models.intake import Batch
+from bounty.models.ingest import Batch
 from bounty.models.promoters import Promoter
 from bounty.models.roster import OpenPeriod, RosterEntry
 from bounty.models.settlement import Settlement

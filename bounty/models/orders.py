@@ -4,7 +4,7 @@ from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bounty.db import Base, Bytes, Flag, WholeNumber, Words
-from bounty.models.intake import Batch
+from bounty.models.ingest import Batch
 from bounty.models.promoters import Promoter
 
 

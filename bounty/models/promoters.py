@@ -6,7 +6,7 @@ from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bounty.db import Base, Day, WholeNumber, Words
-from bounty.models.intake import Batch
+from bounty.models.ingest import Batch
 
 
 class Promoter(Base):

@@ -28,7 +28,7 @@ from sqlalchemy.types import Text
 from bounty.db import Flag, Query
 from bounty.models import OrderVersion
 from bounty.rules.clauses import FAILED_STATUSES
-from bounty.rules.whole import by_bytes, earlier
+from bounty.rules.sql_math import by_bytes, earlier
 
 Rows = Callable[[Any], ColumnElement[bool]]
 """A condition on rows of ``order_versions``."""

@@ -42,13 +42,13 @@ from bounty.db import (
     make,
     workspace,
 )
-from bounty.intake.batches import Counts
-from bounty.intake.catalogue import BadRow, bad_row
-from bounty.intake.quarantine import UNKNOWN_PROMOTER, Holding
+from bounty.files.problems import BadRow, bad_row
+from bounty.ingest.batches import Counts
+from bounty.ingest.quarantine import UNKNOWN_PROMOTER, Holding
 from bounty.models import Batch, CategorySet, Order, OrderRepeat, OrderVersion, Promoter, Quarantined
 from bounty.orders.fold import Rows, canonical_facts, folded, folded_alone, is_alone
-from bounty.orders.reading import OrderRow
-from bounty.rules.whole import count_where
+from bounty.platforms.pdd.order_files import OrderRow
+from bounty.rules.sql_math import count_where
 
 CHUNK = 20_000
 """Rows folded at a time: large enough for the statements to be cheap a row, small enough for flat memory."""

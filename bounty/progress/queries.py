@@ -6,12 +6,12 @@ from sqlalchemy import BindParameter, Subquery, and_, bindparam, func, select
 
 from bounty.db import Query, WholeNumber, Words, written_out
 from bounty.models import OpenPeriod, Order, RosterEntry
-from bounty.orders.oddities import odd_text, times_out_of_order
+from bounty.orders.warnings import odd_text, times_out_of_order
 from bounty.rules.clauses import BoundColumns, Clause, Facts, link_channel
 from bounty.rules.measure import frozen_bounds, verdict_number
 from bounty.rules.periods import Period
+from bounty.rules.sql_math import lesser, total
 from bounty.rules.terms import Terms
-from bounty.rules.whole import lesser, total
 
 A_PERIOD: BindParameter[str] = bindparam("period", type_=Words())
 A_PROMOTER: BindParameter[int] = bindparam("promoter_id", type_=WholeNumber)

@@ -8,15 +8,15 @@ from sqlalchemy import Connection, and_, func, select
 from bounty.audit.service import record
 from bounty.clock import shanghai_date, shown
 from bounty.db import Query
-from bounty.messages.outbox import Letter, announce, tell_promoters
 from bounty.models import Order
 from bounty.money import shown_yuan
+from bounty.notifications.outbox import Letter, announce, tell_promoters
 from bounty.roster.terms import open_period, terms_in_force
+from bounty.rules.clause_texts import Said, until
 from bounty.rules.measure import frozen_bounds, may_count, of_eligible
 from bounty.rules.periods import Period
-from bounty.rules.plain import Said, until
+from bounty.rules.sql_math import lesser, total
 from bounty.rules.terms import Terms
-from bounty.rules.whole import lesser, total
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 
 from bounty.models import RosterOverride, Violation
 from bounty.progress.history import PromoterMonth
-from bounty.progress.listing import (
+from bounty.progress.order_list import (
     Expected,
     daily_totals,
     expected_of,

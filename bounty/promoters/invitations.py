@@ -6,10 +6,10 @@ from sqlalchemy import Connection, func, select
 
 from bounty.accounts.service import Invited, invite
 from bounty.errors import BountyError
-from bounty.intake import cells
-from bounty.intake.catalogue import BadRow
-from bounty.intake.columns import Column, lay_out
-from bounty.intake.tables import open_table
+from bounty.files import cells
+from bounty.files.columns import Column, lay_out
+from bounty.files.problems import BadRow
+from bounty.files.tables import open_table
 from bounty.models import Level
 
 MOST = 5000

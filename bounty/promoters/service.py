@@ -1,7 +1,7 @@
 """Promoters, violations and links from their files."""
 
-from bounty.intake.merge import Kind
 from bounty.models import Level, Link, Violation
+from bounty.promoters.reference_upsert import Kind
 
 PROMOTERS = Kind(
     "promoters",

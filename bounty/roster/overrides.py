@@ -10,7 +10,7 @@ from bounty.audit.service import actor_of, record
 from bounty.clock import shown
 from bounty.errors import BountyError
 from bounty.models import OpenPeriod, RosterEntry, RosterOverride, Settlement, User
-from bounty.roster.judge import INELIGIBLE
+from bounty.roster.eligibility import INELIGIBLE
 from bounty.rules.periods import Period
 
 

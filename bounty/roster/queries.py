@@ -12,8 +12,8 @@ from bounty.models import Level, Order, Target, Violation
 from bounty.rules.clauses import BoundColumns
 from bounty.rules.measure import counts, measured
 from bounty.rules.periods import Period, bounds_of
+from bounty.rules.sql_math import count_where
 from bounty.rules.terms import Terms
-from bounty.rules.whole import count_where
 
 
 def candidates(first_day: dt.date) -> Query:

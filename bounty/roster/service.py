@@ -9,11 +9,11 @@ from sqlalchemy import Connection, func, insert, select
 from bounty.audit.service import record
 from bounty.clock import shown
 from bounty.errors import BountyError
-from bounty.intake.merge import Kind, Refusal
 from bounty.models import OpenPeriod, RosterEntry, Target
-from bounty.roster.judge import INELIGIBLE, Candidate, history_months, judge
+from bounty.promoters.reference_upsert import Kind, Refusal
+from bounty.roster.eligibility import INELIGIBLE, Candidate, history_months, judge
+from bounty.roster.notifications import tell_targets
 from bounty.roster.queries import candidates, given_targets, history_of, orders_held
-from bounty.roster.telling import tell_targets
 from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import Period, bounds_of
 from bounty.rules.terms import Formula, Terms

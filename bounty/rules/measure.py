@@ -12,8 +12,8 @@ from bounty.db import Query
 from bounty.models import OpenPeriod, Order, RosterEntry
 from bounty.rules.clauses import RECEIVED_IN_TIME, TASK_CLAUSES, BoundColumns, Facts, all_hold
 from bounty.rules.periods import Period
+from bounty.rules.sql_math import lesser, total
 from bounty.rules.terms import Terms
-from bounty.rules.whole import lesser, total
 
 COUNTED = "COUNTED"
 PENDING = "PENDING"

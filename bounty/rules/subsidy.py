@@ -3,8 +3,8 @@
 from sqlalchemy import BindParameter, ColumnElement, FromClause, and_, case, null, or_, select
 
 from bounty.rules.clauses import Facts
+from bounty.rules.sql_math import Whole, lesser, reaches, running_total, share_half_even
 from bounty.rules.terms import Terms
-from bounty.rules.whole import Whole, lesser, reaches, running_total, share_half_even
 
 
 def attains(

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bounty.rules.periods import Period
 from bounty.rules.terms import read_terms
+from bounty.sample.context import HISTORY_MONTHS, World, months_until
 from bounty.sample.files import (
     write_links,
     write_orders,
@@ -22,12 +23,11 @@ from bounty.sample.files import (
     write_terms,
     write_violations,
 )
-from bounty.sample.goals import draw_own_targets
 from bounty.sample.orders import draw_orders
 from bounty.sample.people import draw_links, draw_people, draw_violations
+from bounty.sample.sales_targets import draw_own_targets
 from bounty.sample.terms import sample_terms
 from bounty.sample.updates import draw_updates
-from bounty.sample.world import HISTORY_MONTHS, World, months_until
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from bounty.money import shown_yuan
 from bounty.rules.periods import Period
+from bounty.sample.context import Target, World
 from bounty.sample.orders import digits
 from bounty.sample.people import Promoter, Violation
 from bounty.sample.rows import detail_body, feed_row, increment_bodies, sheet_row
 from bounty.sample.updates import Channel, Update
-from bounty.sample.world import Target, World
 
 _UTF8_WITH_MARK: Final = "utf-8-sig"
 

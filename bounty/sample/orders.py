@@ -8,12 +8,12 @@ from typing import Final
 from bounty.clock import shanghai_date
 from bounty.money import fen_of, money_of, share
 from bounty.rules.periods import Period
-from bounty.sample.fates import Fate, counts_in_history, fates_of
-from bounty.sample.goals import draw_goal
+from bounty.sample.context import HOUR, World
 from bounty.sample.goods import SCENES, VIRTUAL_GOODS, Goods
-from bounty.sample.lives import Step, draw_steps
+from bounty.sample.order_lifecycle import Step, draw_steps
+from bounty.sample.outcomes import Fate, counts_in_history, fates_of
 from bounty.sample.people import Promoter, Span
-from bounty.sample.world import HOUR, World
+from bounty.sample.sales_targets import draw_goal
 
 _COUPONS_FEN: Final = (1_00, 3_00, 5_00, 10_00, 20_00)
 _BUSY: Final = (3, 2, 1, 1, 1, 1, 2, 3, 5, 7, 8, 8, 8, 8, 7, 7, 7, 7, 7, 8, 10, 10, 9, 6)

@@ -10,20 +10,20 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, select
 
-from bounty import imports
+from bounty import importer
 from bounty.audit.service import Actor, acting
 from bounty.clock import midnight, shanghai_date
 from bounty.db import snapshot, transaction
 from bounty.models import Order, Payout, TrancheLine, User
 from bounty.money import shown_yuan
-from bounty.payout import approval, preparing, tranches
-from bounty.payout.files import payout_id
-from bounty.payout.payee_files import GivenPayee
-from bounty.payout.payees import approve_payees, promoters_without_payee, propose_payees
-from bounty.payout.receipt_files import read_receipt
-from bounty.payout.receipts import take
-from bounty.payout.sealing import Details, Seal
+from bounty.payees.encryption import Details, Seal
+from bounty.payees.files import GivenPayee
+from bounty.payees.service import approve_payees, promoters_without_payee, propose_payees
+from bounty.payment_results.files import read_receipt
+from bounty.payment_results.service import take
 from bounty.rules.periods import PAID_FROM_DAY, Period
+from bounty.tranches import approval, preparation, state
+from bounty.tranches.files import payout_id
 
 WITHOUT = 12
 """One of so many has no payee yet."""
@@ -43,7 +43,7 @@ def pay_sample(engine: Engine, folder: Path, seal: Seal, now: int) -> str:
         approve_payees(connection, made.proposal_id, made.payees_sha256, now)
     last_month = Period.of(shanghai_date(now)).plus(-1)
     with transaction(finance) as connection:
-        first, _ = preparing.prepare(connection, midnight(last_month.day(PAID_FROM_DAY)), now)
+        first, _ = preparation.prepare(connection, midnight(last_month.day(PAID_FROM_DAY)), now)
     with transaction(admin) as connection:
         approval.approve(connection, first.tranche_id, first.content_sha256, now)
     with transaction(finance) as connection:
@@ -53,9 +53,9 @@ def pay_sample(engine: Engine, folder: Path, seal: Seal, now: int) -> str:
         refund = _refund(connection, first.tranche_id, now, folder / "orders-refunded.jsonl")
     with transaction(finance) as connection:
         take(connection, read_receipt(receipt), seal, now)
-    imports.import_file(engine, "orders", refund, now)
+    importer.import_file(engine, "orders", refund, now)
     with transaction(finance) as connection:
-        second, _ = preparing.prepare(connection, midnight(shanghai_date(now)), now)
+        second, _ = preparation.prepare(connection, midnight(shanghai_date(now)), now)
     return (
         f"tranche {first.tranche_id} paid but for one payment, ¥{shown_yuan(first.due_fen)}; "
         f"tranche {second.tranche_id} prepared, ¥{shown_yuan(second.payable_fen)}"
@@ -94,7 +94,7 @@ def _receipt(connection: Connection, tranche_id: int, path: Path) -> Path:
     """What the payer says of a tranche: one payment failed, of somebody else than the promoter shown."""
     due = connection.execute(
         select(Payout.promoter_id, Payout.payable_fen)
-        .where(Payout.tranche_id == tranche_id, tranches.is_due())
+        .where(Payout.tranche_id == tranche_id, state.is_due())
         .order_by(Payout.payable_fen.desc())
     ).all()
     failing = next((row.promoter_id for row in due if row.promoter_id != _shown_first(connection)), None)

@@ -8,8 +8,8 @@ from typing import Final
 
 from bounty.clock import midnight
 from bounty.rules.periods import Period
+from bounty.sample.context import HOUR, World
 from bounty.sample.goods import GOODS, Goods
-from bounty.sample.world import HOUR, World
 
 _SURNAMES: Final = "陈林李王张刘黄周吴徐孙马朱胡郭何高罗郑梁谢宋唐许韩冯邓曹彭曾"
 _GIVEN_NAMES: Final = (

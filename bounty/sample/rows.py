@@ -6,9 +6,9 @@ from typing import Any, Final
 from bounty.clock import shanghai_date, shown
 from bounty.money import shown_yuan
 from bounty.rules.periods import Period
-from bounty.sample.lives import Status
+from bounty.sample.context import DAY
+from bounty.sample.order_lifecycle import Status
 from bounty.sample.updates import Update
-from bounty.sample.world import DAY
 
 _PAGE: Final = 100
 """Orders in a body."""

@@ -7,10 +7,10 @@ from typing import Final
 
 from bounty.clock import midnight, shanghai_date
 from bounty.rules.periods import Period
-from bounty.sample.fates import Fate
-from bounty.sample.lives import Step
+from bounty.sample.context import HOUR, World
+from bounty.sample.order_lifecycle import Step
 from bounty.sample.orders import Order
-from bounty.sample.world import HOUR, World
+from bounty.sample.outcomes import Fate
 
 
 class Channel(Enum):

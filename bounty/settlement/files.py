@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Result
 
 from bounty.clock import ShownMinutes
 from bounty.money import ShownYuan
-from bounty.orders.oddities import FORMULA_STARTS
+from bounty.orders.warnings import FORMULA_STARTS
 from bounty.rules.periods import Period
 from bounty.settlement.queries import lines_of, results_of
 

@@ -7,10 +7,10 @@ from bounty.models import Line, OpenPeriod, Order, Quarantined, Result, RosterEn
 from bounty.rules.clauses import SUBSIDY_CLAUSES, all_hold
 from bounty.rules.measure import counts, frozen_bounds, measured, of_eligible
 from bounty.rules.periods import Bounds, Period
+from bounty.rules.revocations import void_stands
+from bounty.rules.sql_math import total
 from bounty.rules.subsidy import basis, before_promoter_cap, rate, under_promoter_cap
 from bounty.rules.terms import Terms
-from bounty.rules.voids import void_stands
-from bounty.rules.whole import total
 
 attained = workspace(
     "attained",

@@ -9,13 +9,13 @@ from bounty.audit.service import actor_of, record
 from bounty.clock import shown
 from bounty.db import analyze, clear
 from bounty.errors import BountyError
-from bounty.messages.outbox import Letter, announce, tell_operators
 from bounty.models import Batch, Line, Result, Settlement
 from bounty.money import shown_yuan
+from bounty.notifications.outbox import Letter, announce, tell_operators
 from bounty.roster.terms import open_period, terms_in_force
 from bounty.rules.periods import Period
-from bounty.settlement.closed import require_not_closed
 from bounty.settlement.files import FileFacts, content_sha256, lines_file, results_file
+from bounty.settlement.period_lock import require_not_closed
 from bounty.settlement.queries import attained, measure_roster, quarantined_of, write_lines, write_results
 
 

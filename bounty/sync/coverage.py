@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, func, or_, select, true
 
 from bounty.models import Batch, Slice
 from bounty.rules.periods import Bounds
-from bounty.sync.spans import LAG, Span, made_good_until, uncovered
+from bounty.sync.intervals import LAG, Span, made_good_until, uncovered
 
 HOUR: Final = 3600
 _BEGAN: Final = (

@@ -8,18 +8,18 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, func, insert, select
 
-from bounty import imports
+from bounty import importer
 from bounty.audit.service import record
 from bounty.clock import shown
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
-from bounty.intake.batches import Counts
+from bounty.ingest.batches import Counts
 from bounty.models import Slice
-from bounty.platform.client import Platform
-from bounty.platform.refusals import PlatformError
+from bounty.platforms.pdd.client import Platform
+from bounty.platforms.pdd.errors import PlatformError
 from bounty.sync.coverage import covered_by
-from bounty.sync.reading import Reading, Told, TooMany, read_paid, read_updated
-from bounty.sync.spans import LAG, REACH, Span, halves, pieces, uncovered
+from bounty.sync.intervals import LAG, REACH, Span, halves, pieces, uncovered
+from bounty.sync.list_reader import Reading, Told, TooMany, read_paid, read_updated
 
 Clock = Callable[[], int]
 READERS: Final = {"UPDATED": read_updated, "PAID": read_paid}
@@ -133,11 +133,11 @@ def _sync_span(engine: Engine, platform: Platform, clock: Clock, kind: str, span
         elif known_at < span.until_at:
             span = Span(span.from_at, known_at)
         # The file is read as any that an operator imports: the same shapes, quarantine and fold.
-        opened = imports.open_file("orders", path) if reading.pages else None
+        opened = importer.open_file("orders", path) if reading.pages else None
         with transaction(engine) as connection:
             now, batch_id, counts = clock(), None, Counts()
             if opened is not None:
-                batch_id, counts = imports.take_in(connection, opened, now)
+                batch_id, counts = importer.take_in(connection, opened, now)
             read = Read(kind, span, reading, counts)
             _keep(connection, read, platform.listed, known_at, now, batch_id)
     return read

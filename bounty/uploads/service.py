@@ -27,14 +27,14 @@ from sqlalchemy import (
     update,
 )
 
-from bounty import imports
+from bounty import importer
 from bounty.audit.service import Actor, actor_of, record
 from bounty.clock import shown
 from bounty.db import Query, Words, snapshot, transaction
 from bounty.errors import BountyError
 from bounty.models import AuditEvent, Batch, Upload, User
-from bounty.uploads.running import Report, Run, run_of
-from bounty.uploads.trial import try_in
+from bounty.uploads.dry_run import try_in
+from bounty.uploads.processes import Report, Run, run_of
 
 STAGES = ("try", "import")
 BLOCK = 1 << 20
@@ -105,7 +105,7 @@ def add_upload(connection: Connection, kind: str, file_name: str, kept: Kept, no
 
     Raises BountyError if the same file was imported already and would change nothing.
     """
-    if kind not in imports.KINDS:
+    if kind not in importer.KINDS:
         raise BountyError(f"{kind!r} is no kind of file.", f"没有「{kind}」这种文件。")
     before = already(connection, kind, kept.sha256)
     if before is not None:
@@ -278,7 +278,7 @@ def carry_out(engine: Engine, folder: Path, upload_id: int, stage: str, now: int
         raise BountyError(f"There is no upload {upload_id}.")
     upload = found.facts
     try:
-        opened = imports.open_file(upload.kind, stored_file(folder, upload), upload.file_name)
+        opened = importer.open_file(upload.kind, stored_file(folder, upload), upload.file_name)
         if stage == "try":
             _note(engine, upload_id, tried=_text(try_in(engine, opened, now, report.told)))
             return
@@ -286,7 +286,7 @@ def carry_out(engine: Engine, folder: Path, upload_id: int, stage: str, now: int
             batch = select(Upload.batch_id).join(Batch, Batch.batch_id == Upload.batch_id)
             held = batch.where(Upload.upload_id == upload_id, Batch.undone_at.is_(None))
             if connection.execute(held).first() is None:
-                imported = imports.bring_in(connection, opened, now, report.told)
+                imported = importer.bring_in(connection, opened, now, report.told)
                 _set(connection, upload_id, batch_id=imported.batch_id)
     except BountyError as refusal:
         en = getattr(refusal, "en", str(refusal))

@@ -9,70 +9,68 @@ from jinja2 import StrictUndefined
 from sqlalchemy import Engine
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from bounty.accounts import security
-from bounty.messages.mail import encrypted, host_and_port
-from bounty.payout.sealing import Seal
-from bounty.web import (
+from bounty.accounts import login
+from bounty.notifications.mail import encrypted, host_and_port
+from bounty.payees.encryption import Seal
+from bounty.web.finance import adjustments, notices, payees, payment_results, reconciliation, tranches
+from bounty.web.operations import (
+    appeals as operations_appeals,
+)
+from bounty.web.operations import (
+    audit,
+    imports,
+    period,
+    quarantine,
+    results,
+    revocations,
+    roster,
+    settlement,
+    terms,
+)
+from bounty.web.operations import (
+    notifications as operations_notifications,
+)
+from bounty.web.promoter import appeals, notifications
+from bounty.web.promoter import pages as promoter_pages
+from bounty.web.public import pages as public_pages
+from bounty.web.shared import (
     access,
-    adjustments,
-    appeals,
-    books,
+    accounts,
     errors,
-    finance,
     formats,
-    fresh,
     headers,
     health,
     language,
     logs,
-    messages,
-    payees,
-    payouts,
-    people,
-    promoter,
-    public,
-    receipts,
-    reconciling,
+    request_context,
+    step_up_auth,
 )
-from bounty.web.operations import appeals as appeal_desk
-from bounty.web.operations import (
-    audit,
-    imports,
-    outbox,
-    period,
-    quarantine,
-    results,
-    roster,
-    settling,
-    terms,
-    voids,
-)
-from bounty.web.paths import PeriodConverter
+from bounty.web.shared.url_converters import PeriodConverter
 
 BLUEPRINTS = (
     health.blueprint,
-    public.blueprint,
-    people.blueprint,
-    promoter.blueprint,
+    public_pages.blueprint,
+    accounts.blueprint,
+    promoter_pages.blueprint,
     appeals.blueprint,
     period.blueprint,
     results.blueprint,
-    voids.blueprint,
-    settling.blueprint,
+    revocations.blueprint,
+    settlement.blueprint,
     imports.blueprint,
     quarantine.blueprint,
     roster.blueprint,
-    appeal_desk.blueprint,
+    operations_appeals.blueprint,
     terms.blueprint,
     audit.blueprint,
-    finance.blueprint,
-    payouts.blueprint,
+    notices.blueprint,
+    tranches.blueprint,
     payees.blueprint,
-    receipts.blueprint,
-    reconciling.blueprint,
+    payment_results.blueprint,
+    reconciliation.blueprint,
     adjustments.blueprint,
-    messages.blueprint,
-    outbox.blueprint,
+    operations_notifications.blueprint,
+    notifications.blueprint,
 )
 """A room of views each."""
 
@@ -109,19 +107,21 @@ def install(
         count = settings.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
     app.jinja_env.undefined = StrictUndefined
-    books.install(app, books.SiteBooks(engine, now, settings, Seal(payee_key)))
+    request_context.install(app, request_context.SiteBooks(engine, now, settings, Seal(payee_key)))
     if production:
         logs.install(app)
     headers.install(app, https=production)
     health.install(app)
     language.install(app)
-    security.install(app, engine, now, reading=books.reading, totp_key=totp_key, second_factor=production)
+    login.install(
+        app, engine, now, reading=request_context.reading, totp_key=totp_key, second_factor=production
+    )
     access.install(app)
     imports.bound_uploads(app)
     CSRFProtect(app)  # reads the form, so it comes after what says whether, and how much, may be sent at all
     errors.install(app)
     formats.install(app, settings.env)
-    fresh.install(app)
+    step_up_auth.install(app)
     app.url_map.converters["period"] = PeriodConverter
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

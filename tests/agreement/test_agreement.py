@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from bounty import imports
+from bounty import importer
 from bounty.rules.periods import Period
 from tests.agreement import months, third
 from tests.agreement.verdict import (
@@ -54,7 +54,7 @@ def test_order_and_repetition_of_the_input_do_not_matter(engine: Engine, tmp_pat
     import_orders(engine, case, verdict)
     shuffled = months.shuffled(case, random.Random(seed + 1))
     for file in months.write(shuffled, tmp_path / "again", random.Random(seed + 2)):
-        counts = imports.import_file(engine, "orders", file.path, case.now).counts
+        counts = importer.import_file(engine, "orders", file.path, case.now).counts
         assert (counts.new, counts.changed) == (0, 0)
     settled = settle_case(engine, case)
     assert files_of(engine, settled, Period.parse(case.period)) == (verdict.results, verdict.lines)

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from bounty import checks, imports
+from bounty import importer
+from bounty.checks import books
 from bounty.db import snapshot, transaction
 from bounty.progress.service import progress_of
 from bounty.roster.service import open_roster
@@ -76,14 +77,14 @@ def written(case: Case, folder: Path, rng: random.Random, asked: int | None = No
 def import_tables(engine: Engine, case: Case, folder: Path) -> None:
     """Import what a case has beside its orders."""
     for kind in TABLES:
-        imported = imports.import_file(engine, kind, folder / f"{kind}.csv", case.now)
+        imported = importer.import_file(engine, kind, folder / f"{kind}.csv", case.now)
         assert imported.counts.quarantined == 0, kind
 
 
 def import_orders(engine: Engine, case: Case, verdict: Verdict) -> None:
     """Import a case's orders, holding the counts of each file against the oracle's."""
     for file, expected in zip(verdict.files, verdict.counts, strict=True):
-        counts = imports.import_file(engine, "orders", file.path, case.now).counts
+        counts = importer.import_file(engine, "orders", file.path, case.now).counts
         assert {name: getattr(counts, name) for name in expected} == expected, file.path.name
         assert counts.quarantined == 0, file.path.name
 
@@ -125,7 +126,7 @@ def agree(engine: Engine, case: Case, verdict: Verdict) -> None:
             for key, value in expected.items():
                 if key != "targets" or expected["eligible"]:
                     assert said[key] == value, (expected["promoter_id"], key)
-        assert [finding for finding in checks.run_checks(connection) if finding.violations] == []
+        assert [finding for finding in books.run_checks(connection) if finding.violations] == []
 
 
 def in_figures(settlement: oracle.Settlement) -> tuple[Sequence[tuple[Any, ...]], Sequence[tuple[Any, ...]]]:

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, delete, func, insert, select
 
 from bounty import schema
 from bounty.accounts.service import add_user
-from bounty.checks import run_checks
+from bounty.checks.books import run_checks
 from bounty.db import make_engine, snapshot, transaction
 from bounty.models import AuditEvent, Message, OpenPeriod, Slot
 from bounty.worker import once

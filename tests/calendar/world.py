@@ -9,13 +9,13 @@ from sqlalchemy import Engine, func, select
 
 from bounty.audit.service import Actor, acting
 from bounty.calendar.jobs import Means
-from bounty.calendar.slots import Calendar, asked_for
-from bounty.checks import CALENDAR_DONE
+from bounty.calendar.schedule import Calendar, asked_for
+from bounty.checks.books import CALENDAR_DONE
 from bounty.db import make_engine, snapshot
-from bounty.messages.mail import Mail
-from bounty.messages.sending import Post
 from bounty.models import AuditEvent, Settlement
-from bounty.platform.account import GATEWAY, Account
+from bounty.notifications.delivery import Post
+from bounty.notifications.mail import Mail
+from bounty.platforms.pdd.account import GATEWAY, Account
 from bounty.worker import Desk, once
 from tests.factories import PROMOTER, Month, Row, order_row, promoter, shanghai, terms_toml
 

@@ -15,7 +15,7 @@ from bounty import schema
 from bounty.accounts.service import add_user
 from bounty.audit.service import verify
 from bounty.db import Base, make_engine, transaction
-from bounty.imports import RELEASE
+from bounty.importer import RELEASE
 from bounty.models import Tranche
 from tests import postgres
 from tests.faults.forks import PASSWORD

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
-from bounty.checks import CHECKS, run_checks
+from bounty.checks.books import CHECKS, run_checks
 from bounty.db import Base, snapshot
 
 

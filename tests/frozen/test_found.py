@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 from sqlalchemy import Connection, Engine
 
-from bounty.checks import CHECKS
+from bounty.checks.books import CHECKS
 from bounty.db import snapshot, transaction
 from tests.frozen.books import found
 

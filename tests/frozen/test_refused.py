@@ -12,7 +12,7 @@ from bounty.models import (
     SEALED,
     OrderVersion,
 )
-from bounty.publication.service import publish
+from bounty.notices.service import publish
 from tests.frozen.books import content, found, tables
 from tests.frozen.world import AFTER_THE_CUTOFF, DECEMBER
 

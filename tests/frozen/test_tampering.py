@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.elements import ColumnElement
 
 from bounty import schema
-from bounty.checks import run_checks
+from bounty.checks.books import run_checks
 from bounty.db import Base, Flag, Words, make_engine
 from tests import postgres
 from tests.conftest import SQLITE_AND_IN_SOAK_BOTH

@@ -6,11 +6,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, insert
 
+from bounty.accounting.period_closing import ACTS
 from bounty.accounts.service import add_user
 from bounty.audit.service import record
 from bounty.clock import read_instant
 from bounty.db import Base, transaction
-from bounty.imports import import_file
+from bounty.importer import import_file
 from bounty.models import (
     Appeal,
     AppealAnswer,
@@ -22,19 +23,18 @@ from bounty.models import (
     Slice,
     Waiver,
 )
-from bounty.payout.approval import export_begins
-from bounty.payout.closing import ACTS
-from bounty.payout.payee_files import GivenPayee
-from bounty.payout.payees import propose_payees
-from bounty.payout.preparing import prepare
-from bounty.payout.receipt_files import ReceiptFile, Told
-from bounty.payout.receipts import take
-from bounty.payout.sealing import Details, Seal
-from bounty.publication.service import publish
+from bounty.notices.service import publish
+from bounty.payees.encryption import Details, Seal
+from bounty.payees.files import GivenPayee
+from bounty.payees.service import propose_payees
+from bounty.payment_results.files import ReceiptFile, Told
+from bounty.payment_results.service import take
 from bounty.roster.service import open_roster
 from bounty.roster.terms import add_terms
 from bounty.rules.periods import Period
 from bounty.settlement.service import settle
+from bounty.tranches.approval import export_begins
+from bounty.tranches.preparation import prepare
 
 DECEMBER = Period(2022, 12)
 TERMS = """

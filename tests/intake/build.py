@@ -10,9 +10,9 @@ from typing import Any
 import xlsxwriter
 
 from bounty.errors import RefusedFile
-from bounty.intake.catalogue import RAW_KEPT, BadRow
-from bounty.intake.reference import read_reference, reread_reference
-from bounty.orders.reading import OrderRow, open_orders, reread
+from bounty.files.problems import RAW_KEPT, BadRow
+from bounty.platforms.pdd.order_files import OrderRow, open_orders, reread
+from bounty.promoters.reference_files import read_reference, reread_reference
 
 ORDER_SN, P_ID = "221219-123456789012345", "1817118_107021838"
 PAID = 1671455040  # 2022-12-19 21:04:00 in Shanghai

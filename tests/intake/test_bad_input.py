@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bounty.intake.catalogue import BadRow
-from bounty.orders.reading import OrderRow
+from bounty.files.problems import BadRow
+from bounty.platforms.pdd.order_files import OrderRow
 from tests.intake.build import (
     API_ORDER,
     CHINESE_ORDER,

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from bounty.clock import shown
 from bounty.errors import RefusedFile
-from bounty.intake.catalogue import CONTROL, BadRow
-from bounty.intake.codepage import tell_codepage
+from bounty.files.encoding import tell_codepage
+from bounty.files.problems import CONTROL, BadRow
 from bounty.money import shown_yuan
-from bounty.orders import json_orders, json_quick
-from bounty.orders.reading import OrderRow
+from bounty.platforms.pdd import json_fast, json_orders
+from bounty.platforms.pdd.order_files import OrderRow
 from tests.intake.build import (
     API_ORDER,
     CHINESE_ORDER,
@@ -191,7 +191,7 @@ def test_what_the_quick_reader_takes_the_careful_one_takes_alike(
     text = json.dumps(order | changes, ensure_ascii=escape)[:-1] + ending + "}"
     if CONTROL.search(text) or any("\ud800" <= sign <= "\udfff" for sign in text):
         return  # nothing that comes to these readers
-    quick = json_quick.read_quickly(text.encode(), text, 1)
+    quick = json_fast.read_quickly(text.encode(), text, 1)
     assert quick is None or quick == json_orders.read_carefully(text, 1)
 
 
@@ -199,7 +199,7 @@ def test_the_quick_reader_takes_what_the_platform_sends() -> None:
     text = lines(
         JSON_ORDER | {"custom_parameters": '{"uid":"a:b"}', "goods_thumbnail_url": "https://x/y.jpeg"}
     )
-    assert json_quick.read_quickly(text.encode(), text, 1) == json_orders.read_carefully(text, 1)
+    assert json_fast.read_quickly(text.encode(), text, 1) == json_orders.read_carefully(text, 1)
 
 
 # --- Never anything but a refusal ---

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bounty.intake.catalogue import BadRow
+from bounty.files.problems import BadRow
 from tests.intake.build import read_orders, refusal, write
 
 SAMPLES = Path(__file__).parents[1] / "samples"

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import xlsxwriter
 
-from bounty.intake import workbook as limits
-from bounty.intake.catalogue import BadRow
-from bounty.intake.tables import open_table
-from bounty.orders.reading import OrderRow, open_orders
+from bounty.files import workbook as limits
+from bounty.files.problems import BadRow
+from bounty.files.tables import open_table
+from bounty.platforms.pdd.order_files import OrderRow, open_orders
 from tests.intake.build import CHINESE_ORDER, csv_text, dispositions, read_orders, refusal, workbook, write
 
 

@@ -12,11 +12,11 @@ import pytest
 from sqlalchemy import Engine, func, select
 
 from bounty.db import make_engine, snapshot, transaction
-from bounty.messages.mail import Mail
-from bounty.messages.outbox import announce
-from bounty.messages.sending import CLAIM, Post, send_due
-from bounty.messages.webhook import webhook_of
 from bounty.models import Message
+from bounty.notifications.delivery import CLAIM, Post, send_due
+from bounty.notifications.mail import Mail
+from bounty.notifications.outbox import announce
+from bounty.notifications.webhook import webhook_of
 from tests.factories import shanghai
 from tests.faults.forks import Forks, Job
 from tests.messages.receivers import SECRET, webhook_receiver

@@ -14,12 +14,12 @@ from bounty.accounts.service import add_user, disable
 from bounty.audit.service import Actor, acting
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
-from bounty.messages.mail import Mail
-from bounty.messages.outbox import Letter, announce, tell_operators
-from bounty.messages.sending import CLAIM, MOST, Post, send_due, wait_after
-from bounty.messages.service import Choice, choose, messages, resend
-from bounty.messages.webhook import signature, webhook_of
 from bounty.models import AuditEvent, Message
+from bounty.notifications.delivery import CLAIM, MOST, Post, send_due, wait_after
+from bounty.notifications.mail import Mail
+from bounty.notifications.outbox import Letter, announce, tell_operators
+from bounty.notifications.service import Choice, choose, messages, resend
+from bounty.notifications.webhook import signature, webhook_of
 from bounty.progress.reminders import remind
 from bounty.roster.service import open_roster
 from bounty.rules.periods import Period

@@ -7,11 +7,11 @@ from sqlalchemy import Engine, func, select
 
 from bounty.db import snapshot, transaction
 from bounty.models import AuditEvent, PayoutOutcome, Receipt, ReceiptRow
-from bounty.payout.payee_files import GivenPayee
-from bounty.payout.payees import propose_payees
-from bounty.payout.receipt_files import ReceiptFile, read_receipt
-from bounty.payout.receipts import Taken, mark, preview, take
-from bounty.payout.sealing import Details
+from bounty.payees.encryption import Details
+from bounty.payees.files import GivenPayee
+from bounty.payees.service import propose_payees
+from bounty.payment_results.files import ReceiptFile, read_receipt
+from bounty.payment_results.service import Taken, mark, preview, take
 from tests.factories import PROMOTER, write_text
 from tests.payout.world import FEBRUARY_20, OTHER, SEAL, Paying, earning
 

@@ -6,18 +6,18 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, insert, select
 
+from bounty.accounting.period_closing import ACTS, ask_reopening, close, reopen, why_not
 from bounty.accounts.service import add_user
 from bounty.audit.service import Actor, acting
-from bounty.checks import CHECKS
+from bounty.checks.books import CHECKS
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.models import AuditEvent, PeriodClosing
-from bounty.payout.closing import ACTS, ask_reopening, close, reopen, why_not
-from bounty.publication.board import board
-from bounty.publication.overview import glances
-from bounty.publication.stage import stage_of
+from bounty.notices.period_status import stage_of
+from bounty.notices.period_summaries import glances
+from bounty.notices.public_index import board
 from bounty.rules.periods import Period
-from bounty.settlement.voids import answer_void, ask_void
+from bounty.settlement.revocations import answer_void, ask_void
 from tests.factories import PROMOTER, Month, order_row, shanghai
 from tests.payout.desk import Desk
 from tests.payout.world import MARCH_20, OTHER, earning

@@ -12,11 +12,12 @@ from bounty.db import transaction
 from bounty.errors import BountyError
 from bounty.models import AuditEvent, TrancheStep
 from bounty.money import shown_yuan
-from bounty.payout.export import Exported, export_tranche
-from bounty.payout.files import content_sha256
-from bounty.payout.payee_files import GivenPayee
-from bounty.payout.payees import propose_payees
-from bounty.payout.payer_files import (
+from bounty.payees.encryption import Details, Seal
+from bounty.payees.files import GivenPayee
+from bounty.payees.service import propose_payees
+from bounty.tranches.export import Exported, export_tranche
+from bounty.tranches.files import content_sha256
+from bounty.tranches.payer_files import (
     ALIPAY_HEAD,
     BANK_HEAD,
     Payer,
@@ -26,7 +27,6 @@ from bounty.payout.payer_files import (
     refused_words,
     unfit_remark,
 )
-from bounty.payout.sealing import Details, Seal
 from config import Settings
 from tests.factories import PROMOTER, command, promoter, rows_of
 from tests.payout.world import JANUARY_20, OTHER, SEAL, Paying, earning

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, insert, select
 
+from bounty.accounting.period_closing import ask_reopening, reopen
 from bounty.audit.service import Actor
 from bounty.db import transaction
 from bounty.errors import BountyError
@@ -31,21 +32,20 @@ from bounty.models import (
     Tranche,
     TrancheStep,
 )
-from bounty.payout import approval, preparing, tranches
-from bounty.payout.closing import ask_reopening, reopen
-from bounty.payout.payee_files import GivenPayee
-from bounty.payout.payees import approve_payees, propose_payees, waiting_proposals
-from bounty.payout.receipt_files import ReceiptFile, Told
-from bounty.payout.receipts import mark, take
-from bounty.payout.sealing import Details
-from bounty.publication.service import publish
+from bounty.notices.service import publish
+from bounty.payees.encryption import Details
+from bounty.payees.files import GivenPayee
+from bounty.payees.service import approve_payees, propose_payees, waiting_proposals
+from bounty.payment_results.files import ReceiptFile, Told
+from bounty.payment_results.service import mark, take
 from bounty.roster.service import open_roster
 from bounty.rules.periods import Period
 from bounty.settlement.approval import approve
+from bounty.settlement.revocations import answer_void, ask_void
 from bounty.settlement.service import newest_settlement, settle
-from bounty.settlement.voids import answer_void, ask_void
-from bounty.web import payees, payouts, receipts, reconciling
-from bounty.web.operations import settling, voids
+from bounty.tranches import approval, preparation, state
+from bounty.web.finance import payees, payment_results, reconciliation, tranches
+from bounty.web.operations import revocations, settlement
 from tests.conftest import SQLITE_AND_IN_SOAK_BOTH
 from tests.factories import PROMOTER, order_row, shanghai
 from tests.payout.people import Person
@@ -86,13 +86,13 @@ def _approve_payees(connection: Connection) -> None:
 
 
 def _approve_tranche(connection: Connection) -> None:
-    tranche = tranches.open_tranche(connection)
+    tranche = state.open_tranche(connection)
     if tranche is not None:
         approval.approve(connection, tranche.tranche_id, tranche.content_sha256, NOW)
 
 
 def _export(connection: Connection) -> None:
-    tranche = tranches.open_tranche(connection)
+    tranche = state.open_tranche(connection)
     if tranche is not None:
         approval.export_begins(connection, tranche.tranche_id, NOW, approval_required=True)
 
@@ -112,7 +112,7 @@ ACTS = {
     ),
     "payees propose": Act(_propose, ("finance",)),
     "payees approve": Act(_approve_payees, ("finance", "admin")),
-    "payout prepare": Act(lambda c: preparing.prepare(c, JANUARY_20, NOW), ("finance",), shell=True),
+    "payout prepare": Act(lambda c: preparation.prepare(c, JANUARY_20, NOW), ("finance",), shell=True),
     "payout approve": Act(_approve_tranche, ("finance", "admin")),
     "payout export": Act(_export, ("finance",)),
     "payout mark": Act(
@@ -124,19 +124,19 @@ ACTS = {
     "period reopen": Act(lambda c: reopen(c, JANUARY, NOW, approval_required=True), ("finance", "admin")),
 }
 PAGES: dict[str, Any] = {
-    "settle": settling.make,
-    "approve": settling.approve,
-    "publish": settling.publish,
-    "void ask": voids.ask,
-    "void answer": voids.answer,
+    "settle": settlement.make,
+    "approve": settlement.approve,
+    "publish": settlement.publish,
+    "void ask": revocations.ask,
+    "void answer": revocations.answer,
     "payees propose": payees.propose,
     "payees approve": payees.approve,
-    "payout prepare": payouts.prepare,
-    "payout approve": payouts.approve,
-    "payout export": payouts.export,
-    "payout receipt": receipts.take,
-    "period ask": reconciling.ask,
-    "period reopen": reconciling.reopen,
+    "payout prepare": tranches.prepare,
+    "payout approve": tranches.approve,
+    "payout export": tranches.export,
+    "payout receipt": payment_results.take,
+    "period ask": reconciliation.ask,
+    "period reopen": reconciliation.reopen,
 }
 """The acts that have one."""
 CHAINS = {

@@ -25,21 +25,21 @@ from sqlalchemy import func, make_url, select
 from bounty import schema
 from bounty.accounts.service import add_user
 from bounty.audit.service import Actor, acting
-from bounty.checks import run_checks
+from bounty.checks.books import run_checks
 from bounty.db import make_engine, snapshot, transaction
 from bounty.errors import BountyError
-from bounty.imports import import_file
+from bounty.importer import import_file
 from bounty.models import Payout, TrancheLine
-from bounty.payout import approval, preparing, tranches
-from bounty.payout.deserved import standing
-from bounty.payout.payee_files import GivenPayee
-from bounty.payout.payees import propose_payees
-from bounty.payout.receipts import mark
-from bounty.payout.sealing import Details, Seal
-from bounty.publication.service import publish
+from bounty.notices.service import publish
+from bounty.payees.encryption import Details, Seal
+from bounty.payees.files import GivenPayee
+from bounty.payees.service import propose_payees
+from bounty.payment_results.service import mark
 from bounty.rules.periods import Period
+from bounty.settlement.revocations import answer_void, ask_void
 from bounty.settlement.service import settle
-from bounty.settlement.voids import answer_void, ask_void
+from bounty.tranches import approval, preparation, state
+from bounty.tranches.entitlement import standing
 from tests import postgres
 from tests.factories import Month, order_row, promoter, shanghai, sn, write_json
 from tests.payout.model import Model, OneOrder
@@ -117,7 +117,7 @@ class Books:
 
     def paid(self) -> dict[int, int]:
         """What each promoter was paid in all."""
-        outcome = tranches.newest_outcomes().subquery("outcome").c
+        outcome = state.newest_outcomes().subquery("outcome").c
         with snapshot(self.engine) as connection:
             rows = connection.execute(
                 select(Payout.promoter_id, func.sum(Payout.payable_fen))
@@ -272,7 +272,7 @@ class Paying(RuleBasedStateMachine):
         says = bool(expected.lines) or any(each.due for each in expected.payouts.values())
         for place, books in enumerate(self.both):
             made = books.write(
-                lambda connection: preparing.prepare(connection, before, self.now), books.people[0]
+                lambda connection: preparation.prepare(connection, before, self.now), books.people[0]
             )
             if waits or not says:
                 assert isinstance(made, BountyError), made
@@ -301,7 +301,7 @@ class Paying(RuleBasedStateMachine):
 
             def act(connection: Any, number: int | None = number) -> None:
                 assert number is not None
-                row = tranches.tranche_of(connection, number)
+                row = state.tranche_of(connection, number)
                 approval.approve(connection, number, row.content_sha256, self.now)
 
             refused.append(isinstance(books.write(act, books.people[place]), BountyError))

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from bounty.payout.matching import AMBIGUOUS, MATCHED, UNMATCHED, Asked, Known, judge
-from bounty.payout.receipt_files import Told
+from bounty.payment_results.files import Told
+from bounty.payment_results.matching import AMBIGUOUS, MATCHED, UNMATCHED, Asked, Known, judge
 
 PHONE, NAME = "13812345678", "陈默"
 

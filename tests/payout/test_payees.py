@@ -10,14 +10,14 @@ from sqlalchemy import Engine, select
 
 from bounty.accounts.service import add_user
 from bounty.audit.service import Actor, acting
+from bounty.checks.payees import payees_changed
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
-from bounty.intake.catalogue import BadRow
+from bounty.files.problems import BadRow
 from bounty.models import AuditEvent, Payee, PayeeApproval, PayeeProposal
-from bounty.payout.payee_files import GivenPayee, read_payees
-from bounty.payout.payee_proofs import payees_changed
-from bounty.payout.payees import Proposed, approve_payees, payees_in_force, propose_payees, waiting_proposals
-from bounty.payout.sealing import Details, Seal
+from bounty.payees.encryption import Details, Seal
+from bounty.payees.files import GivenPayee, read_payees
+from bounty.payees.service import Proposed, approve_payees, payees_in_force, propose_payees, waiting_proposals
 from tests.factories import Month, Row, command, payee, promoter, write_table
 
 KEY = "q7Zt-3mVx9Kd_2bWs8Ru5Yh1Jf6Gn4Lc"

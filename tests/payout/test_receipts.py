@@ -9,7 +9,7 @@ from sqlalchemy import Engine, select
 from bounty.db import snapshot
 from bounty.errors import BountyError
 from bounty.models import AuditEvent, ReceiptRow
-from bounty.payout.receipt_files import read_receipt
+from bounty.payment_results.files import read_receipt
 from tests.factories import PROMOTER, write_text
 from tests.payout.desk import HEAD, Desk
 from tests.payout.world import MARCH_20, OTHER

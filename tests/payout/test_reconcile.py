@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from bounty.accounting.reconciliation import Difference, reconcile, sums_of
 from bounty.db import snapshot
 from bounty.errors import BountyError
-from bounty.payout.reconcile import Difference, reconcile, sums_of
 from tests.factories import PROMOTER, sn
 from tests.payout.desk import Desk
 from tests.payout.world import MARCH_20, OTHER, earning

@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import Engine
 
 from bounty.db import snapshot
-from bounty.orders.oddities import FORMULA_STARTS
-from bounty.payout.export import export_tranche
-from bounty.payout.payer_files import Payer
-from bounty.publication.service import export
-from bounty.publication.workbook import write_workbook
+from bounty.notices.service import export
+from bounty.notices.workbook import write_workbook
+from bounty.orders.warnings import FORMULA_STARTS
+from bounty.tranches.export import export_tranche
+from bounty.tranches.payer_files import Payer
 from tests.factories import promoter, write_text
 from tests.payout.test_export import BY_ALIPAY, BY_BANK, propose
 from tests.payout.world import JANUARY_20, SEAL, Paying, earning

@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
-from bounty.checks import run_checks
+from bounty.checks.books import run_checks
 from bounty.db import snapshot, transaction
 from bounty.models import NoticeStatement
-from bounty.payout.export import export_tranche
-from bounty.payout.payer_files import Payer
-from bounty.publication import service as publication
-from bounty.publication.service import publish
+from bounty.notices import service as publication
+from bounty.notices.service import publish
 from bounty.roster.service import open_roster
 from bounty.rules.periods import Period
 from bounty.settlement.service import settle
+from bounty.tranches.export import export_tranche
+from bounty.tranches.payer_files import Payer
 from tests.conftest import SQLITE_AND_IN_SOAK_BOTH
 from tests.factories import PROMOTER, Month, order_row, plain_terms, promoter, shanghai
 from tests.payout.world import JANUARY_20, OTHER, SEAL, Paying, earning

@@ -5,7 +5,7 @@ from sqlalchemy import Engine, select
 
 from bounty.db import snapshot
 from bounty.errors import BountyError
-from bounty.payout.deserved import judged_periods, orders_due
+from bounty.tranches.entitlement import judged_periods, orders_due
 from tests.factories import PROMOTER, plain_terms, shanghai, sn
 from tests.payout.world import FEBRUARY_20, JANUARY_20, MARCH_20, OTHER, Paying, earning
 

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
-from bounty.checks import run_checks
+from bounty.checks.books import run_checks
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.models import AuditEvent
-from bounty.publication import service as publication
-from bounty.publication.differences import difference
+from bounty.notices import service as publication
+from bounty.notices.differences import difference
 from bounty.roster.terms import terms_in_force
-from bounty.settlement.voids import answer_void, ask_void
+from bounty.settlement.revocations import answer_void, ask_void
 from tests.factories import PROMOTER, Month, order_row, plain_terms, promoter, rows_of
 from tests.payout.people import PASSWORD, Person, typed, typed_as
 from tests.payout.world import OTHER

@@ -9,10 +9,10 @@ from sqlalchemy import Engine, func, insert, select
 from bounty.audit.service import Actor, acting
 from bounty.db import snapshot, transaction
 from bounty.models import Payee, Payout, PayoutOutcome, TrancheLine
-from bounty.payout import approval, preparing, tranches
-from bounty.payout.payee_files import GivenPayee
-from bounty.payout.payees import propose_payees
-from bounty.payout.sealing import Details, Seal
+from bounty.payees.encryption import Details, Seal
+from bounty.payees.files import GivenPayee
+from bounty.payees.service import propose_payees
+from bounty.tranches import approval, preparation, state
 from tests.factories import PROMOTER, Month, Row, order_row, promoter, shanghai
 
 OTHER = 1000940
@@ -63,9 +63,9 @@ class Paying:
         """Prepare a tranche, and again: the same."""
         engine = acting(self.engine, Actor("preparer", by)) if by else self.engine
         with transaction(engine) as connection:
-            made, _ = preparing.prepare(connection, settled_before, now or settled_before)
+            made, _ = preparation.prepare(connection, settled_before, now or settled_before)
         with transaction(engine) as connection:
-            again, anew = preparing.prepare(connection, settled_before, now or settled_before)
+            again, anew = preparation.prepare(connection, settled_before, now or settled_before)
         assert (again.tranche_id, anew) == (made.tranche_id, False)
         return again
 
@@ -101,7 +101,7 @@ class Paying:
     def tranche(self, tranche_id: int) -> Any:
         """Where it stands."""
         with snapshot(self.engine) as connection:
-            return tranches.tranche_of(connection, tranche_id)
+            return state.tranche_of(connection, tranche_id)
 
     def lines(self, tranche_id: int) -> list[tuple[Any, ...]]:
         """Promoter, order, fen, cause and the tranche that is corrected."""

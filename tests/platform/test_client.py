@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from bounty.errors import BountyError
-from bounty.platform import client as client_module
-from bounty.platform.account import GATEWAY, Account, require_safe_address
-from bounty.platform.client import TRIES, Platform
-from bounty.platform.refusals import FAMILIES, PASSING, PlatformError, refusal
-from bounty.platform.signing import signature
-from bounty.standin.faults import FAULTS, Fault, Faults
+from bounty.fake_platform.faults import FAULTS, Fault, Faults
+from bounty.platforms.pdd import client as client_module
+from bounty.platforms.pdd.account import GATEWAY, Account, require_safe_address
+from bounty.platforms.pdd.client import TRIES, Platform
+from bounty.platforms.pdd.errors import FAMILIES, PASSING, PlatformError, refusal
+from bounty.platforms.pdd.signing import signature
 from tests.factories import shanghai
 from tests.platform.world import SECRET, World, a_world
 

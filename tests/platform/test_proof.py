@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from bounty.standin.faults import Faults
+from bounty.fake_platform.faults import Faults
 from bounty.sync.service import Read
 from tests.factories import shanghai
 from tests.platform.test_sync import covered, held, same_orders, sound, synced, with_promoters

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from bounty.platform.client import PAGE_SIZE
-from bounty.platform.replies import Page
-from bounty.sync.reading import Reading, read_updated
-from bounty.sync.spans import Span
+from bounty.platforms.pdd.client import PAGE_SIZE
+from bounty.platforms.pdd.replies import Page
+from bounty.sync.intervals import Span
+from bounty.sync.list_reader import Reading, read_updated
 
 LISTS = 1500
 

@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import Engine, select
 
 from bounty.db import snapshot
+from bounty.fake_platform.faults import Faults
 from bounty.models import AuditEvent, Order
-from bounty.platform.refusals import PlatformError
-from bounty.standin.faults import Faults
-from bounty.sync.sweep import Swept, sweep, to_sweep
+from bounty.platforms.pdd.errors import PlatformError
+from bounty.sync.recheck import Swept, sweep, to_sweep
 from tests.factories import Month, promoter, shanghai
 from tests.platform.test_sync import DECEMBER, held, sound, synced
 from tests.platform.world import PROMOTERS, World, a_world

@@ -9,20 +9,20 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, func, select
 
-from bounty import checks
 from bounty.audit.service import verify
+from bounty.checks import books
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
+from bounty.fake_platform.fake_orders import STRANGE_STATUS
+from bounty.fake_platform.faults import Faults
 from bounty.models import AuditEvent, Batch, Order, OrderVersion, Quarantined, Slice
 from bounty.orders.undo import undo_batch
-from bounty.platform.refusals import PlatformError
+from bounty.platforms.pdd.errors import PlatformError
 from bounty.rules.periods import Bounds
-from bounty.standin.faults import Faults
-from bounty.standin.market import STRANGE_STATUS
-from bounty.sync import reading
+from bounty.sync import list_reader
 from bounty.sync.coverage import Coverage, coverage_of
+from bounty.sync.intervals import Span, made_good_until, pieces, uncovered
 from bounty.sync.service import Read, due, due_backfill, sync
-from bounty.sync.spans import Span, made_good_until, pieces, uncovered
 from tests.factories import SCRIPT, Month, bounty, environment, promoter, shanghai
 from tests.platform.world import CLIENT_ID, PROMOTERS, SECRET, World, a_world
 
@@ -95,7 +95,7 @@ def same_orders(engine: Engine, world: World, until_at: int) -> None:
 
 def sound(engine: Engine) -> None:
     with snapshot(engine) as connection:
-        assert [finding for finding in checks.run_checks(connection) if finding.violations] == []
+        assert [finding for finding in books.run_checks(connection) if finding.violations] == []
         assert verify(connection).broken == ()
 
 
@@ -160,7 +160,7 @@ def test_a_span_with_too_many_orders_is_read_in_halves(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_promoters(engine, tmp_path)
-    monkeypatch.setattr(reading, "ROWS_LIMIT", 60)
+    monkeypatch.setattr(list_reader, "ROWS_LIMIT", 60)
     day = Span(shanghai("2022-12-08 00:00:00"), shanghai("2022-12-08 20:00:00"))
     with a_world(now="2022-12-09 00:00:00", orders=4000) as world:
         reads = synced(engine, world, *day)

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from bounty.db import snapshot
-from bounty.sync.sweep import to_sweep, unsettled
+from bounty.sync.recheck import to_sweep, unsettled
 from bounty.worker import once
 from tests.calendar.world import desk
 from tests.factories import Month, promoter

@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from bounty.platform.account import Account
-from bounty.platform.client import Platform
-from bounty.standin.faults import Faults
-from bounty.standin.gateway import Gateway
-from bounty.standin.market import Market
-from bounty.standin.server import StandIn, serving
+from bounty.fake_platform.fake_orders import Market
+from bounty.fake_platform.faults import Faults
+from bounty.fake_platform.gateway import Gateway
+from bounty.fake_platform.server import StandIn, serving
+from bounty.platforms.pdd.account import Account
+from bounty.platforms.pdd.client import Platform
 from tests.factories import shanghai
 
 CLIENT_ID = "0123456789abcdef"

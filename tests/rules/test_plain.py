@@ -2,9 +2,9 @@
 
 import pytest
 
+from bounty.rules.clause_texts import PLAIN, spell, until
 from bounty.rules.clauses import SUBSIDY_CLAUSES, TASK_CLAUSES, Clause, Known
 from bounty.rules.periods import Period, bounds_of
-from bounty.rules.plain import PLAIN, spell, until
 from bounty.rules.terms import read_terms
 from tests.factories import plain_terms, shanghai
 

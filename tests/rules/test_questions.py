@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from bounty.rules.questions import answered
+from bounty.rules.faq import answered
 from bounty.rules.terms import read_terms
 from tests.rules.test_words import CHANGES, TERMS, both_languages, changed
 

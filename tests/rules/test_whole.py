@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bounty.db import WholeNumber, Words, clear, load, transaction, workspace
 from bounty.money import fen_of, money_of, share
-from bounty.rules.whole import (
+from bounty.rules.sql_math import (
     by_bytes,
     count_where,
     lesser,

@@ -6,7 +6,7 @@ import pytest
 
 from bounty.rules.clauses import SUBSIDY_CLAUSES, TASK_CLAUSES, Clause
 from bounty.rules.terms import Terms, read_terms
-from bounty.rules.words import terms_in_words
+from bounty.rules.terms_text import terms_in_words
 
 TERMS = """
 name = "定向赏金"

@@ -8,9 +8,9 @@ from sqlalchemy import Engine, func, select
 
 from bounty.accounts.service import add_user
 from bounty.appeals import service as appeals
-from bounty.appeals.correction import overtaken, standing_facts
+from bounty.appeals.corrections import overtaken, standing_facts
 from bounty.audit.service import Actor, acting
-from bounty.checks import run_checks
+from bounty.checks.books import run_checks
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.models import AppealAnswer, AuditEvent, Batch, NoticeChange, OrderVersion

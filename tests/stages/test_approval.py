@@ -9,7 +9,7 @@ from bounty.accounts.service import add_user
 from bounty.audit.service import Actor, acting
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
-from bounty.publication.service import publish
+from bounty.notices.service import publish
 from bounty.rules.periods import Period
 from bounty.settlement.approval import approvals_needed, approvals_of, approve
 from bounty.settlement.service import newest_settlement, settle

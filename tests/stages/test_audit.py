@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, select, text
 from sqlalchemy.exc import DBAPIError
 
-from bounty import imports
+from bounty import importer
 from bounty.audit.service import FIRST, Actor, acting, record, verify
 from bounty.db import snapshot, transaction
 from bounty.models import AuditEvent, Batch
@@ -111,5 +111,5 @@ def test_the_event_of_an_import_tells_file_and_counts(month: Month) -> None:
 
 
 def test_a_retry_that_releases_nothing_leaves_no_event(month: Month) -> None:
-    assert imports.retry(month.engine, 1) == []
+    assert importer.retry(month.engine, 1) == []
     assert events(month.engine) == []

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import Engine, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 
-from bounty import checks
 from bounty.audit.service import verify
 from bounty.backup.copies import read_copy, write_copy
 from bounty.backup.service import Backup, back_up, restore
+from bounty.checks import books
 from bounty.db import make_engine, snapshot
 from bounty.errors import BountyError
 from bounty.models import AuditEvent, Base
@@ -75,7 +75,7 @@ def test_what_is_restored_says_what_the_books_said(
         assert chain.events == made.facts.audit_events + 1
         newest = connection.execute(select(AuditEvent.act).order_by(AuditEvent.event_id.desc())).scalar()
         assert newest == "backup.restore"
-        assert sum(finding.violations for finding in checks.run_checks(connection)) == 0
+        assert sum(finding.violations for finding in books.run_checks(connection)) == 0
     restored.dispose()
     assert sorted(file.name for file in (tmp_path / "backups").iterdir()) == [path.name, f"{path.name}.json"]
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 
-from bounty import imports
+from bounty import importer
 from bounty.db import snapshot
 from bounty.models import Order
 from tests import oracle
@@ -58,7 +58,7 @@ def known(engine: Engine, tmp_path: Path) -> Engine:
     """A database that knows two promoters."""
     path = tmp_path / "promoters.csv"
     path.write_text(PROMOTERS, encoding="utf-8")
-    imports.import_file(engine, "promoters", path, NOW)
+    importer.import_file(engine, "promoters", path, NOW)
     return engine
 
 
@@ -80,7 +80,7 @@ def test_any_arrival_ends_in_the_oracles_state(
     while arriving:
         size = rng.randint(1, len(arriving))
         batch, arriving = arriving[:size], arriving[size:]
-        counts = imports.import_file(known, "orders", write_json(tmp_path / "rows.json", batch), NOW).counts
+        counts = importer.import_file(known, "orders", write_json(tmp_path / "rows.json", batch), NOW).counts
         assert counts.quarantined == 0
     expected = oracle.fold(rows)[order_sn]
     with snapshot(known) as connection:

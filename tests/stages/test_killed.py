@@ -21,7 +21,8 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, make_url, select
 
-from bounty import checks, imports, schema
+from bounty import importer, schema
+from bounty.checks import books
 from bounty.db import Base, make_engine, snapshot, transaction
 from bounty.models import Notice, Settlement
 from tests.factories import SCRIPT, Month, Row, bounty, environment, order_row, promoter, write_jsonl
@@ -77,7 +78,7 @@ def undisturbed(
     engine = make_engine(f"sqlite:///{folder / 'books.sqlite'}")
     schema.upgrade(engine)
     month = with_promoters(engine, folder)
-    counts = imports.import_file(engine, "orders", orders_file, month.now).counts
+    counts = importer.import_file(engine, "orders", orders_file, month.now).counts
     left = contents(engine)
     engine.dispose()
     return str(counts), left
@@ -144,7 +145,7 @@ def test_an_import_killed_half_way_leaves_nothing_and_is_finished_by_running_it_
     again = bounty(database_url, "import", "orders", orders_file, now=NOW).stdout
     assert f"new=0 changed=0 unchanged={ROWS - len(left['quarantine'])} stale=0" in again
     with snapshot(engine) as connection:
-        assert [finding for finding in checks.run_checks(connection) if finding.violations] == []
+        assert [finding for finding in books.run_checks(connection) if finding.violations] == []
 
 
 # Eight at once
@@ -242,4 +243,4 @@ def test_of_eight_that_settle_and_publish_at_once_with_one_killed_there_is_one_r
     with snapshot(engine) as connection:
         assert connection.execute(select(Settlement.settlement_id)).scalars().all() == [1]
         assert connection.execute(select(Notice.period, Notice.notice)).all() == [("2022-12", 1)]
-        assert [finding for finding in checks.run_checks(connection) if finding.violations] == []
+        assert [finding for finding in books.run_checks(connection) if finding.violations] == []

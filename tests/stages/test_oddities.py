@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from bounty.db import snapshot
 from bounty.errors import BountyError
-from bounty.orders.oddities import Medians, medians, odd_rows
+from bounty.orders.warnings import Medians, medians, odd_rows
 from bounty.rules.periods import Period
 from tests.factories import Month, bounty, order_row, plain_terms, promoter, shanghai, sn
 

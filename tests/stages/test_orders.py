@@ -12,7 +12,7 @@ from sqlalchemy import Engine, select, text
 
 from bounty.db import snapshot
 from bounty.errors import BountyError, RefusedFile
-from bounty.imports import Strict, import_file
+from bounty.importer import Strict, import_file
 from bounty.models import Order, OrderVersion, Quarantined
 from tests.factories import (
     PROMOTER,

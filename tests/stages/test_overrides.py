@@ -12,7 +12,7 @@ from bounty.audit.service import Actor, acting
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.models import AuditEvent
-from bounty.roster.judge import in_words
+from bounty.roster.eligibility import in_words
 from bounty.roster.overrides import Standing, entry_of, override, overrides_of
 from tests.factories import PROMOTER, Month, order_row, promoter, shanghai, violation
 

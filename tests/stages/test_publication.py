@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from bounty.db import snapshot
 from bounty.errors import BountyError
-from bounty.publication import service as publication
+from bounty.notices import service as publication
 from tests.factories import (
     PROMOTER,
     Month,

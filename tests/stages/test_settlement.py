@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from bounty import imports
+from bounty import importer
 from bounty.db import make_engine
 from bounty.errors import BountyError
 from bounty.settlement.service import Settled
@@ -346,9 +346,9 @@ def settled_case(engine: Engine, case: Case, folder: Path) -> tuple[Month, Settl
     month = Month(engine, folder, period=case.period)
     month.now = case.now
     for kind in ("promoters", "violations", "links", "targets"):
-        imports.import_file(engine, kind, folder / f"{kind}.csv", case.now)
+        importer.import_file(engine, kind, folder / f"{kind}.csv", case.now)
     for file in files:
-        imports.import_file(engine, "orders", file.path, case.now)
+        importer.import_file(engine, "orders", file.path, case.now)
     month.terms(case.terms_toml)
     month.open()
     return month, month.settle()

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, false, select
 
-from bounty import checks, imports
+from bounty import importer
+from bounty.checks import books
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.models import Order, OrderVersion, Quarantined
+from bounty.notices.service import publish
 from bounty.orders.undo import batches, undo_batch
-from bounty.publication.service import publish
 from bounty.roster.service import open_roster
 from bounty.roster.terms import add_terms
 from bounty.rules.periods import Period
@@ -66,7 +67,7 @@ def case(tmp_path: Path) -> tuple[Case, list[OrderFile], Path]:
 
 def import_reference(engine: Engine, made: Case, folder: Path) -> None:
     for kind in ("promoters", "violations", "links", "targets"):
-        imports.import_file(engine, kind, folder / f"{kind}.csv", made.now)
+        importer.import_file(engine, kind, folder / f"{kind}.csv", made.now)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -78,11 +79,11 @@ def test_what_remains_is_as_if_the_batches_had_never_come(
     import_reference(engine, made, folder)
     for file in files:
         if file not in undone:
-            imports.import_file(engine, "orders", file.path, made.now)
+            importer.import_file(engine, "orders", file.path, made.now)
     without = held(engine)
 
     for file in undone:
-        imports.import_file(engine, "orders", file.path, made.now)
+        importer.import_file(engine, "orders", file.path, made.now)
     everything = held(engine)
     assert everything != without
     by_name = numbers(engine)
@@ -92,10 +93,10 @@ def test_what_remains_is_as_if_the_batches_had_never_come(
     assert held(engine) == without
 
     for file in undone:  # and it can come again
-        imports.import_file(engine, "orders", file.path, made.now)
+        importer.import_file(engine, "orders", file.path, made.now)
     assert held(engine) == everything
     with snapshot(engine) as connection:
-        assert [finding for finding in checks.run_checks(connection) if finding.violations] == []
+        assert [finding for finding in books.run_checks(connection) if finding.violations] == []
 
 
 def test_the_orders_that_remain_fold_as_the_oracle_says(
@@ -104,7 +105,7 @@ def test_the_orders_that_remain_fold_as_the_oracle_says(
     made, files, folder = case
     import_reference(engine, made, folder)
     for file in files:
-        imports.import_file(engine, "orders", file.path, made.now)
+        importer.import_file(engine, "orders", file.path, made.now)
     first, *rest = files
     with transaction(engine) as connection:
         undo_batch(connection, numbers(engine)[first.path.name], made.now)
@@ -120,7 +121,7 @@ def test_what_can_not_be_undone_says_why(engine: Engine, case: tuple[Case, list[
     made, files, folder = case
     import_reference(engine, made, folder)
     for file in files:
-        imports.import_file(engine, "orders", file.path, made.now)
+        importer.import_file(engine, "orders", file.path, made.now)
     period = Period.parse(made.period)
     with transaction(engine) as connection:
         add_terms(connection, made.terms_toml, made.now)

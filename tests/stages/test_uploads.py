@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, func, select
 
-from bounty import imports
+from bounty import importer
 from bounty.accounts.service import add_user
 from bounty.audit.service import Actor, acting
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.models import AuditEvent, Batch, Order, OrderVersion, Quarantined, Upload
 from bounty.uploads import service as uploads
-from bounty.uploads.running import Run, launch, run_of
+from bounty.uploads.processes import Run, launch, run_of
 from tests.factories import (
     PROMOTER,
     SCRIPT,
@@ -212,7 +212,7 @@ def test_an_older_file_of_the_same_kind_can_come_again(desk: Desk, tmp_path: Pat
     first = write_table(tmp_path / "links-1.csv", [link(f"{PROMOTER}_1", "app")])
     second = write_table(tmp_path / "links-2.csv", [link(f"{PROMOTER}_1", "other")])
     for path in (first, second):
-        imports.import_file(desk.engine, "links", path, desk.month.now)
+        importer.import_file(desk.engine, "links", path, desk.month.now)
     with pytest.raises(uploads.AlreadyImported):
         desk.upload("links", second)
     found = desk.run(desk.upload("links", first), "try")

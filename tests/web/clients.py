@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from bounty.app import create_app
-from bounty.web.books import EXTENSION
+from bounty.web.shared.request_context import EXTENSION
 from config import Settings
 from tests.factories import shanghai
 from tests.web.world import PASSWORD, PAYEE_KEY

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bounty.web.charts import HEIGHT, TOP, daily_chart, step_of
+from bounty.web.shared.charts import HEIGHT, TOP, daily_chart, step_of
 
 FEN = st.one_of(st.just(0), st.integers(1, 10**9))
 

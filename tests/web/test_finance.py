@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from bounty.accounts.service import add_user
 from bounty.app import create_app
 from bounty.db import snapshot, transaction
-from bounty.publication.service import export
+from bounty.notices.service import export
 from bounty.rules.periods import Period
 from config import Settings
 from tests.factories import Month, order_row, plain_terms, promoter, shanghai

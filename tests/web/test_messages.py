@@ -8,9 +8,9 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from bounty.db import snapshot, transaction
-from bounty.messages.outbox import Letter, announce, tell_operators, tell_promoters
-from bounty.messages.service import Choice, choice_of
 from bounty.models import AuditEvent, Message, User
+from bounty.notifications.outbox import Letter, announce, tell_operators, tell_promoters
+from bounty.notifications.service import Choice, choice_of
 from tests.factories import PROMOTER, shanghai
 from tests.web.clients import application, close, log_in, post, words_of
 from tests.web.world import DECEMBER, EMAILS, copied

@@ -18,9 +18,9 @@ from sqlalchemy import Engine, insert
 
 from bounty.db import snapshot, transaction
 from bounty.models import PeriodClosing
-from bounty.payout.files import lines_file
-from bounty.web.books import EXTENSION
-from bounty.web.formats import money
+from bounty.tranches.files import lines_file
+from bounty.web.shared.formats import money
+from bounty.web.shared.request_context import EXTENSION
 from tests.factories import PROMOTER, shanghai, sn
 from tests.payout.people import Codes
 from tests.web.clients import KEYS, application, close, log_in, post, token_of, words_of

@@ -13,9 +13,9 @@ from sqlalchemy import Engine, event
 
 from bounty.accounts.service import add_user
 from bounty.db import transaction
-from bounty.web.books import EXTENSION
-from bounty.web.formats import money
-from bounty.web.promoter_tables import PAGE
+from bounty.web.promoter.tables import PAGE
+from bounty.web.shared.formats import money
+from bounty.web.shared.request_context import EXTENSION
 from tests.factories import CAPS, PROMOTER, Month, Row, detail_of, order_row, promoter, sn, terms_toml
 from tests.web.clients import application, close, log_in, post, words_of
 from tests.web.world import LEVELS, PASSWORD

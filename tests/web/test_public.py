@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine
 
 from bounty.db import snapshot
-from bounty.publication.overview import glances
+from bounty.notices.period_summaries import glances
 from tests.factories import (
     PROMOTER,
     Month,

@@ -23,8 +23,8 @@ from bounty.db import snapshot, transaction
 from bounty.models import AuditEvent, User
 from bounty.roster.overrides import Standing, override
 from bounty.rules.periods import Period
-from bounty.web.access import EVERYBODY, allowed
-from bounty.web.headers import POLICY
+from bounty.web.shared.access import EVERYBODY, allowed
+from bounty.web.shared.headers import POLICY
 from tests.factories import PROMOTER, shanghai, sn
 from tests.web.clients import application, close, log_in, token_of
 from tests.web.world import CANARY, CANARY_ORDERS, DECEMBER, EMAILS, NEIGHBOUR, copied

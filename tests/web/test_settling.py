@@ -15,14 +15,14 @@ from sqlalchemy import Engine, event, func, insert, select, update
 
 from bounty.accounts.service import add_user
 from bounty.app import create_app
-from bounty.checks import CHECKS
+from bounty.checks.books import CHECKS
 from bounty.db import snapshot, transaction
 from bounty.models import AuditEvent, Slice, User
 from bounty.money import read_yuan
-from bounty.publication.differences import difference
-from bounty.publication.stage import stage_of
-from bounty.publication.standings import by_tier, funnel, standings
-from bounty.web.books import EXTENSION
+from bounty.notices.differences import difference
+from bounty.notices.period_status import stage_of
+from bounty.notices.results_query import by_tier, funnel, standings
+from bounty.web.shared.request_context import EXTENSION
 from config import Settings
 from tests.factories import PROMOTER, Month, bounty, order_row, promoter, shanghai, terms_toml
 from tests.payout.people import KEY, PASSWORD, Codes

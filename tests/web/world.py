@@ -22,12 +22,12 @@ from bounty.accounts.service import add_user
 from bounty.audit.service import Actor, acting
 from bounty.db import transaction
 from bounty.models import User
-from bounty.payout import approval, preparing
-from bounty.payout.payee_files import GivenPayee
-from bounty.payout.payees import propose_payees
-from bounty.payout.receipt_files import read_receipt
-from bounty.payout.receipts import take
-from bounty.payout.sealing import Details, Seal
+from bounty.payees.encryption import Details, Seal
+from bounty.payees.files import GivenPayee
+from bounty.payees.service import propose_payees
+from bounty.payment_results.files import read_receipt
+from bounty.payment_results.service import take
+from bounty.tranches import approval, preparation
 from tests.factories import (
     PROMOTER,
     Month,
@@ -187,7 +187,7 @@ def pay(engine: Engine, folder: Path) -> None:
             for place, each in enumerate((PROMOTER, NEIGHBOUR), 2)
         ]
         propose_payees(connection, given, Seal(PAYEE_KEY), month.now, reason=None, approval_required=False)
-        first, _ = preparing.prepare(connection, shanghai("2022-12-14 00:00:00"), month.now)
+        first, _ = preparation.prepare(connection, shanghai("2022-12-14 00:00:00"), month.now)
         approval.export_begins(connection, first.tranche_id, month.now, approval_required=False)
     receipt = folder / "receipt.csv"
     receipt.write_text(
@@ -212,7 +212,7 @@ def pay(engine: Engine, folder: Path) -> None:
     with transaction(engine) as connection:
         finance = connection.execute(select(User.id).where(User.email == EMAILS["finance"])).scalar_one()
     with transaction(acting(engine, Actor(EMAILS["finance"], finance, "finance"))) as connection:
-        preparing.prepare(connection, shanghai("2022-12-15 00:00:00"), later.now)
+        preparation.prepare(connection, shanghai("2022-12-15 00:00:00"), later.now)
 
 
 def settled(number: int, amount_fen: int, **fields: Any) -> Row:

@@ -1,1 +1,1 @@
-"""Operations: the month from import to notice."""
+"""Operations' pages: the month from import to notice."""

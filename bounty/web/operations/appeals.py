@@ -7,19 +7,19 @@ from sqlalchemy import cast, or_
 from werkzeug.wrappers import Response as Redirect
 
 from bounty.appeals import service
-from bounty.appeals.correction import FACTS, overtaken, standing_facts
+from bounty.appeals.corrections import FACTS, overtaken, standing_facts
 from bounty.appeals.queries import STATES, WITH_OPERATIONS, appeals
 from bounty.clock import read_instant, shown
 from bounty.db import Words
 from bounty.errors import BountyError
 from bounty.money import read_yuan, shown_yuan
-from bounty.web.access import allows
-from bounty.web.appeals import CLAUSES, KINDS, STATE_FILTER, number_in_form
-from bounty.web.books import now, reading, writing
-from bounty.web.downloads import csv_response
-from bounty.web.errors import said
-from bounty.web.language import t
-from bounty.web.tables import Column, Filter, Option, Search, Table, page_of
+from bounty.web.promoter.appeals import CLAUSES, KINDS, STATE_FILTER, number_in_form
+from bounty.web.shared.access import allows
+from bounty.web.shared.downloads import csv_response
+from bounty.web.shared.errors import said
+from bounty.web.shared.language import t
+from bounty.web.shared.request_context import now, reading, writing
+from bounty.web.shared.tables import Column, Filter, Option, Search, Table, page_of
 
 blueprint = Blueprint("appeal_desk", __name__, url_prefix="/operations/appeals")
 TURN = Filter(

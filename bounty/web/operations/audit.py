@@ -6,10 +6,10 @@ from sqlalchemy import or_, select
 from bounty.audit.service import verify
 from bounty.clock import shanghai_date
 from bounty.models import AuditEvent
-from bounty.web.access import allows
-from bounty.web.books import now, reading
-from bounty.web.downloads import csv_response
-from bounty.web.tables import Column, Filter, Option, Search, Table, begins, page_of
+from bounty.web.shared.access import allows
+from bounty.web.shared.downloads import csv_response
+from bounty.web.shared.request_context import now, reading
+from bounty.web.shared.tables import Column, Filter, Option, Search, Table, begins, page_of
 
 blueprint = Blueprint("audit", __name__, url_prefix="/operations/audit")
 LAST = 10_000

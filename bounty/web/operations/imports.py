@@ -23,18 +23,18 @@ from werkzeug.wrappers import Response as Redirect
 from bounty.clock import shown
 from bounty.db import Query
 from bounty.errors import BountyError
-from bounty.imports import KINDS
+from bounty.importer import KINDS
 from bounty.models import AuditEvent, Batch, Quarantined, User
 from bounty.orders.undo import undo_batch
 from bounty.uploads import service as uploads
-from bounty.uploads.running import Run, launch
-from bounty.web.access import allows, person
-from bounty.web.books import now, reading, site, writing
-from bounty.web.downloads import csv_response
-from bounty.web.errors import said
-from bounty.web.given import given_file
-from bounty.web.language import counted, t
-from bounty.web.tables import Column, Filter, Option, Search, Table, equal, page_of
+from bounty.uploads.processes import Run, launch
+from bounty.web.shared.access import allows, person
+from bounty.web.shared.downloads import csv_response
+from bounty.web.shared.errors import said
+from bounty.web.shared.form_files import given_file
+from bounty.web.shared.language import counted, t
+from bounty.web.shared.request_context import now, reading, site, writing
+from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
 
 blueprint = Blueprint("imports", __name__, url_prefix="/operations/imports")
 READERS = ("operator", "admin")

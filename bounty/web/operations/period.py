@@ -5,22 +5,22 @@ from typing import Any
 from flask import Blueprint, Response, render_template, request, url_for
 from sqlalchemy import Connection
 
-from bounty.closing.checklist import LINES, checklist, waiting_by_code
-from bounty.closing.next_step import NextStep, next_step
 from bounty.db import Query, WholeNumber, Words, given_rows
-from bounty.publication.changes import CAUSES
-from bounty.publication.differences import difference
-from bounty.publication.overview import STATES, glances
-from bounty.publication.stage import Stage, stage_of
-from bounty.publication.standings import by_tier, funnel
+from bounty.notices.changes import CAUSES
+from bounty.notices.differences import difference
+from bounty.notices.period_status import Stage, stage_of
+from bounty.notices.period_summaries import STATES, glances
+from bounty.notices.results_query import by_tier, funnel
+from bounty.release.checklist import LINES, checklist, waiting_by_code
+from bounty.release.next_step import NextStep, next_step
 from bounty.rules.periods import Period
-from bounty.web.access import allows
-from bounty.web.books import now, reading, site
-from bounty.web.downloads import csv_response
-from bounty.web.formats import day
-from bounty.web.language import t
 from bounty.web.operations.results import COLUMNS, READERS, RESULT, rows_of
-from bounty.web.tables import Column, Filter, Option, Table, equal, page_of
+from bounty.web.shared.access import allows
+from bounty.web.shared.downloads import csv_response
+from bounty.web.shared.formats import day
+from bounty.web.shared.language import t
+from bounty.web.shared.request_context import now, reading, site
+from bounty.web.shared.tables import Column, Filter, Option, Table, equal, page_of
 
 blueprint = Blueprint("period", __name__, url_prefix="/operations")
 NEAREST = Table(

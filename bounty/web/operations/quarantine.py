@@ -9,20 +9,20 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from sqlalchemy import Connection, or_, select
 from werkzeug.wrappers import Response as Redirect
 
-from bounty import imports
+from bounty import importer
 from bounty.db import Query, snapshot
 from bounty.errors import BountyError
-from bounty.intake.mending import write_to_mend
-from bounty.intake.quarantine import dismiss
+from bounty.ingest.correction_files import write_to_mend
+from bounty.ingest.quarantine import dismiss
 from bounty.models import Batch, Quarantined
 from bounty.settlement.files import inert
-from bounty.web.access import allows
-from bounty.web.books import engine, now, reading, writing
-from bounty.web.downloads import attachment, csv_response
-from bounty.web.errors import said
-from bounty.web.language import t
 from bounty.web.operations.imports import KIND_NAMES, READERS
-from bounty.web.tables import Column, Filter, Option, Search, Table, equal, page_of
+from bounty.web.shared.access import allows
+from bounty.web.shared.downloads import attachment, csv_response
+from bounty.web.shared.errors import said
+from bounty.web.shared.language import t
+from bounty.web.shared.request_context import engine, now, reading, writing
+from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
 
 blueprint = Blueprint("quarantine", __name__, url_prefix="/operations/quarantine")
 FILES = 30
@@ -63,7 +63,7 @@ def file() -> Response:
 def mend() -> Redirect | Response:
     """The failed rows with the columns they came with, to mend and upload again; several files as one archive."""
     kind = request.args.get("kind") or None
-    if kind is not None and kind not in imports.KINDS:
+    if kind is not None and kind not in importer.KINDS:
         raise BountyError(f"There is no kind {kind!r}.", f"没有「{kind}」这种文件。")
     folder = TemporaryDirectory()
     with snapshot(engine()) as connection:
@@ -93,7 +93,7 @@ def mend() -> Redirect | Response:
 @allows("operator")
 def retry() -> Redirect:
     """Read every open entry again."""
-    released = imports.retry(engine(), now())
+    released = importer.retry(engine(), now())
     if released:
         told = "; ".join(f"{t(*KIND_NAMES[kind])} {counts}" for kind, counts in released)
         flash(t(f"已放行：{told}", f"Taken in: {told}"), "success")

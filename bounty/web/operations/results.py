@@ -6,15 +6,15 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from sqlalchemy import and_, or_
 
 from bounty.db import Query
-from bounty.publication.overview import glances
-from bounty.publication.stage import Stage, stage_of
-from bounty.publication.standings import AT_RISK, standings
+from bounty.notices.period_status import Stage, stage_of
+from bounty.notices.period_summaries import glances
+from bounty.notices.results_query import AT_RISK, standings
 from bounty.rules.periods import Period
-from bounty.settlement.voids import voids_of
-from bounty.web.access import allows
-from bounty.web.books import now, reading
-from bounty.web.downloads import csv_response
-from bounty.web.tables import Column, Filter, Option, Search, Table, equal, page_of
+from bounty.settlement.revocations import voids_of
+from bounty.web.shared.access import allows
+from bounty.web.shared.downloads import csv_response
+from bounty.web.shared.request_context import now, reading
+from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
 
 blueprint = Blueprint("results", __name__, url_prefix="/operations")
 READERS = ("operator", "finance", "admin")

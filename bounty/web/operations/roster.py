@@ -17,20 +17,20 @@ from bounty.errors import BountyError
 from bounty.models import Level, OpenPeriod, RosterEntry, User, Violation
 from bounty.money import read_yuan
 from bounty.promoters.invitations import invite_from_file
-from bounty.roster.judge import INELIGIBLE, in_words
+from bounty.roster.eligibility import INELIGIBLE, in_words
+from bounty.roster.ineligibility_text import tenure_reached, why_not
 from bounty.roster.overrides import Standing, entry_of, override, overrides_of, refusal_of
-from bounty.roster.reasons import tenure_reached, why_not
 from bounty.roster.service import open_roster
 from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import Period
 from bounty.settlement.files import inert
-from bounty.web.access import allows
-from bounty.web.books import now, reading, site, writing
-from bounty.web.downloads import csv_response
-from bounty.web.errors import said
-from bounty.web.given import given_file
-from bounty.web.language import language, t
-from bounty.web.tables import Column, Filter, Option, Search, Table, equal, page_of
+from bounty.web.shared.access import allows
+from bounty.web.shared.downloads import csv_response
+from bounty.web.shared.errors import said
+from bounty.web.shared.form_files import given_file
+from bounty.web.shared.language import language, t
+from bounty.web.shared.request_context import now, reading, site, writing
+from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
 
 blueprint = Blueprint("roster", __name__, url_prefix="/operations/roster")
 READERS = ("operator", "admin")

@@ -10,14 +10,14 @@ from bounty.db import Query, WholeNumber, Words, given_rows
 from bounty.errors import BountyError
 from bounty.roster.terms import add_terms, changes, versions
 from bounty.rules.terms import read_terms
-from bounty.rules.words import terms_in_words
-from bounty.web.access import allows
-from bounty.web.books import now, reading, writing
-from bounty.web.downloads import csv_response
-from bounty.web.errors import said
-from bounty.web.given import given_file
-from bounty.web.language import language, t
-from bounty.web.tables import Column, Filter, Option, Table, page_of
+from bounty.rules.terms_text import terms_in_words
+from bounty.web.shared.access import allows
+from bounty.web.shared.downloads import csv_response
+from bounty.web.shared.errors import said
+from bounty.web.shared.form_files import given_file
+from bounty.web.shared.language import language, t
+from bounty.web.shared.request_context import now, reading, writing
+from bounty.web.shared.tables import Column, Filter, Option, Table, page_of
 
 blueprint = Blueprint("terms", __name__, url_prefix="/operations/terms")
 LONGEST_BYTES = 65_536

@@ -1,0 +1,1 @@
+"""Reconciliation, closing a period, and a promoter's payment statement."""

@@ -1,0 +1,350 @@
+"""Three sides held against each other: our lines, what the platform says of their orders, what receipts say of payouts.
+
+Only where they differ is anything told.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    SQLColumnExpression,
+    Text,
+    and_,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    true,
+    union_all,
+)
+from sqlalchemy.orm import aliased
+
+from bounty.db import Query, WholeNumber, Words
+from bounty.models import Order, Payout, Receipt, ReceiptRow, Tranche, TrancheLine, TrancheStep
+from bounty.money import shown_yuan
+from bounty.payment_results.matching import AMBIGUOUS, MATCHED, UNMATCHED
+from bounty.rules.sql_math import by_bytes, count_where, total
+from bounty.tranches.entitlement import SETTLED, judged_periods, orders_due
+from bounty.tranches.files import payout_id
+from bounty.tranches.state import is_due, newest_outcomes, of_payout, tranche_of
+
+KINDS = {
+    "NOT_SETTLED": ("平台已不再是已结算", "no longer settled on the platform"),
+    "LINE_AMOUNT": ("订单金额不符", "an order's amount differs"),
+    "NOT_IN_TRANCHE": ("已结算而不在任何批次", "settled, and in no tranche"),
+    "NO_RECEIPT": ("已导出而没有付款结果", "exported, and nothing told of it"),
+    "BY_HAND": ("逐笔记为已付而没有回单", "marked paid by hand, without a receipt"),
+    "FAILED_BY_HAND": ("逐笔记为失败而回单为成功", "marked failed by hand, and the receipt says paid"),
+    "ROW_AMOUNT": ("回单金额不符", "a receipt's amount differs"),
+    "ROW_AMBIGUOUS": ("回单有歧义", "an ambiguous row of a receipt"),
+    "ROW_UNMATCHED": ("回单未匹配", "an unmatched row of a receipt"),
+}
+"""Where sides differ -> its name in Chinese and English."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing on which two sides differ."""
+
+    kind: str
+    """A key of KINDS."""
+    promoter_id: int | None
+    order_sn: str | None
+    payout: str | None
+    """Its id, as ``P3-1000939``."""
+    ours_fen: int | None
+    """What we hold of it, or paid; whole fen; null where that can't be said."""
+    theirs_fen: int | None
+    """What the platform or the payer says; alike."""
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
+class KindSum:
+    """The differences of one kind, added up."""
+
+    kind: str
+    differences: int
+    ours_fen: int
+    theirs_fen: int
+
+
+def reconcile(connection: Connection, tranche_id: int | None = None) -> list[Difference]:
+    """Where the sides differ, kind by kind; empty where all agree.
+
+    tranche_id   of this tranche alone, and with it rows of receipts that are of no payout; without one, of all that
+                 were exported
+
+    Raises BountyError if there is no such tranche.
+    """
+    row = differences(connection, tranche_id).subquery("row")
+    order = case({kind: at for at, kind in enumerate(KINDS)}, value=row.c.kind)
+    keys = (order, row.c.tranche_id, row.c.promoter_id, row.c.order_sn, row.c.receipt_id, row.c.place)
+    return [told(each) for each in connection.execute(select(row).order_by(*keys))]
+
+
+def sums_of(connection: Connection, tranche_id: int | None = None) -> list[KindSum]:
+    """How many differences there are of each kind, and what they add up to; kinds without any are left out."""
+    row = differences(connection, tranche_id).subquery("row").c
+    rows = connection.execute(
+        select(row.kind, func.count(), total(row.ours_fen), total(row.theirs_fen)).group_by(row.kind)
+    )
+    found = {each.kind: KindSum(*each) for each in rows}
+    return [found[kind] for kind in KINDS if kind in found]
+
+
+def differences(connection: Connection, tranche_id: int | None = None) -> Query:
+    """The same as rows: kind, promoter_id, tranche_id, order_sn, ours_fen, theirs_fen, and of a row of a receipt
+    receipt_id, place, payout, shown_account, shown_name."""
+    left = (
+        select(Tranche.tranche_id, Tranche.settled_before)
+        .join(TrancheStep, TrancheStep.tranche_id == Tranche.tranche_id)
+        .where(TrancheStep.step == "EXPORTED")
+        .order_by(Tranche.tranche_id)
+    )
+    if tranche_id is not None:
+        tranche_of(connection, tranche_id)
+        left = left.where(Tranche.tranche_id == tranche_id)
+    exported = connection.execute(left).all()
+    settled_before = exported[-1].settled_before if exported else 0
+    return select(
+        union_all(
+            _orders(orders_due(judged_periods(connection, settled_before)), tranche_id),
+            _payouts(Payout.tranche_id.in_([each.tranche_id for each in exported])),
+            _rows(tranche_id),
+        ).subquery("difference")
+    )
+
+
+_NOTHING = (
+    literal(None, WholeNumber).label("receipt_id"),
+    literal(None, WholeNumber).label("place"),
+    literal(None, Words()).label("payout"),
+    literal(None, Words()).label("shown_account"),
+    literal(None, Words()).label("shown_name"),
+)
+_NO_FEN = literal(None, WholeNumber)
+
+
+def _orders(due: Query, tranche_id: int | None) -> Query:
+    """What tranches hold of orders, against what the platform says and the newest notice gives."""
+    each = due.subquery("due").c
+    settled = and_(Order.order_status == SETTLED, Order.settled_at.is_not(None))
+    kind = case(
+        (and_(each.held_fen > 0, settled.is_not(true())), "NOT_SETTLED"),
+        (each.due_fen == 0, null()),
+        (each.first_id.is_(None), "NOT_IN_TRANCHE"),
+        else_="LINE_AMOUNT",
+    )
+    rows = (
+        select(
+            kind.label("kind"),
+            each.promoter_id,
+            each.first_id.label("tranche_id"),
+            each.order_sn,
+            each.held_fen.label("ours_fen"),
+            case((kind == "NOT_SETTLED", 0), else_=each.deserved_fen).label("theirs_fen"),
+            *_NOTHING,
+        )
+        .outerjoin_from(
+            each.order_sn.table,
+            Order,
+            and_(Order.promoter_id == each.promoter_id, Order.order_sn == each.order_sn),
+        )
+        .where(kind.is_not(None))
+    )
+    if tranche_id is None:
+        return rows
+    of_it = select(TrancheLine.order_sn).where(
+        TrancheLine.tranche_id == tranche_id,
+        TrancheLine.promoter_id == each.promoter_id,
+        TrancheLine.order_sn == each.order_sn,
+    )
+    return rows.where(or_(each.first_id.is_(None), of_it.exists()))
+
+
+def _payouts(exported: ColumnElement[bool]) -> Query:
+    """What became of payouts, against what matched rows of receipts say."""
+    outcome = newest_outcomes().subquery("outcome")
+    told = outcome.c
+    said = (
+        select(
+            ReceiptRow.payout,
+            count_where(ReceiptRow.paid.is_(true())).label("paid"),
+            count_where(ReceiptRow.paid.is_(false())).label("failed"),
+        )
+        .where(ReceiptRow.verdict == MATCHED)
+        .group_by(ReceiptRow.payout)
+        .subquery("said")
+        .c
+    )
+    by_hand = told.receipt_id.is_(None)
+    paid, failed = func.coalesce(said.paid, 0), func.coalesce(said.failed, 0)
+    kind = case(
+        (told.paid.is_(None), "NO_RECEIPT"),
+        (and_(by_hand, told.paid.is_(true()), paid == 0), "BY_HAND"),
+        (and_(by_hand, told.paid.is_(false()), paid > 0, failed == 0), "FAILED_BY_HAND"),
+        else_=null(),
+    )
+    return (
+        select(
+            kind.label("kind"),
+            Payout.promoter_id,
+            Payout.tranche_id,
+            literal(None, Words()),
+            case((kind == "FAILED_BY_HAND", 0), else_=Payout.payable_fen),
+            case((kind == "FAILED_BY_HAND", Payout.payable_fen), else_=_NO_FEN),
+            *_NOTHING,
+        )
+        .outerjoin(outcome, of_payout(outcome))
+        .outerjoin(
+            said.payout.table,
+            said.payout == id_of(Payout.tranche_id, Payout.promoter_id),
+        )
+        .where(exported, is_due(), kind.is_not(None))
+    )
+
+
+def id_of(tranche_id: SQLColumnExpression[int], promoter_id: SQLColumnExpression[int]) -> ColumnElement[str]:
+    """``files.payout_id`` in SQL."""
+    number, promoter = cast(tranche_id, Text), cast(promoter_id, Text)
+    # Cast, so that SQLite can search it: what is put together has no type there.
+    return by_bytes(cast(literal("P").concat(number).concat(literal("-")).concat(promoter), Text))
+
+
+def payouts_by_id() -> Query:
+    """Payouts by their id as receipts have it: id, promoter_id, tranche_id, payable_fen."""
+    # Distinct, so that SQLite makes the ids once and searches them, and not anew for each row that asks.
+    return select(
+        id_of(Payout.tranche_id, Payout.promoter_id).label("id"),
+        Payout.promoter_id,
+        Payout.tranche_id,
+        Payout.payable_fen,
+    ).distinct()
+
+
+def _rows(tranche_id: int | None) -> Query:
+    """Rows of receipts that are of no payout, or of none for certain, unless a later receipt has told them so that they
+    could be matched."""
+    row, later, same = ReceiptRow, aliased(ReceiptRow), aliased(Receipt)
+    read_again = select(same.receipt_id).where(
+        same.told_sha256 == Receipt.told_sha256, same.receipt_id > Receipt.receipt_id
+    )
+    matched_since = select(later.place).where(
+        later.receipt_id > row.receipt_id,
+        later.verdict == MATCHED,
+        later.paid == row.paid,
+        later.serial.is_not_distinct_from(row.serial),
+    )
+    same_payee = matched_since.where(
+        row.shown_account != "",
+        later.shown_account == row.shown_account,
+        later.shown_name == row.shown_name,
+        later.amount_fen == row.amount_fen,
+    )
+    same_payout = matched_since.where(later.payout == row.payout)
+    payout = payouts_by_id().subquery("payout").c
+    differs = and_(payout.payable_fen.is_not(None), payout.payable_fen != row.amount_fen)
+    rows = (
+        select(
+            case((differs, "ROW_AMOUNT"), (row.verdict == AMBIGUOUS, "ROW_AMBIGUOUS"), else_="ROW_UNMATCHED"),
+            payout.promoter_id,
+            payout.tranche_id,
+            literal(None, Words()),
+            payout.payable_fen,
+            row.amount_fen,
+            row.receipt_id,
+            row.place,
+            row.payout,
+            row.shown_account,
+            row.shown_name,
+        )
+        .join(Receipt, Receipt.receipt_id == row.receipt_id)
+        .outerjoin(payout.id.table, payout.id == row.payout)
+        .where(
+            row.verdict.in_((UNMATCHED, AMBIGUOUS)),
+            # Each by itself, so that PostgreSQL can search for it.
+            *(~later_row.exists() for later_row in (read_again, same_payee, same_payout)),
+        )
+    )
+    return (
+        rows if tranche_id is None else rows.where(or_(row.payout.is_(None), payout.tranche_id == tranche_id))
+    )
+
+
+# In words
+
+
+def told(row: Any) -> Difference:
+    """A row of ``differences``, in words."""
+    payout = row.payout
+    if payout is None and row.kind in ("NO_RECEIPT", "BY_HAND", "FAILED_BY_HAND"):
+        payout = payout_id(row.tranche_id, row.promoter_id)
+    zh, en = _SENTENCES[row.kind]
+    facts = {
+        "order": row.order_sn,
+        "payout": payout,
+        "tranche": row.tranche_id,
+        "ours": None if row.ours_fen is None else shown_yuan(row.ours_fen),
+        "theirs": None if row.theirs_fen is None else shown_yuan(row.theirs_fen),
+        "receipt": row.receipt_id,
+        "place": row.place,
+        "payee": " ".join(each for each in (row.shown_account, row.shown_name, payout) if each),
+    }
+    return Difference(
+        row.kind,
+        row.promoter_id,
+        row.order_sn,
+        payout,
+        row.ours_fen,
+        row.theirs_fen,
+        zh.format(**facts),
+        en.format(**facts),
+    )
+
+
+_SENTENCES = {
+    "NOT_SETTLED": (
+        "批次共持有订单 {order} ¥{ours}（首见批次 {tranche}），平台已不再显示已结算",
+        "tranches hold ¥{ours} of order {order} (first {tranche}), which the platform no longer says is settled",
+    ),
+    "LINE_AMOUNT": (
+        "批次共持有订单 {order} ¥{ours}，按最新公示和现状应为 ¥{theirs}：差额进入下一批次",
+        "tranches hold ¥{ours} of order {order}, and it deserves ¥{theirs} now: the next tranche has the difference",
+    ),
+    "NOT_IN_TRANCHE": (
+        "订单 {order} 已结算，公示补贴 ¥{theirs}，不在任何批次：进入下一批次",
+        "order {order} has settled, its notice gives ¥{theirs}, and no tranche holds it: the next one will",
+    ),
+    "NO_RECEIPT": (
+        "{payout}（¥{ours}）已导出，还没有付款结果：导入回单，或逐笔标记",
+        "{payout} (¥{ours}) was exported, and nothing is told of it: take in the receipt, or mark it",
+    ),
+    "BY_HAND": (
+        "{payout}（¥{ours}）逐笔记为已付，没有回单",
+        "{payout} (¥{ours}) was marked paid by hand, and no receipt says so",
+    ),
+    "FAILED_BY_HAND": (
+        "{payout} 逐笔记为失败，回单为成功 ¥{theirs}",
+        "{payout} was marked failed by hand, and the receipt says that ¥{theirs} were paid",
+    ),
+    "ROW_AMOUNT": (
+        "回单 {receipt} 第 {place} 行：{payee} 为 ¥{theirs}，应付 ¥{ours}",
+        "receipt {receipt}, line {place}: {payee} is ¥{theirs}, and ¥{ours} was to be paid",
+    ),
+    "ROW_AMBIGUOUS": (
+        "回单 {receipt} 第 {place} 行：{payee} ¥{theirs}，不能确定是哪一笔付款",
+        "receipt {receipt}, line {place}: {payee} ¥{theirs}, and of which payout is not certain",
+    ),
+    "ROW_UNMATCHED": (
+        "回单 {receipt} 第 {place} 行：{payee} ¥{theirs}，没有对应的付款",
+        "receipt {receipt}, line {place}: {payee} ¥{theirs}, and it is of no payout",
+    ),
+}

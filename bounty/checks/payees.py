@@ -1,0 +1,78 @@
+"""Payees prove themselves: rows that hash as when they were proposed, and acts that stand in the audit as they were."""
+
+import json
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from bounty.models import AuditEvent, Payee, PayeeApproval, PayeeProposal
+from bounty.payees.service import APPROVED, PROPOSED, rows_sha256, subject
+
+
+def payees_changed(connection: Connection) -> int:
+    """Proposals whose payees are not those that were proposed, payees of none, numbers left out, approvals by who
+    proposed, and acts that the audit tells otherwise or not at all."""
+    proposals = {
+        row.proposal_id: row
+        for row in connection.execute(
+            select(
+                PayeeProposal.__table__,
+                PayeeApproval.proposal_id.label("approved"),
+                PayeeApproval.user_id,
+                PayeeApproval.approved_at,
+            ).outerjoin(PayeeApproval, PayeeApproval.proposal_id == PayeeProposal.proposal_id)
+        )
+    }
+    held = dict(_held(connection))
+    off: int = sum(
+        held.get(number, (0, "")) != (row.payees, row.payees_sha256) for number, row in proposals.items()
+    )
+    orphans = held.keys() - proposals.keys()
+    approvals = connection.execute(select(func.count()).select_from(PayeeApproval)).scalar_one()
+    strays: int = approvals - sum(row.approved is not None for row in proposals.values())
+    gaps = max(proposals, default=0) - len(proposals)
+    own: int = sum(
+        row.user_id is not None and row.user_id == row.proposed_by_id for row in proposals.values()
+    )
+    acts = {act for row in proposals.values() for act in _acts(row)}
+    return off + len(orphans) + strays + gaps + own + len(acts ^ set(_told(connection)))
+
+
+def _held(connection: Connection) -> Iterator[tuple[int, tuple[int, str]]]:
+    """Per proposal its payees: how many, and their hash."""
+    rows = connection.execute(
+        select(Payee.__table__).order_by(Payee.proposal_id, Payee.promoter_id),
+        execution_options={"yield_per": 1000},
+    )
+    for number, of_it in groupby(rows, key=lambda row: row.proposal_id):
+        payees = list(of_it)
+        yield number, (len(payees), rows_sha256(payees))
+
+
+def _acts(row: Any) -> Iterator[tuple[Any, ...]]:
+    """What the audit must say of a proposal: act, subject, who, when, why, and what it came to."""
+    number, stands = subject(row.proposal_id), row.approved is not None and row.user_id is None
+    told = {"payees": row.payees, "payees_sha256": row.payees_sha256, "in_force": stands}
+    yield PROPOSED, number, row.proposed_by_id, row.proposed_at, row.reason, _text(told)
+    if stands and row.approved_at != row.proposed_at:
+        yield "a proposal stands for itself at once, or not at all", number
+    if row.approved is not None and not stands:
+        approved = {"payees_sha256": row.payees_sha256}
+        yield APPROVED, number, row.user_id, row.approved_at, None, _text(approved)
+
+
+def _told(connection: Connection) -> Iterator[tuple[Any, ...]]:
+    event = AuditEvent
+    rows = connection.execute(
+        select(event.act, event.subject, event.user_id, event.happened_at, event.reason, event.after).where(
+            event.act.in_((PROPOSED, APPROVED))
+        )
+    )
+    for row in rows:
+        yield (*row[:-1], _text(json.loads(row.after or "null")))
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)

@@ -1,0 +1,80 @@
+"""Accounts, and the record of who did what."""
+
+import click
+
+from bounty.accounts import service as accounts
+from bounty.audit.service import verify
+from bounty.cli.context import open_books, promoter_of
+from bounty.db import snapshot, transaction
+from bounty.errors import BountyError
+from bounty.models import ROLES
+
+
+@click.group()
+def user() -> None:
+    """Accounts: invited, given a role, disabled."""
+
+
+@user.command("add")
+@click.argument("email")
+@click.option("--role", required=True, type=click.Choice(ROLES))
+@click.option("--name", help="As colleagues know the person; the e-mail's first part unless given.")
+@click.option("--promoter", callback=lambda c, p, v: None if v is None else promoter_of(c, p, v))
+def user_add(email: str, role: str, name: str | None, promoter: int | None) -> None:
+    """Invite a person: prints a one-time link with which they set a password."""
+    books = open_books()
+    person = (email, name or email.partition("@")[0], role, promoter)
+    with transaction(books.engine) as connection:
+        (invited,) = accounts.invite(connection, [person], books.now())
+    click.echo(f"{books.public_url}/invitation/{invited.token}")
+
+
+@user.command("role")
+@click.argument("email")
+@click.argument("role")
+def user_role(email: str, role: str) -> None:
+    """Give an account of staff another role; its sessions end."""
+    books = open_books()
+    with transaction(books.engine) as connection:
+        accounts.set_role(connection, email, role, books.now())
+    click.echo(f"{email} is {role}")
+
+
+@user.command("disable")
+@click.argument("email")
+def user_disable(email: str) -> None:
+    """Let an account log in no more; its sessions end at once."""
+    books = open_books()
+    with transaction(books.engine) as connection:
+        accounts.disable(connection, email, books.now())
+    click.echo(f"{email} is disabled")
+
+
+@user.command("list")
+def user_list() -> None:
+    """Every account: e-mail, role, name, and its state."""
+    with snapshot(open_books().engine) as connection:
+        for row in accounts.users(connection):
+            state = "" if row.active else ", disabled"
+            factor = ", second factor" if row.second_factor else ""
+            promoter = "" if row.promoter_id is None else f" {row.promoter_id}"
+            click.echo(f"{row.email} {row.role}{promoter} {row.name}{factor}{state}")
+
+
+@click.group()
+def audit() -> None:
+    """The record of who did what."""
+
+
+@audit.command("verify")
+def audit_verify() -> None:
+    """Read the whole chain of events again; exit 1 where one was changed, taken out or put in."""
+    with snapshot(open_books().engine) as connection:
+        chain = verify(connection)
+    if chain.broken:
+        numbers = ", ".join(map(str, chain.broken[:10]))
+        raise BountyError(
+            f"The chain of {chain.events} events does not hold at event {numbers}: compare with a backup before "
+            "anything is published or paid."
+        )
+    click.echo(f"{chain.events} events, the chain holds, head sha256:{chain.head}")

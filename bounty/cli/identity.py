@@ -1,0 +1,69 @@
+"""Logging in for one command: ``--as EMAIL`` asks for the password and, of who has a second factor, a one-time code."""
+
+import sys
+from dataclasses import replace
+
+import click
+
+from bounty.accounts.identity import account_behind, record_log_in, require_code
+from bounty.accounts.service import NEEDS_ACCOUNT
+from bounty.audit.service import Actor, acting
+from bounty.cli.context import Books, open_books
+from bounty.errors import BountyError
+
+ADDRESS = "command line"
+as_option = click.option(
+    "--as", "email", metavar="EMAIL", help="Log in as this account: asks its password and one-time code."
+)
+
+
+def books_as(email: str | None, *roles: str) -> Books:
+    """The books, as the account that ``--as`` names, once it has logged in; without one, where nobody has to.
+
+    roles  which accounts may do what the command does
+
+    Raises BountyError where approval is required and nobody logs in, or an account without a second factor; for a
+    wrong password or code; and for an account of another role.
+    """
+    books = open_books()
+    if email is not None:
+        return _logged_in(books, email, roles)
+    if books.approval_required:
+        raise NEEDS_ACCOUNT
+    return books
+
+
+def books_as_anyone(email: str | None, *roles: str) -> Books:
+    """As ``books_as``, for what may be done without logging in too."""
+    return open_books() if email is None else _logged_in(open_books(), email, roles)
+
+
+def _logged_in(books: Books, email: str, roles: tuple[str, ...]) -> Books:
+    now = books.now()
+    account = account_behind(books.engine, email, _asked("Password"), now, address=ADDRESS)
+    if account.role not in roles:
+        raise BountyError(
+            f"{account.email} is {account.role}, and this takes an account that is {' or '.join(roles)}."
+        )
+    if account.second_factor:
+        key, code = books.totp_key(), _asked("One-time code")
+        require_code(books.engine, account.user_id, code, now, key=key, address=ADDRESS)
+    elif books.approval_required:
+        raise BountyError(
+            f"{account.email} has no second factor, which this takes: log in at {books.public_url}/tf-setup and "
+            "set one up."
+        )
+    actor = Actor(account.email, account.user_id, account.role, ADDRESS)
+    record_log_in(books.engine, actor, now)
+    return replace(books, engine=acting(books.engine, actor))
+
+
+def _asked(what: str) -> str:
+    """A secret, typed unseen on a terminal, else the next line of standard input."""
+    if sys.stdin.isatty():
+        typed: str = click.prompt(what, hide_input=True, err=True)
+        return typed
+    line = sys.stdin.readline()
+    if not line:
+        raise BountyError(f"{what} is missing: type it when asked, or give it as a line of standard input.")
+    return line.rstrip("\r\n")

@@ -1,0 +1,221 @@
+"""Files in, batches back out, and what waits in quarantine."""
+
+import csv
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bounty import importer
+from bounty.cli.context import number_of, open_books, progress_bar
+from bounty.clock import shown
+from bounty.db import snapshot, transaction
+from bounty.errors import BountyError
+from bounty.ingest import quarantine as holding
+from bounty.ingest.batches import Counts
+from bounty.ingest.correction_files import write_to_mend
+from bounty.money import shown_yuan
+from bounty.orders import undo as undoing
+from bounty.orders import warnings
+from bounty.settlement.files import inert
+
+
+@click.group("import")
+def import_() -> None:
+    """Take in files; each is one batch and one transaction."""
+
+
+def _import_kind(kind: str) -> click.Command:
+    @click.command(kind, help=f"Take in files of {kind}.")
+    @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+    @click.option("--strict", is_flag=True, help="Refuse a file of which a row would go into quarantine.")
+    def command(files: tuple[Path, ...], *, strict: bool) -> None:
+        _import(kind, files, strict=strict)
+
+    return command
+
+
+for _kind in importer.KINDS:
+    import_.add_command(_import_kind(_kind))
+
+
+@import_.command("list")
+def import_list() -> None:
+    """The batches, the newest first."""
+    with snapshot(open_books().engine) as connection:
+        for row in undoing.batches(connection):
+            counts = Counts(
+                row.rows_read,
+                row.rows_new,
+                row.rows_changed,
+                row.rows_unchanged,
+                row.rows_stale,
+                row.rows_quarantined,
+            )
+            undone = "" if row.undone_at is None else f", undone {shown(row.undone_at)}"
+            click.echo(f"{row.batch_id} {row.kind} {row.file_name} {shown(row.imported_at)} {counts}{undone}")
+
+
+@import_.command("undo")
+@click.argument("batch", metavar="BATCH")
+def import_undo(batch: str) -> None:
+    """Take a batch of orders back, as if it had never come."""
+    books = open_books()
+    with transaction(books.engine) as connection:
+        rows = undoing.undo_batch(
+            connection, number_of(batch, "a batch's number", "bounty import list"), books.now()
+        )
+    click.echo(f"batch {batch} undone, {rows} rows withdrawn")
+
+
+@import_.command("flags")
+@click.argument("batch", metavar="BATCH")
+def import_flags(batch: str) -> None:
+    """The rows of a batch that were taken in and yet look odd, and its median amount next to a month's."""
+    books = open_books()
+    number, flagged = number_of(batch, "a batch's number", "bounty import list"), 0
+    with snapshot(books.engine) as connection:
+        for row in warnings.odd_rows(connection, number, books.now()):
+            flagged += 1
+            click.echo(f"{row.place} {row.order_sn} {', '.join(row.flags)}")
+        found = warnings.medians(connection, number)
+    click.echo(f"batch {number}: {flagged} rows flagged")
+    if found is not None and found.month_fen is not None:
+        warning = "W-UNIT, is the unit right? " if found.far_off else ""
+        amounts = f"¥{shown_yuan(found.batch_fen)}, that of {found.month} ¥{shown_yuan(found.month_fen)}"
+        click.echo(f"{warning}median amount {amounts}")
+
+
+def _import(kind: str, files: tuple[Path, ...], *, strict: bool) -> None:
+    books = open_books()
+    refused = False
+    for path in files:
+        try:
+            with progress_bar(path.name) as told:
+                imported = importer.import_file(
+                    books.engine, kind, path, books.now(), strict=strict, told=told
+                )
+        except BountyError as refusal:
+            refused = True
+            if isinstance(refusal, importer.Strict):
+                click.echo(f"{path} {refusal.counts}")
+            click.echo(f"Error: {path}: {' '.join(str(refusal).split())}", err=True)
+            continue
+        click.echo(f"{path} {imported.counts}")
+        _say_released(imported.released)
+    if refused:
+        click.get_current_context().exit(1)
+
+
+def _say_released(released: list[tuple[str, Any]]) -> None:
+    for kind, counts in released:
+        click.echo(f"out of quarantine: {kind} {counts}", err=True)
+
+
+@click.group()
+def quarantine() -> None:
+    """Rows that could not be taken in."""
+
+
+_KIND = click.option("--kind", type=click.Choice(importer.KINDS), help="Only entries of such files.")
+
+
+@quarantine.command("list")
+@_KIND
+def quarantine_list(kind: str | None) -> None:
+    """The open entries: number, file, place, column, value, code and what would be right."""
+    with snapshot(open_books().engine) as connection:
+        for row in holding.listing(connection, kind):
+            where = f"{row.file_name}:{row.place}" + (f" {row.column_name}" if row.column_name else "")
+            value = "" if row.value is None else f" {_visible(row.value)!r}"
+            click.echo(
+                f"{row.quarantine_id} {row.kind} {where}{value} {row.code} {row.sentence_zh} / {row.sentence_en}"
+            )
+
+
+@quarantine.command("export")
+@_KIND
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="A folder for files to mend; without it a list on standard output.",
+)
+def quarantine_export(kind: str | None, out: Path | None) -> None:
+    """The open entries as CSV; with --out as files to mend and import again."""
+    with snapshot(open_books().engine) as connection:
+        if out is None:
+            _write_listing(holding.listing(connection, kind))
+            return
+        try:
+            written = write_to_mend(connection, kind, out, inert)
+        except OSError as error:
+            raise BountyError(f"{out} can't be written: {error.strerror}.") from None
+    for path, rows in written:
+        click.echo(f"{path} {rows} rows")
+    if not written:
+        click.echo("Nothing waits in quarantine.")
+
+
+def _write_listing(entries: Iterator[Any]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\r\n")
+    writer.writerow(
+        (
+            "id",
+            "kind",
+            "file",
+            "place",
+            "column",
+            "value",
+            "error_code",
+            "error_message_zh",
+            "error_message_en",
+            "raw",
+        )
+    )
+    for row in entries:
+        cells = (
+            row.file_name,
+            row.place,
+            row.column_name,
+            row.value,
+            row.code,
+            row.sentence_zh,
+            row.sentence_en,
+            row.raw,
+        )
+        writer.writerow([row.quarantine_id, row.kind, *map(_safe, cells)])
+
+
+def _safe(cell: Any) -> Any:
+    return inert(cell) if isinstance(cell, str) else cell
+
+
+def _visible(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:80]}…"
+
+
+@quarantine.command("retry")
+def quarantine_retry() -> None:
+    """Read every open entry again; what can be taken in now goes in."""
+    books = open_books()
+    released = importer.retry(books.engine, books.now())
+    for kind, counts in released:
+        click.echo(f"{kind} {counts}")
+    if not released:
+        click.echo(
+            "No entry can be taken in as it stands: import mended rows, or the promoters they wait for."
+        )
+
+
+@quarantine.command("dismiss")
+@click.argument("entry", metavar="ID")
+@click.option("--reason", required=True, help="Why the row may be left out.")
+def quarantine_dismiss(entry: str, reason: str) -> None:
+    """Let an entry go for good."""
+    books = open_books()
+    number = number_of(entry, "an entry's number", "bounty quarantine list")
+    with transaction(books.engine) as connection:
+        holding.dismiss(connection, number, reason, books.now())
+    click.echo(f"entry {entry} dismissed")

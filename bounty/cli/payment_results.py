@@ -1,0 +1,132 @@
+"""Coming back: the payer's receipts, payouts marked by hand, what does not agree, and a period that is done with."""
+
+from pathlib import Path
+
+import click
+
+from bounty.accounting import period_closing
+from bounty.accounting.reconciliation import KINDS, reconcile, sums_of
+from bounty.cli.context import number_of, open_books, period_argument
+from bounty.cli.identity import as_option, books_as
+from bounty.db import snapshot, transaction
+from bounty.errors import BountyError
+from bounty.money import shown_yuan
+from bounty.payment_results import service
+from bounty.payment_results.files import ReceiptFile, read_receipt
+from bounty.payment_results.matching import VERDICTS, Judged
+from bounty.rules.periods import Period
+
+ROLES = ("finance", "admin")
+"""Which accounts say what came of payments, and close periods."""
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@as_option
+def receipt(files: tuple[Path, ...], email: str | None) -> None:
+    """Take in the payer's receipts, each whole or not at all; the same rows again change nothing."""
+    books = books_as(email, *ROLES)
+    seal = books.seal()
+    for file in [read_receipt(each) for each in files]:
+        with transaction(books.engine) as connection:
+            taken = service.take(connection, file, seal, books.now())
+        _tell(file, taken)
+
+
+def _tell(file: ReceiptFile, taken: service.Taken) -> None:
+    counts = " ".join(f"{verdict.lower()}={taken.count(verdict)}" for verdict in VERDICTS)
+    told = [each.row for each in taken.rows if each.news] if taken.anew else []
+    paid, failed = ([row.amount_fen for row in told if row.paid is went] for went in (True, False))
+    again = "" if taken.anew else ", taken in before: nothing changed"
+    click.echo(
+        f"{file.name} receipt {taken.receipt_id} read={len(taken.rows)} {counts}: now paid {len(paid)} "
+        f"¥{shown_yuan(sum(paid))}, failed {len(failed)} ¥{shown_yuan(sum(failed))}{again}"
+    )
+    for _, warning in file.warnings:
+        click.echo(f"  warning: {warning}")
+    for each in taken.rows:
+        click.echo(f"  line {each.row.place}: {_row(each)}: {each.verdict}, {each.why[1]}")
+
+
+def _row(judged: Judged) -> str:
+    row = judged.row
+    of = judged.payout.payout if judged.payout else " ".join(row.payouts) or "no payout"
+    payee = " ".join(filter(None, (service.shown_account(row), service.shown_name(row))))
+    return (
+        f"{of}{f' {payee}' if payee else ''} ¥{shown_yuan(row.amount_fen)} {'paid' if row.paid else 'failed'}"
+    )
+
+
+@click.command()
+@click.argument("payouts", nargs=-1, required=True, metavar="PAYOUT...")
+@click.argument("outcome", type=click.Choice(["paid", "failed"]))
+@click.option("--reason", required=True, help="Where it is known from.")
+@as_option
+def mark(payouts: tuple[str, ...], outcome: str, reason: str, email: str | None) -> None:
+    """Say what came of payouts (such as P3-1000939) that no receipt tells of."""
+    books = books_as(email, *ROLES)
+    with transaction(books.engine) as connection:
+        changed = service.mark(connection, payouts, paid=outcome == "paid", reason=reason, now=books.now())
+    click.echo(f"{outcome}: {', '.join(changed)}" if changed else f"{outcome} already, nothing changed")
+
+
+@click.command("reconcile")
+@click.argument("tranche", required=False)
+def reconcile_(tranche: str | None) -> None:
+    """Hold our lines, the platform's settlement and the receipts against each other: differences only."""
+    number = None if tranche is None else number_of(tranche, "a tranche", "bounty payout list")
+    with snapshot(open_books().engine) as connection:
+        sums, found = sums_of(connection, number), reconcile(connection, number)
+    if not found:
+        click.echo("all three sides agree")
+    for each in sums:
+        click.echo(
+            f"{each.differences} {each.kind}, {KINDS[each.kind][1]}: ours ¥{shown_yuan(each.ours_fen)}, "
+            f"theirs ¥{shown_yuan(each.theirs_fen)}"
+        )
+        for difference in found:
+            if difference.kind == each.kind:
+                whose = "" if difference.promoter_id is None else f"promoter {difference.promoter_id}: "
+                click.echo(f"  {whose}{difference.en}")
+
+
+@click.command()
+@period_argument
+@as_option
+def close(period: Period, email: str | None) -> None:
+    """Close a period of which every line is paid, void or carried on."""
+    books = books_as(email, *ROLES)
+    with transaction(books.engine) as connection:
+        anew = period_closing.close(connection, period, books.now())
+    click.echo(f"{period} closed" if anew else f"{period} is closed already, nothing changed")
+
+
+@click.command()
+@period_argument
+@click.option("--reason", help="Why; of who asks first.")
+@as_option
+def reopen(period: Period, reason: str | None, email: str | None) -> None:
+    """Ask that a closed period be opened again, with a reason; or, as a second person, open it."""
+    books = books_as(email, *ROLES)
+    with transaction(books.engine) as connection:
+        if reason is not None:
+            asked = period_closing.ask_reopening(connection, period, reason, books.now())
+            click.echo(
+                f"{period}: asked to reopen it; a second person runs `bounty payout reopen {period}`"
+                if asked
+                else f"{period}: asked already, nothing changed"
+            )
+            return
+        last = period_closing.newest_act(connection, period)
+        if last is not None and last.act == period_closing.CLOSED:
+            raise BountyError(
+                f"{period} is closed: ask to reopen it with --reason, for a second person to agree."
+            )
+        anew = period_closing.reopen(
+            connection, period, books.now(), approval_required=books.approval_required
+        )
+    click.echo(f"{period} reopened" if anew else f"{period} is open, nothing changed")
+
+
+COMMANDS = (receipt, mark, reconcile_, close, reopen)
+"""Of the group ``bounty payout``."""

@@ -1,0 +1,92 @@
+"""What people ask: how far am I, why did this order not count, do the books balance."""
+
+import json
+
+import click
+
+from bounty.checks import books
+from bounty.cli.context import open_books, period_argument, promoter_of
+from bounty.clock import shown
+from bounty.db import snapshot
+from bounty.errors import BountyError
+from bounty.money import shown_yuan
+from bounty.progress import service as progress_service
+from bounty.roster.eligibility import in_words
+from bounty.rules.periods import Period
+
+
+@click.command()
+@period_argument
+@click.argument("promoter", callback=promoter_of)
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def progress(period: Period, promoter: int, *, as_json: bool) -> None:
+    """How far a promoter is in a period."""
+    books = open_books()
+    with snapshot(books.engine) as connection:
+        found = progress_service.progress_of(connection, period, promoter, books.now())
+    if as_json:
+        click.echo(json.dumps(found.as_json(), ensure_ascii=False))
+        return
+    click.echo(f"promoter {promoter} in {period}, level {found.level or 'none'}, as of {shown(found.as_of)}")
+    if found.reason is not None:
+        click.echo(f"not eligible: {found.reason} {in_words(found.derivation, chinese=False)}")
+    else:
+        gmv = "none" if found.target_gmv_fen is None else f"¥{shown_yuan(found.target_gmv_fen)}"
+        click.echo(f"target GMV {gmv}, orders {found.target_orders or 'none'}")
+        click.echo(f"  {in_words(found.derivation, chinese=False)}")
+    for name, tally in (("counted", found.counted), ("pending receipt", found.pending)):
+        click.echo(f"{name}: ¥{shown_yuan(tally.capped_fen)}, {tally.orders} orders")
+    for code, tally in found.not_counted.items():
+        click.echo(f"not counted, {code}: ¥{shown_yuan(tally.amount_fen)}, {tally.orders} orders")
+    if found.void is not None:
+        click.echo(f"the pass was taken back: {found.void}")
+    else:
+        click.echo("target met" if found.passed else "target not met")
+    if found.published is not None:
+        verdict = "passed" if found.published.passed else "not passed"
+        click.echo(
+            f"notice {found.published.notice}: {verdict}, subsidy ¥{shown_yuan(found.published.subsidy_fen)}"
+        )
+
+
+@click.command()
+@click.argument("order_sn")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def explain(order_sn: str, *, as_json: bool) -> None:
+    """Why an order counts or does not: every clause with the fact and the bound."""
+    books = open_books()
+    with snapshot(books.engine) as connection:
+        found = progress_service.explain(connection, order_sn, books.now())
+    if as_json:
+        click.echo(json.dumps(found.as_json(), ensure_ascii=False))
+        return
+    terms = found.known.terms
+    click.echo(f"order {order_sn} of promoter {found.promoter_id}, period {found.period or 'none: not paid'}")
+    for title, clauses in (("task", found.task), ("subsidy", found.subsidy)):
+        reason = progress_service.first_failing(clauses)
+        click.echo(f"{title}: {'yes' if reason is None else f'no, {reason}'}")
+        for judged in clauses:
+            mark = "holds" if judged.holds else "FAILS"
+            click.echo(
+                f"  {mark} {judged.clause.code}: {judged.clause.en(terms)} / {judged.clause.zh(terms)}"
+            )
+            click.echo(f"        fact {judged.fact}; bound {judged.bound}")
+    click.echo(f"counts ¥{shown_yuan(found.counted_fen)} to the task's GMV")
+    earned = "no settlement yet" if found.subsidy_fen is None else f"¥{shown_yuan(found.subsidy_fen)}"
+    click.echo(f"subsidy in the newest settlement: {earned}")
+    if found.flags:
+        click.echo(f"flags: {', '.join(found.flags)}")
+
+
+@click.command()
+def check() -> None:
+    """The books' own invariants, each with its count of violations."""
+    violations = 0
+    with snapshot(open_books().engine) as connection:
+        for finding in books.run_checks(connection):
+            violations += finding.violations
+            click.echo(f"{finding.violations:>8}  {finding.name}: {finding.promise}")
+    if violations:
+        raise BountyError(
+            f"The books do not balance: {violations} violations. Publish and pay nothing until it is known why."
+        )

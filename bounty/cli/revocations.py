@@ -1,0 +1,47 @@
+"""Taking a published pass back: one account asks, another answers."""
+
+import click
+
+from bounty.cli.context import period_argument, promoter_of
+from bounty.cli.identity import as_option, books_as
+from bounty.db import transaction
+from bounty.rules.periods import Period
+from bounty.settlement.revocations import answer_void, ask_void
+
+
+@click.group()
+def void() -> None:
+    """Published passes that are taken back for a violation found later; it takes two people."""
+
+
+@void.command()
+@period_argument
+@click.argument("promoter", callback=promoter_of)
+@click.option("--reason", required=True, help="Which violation it was; the promoter reads it.")
+@as_option
+def ask(period: Period, promoter: int, reason: str, email: str | None) -> None:
+    """Ask for the pass of a promoter in a period to be void."""
+    books = books_as(email, "operator")
+    with transaction(books.engine) as connection:
+        anew = ask_void(connection, period, promoter, reason, books.now())
+    click.echo(
+        f"asked for the pass of promoter {promoter} in {period} to be void: somebody else answers"
+        if anew
+        else "asked already"
+    )
+
+
+@void.command()
+@period_argument
+@click.argument("promoter", callback=promoter_of)
+@click.argument("verdict", type=click.Choice(["approve", "decline"]))
+@as_option
+def answer(period: Period, promoter: int, verdict: str, email: str | None) -> None:
+    """Approve that a pass is void, or decline it; the next settlement knows."""
+    books = books_as(email, "operator", "admin")
+    with transaction(books.engine) as connection:
+        answer_void(connection, period, promoter, books.now(), approve=verdict == "approve")
+    if verdict == "approve":
+        click.echo(f"the pass of promoter {promoter} in {period} is void: settle and publish to say so")
+    else:
+        click.echo(f"the pass of promoter {promoter} in {period} stands")

@@ -1,0 +1,171 @@
+"""Orders from the open platform, and the stand-in for it."""
+
+from datetime import timedelta
+from typing import Any, Final
+
+import click
+from sqlalchemy import select
+
+from bounty.cli.context import open_books, period_argument, progress_bar
+from bounty.clock import midnight, read_instant, shanghai_date, shown
+from bounty.db import snapshot
+from bounty.errors import BountyError
+from bounty.models import Promoter
+from bounty.roster.terms import terms_in_force
+from bounty.rules.periods import Period, bounds_of
+from bounty.sync.coverage import coverage_of
+from bounty.sync.recheck import to_sweep
+
+STAND_IN: Final = {"BOUNTY_PLATFORM_CLIENT_ID": "stand-in", "BOUNTY_PLATFORM_CLIENT_SECRET": "stand-in-only"}
+"""Whom the stand-in knows."""
+
+
+def _instant(_ctx: click.Context, _param: click.Parameter, value: str | None) -> int | None:
+    try:
+        return None if value is None else read_instant(value)
+    except ValueError:
+        raise BountyError(f"{value!r} is not an instant: write 2022-12-01 or 2022-12-01T12:00:00.") from None
+
+
+@click.group(invoke_without_command=True)
+@click.option("--from", "from_at", callback=_instant, help="Read from here on, whether it is held or not.")
+@click.option("--to", "until_at", callback=_instant, help="Read up to here and not further; now without it.")
+@click.option("--backfill", is_flag=True, help="By time of payment instead of update; needs --from.")
+@click.pass_context
+def sync(ctx: click.Context, from_at: int | None, until_at: int | None, *, backfill: bool) -> None:
+    """Fetch orders from the open platform: whatever is not covered yet, up to now."""
+    if ctx.invoked_subcommand is not None:
+        return
+    from bounty.platforms.pdd.client import Platform  # noqa: PLC0415 - other commands need not wait for it
+    from bounty.sync import service  # noqa: PLC0415
+
+    books = open_books()
+    platform = Platform(books.platform, books.now)
+    kind = "PAID" if backfill else "UPDATED"
+    if backfill:
+        spans = service.due_backfill(books.now(), from_at, until_at)
+    else:
+        spans = service.due(books.engine, platform, books.now(), from_at, until_at)
+    short = 0
+    with progress_bar("orders") as told:
+        for read in service.sync(books.engine, platform, books.now, kind, spans, told):
+            short += read.reading.why is not None
+            click.echo(_slice_line(read))
+    if platform.is_clock_odd:
+        click.echo(f"Warning: the platform's clock is {platform.clock_off} s from this machine's.", err=True)
+    if not spans:
+        click.echo("Everything up to now is held.")
+    if short:
+        raise BountyError(
+            f"{short} of {len(spans)} slices are not done: the platform did not hand out as much as it told of. "
+            "Run this again; `bounty sync coverage PERIOD` shows the gaps."
+        )
+
+
+def _slice_line(read: Any) -> str:
+    reading = read.reading
+    told = "-" if reading.told is None else reading.told
+    state = "done" if reading.why is None else reading.why
+    return f"{_shown(read.span)} {state} told={told} held={reading.held} pages={reading.pages} {read.counts}"
+
+
+def _shown(span: Any) -> str:
+    return f"{shown(span.from_at)} {shown(span.until_at)}"
+
+
+@sync.command("coverage")
+@period_argument
+def sync_coverage(period: Period) -> None:
+    """Every slice of a period with what was told and what is held, and the gaps; exit 1 if there are any."""
+    books = open_books()
+    with snapshot(books.engine) as connection:
+        bounds = bounds_of(period, terms_in_force(connection, period).terms)
+        found = coverage_of(connection, bounds)
+        unswept = to_sweep(connection, period) if books.now() >= bounds.receipt_cutoff else []
+    if not found.asked_for:
+        click.echo(f"{period}: nothing was fetched up to then; orders from files have no coverage to prove.")
+        return
+    for row in found.slices:
+        told = "-" if row.rows_told is None else row.rows_told
+        state = "undone" if row.undone_at else "done" if row.done else f"not done, {row.why}"
+        click.echo(f"{row.kind} {_shown(row)} told={told} held={row.rows_held} {state}")
+    past, ahead = found.gaps_at(books.now())
+    for span in ahead:
+        click.echo(f"to come {_shown(span)}")
+    for span in past:
+        click.echo(f"gap {_shown(span)}")
+    gaps = "1 gap" if len(past) == 1 else f"{len(past)} gaps"
+    click.echo(f"{period}: {_shown(found.span)}, {gaps}")
+    if unswept:
+        click.echo(
+            f"{period}: {len(unswept)} orders to sweep before it is settled (`bounty sync sweep {period}`)"
+        )
+    if past:
+        raise BountyError(
+            f"{period} has {gaps}: run `bounty sync`; what the platform no longer tells, import from files, "
+            "and have the draft's coverage waived with a reason."
+        )
+
+
+@sync.command("sweep")
+@period_argument
+def sync_sweep(period: Period) -> None:
+    """Read the orders that can still change a period's result again, one by one; before it is settled."""
+    from bounty.platforms.pdd.client import Platform  # noqa: PLC0415
+    from bounty.sync.recheck import sweep  # noqa: PLC0415
+
+    books = open_books()
+    platform = Platform(books.platform, books.now)
+    orders, unanswered = 0, 0
+    with progress_bar("orders") as told:
+        for swept in sweep(books.engine, platform, books.now, period, told):
+            orders += swept.orders
+            unanswered += len(swept.unanswered)
+            click.echo(f"{period} orders={swept.orders} unanswered={len(swept.unanswered)} {swept.counts}")
+            for order_sn in swept.unanswered:
+                click.echo(f"the platform tells nothing of {order_sn}", err=True)
+    click.echo(f"{period}: {orders - unanswered} orders read again, {unanswered} unanswered")
+
+
+@click.command("stand-in")
+@click.option("--port", type=click.IntRange(1, 65535), default=5099, show_default=True)
+@click.option(
+    "--orders", type=click.IntRange(1, 1_000_000), default=5000, show_default=True, help="In two months."
+)
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option(
+    "--faults", type=click.IntRange(0, 900), default=30, show_default=True, help="Of a thousand calls."
+)
+def stand_in(port: int, orders: int, seed: int, faults: int) -> None:
+    """Serve made-up orders of this month and the next, as the open platform would; on this machine only."""
+    from bounty.fake_platform.fake_orders import Market  # noqa: PLC0415
+    from bounty.fake_platform.faults import Faults  # noqa: PLC0415 - no other command needs a server
+    from bounty.fake_platform.gateway import Gateway  # noqa: PLC0415
+    from bounty.fake_platform.server import StandIn  # noqa: PLC0415
+
+    books = open_books()
+    with snapshot(books.engine) as connection:
+        promoters = (
+            connection.execute(select(Promoter.promoter_id).order_by(Promoter.promoter_id)).scalars().all()
+        )
+    if not promoters:
+        raise BountyError("Nobody could sell anything: import promoters first, or run `bounty demo`.")
+    first = shanghai_date(books.now()).replace(day=1)
+    until = (first + timedelta(days=70)).replace(day=1)
+    market = Market(seed, promoters, midnight(first), midnight(until), orders)
+    client_id, client_secret = STAND_IN.values()
+    gateway = Gateway(market, client_id, client_secret, books.now)
+    try:
+        server = StandIn(gateway, Faults(seed, faults), port)
+    except OSError as error:
+        raise BountyError(
+            f"Port {port} can't be served: {error.strerror}. Give another with --port."
+        ) from None
+    with server:
+        click.echo("The stand-in for the open platform is up (Ctrl-C ends it). In another shell:")
+        for name, value in {"BOUNTY_PLATFORM_URL": server.url, **STAND_IN}.items():
+            click.echo(f"  export {name}={value}")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            click.echo()

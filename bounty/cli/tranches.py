@@ -1,0 +1,143 @@
+"""Paying: tranches are prepared, approved and exported."""
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import click
+from sqlalchemy import Connection
+
+from bounty.cli import payment_results
+from bounty.cli.context import number_of, open_books
+from bounty.cli.identity import as_option, books_as, books_as_anyone
+from bounty.clock import midnight, shanghai_date, shown
+from bounty.db import snapshot, transaction
+from bounty.errors import BountyError
+from bounty.models import Tranche
+from bounty.money import shown_yuan
+from bounty.tranches import approval, preparation, state
+from bounty.tranches.export import export_tranche
+from bounty.tranches.files import payout_id, payouts_of
+
+
+@click.group()
+def payout() -> None:
+    """Tranches of what is due: prepared, approved, exported, and paid when the payer says so."""
+
+
+for _command in payment_results.COMMANDS:
+    payout.add_command(_command)
+
+
+def tranche_number(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
+    return number_of(value, "a tranche", "bounty payout list")
+
+
+tranche_argument = click.argument("tranche", callback=tranche_number)
+
+
+@payout.command()
+@click.option("--settled-before", metavar="DATE", help="As 2023-01-20; without it today, in Shanghai.")
+@as_option
+def prepare(settled_before: str | None, email: str | None) -> None:
+    """Gather what is due of orders whose commission settled before a date; on the same facts the same tranche."""
+    books = books_as_anyone(email, "finance")
+    now = books.now()
+    before = midnight(shanghai_date(now) if settled_before is None else _day(settled_before))
+    with transaction(books.engine) as connection:
+        made, anew = preparation.prepare(connection, before, now)
+    click.echo(f"tranche {made.tranche_id} {'prepared' if anew else 'stands already, on the same facts'}")
+    _tell(made)
+
+
+def _day(text: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise BountyError(f"{text!r} is not a date: write one such as 2023-01-20.") from None
+
+
+@payout.command("list")
+def list_() -> None:
+    """Every tranche, the newest first, and where it stands."""
+    with snapshot(open_books().engine) as connection:
+        for row in connection.execute(state.every_tranche().order_by(Tranche.tranche_id.desc())):
+            click.echo(
+                f"tranche {row.tranche_id} {row.state}: settled before {shown(row.settled_before)}, "
+                f"{row.lines_rows} lines ¥{shown_yuan(row.lines_fen)}, "
+                f"due {row.promoters_due} ¥{shown_yuan(row.due_fen)}"
+            )
+
+
+@payout.command()
+@tranche_argument
+def show(tranche: int) -> None:
+    """One tranche: its sums, who approved it, and each payout."""
+    with snapshot(open_books().engine) as connection:
+        row = state.tranche_of(connection, tranche)
+        click.echo(f"tranche {row.tranche_id} {row.state}")
+        _tell(row)
+        for one in approval.approvals_of(connection, row):
+            click.echo(f"approved by {one.email} on {shown(one.taken_at)}")
+        for each in _payouts(connection, tranche):
+            click.echo(
+                f"  {payout_id(tranche, each.promoter_id)} {each.state}{f' {each.reason}' if each.reason else ''}: "
+                f"carried in {shown_yuan(each.carry_in_fen)}, lines {shown_yuan(each.lines_fen)}, "
+                f"payable {shown_yuan(each.payable_fen)}, carried on {shown_yuan(each.carry_out_fen)}"
+            )
+
+
+def _payouts(connection: Connection, tranche: int) -> Any:
+    return connection.execute(payouts_of(tranche), execution_options={"yield_per": 1000})
+
+
+@payout.command()
+@tranche_argument
+@click.option("--sha256", required=True, help="Its content hash, as `bounty payout show` prints it.")
+@as_option
+def approve(tranche: int, sha256: str, email: str | None) -> None:
+    """Stand for the open tranche, as it was shown."""
+    books = books_as(email, "finance", "admin")
+    with transaction(books.engine) as connection:
+        approval.approve(connection, tranche, sha256, books.now())
+    click.echo(f"tranche {tranche} approved")
+
+
+def _tell(row: Any) -> None:
+    click.echo(f"orders settled before {shown(row.settled_before)}")
+    click.echo(f"content sha256:{row.content_sha256}")
+    click.echo(
+        f"{row.lines_rows} lines ¥{shown_yuan(row.lines_fen)}, carried in ¥{shown_yuan(row.carry_in_fen)}"
+    )
+    click.echo(
+        f"due {row.promoters_due} ¥{shown_yuan(row.due_fen)}, held {row.held} ¥{shown_yuan(row.held_fen)}"
+    )
+    if row.exported:
+        click.echo(f"paid {row.paid} ¥{shown_yuan(row.paid_fen)}, failed {row.failed}, waiting {row.waiting}")
+
+
+@payout.command()
+@tranche_argument
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder to write into.")
+@as_option
+def export(tranche: int, out: Path, email: str | None) -> None:
+    """Write a tranche's files for people and for the payers; again, the same bytes. Exported is not paid."""
+    books = books_as(email, "finance")
+    exported = export_tranche(
+        books.engine,
+        tranche,
+        out,
+        books.seal(),
+        books.payer,
+        books.now(),
+        approval_required=books.approval_required,
+    )
+    for file in exported.manifest["files"]:
+        click.echo(f"{file['name']} {file['rows']} rows ¥{shown_yuan(file['sum_fen'])}")
+    click.echo(f"content sha256:{exported.manifest['content_sha256']}")
+    if exported.refused_words:
+        click.echo(
+            f"Warning: payers are known to stop payments whose remark says {', '.join(exported.refused_words)}: "
+            "set BOUNTY_PAYOUT_REMARK otherwise, and export again.",
+            err=True,
+        )

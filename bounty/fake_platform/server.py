@@ -1,0 +1,152 @@
+"""The stand-in over HTTP, on this machine only, with what goes wrong on the way."""
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+from bounty.fake_platform.faults import Fault, Faults
+from bounty.fake_platform.gateway import Gateway
+
+PATH: Final = "/api/router"
+_SAID: Final = {
+    "busy": (52101, "当前接口被限流，请稍后重试"),
+    "busy 70031": (70031, "调用过于频繁，请调整调用频率"),
+    "server 50001": (50001, "系统内部错误"),
+    "maintenance": (52102, "接口暂时禁用，请稍后重试"),
+}
+_HTML: Final = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
+
+
+class StandIn(ThreadingHTTPServer):
+    """A server of the platform's calls at ``http://127.0.0.1:PORT/api/router``."""
+
+    daemon_threads = True
+
+    def __init__(self, gateway: Gateway, faults: Faults, port: int = 0) -> None:
+        self.gateway, self.faults = gateway, faults
+        gateway.leave_out = faults.dropped.__contains__
+        self.turn = threading.Lock()
+        """One call after the other, so that what goes wrong is the same each time."""
+        self.last_list = b""
+        """The list that was told last, to be told again where it was not asked for."""
+        super().__init__(("127.0.0.1", port), _Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that did not wait for the reply is no error of ours; anything else is told."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"http://127.0.0.1:{self.server_address[1]}{PATH}"
+
+
+@contextmanager
+def serving(gateway: Gateway, faults: Faults | None = None) -> Iterator[StandIn]:
+    """A stand-in at a port of its own, for as long as the block lasts."""
+    with StandIn(gateway, faults or Faults()) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: StandIn
+    protocol_version = "HTTP/1.1"
+    # Head and body in one piece: else the body would wait for the head's acknowledgement, 40 ms a call.
+    wbufsize = -1
+    disable_nagle_algorithm = True
+
+    def do_POST(self) -> None:
+        sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if urlsplit(self.path).path != PATH:
+            self._send(b"not here", status=404, kind="text/plain")
+            return
+        with self.server.turn:
+            fault = self.server.faults.draw()
+            if fault not in ("silence", "reset"):
+                reply, now = self.server.gateway.answer(self._call(sent))
+                self._tell(reply, now, fault)
+                return
+        self.close_connection = True
+        if fault == "silence":
+            time.sleep(self.server.faults.silence_seconds)
+
+    def _call(self, sent: bytes) -> dict[str, str]:
+        """The parameters, from a form or from JSON."""
+        if self.headers.get("Content-Type", "").startswith("application/json"):
+            return {name: _as_text(value) for name, value in json.loads(sent or b"{}").items()}
+        return dict(parse_qsl(sent.decode(), keep_blank_values=True))
+
+    def _tell(self, reply: dict[str, Any], now: int, fault: Fault | None) -> None:
+        faults = self.server.faults
+        date = now + (faults.between(120, 300) if fault == "clock" else 0)
+        if fault in _SAID:
+            code, message = _SAID[fault]
+            error = {"error_code": code, "error_msg": message, "sub_code": None, "sub_msg": message}
+            self._send(_json({"error_response": error}), date)
+            return
+        if fault in ("html", "html 502"):
+            self._send(_HTML, date, status=200 if fault == "html" else 502, kind="text/html")
+            return
+        listed = reply.get("order_list_get_response")
+        if listed is not None:
+            body = _json({"order_list_get_response": _miscounted(listed, fault, faults)})
+            if fault == "repeated" and self.server.last_list:
+                body = self.server.last_list
+            self.server.last_list = body
+        else:
+            body = _json(reply)
+        if fault == "cut json":
+            body = body[: len(body) // 2]
+        self._send(body, date, cut=fault == "cut")
+
+    def _send(
+        self,
+        body: bytes,
+        date: int | None = None,
+        *,
+        status: int = 200,
+        kind: str = "application/json",
+        cut: bool = False,
+    ) -> None:
+        self.send_response_only(status)
+        self.send_header("Date", formatdate(date, usegmt=True))
+        self.send_header("Content-Type", f"{kind};charset=UTF-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[: len(body) // 2] if cut else body)
+        self.close_connection = self.close_connection or cut
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
+        """Say nothing: calls are counted, not told."""
+
+
+def _miscounted(listed: dict[str, Any], fault: Fault | None, faults: Faults) -> dict[str, Any]:
+    count = listed.get("total_count")
+    if count is None or fault not in ("no count", "count high", "count low"):
+        return listed
+    if fault == "no count":
+        return {name: value for name, value in listed.items() if name != "total_count"}
+    by = faults.between(1, 120)
+    return listed | {"total_count": count + by if fault == "count high" else max(0, count - by)}
+
+
+def _json(reply: dict[str, Any]) -> bytes:
+    return json.dumps(reply, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

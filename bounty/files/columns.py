@@ -1,0 +1,147 @@
+"""Columns laid over a row: which header becomes which fact, by which grammar, and what a blank means."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from bounty.files.cells import tidy
+from bounty.files.problems import Fault, refused
+
+REQUIRED: Final = object()
+"""In place of what a blank means: it means nothing, and is a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a kind of file.
+
+    name      its header, or its field in JSON
+    fact      what it becomes
+    read      its grammar: a value that is not blank, to what it means; raises Fault
+    blank     what a blank or missing value means, or REQUIRED
+    may_lack  the header may be missing altogether
+    verbatim  a name or a remark: taken as it stands, neither normalised nor trimmed
+    """
+
+    name: str
+    fact: str
+    read: Callable[[Any], Any]
+    blank: Any = REQUIRED
+    may_lack: bool = False
+    verbatim: bool = False
+
+
+@dataclass(slots=True)
+class Reading:
+    """What could be read of a row, and the first thing wrong with it."""
+
+    facts: dict[str, Any] = field(default_factory=dict)
+    fault: Fault | None = None
+    column: Column | None = None
+    """Where the fault is; None where it is the row's as a whole."""
+
+    def blame(self, fault: Fault, column: Column | None) -> None:
+        """Note a fault, unless an earlier one was noted."""
+        if self.fault is None:
+            self.fault, self.column = fault, column
+
+
+class Remembered(dict[str, Any]):
+    """What the cells of a column mean, by the cell as it stood: each is read once, and all are forgotten at times.
+
+    Asking for a cell raises Fault as its grammar does.
+    """
+
+    ROOM: Final = 200_000
+    LENGTH: Final = 64
+
+    def __init__(self, column: Column) -> None:
+        super().__init__()
+        self._column = column
+
+    def __missing__(self, cell: str) -> Any:
+        column = self._column
+        text = cell if column.verbatim else tidy(cell)
+        if not text and column.blank is REQUIRED:
+            raise Fault("blank")
+        value = column.read(text) if text else column.blank
+        if len(cell) <= self.LENGTH:
+            if len(self) >= self.ROOM:
+                self.clear()
+            self[cell] = value
+        return value
+
+
+def read_values(columns: Iterable[Column], values: Iterable[Any]) -> Reading:
+    """Facts from the values of these columns, in the same order; None stands for a blank or missing one."""
+    reading = Reading()
+    for column, value in zip(columns, values, strict=True):
+        try:
+            if value is not None:
+                reading.facts[column.fact] = column.read(value)
+            elif column.blank is not REQUIRED:
+                reading.facts[column.fact] = column.blank
+            else:
+                raise Fault("blank")
+        except Fault as fault:
+            reading.blame(fault, column)
+    return reading
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the columns stand in one file's header."""
+
+    columns: tuple[Column, ...]
+    places: tuple[int, ...]
+    """Index of each column in a row; -1 for one that the header lacks."""
+
+    def values(self, cells: Sequence[str]) -> list[str | None]:
+        """The cells of the columns, None for blanks."""
+        found: list[str | None] = []
+        for column, at in zip(self.columns, self.places, strict=True):
+            cell = cells[at] if at >= 0 else ""
+            found.append((cell if column.verbatim else tidy(cell)) or None)
+        return found
+
+    def read(self, cells: Sequence[str]) -> Reading:
+        """Facts from the cells of one row."""
+        return read_values(self.columns, self.values(cells))
+
+    def content(self, cells: Sequence[str]) -> str:
+        """What a row says, but for names and remarks: the same text whatever other columns stand beside these."""
+        named = zip(self.columns, self.values(cells), strict=True)
+        said = {column.name: value for column, value in named if value is not None and not column.verbatim}
+        return json.dumps(said, sort_keys=True)
+
+    def cell(self, column: Column, cells: Sequence[str]) -> str | None:
+        """What stood in a column; None for nothing."""
+        at = self.places[self.columns.index(column)]
+        return cells[at] or None if at >= 0 else None
+
+
+def lay_out(columns: tuple[Column, ...], header: list[str]) -> Layout:
+    """Find the columns in a header.
+
+    header  names after NFKC and trimming; blank ones and others that are not asked for are let be
+    Raises  RefusedFile E-HEAD where one is missing or any is doubled, E-DELIM where commas are not the delimiter
+    """
+    named = [name for name in header if name]
+    if doubled := sorted({name for name in named if named.count(name) > 1}):
+        raise refused("doubled headers", columns=", ".join(doubled))
+    missing = [column.name for column in columns if not column.may_lack and column.name not in named]
+    if missing and (found := foreign_delimiter(header)):
+        raise refused("delimiter", found=found)
+    if missing:
+        raise refused("missing headers", columns=", ".join(missing))
+    places = tuple(header.index(column.name) if column.name in named else -1 for column in columns)
+    return Layout(columns, places)
+
+
+def foreign_delimiter(cells: Sequence[str]) -> str | None:
+    """The sign, other than a comma, that seems to part the columns of a header; None if there is none."""
+    for sign, name in ((";", ";"), ("\t", "Tab"), ("|", "|"), (",", "，"), ("、", "、")):
+        if sum(cell.count(sign) for cell in cells) >= max(1, len(cells) - 1):
+            return name
+    return None

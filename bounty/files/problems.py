@@ -1,0 +1,100 @@
+"""Bad input as data: a whole file that can't be read is a ``RefusedFile``, one row of a good file a ``BadRow``."""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bounty.errors import RefusedFile
+from bounty.files.problem_texts import SAYINGS, Saying
+
+VALUE_SHOWN: Final = 200
+"""Characters of a bad value that are kept for showing; the whole of it stands in the row's raw content."""
+RAW_KEPT: Final = 1 << 20
+"""Characters kept of a row that is itself out of bounds, such as the rest of a file after an unclosed quote."""
+CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+"""Control characters other than tab, LF and CR."""
+SUBSTITUTE: Final = "\x1a"
+"""ASCII's own stand-in for a character that can't be. It is a control character too, so a row that is kept with it in
+place of NUL, which PostgreSQL can't store, is still bad when it is read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that could not be taken in, with what would be right.
+
+    place         where it begins: line (CSV, JSONL), 1-based row (XLSX), 1-based ordinal of the order (JSON)
+    column        the header or field that is wrong; None where the row as a whole is
+    value         the value as it stood, its first 200 characters; None where it is missing or the whole row is wrong
+    code, zh, en  from the catalogue
+    raw           the row's content; with the file's header it can be read again
+    subject       the order number or the natural key, where it could be read
+    promoter_id   where it could be read
+    paid_at       epoch seconds, of an order whose pay time could be read
+    content       what it says, whatever the layout of its file; None where that is the raw content
+    """
+
+    place: int
+    column: str | None
+    value: str | None
+    code: str
+    zh: str
+    en: str
+    raw: str
+    subject: str | None = None
+    promoter_id: int | None = None
+    paid_at: int | None = None
+    content: str | None = None
+
+
+class Fault(ValueError):
+    """What is wrong with a value: the case in the catalogue, and the facts of the case."""
+
+    def __init__(self, case: str, **facts: Any) -> None:
+        super().__init__(case)
+        self.case, self.facts = case, facts
+
+
+def say(case: str, **facts: object) -> Saying:
+    """What a person is told, with the facts filled in.
+
+    case    a case of the catalogue, or a code for its first case
+    Raises  KeyError for a case or a fact that is not there
+    """
+    code, zh, en = SAYINGS[case]
+    shown = {name: " ".join(storable(str(fact))[:VALUE_SHOWN].split()) for name, fact in facts.items()}
+    return Saying(code, zh.format(**shown), en.format(**shown))
+
+
+def refused(case: str, **facts: object) -> RefusedFile:
+    """The refusal of a whole file, ready to be raised."""
+    return RefusedFile(*say(case, **facts))
+
+
+def bad_row(
+    case: str,
+    *,
+    place: int,
+    raw: str,
+    column: str | None = None,
+    value: str | None = None,
+    subject: str | None = None,
+    promoter_id: int | None = None,
+    paid_at: int | None = None,
+    content: str | None = None,
+    **facts: Any,
+) -> BadRow:
+    """A bad row by its case in the catalogue, or by a code. Its texts can be stored by both databases."""
+    code, zh, en = say(case, **facts)
+    where, shown = (None if text is None else storable(text)[:VALUE_SHOWN] for text in (column, value))
+    return BadRow(place, where, shown, code, zh, en, storable(raw), subject, promoter_id, paid_at, content)
+
+
+def storable(text: str) -> str:
+    """The text, with half characters as their escapes and without NUL, since no database takes those."""
+    if "\0" in text:
+        text = text.replace("\0", SUBSTITUTE)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = text.encode("utf-8", "backslashreplace").decode()
+    return text

@@ -1,0 +1,226 @@
+"""Files in, of whichever kind: one file, one batch, one transaction; and rows out of quarantine again."""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, select
+
+from bounty.audit.service import record
+from bounty.db import transaction
+from bounty.errors import BountyError
+from bounty.files.problems import BadRow
+from bounty.files.tables import reread_record
+from bounty.ingest.batches import Counts, Source, begin_batch, finish_batch
+from bounty.ingest.quarantine import UNKNOWN_PROMOTER, Waiting, close, waiting
+from bounty.models import OpenPeriod, Promoter, Quarantined
+from bounty.orders import service as orders
+from bounty.platforms.pdd.order_files import open_orders, reread
+from bounty.platforms.pdd.sheet_orders import layout_of
+from bounty.promoters import reference_upsert
+from bounty.promoters.reference_files import read_reference, reference_layout, reread_reference
+from bounty.promoters.service import LINKS, PROMOTERS, VIOLATIONS
+from bounty.roster.service import PERIOD_OPEN, TARGETS
+
+REFERENCE = {kind.name: kind for kind in (PROMOTERS, VIOLATIONS, LINKS, TARGETS)}
+KINDS = (*REFERENCE, "orders")
+NAMES_PROMOTERS = {kind.name for kind in REFERENCE.values() if kind.names_promoters}
+Told = Callable[[int], None]
+RELEASE = "(quarantine)"
+"""The file name of a batch that came out of quarantine."""
+
+
+class Strict(BountyError):
+    """A file with rows that would have gone into quarantine, refused because it was asked for."""
+
+    def __init__(self, counts: Counts) -> None:
+        super().__init__(
+            f"{counts.quarantined} of {counts.read} rows can't be taken in; nothing was imported."
+        )
+        self.counts = counts
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What importing a file did."""
+
+    counts: Counts
+    released: list[tuple[str, Counts]]
+    """Kind and counts of what came out of quarantine because the file named its promoters."""
+    batch_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A file whose kind, code page and header have been judged, with its rows still to come."""
+
+    source: Source
+    rows: Iterable[Any]
+
+
+def import_file(
+    engine: Engine, kind: str, path: Path, now: int, *, strict: bool = False, told: Told = lambda _: None
+) -> Imported:
+    """Take in a file; also whatever waited in quarantine for the promoters it names.
+
+    kind    one of KINDS
+    told    called with the number of rows read so far
+
+    Raises RefusedFile for a file that is wholly wrong, Strict, and BountyError if it can't be read.
+    """
+    opened = open_file(kind, path)
+    with transaction(engine) as connection:
+        imported = bring_in(connection, opened, now, told)
+        if strict and imported.counts.quarantined:
+            raise Strict(imported.counts)
+    return imported
+
+
+def open_file(kind: str, path: Path, name: str | None = None) -> Opened:
+    """A file to bring in.
+
+    name  what its batch calls it, where the path does not
+
+    Raises RefusedFile for a file that is wholly wrong, and BountyError if it can't be read.
+    """
+    try:
+        sha256, name = _sha256(path), name or path.name
+        if kind == "orders":
+            file = open_orders(path)
+            return Opened(Source(kind, name, sha256, file.shape, file.header, file.encoding), file.rows())
+        table = read_reference(path, kind)
+        return Opened(Source(kind, name, sha256, "csv", table.header, table.encoding), table.rows)
+    except OSError as error:
+        raise BountyError(f"can't be read: {error.strerror or error}.") from error
+
+
+def bring_in(connection: Connection, opened: Opened, now: int, told: Told = lambda _: None) -> Imported:
+    """Take in an opened file, and what waited for the promoters it names; with its record, or not at all.
+
+    Raises RefusedFile where only reading on shows that the whole file is wrong, and BountyError if it can't be read.
+    """
+    source = opened.source
+    try:
+        batch_id, counts = take_in(connection, opened, now, told)
+    except OSError as error:
+        raise BountyError(f"can't be read: {error.strerror or error}.") from error
+    released = _release_known(connection, now) if source.kind in NAMES_PROMOTERS else []
+    came = {"kind": source.kind, "file": source.file_name, "sha256": source.sha256, "counts": str(counts)}
+    record(connection, "batch.import", f"batch {batch_id}", now, after=came | _told_of(released))
+    return Imported(counts, released, batch_id)
+
+
+def take_in(
+    connection: Connection, opened: Opened, now: int, told: Told = lambda _: None
+) -> tuple[int, Counts]:
+    """Take in an opened file as a batch: its number, and what became of its rows. The act it belongs to records it.
+
+    Raises RefusedFile where only reading on shows that the whole file is wrong.
+    """
+    return _take_in(connection, opened.source, opened.rows, now, told)
+
+
+def columns_of(source: Source) -> list[tuple[str, str | None]]:
+    """Each header of a file with the fact that its cells become; null for one that is overlooked. Empty for JSON."""
+    if source.header is None:
+        return []
+    names, _ = reread_record(source.shape, source.header, source.header, 1)
+    layout = layout_of(names) if source.kind == "orders" else reference_layout(source.kind, names)
+    facts = {column.name: column.fact for column in layout.columns}
+    return [(name, facts.get(name)) for name in names if name]
+
+
+def correct_order(connection: Connection, name: str, raw: str, now: int) -> int:
+    """Bring a corrected row of one order in as a batch of its own; its number. The act it belongs to records it.
+
+    name  of the batch
+    raw   the row as the platform's list gives it, JSON
+
+    Raises BountyError if it is no good row.
+    """
+    row = reread("json", None, raw, 1)
+    if isinstance(row, BadRow):
+        raise BountyError(
+            f"{row.code} {row.column or ''}: {row.en}", f"{row.code} {row.column or ''}：{row.zh}"
+        )
+    source = Source("orders", name, hashlib.sha256(raw.encode()).hexdigest(), "json", None, "utf-8")
+    batch_id, counts = _take_in(connection, source, [row], now)
+    if counts.quarantined:
+        raise BountyError("The order's promoter is not known.", "订单所属推手尚未导入。")
+    return batch_id
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _take_in(
+    connection: Connection, source: Source, rows: Iterable[Any], now: int, told: Told = lambda _: None
+) -> tuple[int, Counts]:
+    """The number of the new batch, and what became of its rows."""
+    batch_id = begin_batch(connection, source, now)
+    if source.kind == "orders":
+        counts = orders.take_in(connection, batch_id, rows, now, told)
+    else:
+        refusals = [PERIOD_OPEN] if source.kind == "targets" else []
+        counts = reference_upsert.take_in(connection, REFERENCE[source.kind], batch_id, rows, now, refusals)
+    finish_batch(connection, batch_id, counts)
+    return batch_id, counts
+
+
+def retry(engine: Engine, now: int) -> list[tuple[str, Counts]]:
+    """Read every open entry of the quarantine again; what can be taken in now goes in."""
+    with transaction(engine) as connection:
+        released = _release(connection, now)
+        if released:
+            record(connection, "quarantine.retry", "quarantine", now, after=_told_of(released))
+        return released
+
+
+def _told_of(released: list[tuple[str, Counts]]) -> dict[str, dict[str, str]]:
+    return {"released": {kind: str(counts) for kind, counts in released}} if released else {}
+
+
+def _release_known(connection: Connection, now: int) -> list[tuple[str, Counts]]:
+    known = Quarantined.promoter_id.in_(select(Promoter.promoter_id))
+    return _release(connection, now, Quarantined.code == UNKNOWN_PROMOTER, known)
+
+
+def _release(connection: Connection, now: int, *which: ColumnElement[bool]) -> list[tuple[str, Counts]]:
+    """Take in the open entries that can be taken in, a batch a kind; the others go on waiting."""
+    return [
+        (kind, counts)
+        for kind in KINDS
+        if (counts := _release_kind(connection, kind, now, *which)) is not None
+    ]
+
+
+def _release_kind(connection: Connection, kind: str, now: int, *which: ColumnElement[bool]) -> Counts | None:
+    promoters = set(connection.execute(select(Promoter.promoter_id)).scalars())
+    open_periods = set(connection.execute(select(OpenPeriod.period)).scalars())
+    good: list[Any] = []
+    for entry in waiting(connection, Quarantined.kind == kind, *which):
+        row = _read_again(kind, entry)
+        if isinstance(row, BadRow):
+            continue
+        may_wait = kind not in NAMES_PROMOTERS and row.promoter_id not in promoters
+        if not may_wait and not (kind == "targets" and row.period in open_periods):
+            good.append(row)
+    if not good:
+        return None
+    source = Source(kind, RELEASE, "", "quarantine", None, "utf-8")
+    batch_id, counts = _take_in(connection, source, good, now)
+    for start in range(0, len(good), 500):
+        places = [row.place for row in good[start : start + 500]]
+        close(connection, "released", batch_id, now, Quarantined.quarantine_id.in_(places))
+    return counts
+
+
+def _read_again(kind: str, entry: Waiting) -> Any:
+    """The row of an entry, with the entry's number as its place; a BadRow if it still is one."""
+    if kind == "orders":
+        return reread(entry.shape, entry.header, entry.raw, entry.quarantine_id)
+    return reread_reference(kind, entry.header or "", entry.raw, entry.quarantine_id)

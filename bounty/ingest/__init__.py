@@ -1,0 +1,1 @@
+"""Batches of received rows, quarantine, and correction files."""

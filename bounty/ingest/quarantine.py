@@ -1,0 +1,180 @@
+"""Quarantine: rows that could not be taken in wait here, as they stood, until they go in or are dismissed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Connection, func, literal, select, update
+
+from bounty.audit.service import record
+from bounty.db import Bytes, WholeNumber, Words, clear, insert_into, load, workspace
+from bounty.errors import BountyError
+from bounty.files.problems import BadRow
+from bounty.models import Batch, Quarantined
+
+UNKNOWN_PROMOTER = "E-PROMOTER"
+"""The one code that time alone can mend: such a row goes in by itself once its promoter is imported."""
+
+_held = workspace(
+    "held_rows",
+    Column("place", WholeNumber),
+    Column("raw_hash", Bytes),
+    Column("column_name", Words),
+    Column("value", Words),
+    Column("code", Words),
+    Column("sentence_zh", Words),
+    Column("sentence_en", Words),
+    Column("raw", Words),
+    Column("subject", Words),
+    Column("promoter_id", WholeNumber),
+    Column("paid_at", WholeNumber),
+)
+
+
+def _identity(row: BadRow) -> bytes:
+    """16 bytes that stand for what a row says, so that it is one entry however often and in what file it comes."""
+    said = row.raw if row.content is None else row.content
+    return blake2b(said.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+class Holding:
+    """The bad rows of one batch on their way into quarantine."""
+
+    def __init__(self, connection: Connection, batch_id: int, kind: str) -> None:
+        self._connection, self._batch_id, self._kind = connection, batch_id, kind
+        self.rows = 0
+        """How many rows it holds."""
+
+    def add(self, bad: list[BadRow]) -> None:
+        """Bad rows as they were read."""
+        if not bad:
+            return
+        if not self.rows:
+            clear(self._connection, _held)
+        load(
+            self._connection,
+            _held,
+            [
+                (
+                    row.place,
+                    _identity(row),
+                    row.column,
+                    row.value,
+                    row.code,
+                    row.zh,
+                    row.en,
+                    row.raw,
+                    row.subject,
+                    row.promoter_id,
+                    row.paid_at,
+                )
+                for row in bad
+            ],
+        )
+        self.rows += len(bad)
+
+    def settle_in(self) -> None:
+        """Write the entries. The k-th row of some content is the same entry as its k-th in any other file."""
+        if not self.rows:
+            return
+        held = _held.c
+        occurrence = func.row_number().over(partition_by=held.raw_hash, order_by=held.place)
+        columns = [column for column in held if column.name != "occurrence"]
+        rows = select(literal(self._batch_id), literal(self._kind), occurrence, *columns).order_by(held.place)
+        names = ["batch_id", "kind", "occurrence", *(column.name for column in columns)]
+        entries = insert_into(self._connection.dialect.name, Quarantined).from_select(names, rows)
+        new: Any = entries.excluded
+        self._connection.execute(
+            entries.on_conflict_do_update(
+                index_elements=["kind", "raw_hash", "occurrence"],
+                set_={"batch_id": new.batch_id, "place": new.place, "closed_at": None, "closed_how": None},
+                where=Quarantined.closed_how == "withdrawn",  # its batch was undone; now it is this batch's
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An open entry, with what is needed to read its row again."""
+
+    quarantine_id: int
+    shape: str
+    header: str | None
+    raw: str
+
+
+def waiting(connection: Connection, *which: ColumnElement[bool]) -> Iterator[Waiting]:
+    """Open entries in the order in which they came."""
+    rows = connection.execute(
+        select(Quarantined.quarantine_id, Batch.shape, Batch.header, Quarantined.raw)
+        .join(Batch, Batch.batch_id == Quarantined.batch_id)
+        .where(Quarantined.closed_at.is_(None), *which)
+        .order_by(Quarantined.quarantine_id),
+        execution_options={"yield_per": 1000},
+    )
+    for row in rows:
+        yield Waiting(*row)
+
+
+def close(
+    connection: Connection, how: str, batch_id: int | None, now: int, *which: ColumnElement[bool]
+) -> int:
+    """Close open entries; how many.
+
+    how   released, superseded or dismissed
+    """
+    return connection.execute(
+        update(Quarantined)
+        .where(Quarantined.closed_at.is_(None), *which)
+        .values(closed_at=now, closed_how=how, closed_batch_id=batch_id)
+    ).rowcount
+
+
+def dismiss(connection: Connection, quarantine_id: int, reason: str, now: int) -> None:
+    """Let an entry go for good.
+
+    Raises BountyError if there is no such open entry, or the reason is blank.
+    """
+    if not reason.strip():
+        raise BountyError(
+            "A dismissal needs a reason: say why the row may be left out.", "请写明为什么可以放弃这一行。"
+        )
+    dismissed = connection.execute(
+        update(Quarantined)
+        .where(Quarantined.quarantine_id == quarantine_id, Quarantined.closed_at.is_(None))
+        .values(closed_at=now, closed_how="dismissed", reason=reason.strip())
+    )
+    if dismissed.rowcount != 1:
+        raise BountyError(
+            f"Quarantine holds no open entry {quarantine_id}: `bounty quarantine list` shows them.",
+            f"隔离区没有待处理的第 {quarantine_id} 条。",
+        )
+    record(connection, "quarantine.dismiss", f"entry {quarantine_id}", now, reason=reason.strip())
+
+
+def listing(connection: Connection, kind: str | None) -> Iterator[Any]:
+    """Open entries with the file they came from, for a person."""
+    chosen = [Quarantined.kind == kind] if kind else []
+    return iter(
+        connection.execute(
+            select(
+                Quarantined.quarantine_id,
+                Quarantined.kind,
+                Batch.file_name,
+                Batch.shape,
+                Batch.header,
+                Quarantined.place,
+                Quarantined.column_name,
+                Quarantined.value,
+                Quarantined.code,
+                Quarantined.sentence_zh,
+                Quarantined.sentence_en,
+                Quarantined.raw,
+            )
+            .join(Batch, Batch.batch_id == Quarantined.batch_id)
+            .where(Quarantined.closed_at.is_(None), *chosen)
+            .order_by(Quarantined.quarantine_id),
+            execution_options={"yield_per": 1000},
+        )
+    )

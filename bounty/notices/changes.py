@@ -1,0 +1,228 @@
+"""What a notice says otherwise than the notice before it, order by order, and why."""
+
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    and_,
+    case,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    true,
+    union_all,
+)
+
+from bounty.db import Query, WholeNumber
+from bounty.models import (
+    AppealAnswer,
+    Line,
+    Link,
+    NoticeChange,
+    OpenPeriod,
+    Order,
+    OrderVersion,
+    PassVoidAnswer,
+    RosterEntry,
+)
+from bounty.orders.fold import folded
+from bounty.rules.clauses import NO_COMMISSION_STATUSES, TASK_CLAUSES, all_hold
+from bounty.rules.measure import frozen_bounds
+from bounty.rules.periods import Period
+from bounty.rules.sql_math import lesser
+from bounty.rules.terms import Terms
+
+CAUSES = {
+    "VIOLATION": (
+        "事后查实违规，达标被取消",
+        "a violation found later: the pass was taken back",
+    ),
+    "NEW_DATA": (
+        "新数据：当时还没有的订单、收货或结算",
+        "new data: an order, receipt or settlement not known then",
+    ),
+    "LATE_FAILURE": ("之后退款、审核失败或处罚", "refunded, failed or punished since"),
+    "CORRECTION": (
+        "更正：金额、类目、直推、归属或链接登记改了",
+        "a correction: amount, category, direct push, owner or link",
+    ),
+    "RESULT": ("本人的结果因其他订单而变", "the promoter's own result changed through other orders"),
+}
+"""Cause -> its sentence in Chinese and English."""
+
+_CORRECTED = (
+    "p_id",
+    "order_amount_fen",
+    "promotion_amount_fen",
+    "type",
+    "cat_ids",
+    "is_direct",
+    "price_compare_status",
+    "paid_at",
+)
+"""Facts that do not move in an order's life: another value corrects the first."""
+
+
+def write_changes(connection: Connection, period: Period, terms: Terms, before: Any, after: Any) -> None:
+    """Record how a settlement differs from the published one before it; see ``changes_between``."""
+    changes = changes_between(period, terms, before, after).subquery("changes").c
+    connection.execute(
+        insert(NoticeChange).from_select(
+            ["settlement_id", *changes.keys()], select(literal(after.settlement_id), *changes)
+        )
+    )
+
+
+def changes_between(period: Period, terms: Terms, before: Any, after: Any) -> Query:
+    """Every order that a settlement judges otherwise than an earlier one of its period, and why.
+
+    before, after   rows of ``settlements``; each knew the batches up to its as_of_batch_id
+
+    Returns promoter_id, order_sn, was_counted_fen, now_counted_fen, was_subsidy_fen, now_subsidy_fen and cause. Each
+    line that differs is one row with one cause, so that the causes sum to the difference of the totals.
+    """
+    before_batch, after_batch = before.as_of_batch_id or 0, after.as_of_batch_id or 0
+    touched = (
+        select(OrderVersion.order_sn)
+        .where(OrderVersion.batch_id > before_batch, OrderVersion.batch_id <= after_batch)
+        .distinct()
+    )
+    was = _as_known_at(before_batch, touched).cte("was")
+    now = _as_known_at(after_batch, touched).cte("now")
+    changed = _differences(period, terms, after.settlement_id, before.settlement_id, was, now).cte("changed")
+    row = changed.c
+    relinked = exists().where(
+        Link.p_id == func.coalesce(now.c.p_id, Order.p_id), Link.batch_id > before_batch
+    )
+    upheld = exists().where(
+        AppealAnswer.correction_batch_id > before_batch,
+        AppealAnswer.correction_batch_id <= after_batch,
+        OrderVersion.batch_id == AppealAnswer.correction_batch_id,
+        OrderVersion.order_sn == now.c.order_sn,
+    )
+    void = exists().where(
+        PassVoidAnswer.promoter_id == row.promoter_id,
+        PassVoidAnswer.period == str(period),
+        PassVoidAnswer.approved.is_(true()),
+        PassVoidAnswer.as_of_settlement_id >= before.settlement_id,
+        PassVoidAnswer.as_of_settlement_id < after.settlement_id,
+    )
+    cause = case(
+        (void, literal("VIOLATION")),
+        (and_(now.c.order_sn.is_not(None), was.c.order_sn.is_(None)), literal("NEW_DATA")),
+        (
+            and_(now.c.failed_at.is_not(None), now.c.failed_at.is_distinct_from(was.c.failed_at)),
+            literal("LATE_FAILURE"),
+        ),
+        (and_(now.c.order_sn.is_not(None), or_(upheld, _corrected(was, now))), literal("CORRECTION")),
+        (relinked, literal("CORRECTION")),
+        (and_(now.c.order_sn.is_not(None), _went_on(was, now)), literal("NEW_DATA")),
+        else_=literal("RESULT"),
+    )
+    # An order that no batch touched counts, before and after, what it counts as it stands.
+    standing = _counted(Order.__table__, period, terms, before=True).where(
+        Order.order_sn.in_(select(row.order_sn))
+    )
+    stands = standing.subquery("stands")
+    untouched = now.c.order_sn.is_(None)
+    return (
+        select(
+            row.promoter_id,
+            row.order_sn,
+            case((untouched, stands.c.was_counted_fen), else_=row.was_counted_fen).label("was_counted_fen"),
+            case((untouched, stands.c.was_counted_fen), else_=row.now_counted_fen).label("now_counted_fen"),
+            row.was_subsidy_fen,
+            row.now_subsidy_fen,
+            cause.label("cause"),
+        )
+        .select_from(changed)
+        .outerjoin(was, was.c.order_sn == row.order_sn)
+        .outerjoin(now, now.c.order_sn == row.order_sn)
+        .outerjoin(Order, Order.order_sn == row.order_sn)
+        .outerjoin(stands, and_(stands.c.promoter_id == row.promoter_id, stands.c.order_sn == row.order_sn))
+    )
+
+
+def _as_known_at(batch_id: int, orders: Query) -> Query:
+    return folded(lambda row: row.order_sn.in_(orders), known=lambda row: row.batch_id <= batch_id)
+
+
+def _corrected(was: FromClause, now: FromClause) -> ColumnElement[bool]:
+    moved = (was.c[name].is_distinct_from(now.c[name]) for name in _CORRECTED)
+    receipt_moved = and_(
+        was.c.received_at.is_not(None), was.c.received_at.is_distinct_from(now.c.received_at)
+    )
+    return or_(*moved, receipt_moved)
+
+
+def _went_on(was: FromClause, now: FromClause) -> ColumnElement[bool]:
+    """Whether an order went on in a way that a clause asks about. An audit that passed changes no verdict."""
+    return or_(
+        was.c.received_at.is_distinct_from(now.c.received_at),
+        was.c.failed_at.is_distinct_from(now.c.failed_at),
+        was.c.order_status.in_(NO_COMMISSION_STATUSES) != now.c.order_status.in_(NO_COMMISSION_STATUSES),
+    )
+
+
+def _differences(
+    period: Period, terms: Terms, settlement_id: int, before_id: int, was: FromClause, now: FromClause
+) -> Query:
+    """Promoter and order with what it counted and earned, before and after, where one of the two differs."""
+    sides = union_all(
+        _counted(was, period, terms, before=True),
+        _counted(now, period, terms, before=False),
+        _earned(before_id, before=True),
+        _earned(settlement_id, before=False),
+    ).subquery("sides")
+    row = sides.c
+    was_counted, now_counted = func.max(row.was_counted_fen), func.max(row.now_counted_fen)
+    was_subsidy = func.coalesce(func.max(row.was_subsidy_fen), 0)
+    now_subsidy = func.coalesce(func.max(row.now_subsidy_fen), 0)
+    return (
+        select(
+            row.promoter_id,
+            row.order_sn,
+            was_counted.label("was_counted_fen"),
+            now_counted.label("now_counted_fen"),
+            was_subsidy.label("was_subsidy_fen"),
+            now_subsidy.label("now_subsidy_fen"),
+        )
+        .group_by(row.promoter_id, row.order_sn)
+        .having(or_(was_counted.is_distinct_from(now_counted), was_subsidy != now_subsidy))
+    )
+
+
+def _side(promoter_id: Any, order_sn: Any, value: Any, place: int) -> list[Any]:
+    names = ("was_counted_fen", "now_counted_fen", "was_subsidy_fen", "now_subsidy_fen")
+    absent = literal(None, WholeNumber)
+    return [
+        promoter_id.label("promoter_id"),
+        order_sn.label("order_sn"),
+        *((value if index == place else absent).label(name) for index, name in enumerate(names)),
+    ]
+
+
+def _counted(facts: FromClause, period: Period, terms: Terms, *, before: bool) -> Query:
+    capped = lesser(facts.c.order_amount_fen, terms.task.order_cap_fen)
+    return (
+        select(*_side(facts.c.promoter_id, facts.c.order_sn, capped, 0 if before else 1))
+        .select_from(OpenPeriod)
+        .join(RosterEntry, RosterEntry.period == OpenPeriod.period)
+        .join(facts, facts.c.promoter_id == RosterEntry.promoter_id)
+        .where(
+            OpenPeriod.period == str(period),
+            RosterEntry.reason.is_(None),
+            all_hold(TASK_CLAUSES, facts.c, frozen_bounds(terms), terms),
+        )
+    )
+
+
+def _earned(settlement_id: int, *, before: bool) -> Query:
+    return select(*_side(Line.promoter_id, Line.order_sn, Line.subsidy_fen, 2 if before else 3)).where(
+        Line.settlement_id == settlement_id
+    )

@@ -1,0 +1,147 @@
+"""How a settlement differs from the one before it: by cause, so that the causes sum to the difference."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, or_, select
+from sqlalchemy.orm import aliased
+
+from bounty.models import Result
+from bounty.notices.changes import CAUSES, changes_between
+from bounty.rules.periods import Period
+from bounty.rules.revocations import void_stands
+from bounty.rules.sql_math import count_where, total
+from bounty.rules.terms import Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What one cause moved."""
+
+    code: str
+    """A key of ``CAUSES``."""
+    orders: int
+    passed: int
+    """By how many more promoters pass; each who passes now and did not, or the other way round, is under one cause."""
+    subsidy_fen: int
+    """By how much the subsidy moved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Two settlements of one period."""
+
+    before: Any
+    """Rows of ``settlements``."""
+    after: Any
+    was_passed: int
+    now_passed: int
+    promoters: int
+    """Whose result changed."""
+    causes: list[Cause]
+
+    @property
+    def subsidy_fen(self) -> int:
+        """The difference of the totals; the causes sum to it."""
+        moved: int = self.after.subsidy_fen - self.before.subsidy_fen
+        return moved
+
+
+def difference(connection: Connection, period: Period, terms: Terms, before: Any, after: Any) -> Difference:
+    """How a settlement differs from an earlier one of its period; two queries.
+
+    before, after   rows of ``settlements``
+    """
+    was, now = aliased(Result, name="was"), aliased(Result, name="now")
+    compared = ("gmv_fen", "orders", "passed", "rate_permille", "subsidy_orders", "subsidy_fen")
+    differs = or_(*(getattr(was, name).is_distinct_from(getattr(now, name)) for name in compared))
+    results = connection.execute(
+        select(
+            count_where(was.rate_permille.is_not(None)).label("was_passed"),
+            count_where(now.rate_permille.is_not(None)).label("now_passed"),
+            count_where(differs).label("promoters"),
+            count_where(and_(was.rate_permille.is_not(None), _void_since(now, before, after))).label("void"),
+        )
+        .select_from(now)
+        .join(was, and_(was.promoter_id == now.promoter_id, was.settlement_id == before.settlement_id))
+        .where(now.settlement_id == after.settlement_id)
+    ).one()
+    causes = _with_passed(_causes(connection, period, terms, before, after), "VIOLATION", -results.void)
+    # What no order explains any more (its batch was undone since) stays with the result itself.
+    rest = results.now_passed - results.was_passed - sum(cause.passed for cause in causes)
+    causes = _with_passed(causes, "RESULT", rest)
+    return Difference(before, after, results.was_passed, results.now_passed, results.promoters, causes)
+
+
+def _void_since(now: type[Result], before: Any, after: Any) -> ColumnElement[bool]:
+    """Whether a promoter's pass was taken back between two settlements."""
+    void, was_void = (
+        void_stands(now.promoter_id, after.period, before=each.settlement_id) for each in (after, before)
+    )
+    return and_(void, ~was_void)
+
+
+def _with_passed(causes: list[Cause], code: str, passed: int) -> list[Cause]:
+    """The same, where so many more promoters pass by one cause; in the order of CAUSES."""
+    if not passed:
+        return causes
+    held = {cause.code: cause for cause in causes}
+    of_code = held.get(code, Cause(code, 0, 0, 0))
+    held[code] = replace(of_code, passed=of_code.passed + passed)
+    return [held[each] for each in CAUSES if each in held]
+
+
+def _causes(connection: Connection, period: Period, terms: Terms, before: Any, after: Any) -> list[Cause]:
+    changes = changes_between(period, terms, before, after).cte("changes")
+    change = changes.c
+    was, now = aliased(Result, name="was"), aliased(Result, name="now")
+    # Whoever passes now does so through orders that count more, whoever no longer does through some that count less: of
+    # their causes the first of CAUSES has the promoter.
+    up = func.coalesce(change.now_counted_fen, -1) > func.coalesce(change.was_counted_fen, -1)
+    down = func.coalesce(change.now_counted_fen, -1) < func.coalesce(change.was_counted_fen, -1)
+    passes = case((now.rate_permille.is_not(None), 1), else_=-1)
+    place = case(*((change.cause == code, at) for at, code in enumerate(CAUSES)))
+    moved = (
+        select(change.promoter_id, passes.label("passes"), func.min(place).label("place"))
+        .select_from(changes)
+        .join(was, and_(was.promoter_id == change.promoter_id, was.settlement_id == before.settlement_id))
+        .join(now, and_(now.promoter_id == change.promoter_id, now.settlement_id == after.settlement_id))
+        .where(
+            change.cause != "VIOLATION",  # whose promoters no longer pass whatever their orders count
+            or_(
+                and_(was.rate_permille.is_(None), now.rate_permille.is_not(None), up),
+                and_(was.rate_permille.is_not(None), now.rate_permille.is_(None), down),
+            ),
+        )
+        .group_by(change.promoter_id, now.rate_permille)
+        .subquery("moved")
+    )
+    by_place = (
+        select(moved.c.place, total(moved.c.passes).label("passed"))
+        .group_by(moved.c.place)
+        .subquery("by_place")
+    )
+    by_cause = (
+        select(
+            place.label("place"),
+            func.count().label("orders"),
+            (total(change.now_subsidy_fen) - total(change.was_subsidy_fen)).label("subsidy_fen"),
+        )
+        .select_from(changes)
+        .group_by(place)
+        .subquery("by_cause")
+    )
+    codes = list(CAUSES)
+    return [
+        Cause(codes[row.place], row.orders, row.passed, row.subsidy_fen)
+        for row in connection.execute(
+            select(
+                by_cause.c.place,
+                by_cause.c.orders,
+                by_cause.c.subsidy_fen,
+                func.coalesce(by_place.c.passed, literal(0)).label("passed"),
+            )
+            .outerjoin(by_place, by_place.c.place == by_cause.c.place)
+            .order_by(by_cause.c.place)
+        )
+    ]

@@ -1,0 +1,86 @@
+"""Telling promoters that a result was published, and what theirs is."""
+
+from typing import Any
+
+from sqlalchemy import Connection, and_, select
+
+from bounty.clock import shown
+from bounty.models import Result, RosterEntry, User
+from bounty.money import shown_yuan
+from bounty.notifications.outbox import Letter, announce, tell_promoters
+from bounty.rules.periods import Period
+
+
+def tell_results(
+    connection: Connection, period: Period, number: int, draft: Any, changed: set[int] | None, now: int
+) -> None:
+    """Tell the eligible promoters of a notice their result.
+
+    draft     the row of the settlement that was published
+    changed   the promoters whose result this notice states otherwise than the one before; None: all
+    """
+    rows = {
+        row.promoter_id: row
+        for row in connection.execute(
+            select(
+                Result.promoter_id,
+                RosterEntry.name,
+                RosterEntry.target_gmv_fen,
+                RosterEntry.target_orders,
+                Result.gmv_fen,
+                Result.orders,
+                Result.passed,
+                Result.subsidy_orders,
+                Result.subsidy_fen,
+            )
+            .join(
+                RosterEntry,
+                and_(RosterEntry.promoter_id == Result.promoter_id, RosterEntry.period == str(period)),
+            )
+            .join(User, User.promoter_id == Result.promoter_id)
+            .where(Result.settlement_id == draft.settlement_id, RosterEntry.reason.is_(None))
+        )
+        if changed is None or row.promoter_id in changed
+    }
+
+    def letter_for(promoter_id: int) -> Letter | None:
+        row = rows.get(promoter_id)
+        return None if row is None else _letter(row, period, number, now)
+
+    cause = f"{period} notice {number}"
+    tell_promoters(connection, "result", cause, letter_for, now)
+    told = {
+        "period": str(period),
+        "notice": number,
+        "results": draft.results_rows,
+        "lines": draft.lines_rows,
+        "subsidy_fen": draft.subsidy_fen,
+        "content_sha256": draft.content_sha256,
+    }
+    announce(connection, "result", cause, told, now)
+
+
+def _letter(row: Any, period: Period, number: int, now: int) -> Letter:
+    verdict = ("已达标", "passed") if row.passed else ("未达标", "not passed")
+    gmv, wanted = f"¥{shown_yuan(row.gmv_fen)}", row.target_gmv_fen and f"¥{shown_yuan(row.target_gmv_fen)}"
+    zh = f"计入金额 {gmv}{_of('目标', wanted)}；计入订单 {row.orders} 单{_of('目标', row.target_orders)}"
+    en = (
+        f"{gmv} counted{_of('target', wanted)}; {row.orders} orders counted{_of('target', row.target_orders)}"
+    )
+    fen, at = shown_yuan(row.subsidy_fen), shown(now)[:16].replace("T", " ")
+    return Letter(
+        (
+            f"{period} 期第 {number} 号公示：您{verdict[0]}，预计补贴 ¥{fen}",
+            f"{period}, notice {number}: you have {verdict[1]}, expected subsidy ¥{fen}",
+        ),
+        zh=f"{row.name}：\n{period} 期第 {number} 号公示已于 {at} 发布：您{verdict[0]}。\n{zh}。\n"
+        f"预计补贴 ¥{fen}（{row.subsidy_orders} 单），随佣金结算发放。有疑问请在订单页申诉。",
+        en=f"{row.name},\nnotice {number} of {period} was published on {at}: you have {verdict[1]}.\n{en}.\n"
+        f"Expected subsidy ¥{fen} ({row.subsidy_orders} orders), paid as commissions settle. "
+        "Where you disagree, appeal from the order's page.",
+        path="/history",
+    )
+
+
+def _of(word: str, target: object) -> str:
+    return f" ({word} {target})" if target else ""

@@ -1,0 +1,137 @@
+"""Every open period at a glance: its state, computed from what is there, its counts, and its notice."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, select, true
+
+from bounty.models import Approval, OpenPeriod, Result, RosterEntry, Settlement
+from bounty.notices.service import notices
+from bounty.rules.sql_math import count_where
+from bounty.settlement.approval import approvals_needed
+from bounty.settlement.period_lock import closed_periods
+
+STATES = {
+    "UPCOMING": ("待开始", "upcoming"),
+    "OPEN": ("推广中", "open"),
+    "AWAITING_RECEIPTS": ("待收货截止", "awaiting receipts"),
+    "READY_TO_SETTLE": ("待核算", "ready to settle"),
+    "DRAFT": ("草稿", "draft"),
+    "APPROVED": ("已批准", "approved"),
+    "PUBLISHED": ("已公示", "published"),
+    "CORRECTED": ("已更正", "corrected"),
+    "CLOSED": ("已关账", "closed"),
+}
+"""State -> its name in Chinese and English."""
+
+
+def state_of(
+    bounds: Any,
+    settlement: Any | None,
+    told: list[Any],
+    now: int,
+    *,
+    approved: bool = False,
+    closed: bool = False,
+) -> str:
+    """The state of an open period; no column can contradict it.
+
+    settlement   the newest one
+    told         its notices
+    approved     whether enough accounts stand for the settlement
+    closed       whether it was closed, and not reopened since
+    """
+    if closed:
+        return "CLOSED"
+    if settlement is not None and all(row.settlement_id != settlement.settlement_id for row in told):
+        return "APPROVED" if approved else "DRAFT"
+    if told:
+        return "PUBLISHED" if len(told) == 1 else "CORRECTED"
+    if now < bounds.task_from:
+        return "UPCOMING"
+    if now < bounds.task_until:
+        return "OPEN"
+    return "AWAITING_RECEIPTS" if now < bounds.receipt_cutoff else "READY_TO_SETTLE"
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """One open period in the list of all."""
+
+    period: str
+    state: str
+    """A key of ``overview.STATES``."""
+    bounds: Any
+    """The columns of ``periods``."""
+    on_roster: int
+    eligible: int
+    settlement: Any | None
+    """The newest one's row; null where there is none."""
+    passed: int
+    """In it."""
+    notice: Any | None
+    """The newest one; null where there is none."""
+
+
+def glances(connection: Connection, now: int) -> list[Glance]:
+    """Every open period, the newest first; seven queries."""
+    rosters = {
+        row.period: row
+        for row in connection.execute(
+            select(
+                RosterEntry.period,
+                func.count().label("on_roster"),
+                count_where(RosterEntry.reason.is_(None)).label("eligible"),
+            ).group_by(RosterEntry.period)
+        )
+    }
+    newest = {
+        row.period: row
+        for row in connection.execute(select(Settlement.__table__).order_by(Settlement.settlement_id))
+    }
+    ids = [row.settlement_id for row in newest.values()]
+    passed = {
+        row.settlement_id: row.passed
+        for row in connection.execute(
+            select(Result.settlement_id, count_where(Result.passed.is_(true())).label("passed"))
+            .where(Result.settlement_id.in_(ids))
+            .group_by(Result.settlement_id)
+        )
+    }
+    approvals = {
+        row.settlement_id: row.approvals
+        for row in connection.execute(
+            select(Settlement.settlement_id, func.count().label("approvals"))
+            .join(Approval, Approval.settlement_id == Settlement.settlement_id)
+            .where(
+                Settlement.settlement_id.in_(ids),
+                Approval.content_sha256 == Settlement.content_sha256,
+                Approval.user_id != func.coalesce(Settlement.prepared_by_id, 0),
+            )
+            .group_by(Settlement.settlement_id)
+        )
+    }
+    told: dict[str, list[Any]] = {}
+    for row in notices(connection):
+        told.setdefault(row.period, []).append(row)
+    closed, found = closed_periods(connection), []
+    for bounds in connection.execute(select(OpenPeriod.__table__).order_by(OpenPeriod.period.desc())):
+        period = bounds.period
+        settlement = newest.get(period)
+        of_period = told.get(period, [])
+        approved = settlement is not None and approvals.get(settlement.settlement_id, 0) >= approvals_needed(
+            settlement
+        )
+        found.append(
+            Glance(
+                period,
+                state_of(bounds, settlement, of_period, now, approved=approved, closed=period in closed),
+                bounds,
+                rosters[period].on_roster,
+                rosters[period].eligible,
+                settlement,
+                passed.get(settlement.settlement_id, 0) if settlement else 0,
+                of_period[0] if of_period else None,
+            )
+        )
+    return found

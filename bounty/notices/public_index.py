@@ -1,0 +1,118 @@
+"""What everybody may see: which notices there are, and of each its counts, its sums and, by masked ids, who passed."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Text, and_, case, cast, func, literal, select, true
+
+from bounty.db import Query
+from bounty.models import OpenPeriod, Result, RosterEntry
+from bounty.notices.period_summaries import state_of
+from bounty.notices.service import notices
+from bounty.rules.periods import Period
+from bounty.rules.sql_math import by_bytes, count_where, total
+from bounty.settlement.period_lock import closed_periods
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodOnBoard:
+    """An open period as the public sees it."""
+
+    period: str
+    state: str
+    """A key of ``overview.STATES``; what is only a draft is not told."""
+    bounds: Any
+    """The columns of ``periods``."""
+    notices: list[Any]
+    """With their settlements' facts, the newest first."""
+    passed: int | None
+    """In the newest; null where there is none."""
+
+
+def board(connection: Connection, now: int) -> list[PeriodOnBoard]:
+    """Every open period with its notices, the newest first."""
+    told: dict[str, list[Any]] = {}
+    for row in notices(connection):
+        told.setdefault(row.period, []).append(row)
+    newest = [rows[0].settlement_id for rows in told.values()]
+    passed: dict[int, int] = dict(
+        connection.execute(
+            select(Result.settlement_id, count_where(Result.passed.is_(true())))
+            .where(Result.settlement_id.in_(newest))
+            .group_by(Result.settlement_id)
+        ).all()
+    )
+    closed = closed_periods(connection)
+    periods = connection.execute(select(OpenPeriod.__table__).order_by(OpenPeriod.period.desc())).all()
+    return [
+        PeriodOnBoard(
+            bounds.period,
+            state_of(bounds, None, told.get(bounds.period, []), now, closed=bounds.period in closed),
+            bounds,
+            told.get(bounds.period, []),
+            passed[told[bounds.period][0].settlement_id] if bounds.period in told else None,
+        )
+        for bounds in periods
+    ]
+
+
+def counts_by_level(connection: Connection, settlement_id: int, period: Period) -> list[Any]:
+    """Per level: on_roster, eligible, passed, orders and gmv_fen counted, subsidy_orders and subsidy_fen."""
+    level, column = func.coalesce(RosterEntry.level, ""), Result.__table__.c
+    return list(
+        connection.execute(
+            select(
+                level.label("level"),
+                func.count().label("on_roster"),
+                count_where(RosterEntry.reason.is_(None)).label("eligible"),
+                count_where(Result.passed.is_(true())).label("passed"),
+                total(column.orders).label("orders"),
+                total(column.gmv_fen).label("gmv_fen"),
+                total(column.subsidy_orders).label("subsidy_orders"),
+                total(column.subsidy_fen).label("subsidy_fen"),
+            )
+            .select_from(Result)
+            .join(RosterEntry, _of_roster(period))
+            .where(Result.settlement_id == settlement_id)
+            .group_by(level)
+            .order_by(level)
+        )
+    )
+
+
+def passed_of(settlement_id: int, period: Period) -> Query:
+    """Who passed: place (1, 2, ... by id), masked_id, level, rate_permille. No column has more of an id than that."""
+    return (
+        select(
+            func.row_number().over(order_by=Result.promoter_id).label("place"),
+            _masked_in_sql(cast(Result.promoter_id, Text)).label("masked_id"),
+            RosterEntry.level,
+            Result.rate_permille,
+        )
+        .select_from(Result)
+        .join(RosterEntry, _of_roster(period))
+        .where(Result.settlement_id == settlement_id, Result.passed.is_(true()))
+    )
+
+
+def masked(promoter_id: str) -> str:
+    """An id by which its owner knows it, and nobody else.
+
+    >>> masked("1000939"), masked("1234")
+    ('10***39', '***4')
+    """
+    return f"{promoter_id[:2]}***{promoter_id[-2:]}" if len(promoter_id) >= 6 else f"***{promoter_id[-1:]}"
+
+
+def _masked_in_sql(digits: ColumnElement[str]) -> ColumnElement[str]:
+    long = func.length(digits) >= 6
+    head = case((long, func.substr(digits, 1, 2)), else_=literal(""))
+    tail = case(
+        (long, func.substr(digits, func.length(digits) - 1, 2)),
+        else_=func.substr(digits, func.length(digits), 1),
+    )
+    return by_bytes(head.concat(literal("***")).concat(tail))
+
+
+def _of_roster(period: Period) -> ColumnElement[bool]:
+    return and_(RosterEntry.promoter_id == Result.promoter_id, RosterEntry.period == str(period))

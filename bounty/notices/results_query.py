@@ -1,0 +1,218 @@
+"""Where each promoter of a period stands: by a settlement, or, before there is one, by what is known now."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, FromClause, and_, case, exists, func, literal, or_, select
+from sqlalchemy.orm import aliased
+
+from bounty.db import Query, WholeNumber
+from bounty.models import Line, Order, Result, RosterEntry
+from bounty.rules.measure import frozen_bounds, may_count, measured, of_eligible
+from bounty.rules.periods import Period
+from bounty.rules.sql_math import Whole, count_where, myriads_of, total
+from bounty.rules.subsidy import attains
+from bounty.rules.terms import Terms
+from bounty.settlement.queries import earned_lines, measured_roster
+
+AT_RISK = -1000
+"""Who has not passed and is no further from the target than this is at risk; ten-thousandths."""
+
+
+def standings(
+    bounds: Any, terms: Terms, settlement_id: int | None = None, before_id: int | None = None
+) -> Query:
+    """One row per promoter on the roster.
+
+    bounds          the columns of ``periods``
+    settlement_id   the settlement to read; null measures the orders as they are now, by the same expressions
+    before_id       an earlier settlement to compare with
+
+    promoter_id, name, level, reason, target_gmv_fen, target_orders; gmv_fen, orders, passed, rate_permille,
+    subsidy_orders and subsidy_fen as a result has them; active (1 with an order paid in the task window); margin: how
+    far the smallest of measured/target is from 1, in ten-thousandths (-30 is 0.3 % short), and nearness, which is 0 at
+    the target and below 0 to either side; both null for who is not eligible. was_passed, moved_fen (of the subsidy) and
+    changed (1 where the earlier result differs).
+    """
+    period = bounds.period
+    found = (
+        _now(Period.parse(period), terms).subquery("found")
+        if settlement_id is None
+        else select(Result.__table__).where(Result.settlement_id == settlement_id).subquery("found")
+    )
+    was = aliased(Result, name="was")
+    margin = _margin(found)
+    active = exists().where(
+        Order.promoter_id == RosterEntry.promoter_id,
+        Order.paid_at >= bounds.task_from,
+        Order.paid_at < bounds.task_until,
+    )
+    compared = ("gmv_fen", "orders", "passed", "rate_permille", "subsidy_orders", "subsidy_fen")
+    differs = or_(*(found.c[name].is_distinct_from(getattr(was, name)) for name in compared))
+    return (
+        select(
+            RosterEntry.promoter_id,
+            RosterEntry.name,
+            RosterEntry.level,
+            RosterEntry.reason,
+            RosterEntry.target_gmv_fen,
+            RosterEntry.target_orders,
+            found.c.gmv_fen,
+            found.c.orders,
+            _one(found.c.rate_permille.is_not(None)).label("passed"),
+            found.c.rate_permille,
+            func.coalesce(found.c.subsidy_orders, 0).label("subsidy_orders"),
+            func.coalesce(found.c.subsidy_fen, 0).label("subsidy_fen"),
+            _one(active).label("active"),
+            margin.label("margin"),
+            (-func.abs(margin, type_=WholeNumber)).label("nearness"),
+            _one(was.rate_permille.is_not(None)).label("was_passed"),
+            case((was.promoter_id.is_not(None), found.c.subsidy_fen - was.subsidy_fen)).label("moved_fen"),
+            _one(and_(was.promoter_id.is_not(None), differs)).label("changed"),
+        )
+        .select_from(RosterEntry)
+        .outerjoin(found, found.c.promoter_id == RosterEntry.promoter_id)
+        .outerjoin(
+            was,
+            and_(
+                was.promoter_id == RosterEntry.promoter_id,
+                was.settlement_id == (0 if before_id is None else before_id),
+            ),
+        )
+        .where(RosterEntry.period == period)
+    )
+
+
+def _one(condition: Any) -> Whole:
+    return case((condition, literal(1, WholeNumber)), else_=literal(0, WholeNumber))
+
+
+def _margin(found: FromClause) -> Whole:
+    gmv = myriads_of(found.c.gmv_fen, RosterEntry.__table__.c.target_gmv_fen) - 10_000
+    orders = myriads_of(found.c.orders, RosterEntry.__table__.c.target_orders) - 10_000
+    return case((orders.is_(None), gmv), (gmv < orders, gmv), else_=orders)
+
+
+def _now(period: Period, terms: Terms) -> Query:
+    """What a settlement would say now, as ``results`` has it; of who is eligible."""
+    reached = measured_roster(period, terms).cte("reached")
+    line = earned_lines(period, terms, reached).subquery("line").c
+    sums = (
+        select(
+            line.promoter_id,
+            func.count().label("subsidy_orders"),
+            total(line.subsidy_fen).label("subsidy_fen"),
+        )
+        .group_by(line.promoter_id)
+        .subquery("sums")
+    )
+    return select(
+        reached.c.promoter_id,
+        reached.c.gmv_fen,
+        reached.c.orders,
+        reached.c.rate_permille.is_not(None).label("passed"),
+        reached.c.rate_permille,
+        func.coalesce(sums.c.subsidy_orders, 0).label("subsidy_orders"),
+        func.coalesce(sums.c.subsidy_fen, 0).label("subsidy_fen"),
+    ).outerjoin(sums, sums.c.promoter_id == reached.c.promoter_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Funnel:
+    """How many promoters are left at each step."""
+
+    on_roster: int
+    eligible: int
+    active: int
+    """With at least one order paid in the task window, eligible or not."""
+    on_pace: int | None
+    """Who would pass if they went on so, pending orders included; null once the receipt cutoff has passed."""
+    passed: int
+    at_risk: int
+    """Active, not passed, and at most 10 % short."""
+
+
+def funnel(connection: Connection, bounds: Any, terms: Terms, settlement_id: int | None, now: int) -> Funnel:
+    """The promoters of a period, step by step; two queries."""
+    row = standings(bounds, terms, settlement_id).subquery("row").c
+    counts = connection.execute(
+        select(
+            func.count().label("on_roster"),
+            count_where(row.reason.is_(None)).label("eligible"),
+            count_where(row.active == 1).label("active"),
+            count_where(row.passed == 1).label("passed"),
+            count_where(
+                and_(row.active == 1, row.passed == 0, row.margin.is_not(None), row.margin >= AT_RISK)
+            ).label("at_risk"),
+        )
+    ).one()
+    on_pace = connection.execute(_on_pace(bounds, terms, now)).scalar_one()
+    return Funnel(
+        counts.on_roster,
+        counts.eligible,
+        counts.active,
+        on_pace if now < bounds.receipt_cutoff and settlement_id is None else None,
+        counts.passed,
+        counts.at_risk,
+    )
+
+
+def _on_pace(bounds: Any, terms: Terms, now: int) -> Query:
+    """How many have, pending included, as large a part of each target as of the task window has gone by."""
+    facts = Order.__table__.c
+    measure = measured(facts, terms)
+    gone = min(max(now - bounds.task_from, 0), bounds.task_until - bounds.task_from)
+    at = gone * 10_000 // (bounds.task_until - bounds.task_from)
+    by_promoter = (
+        of_eligible(
+            select(
+                RosterEntry.promoter_id,
+                RosterEntry.target_gmv_fen,
+                RosterEntry.target_orders,
+                measure.gmv_fen.label("gmv_fen"),
+                measure.orders.label("orders"),
+            ),
+            Period.parse(bounds.period),
+            may_count(facts, frozen_bounds(terms), terms),
+        )
+        .group_by(RosterEntry.promoter_id, RosterEntry.target_gmv_fen, RosterEntry.target_orders)
+        .subquery("by_promoter")
+        .c
+    )
+    keeping = attains(
+        at, by_promoter.gmv_fen, by_promoter.orders, by_promoter.target_gmv_fen, by_promoter.target_orders
+    )
+    return select(count_where(and_(by_promoter.orders > 0, keeping)))
+
+
+def by_tier(connection: Connection, bounds: Any, terms: Terms, settlement_id: int | None) -> list[Any]:
+    """Per rate: rate_permille, promoters, basis_fen and subsidy_fen of their lines; the lowest rate first."""
+    if settlement_id is None:
+        reached: Any = measured_roster(Period.parse(bounds.period), terms).cte("reached")
+        line: Any = earned_lines(Period.parse(bounds.period), terms, reached).subquery("line")
+    else:
+        reached = select(Result.__table__).where(Result.settlement_id == settlement_id).subquery("reached")
+        line = select(Line.__table__).where(Line.settlement_id == settlement_id).subquery("line")
+    sums = (
+        select(
+            line.c.promoter_id,
+            total(line.c.basis_fen).label("basis_fen"),
+            total(line.c.subsidy_fen).label("subsidy_fen"),
+        )
+        .group_by(line.c.promoter_id)
+        .subquery("sums")
+    )
+    return list(
+        connection.execute(
+            select(
+                reached.c.rate_permille,
+                func.count().label("promoters"),
+                total(sums.c.basis_fen).label("basis_fen"),
+                total(sums.c.subsidy_fen).label("subsidy_fen"),
+            )
+            .outerjoin(sums, sums.c.promoter_id == reached.c.promoter_id)
+            .where(reached.c.rate_permille.is_not(None))
+            .group_by(reached.c.rate_permille)
+            .order_by(reached.c.rate_permille)
+        )
+    )

@@ -1,0 +1,300 @@
+"""Publishing a settlement as a numbered notice, reading notices, and exporting a settlement's files."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, and_, case, func, insert, select
+from sqlalchemy.orm import aliased
+
+from bounty.accounts.service import require_account
+from bounty.audit.service import record
+from bounty.db import Query
+from bounty.errors import BountyError
+from bounty.models import Notice, NoticeChange, OpenPeriod, Result, RosterEntry, Settlement
+from bounty.notices.changes import write_changes
+from bounty.notices.notifications import tell_results
+from bounty.notices.signed_statements import CHAIN, statements_until, write_statement
+from bounty.roster.terms import open_period, terms_in_force
+from bounty.rules.periods import Period
+from bounty.rules.sql_math import total
+from bounty.settlement.approval import require_approval
+from bounty.settlement.files import lines_file, results_file
+from bounty.settlement.period_lock import require_not_closed
+from bounty.settlement.revocations import require_voids_known
+from bounty.settlement.service import newest_settlement
+
+MANIFEST = "manifest.json"
+"""Describes the files of an export; last to come and first to go."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedNotice:
+    """A notice, as it was published now or stood already."""
+
+    notice: int
+    settlement_id: int
+    content_sha256: str
+    anew: bool
+    """False where the newest notice already says the same."""
+
+
+def publish(connection: Connection, period: Period, now: int, *, approval_required: bool) -> PublishedNotice:
+    """Publish the newest settlement of a period as its next notice; from then on its rows never change.
+
+    Where the newest notice has the same content, it is that notice, and nothing changes.
+
+    Raises BountyError if the period is not open, is closed, has no settlement yet, a pass was taken back since the
+    draft, or, where approval is required, the draft lacks one or whoever acts has not logged in.
+    """
+    open_period(connection, period)
+    require_not_closed(connection, period)
+    draft = newest_settlement(connection, period)
+    if draft is None:
+        raise BountyError(
+            f"{period} has no settlement yet: make one with `bounty settle {period}`.",
+            f"{period} 还没有核算：先核算，再公示。",
+        )
+    last = newest_notice(connection, period)
+    if last is not None and last.content_sha256 == draft.content_sha256:
+        return PublishedNotice(last.notice, last.settlement_id, last.content_sha256, anew=False)
+    require_voids_known(connection, draft)
+    if approval_required:
+        require_approval(connection, draft)
+        require_account(connection)
+    if last is not None:
+        write_changes(connection, period, terms_in_force(connection, period).terms, last, draft)
+    number = 1 if last is None else last.notice + 1
+    connection.execute(
+        insert(Notice).values(
+            period=str(period), notice=number, settlement_id=draft.settlement_id, published_at=now
+        )
+    )
+    told = {
+        "notice": number,
+        "settlement": draft.settlement_id,
+        "content_sha256": draft.content_sha256,
+        "statement_sha256": write_statement(connection, draft.settlement_id),
+    }
+    record(connection, "notice.publish", str(period), now, after=told)
+    changed = None if last is None else _changed(connection, period, last.settlement_id, draft.settlement_id)
+    tell_results(connection, period, number, draft, changed, now)
+    return PublishedNotice(number, draft.settlement_id, draft.content_sha256, anew=True)
+
+
+def _changed(connection: Connection, period: Period, before_id: int, after_id: int) -> set[int]:
+    return {each.promoter_id for each in changed_results(connection, period, before_id, after_id)}
+
+
+def has_periods(connection: Connection) -> bool:
+    """Whether any period is open."""
+    return connection.execute(select(OpenPeriod.period).limit(1)).first() is not None
+
+
+def notices(connection: Connection, period: Period | None = None) -> list[Any]:
+    """Notices with their settlements' facts, the newest period and number first."""
+    query = select(Notice.notice, Notice.published_at, Settlement.__table__).join(
+        Settlement, Settlement.settlement_id == Notice.settlement_id
+    )
+    if period is not None:
+        query = query.where(Notice.period == str(period))
+    return list(connection.execute(query.order_by(Notice.period.desc(), Notice.notice.desc())))
+
+
+def every_notice() -> Query:
+    """Each notice with its settlement's facts, whether it is ``newest`` of its period, and what ``stands_fen`` by it:
+    its subsidies, null once a later notice took its place."""
+    newest = func.max(Notice.notice).over(partition_by=Notice.period) == Notice.notice
+    return select(
+        Notice.period,
+        Notice.notice,
+        Notice.published_at,
+        newest.label("newest"),
+        Settlement.results_rows,
+        Settlement.lines_rows,
+        Settlement.subsidy_fen,
+        case((newest, Settlement.subsidy_fen)).label("stands_fen"),
+        Settlement.content_sha256,
+    ).join(Settlement, Settlement.settlement_id == Notice.settlement_id)
+
+
+def newest_notice(connection: Connection, period: Period) -> Any | None:
+    """The newest notice of a period with its settlement's facts; null where there is none."""
+    return next(iter(notices(connection, period)), None)
+
+
+def notice_before(connection: Connection, period: Period, number: int) -> Any | None:
+    """The notice before a given one of a period; null for the first."""
+    return next((row for row in notices(connection, period) if row.notice == number - 1), None)
+
+
+@dataclass(frozen=True, slots=True)
+class PromoterChange:
+    """A promoter whose result a notice states otherwise than the notice before."""
+
+    promoter_id: int
+    name: str
+    was: Any
+    """The earlier result: gmv_fen, orders, passed, rate_permille, subsidy_fen."""
+    now: Any
+    """The later result, alike."""
+
+
+def changed_results(
+    connection: Connection, period: Period, before_id: int, after_id: int
+) -> list[PromoterChange]:
+    """Promoters whose result differs between two settlements of a period."""
+    was, now = aliased(Result, name="was"), aliased(Result, name="now")
+    fields = ("gmv_fen", "orders", "passed", "rate_permille", "subsidy_orders", "subsidy_fen")
+    rows = connection.execute(
+        select(
+            now.promoter_id,
+            RosterEntry.name,
+            *(getattr(was, name).label(f"was_{name}") for name in fields),
+            *(getattr(now, name).label(f"now_{name}") for name in fields),
+        )
+        .select_from(now)
+        .join(was, and_(was.promoter_id == now.promoter_id, was.settlement_id == before_id))
+        .join(
+            RosterEntry, and_(RosterEntry.promoter_id == now.promoter_id, RosterEntry.period == str(period))
+        )
+        .where(
+            now.settlement_id == after_id,
+            ~and_(*(getattr(was, name).is_not_distinct_from(getattr(now, name)) for name in fields)),
+        )
+        .order_by(now.promoter_id)
+    ).mappings()
+    return [
+        PromoterChange(
+            row["promoter_id"],
+            row["name"],
+            {name: row[f"was_{name}"] for name in fields},
+            {name: row[f"now_{name}"] for name in fields},
+        )
+        for row in rows
+    ]
+
+
+def changes_by_cause(connection: Connection, settlement_id: int) -> list[Any]:
+    """Per cause: orders, and what they move the subsidy by, in whole fen."""
+    changes = select(NoticeChange.__table__).where(NoticeChange.settlement_id == settlement_id)
+    return list(connection.execute(moved_by_cause(changes)))
+
+
+def moved_by_cause(changes: Query) -> Query:
+    """Of changes, as ``changes_between`` gives them: cause, orders, subsidy_fen."""
+    change = changes.subquery("change").c
+    moved = total(change.now_subsidy_fen) - total(change.was_subsidy_fen)
+    return (
+        select(change.cause, func.count().label("orders"), moved.label("subsidy_fen"))
+        .group_by(change.cause)
+        .order_by(change.cause)
+    )
+
+
+def changed_orders(connection: Connection, settlement_id: int) -> Iterator[Any]:
+    """Every order that a notice judges otherwise than the one before, with its cause."""
+    return iter(
+        connection.execute(
+            select(NoticeChange.__table__)
+            .where(NoticeChange.settlement_id == settlement_id)
+            .order_by(NoticeChange.promoter_id, NoticeChange.order_sn),
+            execution_options={"yield_per": 1000},
+        )
+    )
+
+
+def chosen_settlement(connection: Connection, period: Period, *, draft: bool, notice: int | None) -> Any:
+    """The settlement to export: the newest notice's, a given notice's, or the newest draft.
+
+    Returns a row with the settlement's columns and ``notice`` (null for a draft).
+
+    Raises BountyError if there is none such.
+    """
+    open_period(connection, period)
+    published = notices(connection, period)
+    if draft:
+        newest = newest_settlement(connection, period)
+        if newest is None:
+            raise BountyError(f"{period} has no draft: make one with `bounty settle {period}`.")
+        if any(row.settlement_id == newest.settlement_id for row in published):
+            raise BountyError(
+                f"{period} has no draft: its newest settlement is published; leave --draft out."
+            )
+        return newest
+    if notice is not None:
+        published = [row for row in published if row.notice == notice]
+    if not published:
+        asked = "is not published yet" if notice is None else f"has no notice {notice}"
+        raise BountyError(
+            f"{period} {asked}: publish with `bounty publish {period}`, or export a draft with --draft."
+        )
+    return published[0]
+
+
+def export(
+    connection: Connection,
+    period: Period,
+    folder: Path,
+    *,
+    draft: bool,
+    notice: int | None,
+    statements: bool = False,
+) -> dict[str, Any]:
+    """Write results.csv, subsidy_lines.csv and manifest.json of a settlement; the manifest.
+
+    statements  of a notice also notices.jsonl, the chain of statements up to it, which the manifest doesn't name
+
+    Exporting twice gives the same bytes. The manifest comes last, and an older one goes before the files it describes
+    do: a folder with a manifest is whole, and what is in it is one settlement.
+
+    Raises BountyError if there is nothing to export or the folder can't be written, RuntimeError if what is
+    rendered is not what was settled.
+    """
+    chosen = chosen_settlement(connection, period, draft=draft, notice=notice)
+    terms = terms_in_force(connection, period)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        files = (
+            results_file(connection, chosen.settlement_id, period),
+            lines_file(connection, chosen.settlement_id, period),
+        )
+        written = [_beside(folder / file.name, file) for file in files]
+        facts = [file.facts() for file in files]
+        if [fact.sha256 for fact in facts] != [chosen.results_sha256, chosen.lines_sha256]:
+            raise RuntimeError(f"settlement {chosen.settlement_id} no longer renders as it was settled")
+        manifest = {
+            "period": str(period),
+            "settlement": chosen.settlement_id,
+            "notice": None if draft else chosen.notice,
+            "terms_sha256": terms.sha256,
+            "content_sha256": chosen.content_sha256,
+            "files": [
+                {"name": fact.name, "rows": fact.rows, "sum_fen": fact.sum_fen, "sha256": fact.sha256}
+                for fact in facts
+            ],
+        }
+        names = [file.name for file in files]
+        if chain := statements_until(connection, chosen.settlement_id) if statements and not draft else []:
+            written.append(_beside(folder / CHAIN, (f"{text}\n".encode() for text in chain)))
+            names.append(CHAIN)
+        text = json.dumps(manifest, ensure_ascii=False, indent=2) + "\n"
+        written.append(_beside(folder / MANIFEST, [text.encode()]))
+        for stale in (MANIFEST, CHAIN):
+            (folder / stale).unlink(missing_ok=True)
+        for part, name in zip(written, (*names, MANIFEST), strict=True):
+            part.replace(folder / name)
+    except OSError as error:
+        raise BountyError(f"{folder} can't be written: {error.strerror or error}.") from error
+    return manifest
+
+
+def _beside(path: Path, pieces: Iterable[bytes]) -> Path:
+    """Write a file beside its place, so that a reader never sees half of it."""
+    beside = path.with_name(f".{path.name}.part")
+    with beside.open("wb") as out:
+        for piece in pieces:
+            out.write(piece)
+    return beside

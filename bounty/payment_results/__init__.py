@@ -1,0 +1,1 @@
+"""The payer's result files: read, matched to payouts, recorded."""

@@ -1,0 +1,221 @@
+"""Which payout each payment of a receipt is of: decided from what is given, and nothing is guessed.
+
+Where two answers would do there is none, and a person adds the payout's id or marks it by hand.
+"""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from bounty.money import shown_yuan
+from bounty.payment_results.files import Told
+
+MATCHED, UNMATCHED, AMBIGUOUS = "MATCHED", "UNMATCHED", "AMBIGUOUS"
+VERDICTS = {
+    MATCHED: ("已匹配", "matched"),
+    UNMATCHED: ("未匹配", "unmatched"),
+    AMBIGUOUS: ("有歧义", "ambiguous"),
+}
+"""What can be said of a row -> its words in Chinese and English."""
+
+Said = tuple[str | None, bool]
+"""A payment as a row of a receipt told it: the payer's number, and whether it went through."""
+Payment = tuple[str, str, int]
+"""Account and name, as they are compared, and fen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A payout that was exported to be paid, and what is known of it."""
+
+    payout: str
+    """Its id, as ``P3-1000939``."""
+    amount_fen: int
+    shown_account: str
+    shown_name: str
+    account: str | None = None
+    """In plain, as the payer was given it; null where it was not opened, for no row asked for it."""
+    name: str | None = None
+    paid: bool | None = None
+    """Its newest outcome; null while there is none."""
+    serial: str | None = None
+    """Of the payment by which that outcome was told; null also where it was marked by hand."""
+    carried_into: int | None = None
+    """A later exported tranche into which it was carried, if it was not paid."""
+    outcomes: int = 0
+    """How many it has."""
+    told: frozenset[Said] = frozenset()
+    """What matched rows of earlier receipts said of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A row of a receipt with its verdict."""
+
+    row: Told
+    verdict: str
+    payout: Asked | None
+    """The one that it is of, or, where it is not MATCHED, the one that it names."""
+    why: tuple[str, str]
+    """In Chinese and in English."""
+    news: bool = False
+    """Whether it says of its payout what was not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the rows of a receipt are held against."""
+
+    asked: Mapping[str, Asked]
+    """The payouts that rows name, and those of the same amount as a row that names none, by their id."""
+    not_asked: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Ids that rows name and that nobody was asked to pay -> why, in Chinese and in English."""
+    held: Mapping[int, str] = field(default_factory=dict)
+    """Place -> payout, where this very file was taken in before and the row was matched."""
+
+
+def judge(rows: Sequence[Told], known: Known) -> list[Judged]:
+    """What each row is of, in the file's order. Two rows that would be of one payout are of none."""
+    by_payee: dict[Payment, list[Asked]] = {}
+    for each in known.asked.values():
+        by_payee.setdefault((alike(each.account), alike(each.name), each.amount_fen), []).append(each)
+    judged = [_one(row, known, by_payee) for row in rows]
+    times = Counter(each.payout.payout for each in judged if each.verdict == MATCHED and each.payout)
+    return [
+        replace(
+            each,
+            verdict=AMBIGUOUS,
+            news=False,
+            why=(
+                f"本回单有 {times[each.payout.payout]} 行对应同一笔付款 {each.payout.payout}",
+                f"{times[each.payout.payout]} rows of this receipt are of payout {each.payout.payout}",
+            ),
+        )
+        if each.verdict == MATCHED and each.payout and times[each.payout.payout] > 1
+        else each
+        for each in judged
+    ]
+
+
+def alike(text: str | None) -> str:
+    """An account or a name as it is compared: without blanks, width or case."""
+    return "".join(unicodedata.normalize("NFKC", text or "").split()).casefold()
+
+
+def masked(text: str | None) -> bool:
+    """Whether a payer hides part of an account or a name, as ``138****5678``."""
+    return "*" in (text or "")
+
+
+def _one(row: Told, known: Known, by_payee: Mapping[Payment, list[Asked]]) -> Judged:
+    if row.place in known.held:
+        return Judged(row, MATCHED, known.asked[known.held[row.place]], _AS_BEFORE)
+    if len(row.payouts) > 1:
+        ids = ", ".join(row.payouts)
+        return Judged(
+            row, AMBIGUOUS, None, (f"备注里有几个付款编号：{ids}", f"it names several payouts: {ids}")
+        )
+    if row.payouts:
+        return _named(row, row.payouts[0], known)
+    if masked(row.account) or masked(row.name):
+        return Judged(
+            row,
+            UNMATCHED,
+            None,
+            (
+                "账号或姓名被付款方遮盖，又没有付款编号：请补上编号，或逐笔标记",
+                "the payer masks its account or name, and it names no payout: add the payout's id, or mark it by hand",
+            ),
+        )
+    return _by_payee(row, by_payee.get((alike(row.account), alike(row.name), row.amount_fen), []))
+
+
+_AS_BEFORE = ("这份回单此前已匹配这一行", "this row of the same file was matched before")
+
+
+def _named(row: Told, payout: str, known: Known) -> Judged:
+    if payout not in known.asked:
+        return Judged(row, UNMATCHED, None, known.not_asked[payout])
+    asked = known.asked[payout]
+    if asked.amount_fen != row.amount_fen:
+        ours, theirs = shown_yuan(asked.amount_fen), shown_yuan(row.amount_fen)
+        why = (
+            f"{payout} 应付 ¥{ours}，回单为 ¥{theirs}",
+            f"{payout} pays ¥{ours}, and the row says ¥{theirs}",
+        )
+        return Judged(row, AMBIGUOUS, asked, why)
+    if row.account and not masked(row.account) and alike(row.account) != alike(asked.account):
+        why = (f"收款账号不是 {payout} 的账号", f"the account is not the one that {payout} is paid to")
+        return Judged(row, AMBIGUOUS, asked, why)
+    return _said(row, asked)
+
+
+def _by_payee(row: Told, fits: list[Asked]) -> Judged:
+    """By account, name and amount: first the payment that was told before, then the one payout that still waits."""
+    if row.serial is not None:
+        same = [each for each in fits if any(serial == row.serial for serial, _ in each.told)]
+        if len(same) == 1:
+            return _said(row, same[0])
+    waiting = [each for each in fits if each.paid is None]
+    # Without the payer's number, a row that tells an outcome that is known may be that row once more.
+    again = [each for each in fits if each.paid is row.paid and (row.serial is None or each.serial is None)]
+    if len(waiting) == 1 and not again:
+        return _said(row, waiting[0])
+    if not waiting and len(fits) == 1:
+        return _said(row, fits[0])
+    if not fits:
+        return Judged(
+            row,
+            UNMATCHED,
+            None,
+            (
+                "没有账号、姓名和金额都相同的已导出付款",
+                "no exported payout has this account, name and amount",
+            ),
+        )
+    ids = ", ".join(sorted(each.payout for each in fits))
+    why = (f"可能是这几笔中的一笔：{ids}；请补上付款编号", f"it may be any of {ids}: add the payout's id")
+    return Judged(row, AMBIGUOUS, None, why)
+
+
+def _said(row: Told, asked: Asked) -> Judged:
+    """What a row says of the payout that it is of, against what is known of it."""
+    if asked.paid is row.paid:
+        return _as_known(row, asked)
+    if (row.serial, row.paid) in asked.told:
+        return _told_before(row, asked)
+    if row.paid and asked.carried_into is not None:
+        return Judged(row, AMBIGUOUS, asked, carried(asked.payout, asked.carried_into))
+    why = ("付款成功", "paid") if row.paid else ("付款失败", "failed")
+    return Judged(row, MATCHED, asked, why, news=True)
+
+
+def _as_known(row: Told, asked: Asked) -> Judged:
+    if row.paid and row.serial and asked.serial and row.serial != asked.serial:
+        why = (
+            f"{asked.payout} 已由流水号 {asked.serial} 付清，这是另一笔：是否重复付款？",
+            f"{asked.payout} was paid by payment {asked.serial} already, and this is another: was it paid twice?",
+        )
+        return Judged(row, AMBIGUOUS, asked, why)
+    return Judged(row, MATCHED, asked, ("与已知结果相同", "as known already"))
+
+
+def _told_before(row: Told, asked: Asked) -> Judged:
+    """An old row once more, whose payout was told otherwise since; without the payer's number it may be a new one."""
+    if row.serial is not None:
+        why = ("这笔流水的结果此前已导入，之后又有新的结果", "told before, and otherwise since")
+        return Judged(row, MATCHED, asked, why)
+    why = (
+        f"较早的回单已有同样一行，之后 {asked.payout} 又有新的结果：请逐笔标记",
+        f"an earlier receipt has this row, and {asked.payout} was told otherwise since: mark it by hand",
+    )
+    return Judged(row, AMBIGUOUS, asked, why)
+
+
+def carried(payout: str, tranche_id: int) -> tuple[str, str]:
+    """Why a payout that failed can't be paid any more, in Chinese and in English."""
+    return (
+        f"{payout} 付款失败后已结转进批次 {tranche_id}，不能再记为已付",
+        f"{payout} failed and was already carried into tranche {tranche_id}: it can't be paid any more",
+    )

@@ -1,0 +1,177 @@
+"""Payouts that a payer was asked to pay, with what is known of each: what a receipt, or a person, may tell of."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy.orm import aliased
+
+from bounty.db import Query
+from bounty.errors import BountyError
+from bounty.models import Payee, Payout, ReceiptRow, TrancheStep
+from bounty.payees.encryption import Seal, masked_account
+from bounty.payment_results.files import Told
+from bounty.payment_results.matching import MATCHED, Asked, Known, Said, alike, masked
+from bounty.tranches.files import payout_id
+from bounty.tranches.state import is_due, newest_outcomes, of_payout
+
+Opened = tuple[str | None, str | None]
+"""Account and name in plain; nulls where they were not asked for."""
+_ID = re.compile(r"P([1-9][0-9]{0,8})-([1-9][0-9]{0,14})")
+
+
+def ids_of(payout: str) -> tuple[int, int]:
+    """The tranche and the promoter of a payout's id.
+
+    Raises BountyError for what is none.
+
+    >>> ids_of("P3-1000939")
+    (3, 1000939)
+    """
+    if not (found := _ID.fullmatch(payout)):
+        raise BountyError(
+            f"{payout!r} is not a payout: write its id as P3-1000939.",
+            f"{payout!r} 不是付款编号：应写成 P3-1000939。",
+        )
+    return int(found[1]), int(found[2])
+
+
+def known_to(connection: Connection, rows: Sequence[Told], seal: Seal, held: dict[int, str]) -> Known:
+    """What the rows of a receipt are held against: the payouts that they name, and those that pay as much, to the same
+    masks, as a row that names none.
+
+    held   place -> payout, where the same was taken in before and the row was matched
+    """
+    masks = {
+        alike(masked_account(alike(row.account))) for row in rows if row.account and not masked(row.account)
+    }
+    told = _told_so_far(connection, {row.amount_fen for row in rows})
+
+    def opened(row: Any) -> Opened:
+        if alike(row.shown_account) not in masks:
+            return None, None
+        details = seal.open(row.promoter_id, row.proposal_id, row.secret)
+        return details.account, details.payee_name
+
+    ids = {payout for row in rows for payout in row.payouts} | {*held.values()}
+    found = named(connection, [ids_of(each) for each in ids], opened, told)
+    amounts = {row.amount_fen for row in rows if not row.payouts}
+    alike_in_sum = connection.execute(
+        _asked(Payout.payable_fen.in_(amounts), is_due(), TrancheStep.step.is_not(None))
+    )
+    by_amount = (
+        _as_asked(row, opened(row), told) for row in alike_in_sum if alike(row.shown_account) in masks
+    )
+    return Known({each.payout: each for each in by_amount} | dict(found.asked), found.not_asked, held)
+
+
+def _told_so_far(connection: Connection, amounts: Iterable[int]) -> dict[str, set[Said]]:
+    """Payout -> what matched rows of receipts said of it, of payouts of these amounts."""
+    told: dict[str, set[Said]] = {}
+    for row in connection.execute(
+        select(ReceiptRow.payout, ReceiptRow.serial, ReceiptRow.paid).where(
+            ReceiptRow.verdict == MATCHED, ReceiptRow.amount_fen.in_(amounts)
+        )
+    ):
+        told.setdefault(row.payout, set()).add((row.serial, row.paid))
+    return told
+
+
+def _not_opened(_row: Any) -> Opened:
+    return None, None
+
+
+def named(
+    connection: Connection,
+    ids: Sequence[tuple[int, int]],
+    opened: Callable[[Any], Opened] = _not_opened,
+    told: Mapping[str, set[Said]] = MappingProxyType({}),
+) -> Known:
+    """Payouts by tranche and promoter: those that the payer was asked to pay, and why the others were not."""
+    tranches, promoters = {each[0] for each in ids}, {each[1] for each in ids}
+    rows = {
+        (row.tranche_id, row.promoter_id): row
+        for row in connection.execute(
+            _asked(Payout.tranche_id.in_(tranches), Payout.promoter_id.in_(promoters))
+        )
+    }
+    asked, not_asked = {}, {}
+    for each in ids:
+        payout, row = payout_id(*each), rows.get(each)
+        if row is None:
+            not_asked[payout] = (f"没有付款 {payout}", f"there is no payout {payout}")
+        elif not row.payable_fen:
+            not_asked[payout] = (f"{payout} 没有应付金额", f"{payout} pays nothing")
+        elif row.proposal_id is None:
+            not_asked[payout] = (
+                f"{payout} 没有收款信息，已暂缓，并未导出",
+                f"{payout} is held for want of a payee",
+            )
+        elif row.step is None:
+            not_asked[payout] = (f"{payout} 所在批次还没有导出", f"the tranche of {payout} was not exported")
+        else:
+            asked[payout] = _as_asked(row, opened(row), told)
+    return Known(asked, not_asked)
+
+
+def _asked(*conditions: ColumnElement[bool]) -> Query:
+    """Payouts with their payee, whether they were exported (``step``, null if not), their newest outcome (paid, number,
+    serial) and the exported tranche into which they were carried if they were not paid (``carried_into``)."""
+    outcome, row = newest_outcomes().subquery("outcome"), aliased(ReceiptRow)
+    told = outcome.c
+    later, exported = aliased(Payout), aliased(TrancheStep)
+    into = (
+        select(func.min(later.tranche_id))
+        .join(exported, and_(exported.tranche_id == later.tranche_id, exported.step == "EXPORTED"))
+        # What bounced only after a later one had left is not in that one.
+        .where(
+            later.promoter_id == Payout.promoter_id,
+            later.tranche_id > Payout.tranche_id,
+            exported.taken_at >= told.told_at,
+        )
+        .correlate(Payout, outcome)
+        .scalar_subquery()
+    )
+    return (
+        select(
+            Payout.promoter_id,
+            Payout.tranche_id,
+            Payout.payable_fen,
+            Payout.proposal_id,
+            Payee.shown_account,
+            Payee.shown_name,
+            Payee.secret,
+            TrancheStep.step,
+            told.paid,
+            told.number,
+            row.serial,
+            into.label("carried_into"),
+        )
+        .outerjoin(
+            Payee, and_(Payee.promoter_id == Payout.promoter_id, Payee.proposal_id == Payout.proposal_id)
+        )
+        .outerjoin(
+            TrancheStep, and_(TrancheStep.tranche_id == Payout.tranche_id, TrancheStep.step == "EXPORTED")
+        )
+        .outerjoin(outcome, of_payout(outcome))
+        .outerjoin(row, and_(row.receipt_id == told.receipt_id, row.place == told.place))
+        .where(*conditions)
+    )
+
+
+def _as_asked(row: Any, plain: Opened, told: Mapping[str, set[Said]]) -> Asked:
+    payout = payout_id(row.tranche_id, row.promoter_id)
+    return Asked(
+        payout,
+        row.payable_fen,
+        row.shown_account,
+        row.shown_name,
+        *plain,
+        paid=row.paid,
+        serial=row.serial,
+        carried_into=row.carried_into,
+        outcomes=row.number or 0,
+        told=frozenset(told.get(payout, ())),
+    )

@@ -1,0 +1,230 @@
+"""Coming back: the payer's receipt tells what came of payouts, or a person marks them; what was told last holds."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select
+
+from bounty.audit.service import actor_of, record
+from bounty.db import analyze, wait_for_turn
+from bounty.errors import BountyError
+from bounty.models import PayoutOutcome, Receipt, ReceiptRow
+from bounty.payees.encryption import Seal, masked_account, masked_name
+from bounty.payment_results.files import ReceiptFile, Told
+from bounty.payment_results.matching import (
+    AMBIGUOUS,
+    MATCHED,
+    UNMATCHED,
+    Asked,
+    Judged,
+    carried,
+    judge,
+    masked,
+)
+from bounty.payment_results.payout_lookup import ids_of, known_to, named
+
+TAKEN, MARKED = "payout.receipt", "payout.mark"
+"""The acts in the audit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a receipt came to."""
+
+    receipt_id: int
+    anew: bool
+    """False where a receipt that was taken in before says the same, and nothing changed."""
+    rows: list[Judged]
+    """In the file's order."""
+
+    def count(self, verdict: str) -> int:
+        """How many rows have a verdict."""
+        return sum(each.verdict == verdict for each in self.rows)
+
+
+# The payer's receipt
+
+
+def preview(connection: Connection, file: ReceiptFile, seal: Seal) -> list[Judged]:
+    """What taking in a receipt would come to, row by row; writes nothing."""
+    return judge(file.rows, known_to(connection, file.rows, seal, _matched_before(connection, file)))
+
+
+def take(connection: Connection, file: ReceiptFile, seal: Seal, now: int) -> Taken:
+    """Take in a receipt: each matched row that says something new becomes its payout's outcome.
+
+    The same rows again change nothing, unless rows that could not be matched then can be now.
+    """
+    wait_for_turn(connection)
+    before = _taken_before(connection, file)
+    held = _matched_before(connection, file)
+    judged = judge(file.rows, known_to(connection, file.rows, seal, held))
+    matched = sum(each.verdict == MATCHED for each in judged)
+    if before is not None and matched <= len(held):
+        return Taken(before, False, judged)
+    number: int = connection.execute(select(func.coalesce(func.max(Receipt.receipt_id), 0) + 1)).scalar_one()
+    user_id = actor_of(connection).user_id
+    rows = [_row(each, number) for each in judged]
+    connection.execute(insert(ReceiptRow), rows)
+    connection.execute(
+        insert(Receipt).values(
+            receipt_id=number,
+            name=file.name,
+            sha256=file.sha256,
+            told_sha256=file.told_sha256,
+            rows=len(rows),
+            taken_at=now,
+            taken_by_id=user_id,
+        )
+    )
+    outcomes = [_outcome(each, number, user_id, now) for each in judged if each.news]
+    if outcomes:
+        connection.execute(insert(PayoutOutcome), outcomes)
+    analyze(connection, ReceiptRow, PayoutOutcome)
+    taken = Taken(number, True, judged)
+    after: dict[str, Any] = {"name": file.name, "sha256": file.sha256, "told_sha256": file.told_sha256}
+    after["rows"] = len(rows)
+    after |= {verdict.lower(): taken.count(verdict) for verdict in (MATCHED, UNMATCHED, AMBIGUOUS)}
+    for word, paid in (("paid", True), ("failed", False)):
+        told = [each.row.amount_fen for each in judged if each.news and each.row.paid is paid]
+        after |= {word: len(told), f"{word}_fen": sum(told)}
+    after["content_sha256"] = content_sha256(connection, number)
+    record(connection, TAKEN, subject(number), now, after=after)
+    return taken
+
+
+def subject(receipt_id: int) -> str:
+    """What the audit calls a receipt."""
+    return f"receipt {receipt_id}"
+
+
+def content_sha256(connection: Connection, receipt_id: int) -> str:
+    """The hash of a receipt's rows and of the outcomes that they told, as they are stored; hex."""
+    of_rows = (
+        select(ReceiptRow.__table__).where(ReceiptRow.receipt_id == receipt_id).order_by(ReceiptRow.place)
+    )
+    told = (
+        select(PayoutOutcome.__table__)
+        .where(PayoutOutcome.receipt_id == receipt_id)
+        .order_by(
+            PayoutOutcome.place, PayoutOutcome.tranche_id, PayoutOutcome.promoter_id, PayoutOutcome.number
+        )
+    )
+    whole = hashlib.sha256()
+    for query in (of_rows, told):
+        for row in connection.execute(query, execution_options={"yield_per": 1000}):
+            whole.update(json.dumps(list(row), ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+    return whole.hexdigest()
+
+
+def _taken_before(connection: Connection, file: ReceiptFile) -> int | None:
+    """The newest receipt that says the same."""
+    same = select(func.max(Receipt.receipt_id)).where(Receipt.told_sha256 == file.told_sha256)
+    return connection.execute(same).scalar()
+
+
+def _matched_before(connection: Connection, file: ReceiptFile) -> dict[int, str]:
+    """Place in the file -> payout, of the rows that were matched when it was last taken in."""
+    before = _taken_before(connection, file)
+    rows = connection.execute(
+        select(ReceiptRow.verdict, ReceiptRow.payout)
+        .where(ReceiptRow.receipt_id == before)
+        .order_by(ReceiptRow.place)
+    ).all()
+    return {
+        row.place: held.payout
+        for row, held in zip(file.rows, rows, strict=before is not None)
+        if held.verdict == MATCHED
+    }
+
+
+def _row(judged: Judged, receipt_id: int) -> dict[str, Any]:
+    row = judged.row
+    return {
+        "receipt_id": receipt_id,
+        "place": row.place,
+        "shown_account": shown_account(row),
+        "shown_name": shown_name(row),
+        "amount_fen": row.amount_fen,
+        "paid": row.paid,
+        "serial": row.serial,
+        "words": row.words,
+        "verdict": judged.verdict,
+        "payout": None if judged.payout is None else judged.payout.payout,
+    }
+
+
+def shown_account(row: Told) -> str:
+    """The account that a row names, for people: masked, if the payer has not done so; blank where it names none."""
+    return _shown(row.account, masked_account)
+
+
+def shown_name(row: Told) -> str:
+    """The name that a row names, alike."""
+    return _shown(row.name, masked_name)
+
+
+def _shown(text: str | None, mask: Callable[[str], str]) -> str:
+    return text if text and masked(text) else mask(text) if text else ""
+
+
+def _outcome(judged: Judged, receipt_id: int, user_id: int | None, now: int) -> dict[str, Any]:
+    assert judged.payout is not None
+    of_row = {"receipt_id": receipt_id, "place": judged.row.place}
+    return _told(judged.payout, judged.row.paid, judged.row.words, user_id, now) | of_row
+
+
+def _told(asked: Asked, paid: bool, reason: str | None, user_id: int | None, now: int) -> dict[str, Any]:
+    tranche_id, promoter_id = ids_of(asked.payout)
+    return {
+        "promoter_id": promoter_id,
+        "tranche_id": tranche_id,
+        "number": asked.outcomes + 1,
+        "paid": paid,
+        "reason": reason,
+        "user_id": user_id,
+        "told_at": now,
+    }
+
+
+# By hand
+
+
+def mark(connection: Connection, payouts: Sequence[str], *, paid: bool, reason: str, now: int) -> list[str]:
+    """Say what came of payouts that no receipt tells of; the ids of those of which it was not known.
+
+    payouts   their ids, as ``P3-1000939``
+    reason    where it is known from
+
+    Raises BountyError, and changes nothing, for an id of no payout that was exported to be paid, without a reason, and
+    where one that failed was carried into a later tranche.
+    """
+    wait_for_turn(connection)
+    if not reason.strip():
+        raise BountyError(
+            "Marking by hand needs a reason: say where it is known from.",
+            "逐笔标记须写明依据：从何得知付款结果。",
+        )
+    ids = list(dict.fromkeys(payouts))
+    known = named(connection, [ids_of(each) for each in ids])
+    for each in ids:
+        if each not in known.asked:
+            raise BountyError(known.not_asked[each][1], known.not_asked[each][0])
+    news = [known.asked[each] for each in ids if known.asked[each].paid is not paid]
+    for asked in news:
+        if paid and asked.carried_into is not None:
+            zh, en = carried(asked.payout, asked.carried_into)
+            raise BountyError(en, zh)
+    if not news:
+        return []
+    user_id = actor_of(connection).user_id
+    outcomes = [_told(asked, paid, reason.strip(), user_id, now) for asked in news]
+    connection.execute(insert(PayoutOutcome), outcomes)
+    changed = [asked.payout for asked in news]
+    about = changed[0] if len(changed) == 1 else f"{changed[0]} and {len(changed) - 1} more"
+    after = {"paid": paid, "outcomes": [[asked.payout, asked.outcomes + 1] for asked in news]}
+    record(connection, MARKED, about, now, after=after, reason=reason.strip())
+    return changed

@@ -1,0 +1,1 @@
+"""The platforms whose orders the programme counts; one folder each."""

@@ -1,0 +1,201 @@
+"""Files of orders in JSON: bodies of the platform's replies (one, or a list of them), or one order a line."""
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import IO, Final, Literal
+
+from bounty.errors import RefusedFile
+from bounty.files.encoding import Codepage, utf8_of
+from bounty.files.json_stream import Document
+from bounty.files.problems import BadRow, bad_row, refused
+from bounty.platforms.pdd.json_orders import ENVELOPES, NotJson, fields_of, read_order
+from bounty.platforms.pdd.order_row import OrderRow
+
+LINE_LIMIT: Final = 1 << 20
+"""Bytes of one line."""
+Contents = Literal["bodies", "lines"]
+_BLANK: Final = b" \t\r\n"
+
+
+def contents_of(path: Path, codepage: Codepage, ending: str) -> Contents:
+    """Whether a file holds bodies or one order a line: told by what stands in it, whatever its ending.
+
+    Raises RefusedFile E-KIND for other JSON and E-JSON where it is broken at once; for ``.jsonl``, where every line
+    is judged by itself, only at its end.
+    """
+    try:
+        with utf8_of(path, codepage) as file:
+            document = Document(file)
+            if document.peek() == b"[":
+                for _ in document.items():
+                    if ENVELOPES.isdisjoint(keys := _keys_up_to_envelope(document)):
+                        raise _other(keys)
+                    break
+                return "bodies"
+            if not ENVELOPES.isdisjoint(keys := _keys_up_to_envelope(document)):
+                return "bodies"
+        with utf8_of(path, codepage) as file:
+            if "order_sn" in (_fields_or_none(file.readline(LINE_LIMIT).strip(_BLANK)) or ()):
+                return "lines"
+        raise _other(keys)
+    except RefusedFile:
+        if ending == ".json":
+            raise
+        return "lines"
+
+
+def _keys_up_to_envelope(document: Document) -> list[str]:
+    """The keys of the object that comes next, up to the one that makes it a body."""
+    keys = []
+    for key in _members(document):
+        keys.append(key)
+        if key in ENVELOPES:
+            break
+        document.value()
+    return keys
+
+
+def _members(document: Document) -> Iterator[str]:
+    """The keys of the object that comes next; RefusedFile E-KIND for anything else."""
+    if document.peek() not in (b"{", b""):
+        raise refused("not bodies")
+    return document.members()
+
+
+def _other(keys: Collection[str]) -> RefusedFile:
+    return refused("merchant" if "orderSn" in keys else "not bodies")
+
+
+def _fields_or_none(raw: bytes) -> dict[str, object] | None:
+    try:
+        return fields_of(raw.decode())
+    except (NotJson, UnicodeDecodeError):
+        return None
+
+
+def _is_full(fields: Collection[str]) -> bool:
+    """Whether an order has what the oauth list lacks: without it nothing can be judged."""
+    return "is_direct" in fields or "order_receive_time" in fields
+
+
+def body_rows(path: Path, codepage: Codepage, *, several: bool) -> Iterator[OrderRow | BadRow]:
+    """The orders of one body, or of a list of them; their places count on from body to body, from 1.
+
+    several  whether bodies may also follow each other, as in ``.jsonl``
+    Raises   RefusedFile, at the body in question: E-JSON, E-DUPKEY, E-LIMIT, and E-KIND for one that is an error or
+             of which no order has is_direct or order_receive_time
+    """
+    with utf8_of(path, codepage) as file:
+        document = Document(file)
+        bodies = _Bodies(document, codepage.has_controls)
+        if document.peek() == b"[":
+            for _ in document.items():
+                yield from bodies.next_one()
+        else:
+            yield from bodies.next_one()
+            while several and document.peek():
+                yield from bodies.next_one()
+        document.finish()
+
+
+class _Bodies:
+    """The bodies of one document."""
+
+    def __init__(self, document: Document, has_controls: bool) -> None:
+        self._document, self._has_controls, self._place = document, has_controls, 0
+
+    def next_one(self) -> Iterator[OrderRow | BadRow]:
+        """The orders of the body that comes next."""
+        document, keys = self._document, []
+        for key in _members(document):
+            keys.append(key)
+            if key == "order_list_get_response":
+                yield from self._rows(self._page())
+            elif key == "order_detail_response":
+                yield from self._rows(iter([document.value()]))
+            elif key == "error_response":
+                raise _error_reply(document.value())
+            else:
+                document.value()
+        if ENVELOPES.isdisjoint(keys):
+            raise _other(keys)
+
+    def _page(self) -> Iterator[bytes]:
+        document, listed, empty = self._document, False, False
+        for key in _members(document):
+            if key == "order_list" and document.peek() == b"[":
+                listed = True
+                yield from document.elements()
+            else:
+                empty = (document.value() == b"0" and key == "total_count") or empty
+        if not listed and not empty:
+            raise refused("not bodies")
+
+    def _rows(self, orders: Iterator[bytes]) -> Iterator[OrderRow | BadRow]:
+        full, seen = False, False
+        for raw in orders:
+            self._place += 1
+            try:
+                row = read_order(raw, self._place, self._has_controls)
+            except NotJson:
+                raise self._document.broken(f"第 {self._place} 个订单 / order {self._place}") from None
+            if not full and (fields := _fields_or_none(raw)) is not None:
+                full, seen = _is_full(fields), True
+            yield row
+        if seen and not full:
+            raise refused("oauth")
+
+
+def _error_reply(raw: bytes) -> RefusedFile:
+    fields = _fields_or_none(raw) or {}
+    message = fields.get("sub_msg") or fields.get("error_msg") or ""
+    return refused("error reply", error_code=fields.get("error_code", ""), message=message)
+
+
+def line_rows(path: Path, codepage: Codepage) -> Iterator[OrderRow | BadRow]:
+    """The orders of a file with one a line; a line that is not JSON is a bad row.
+
+    Raises RefusedFile E-KIND at the end, if no order has is_direct or order_receive_time, or no line is meant as one
+    """
+    full, keys, braces, place = False, None, False, 0
+    with utf8_of(path, codepage) as file:
+        readline, has_controls = file.readline, codepage.has_controls
+        while line := readline(LINE_LIMIT):
+            place += 1
+            if len(line) == LINE_LIMIT and not line.endswith(b"\n"):
+                yield bad_row("long row", place=place, raw=line.decode("utf-8", "ignore"), limit=LINE_LIMIT)
+                _skip_line(file)
+                continue
+            raw = line.strip(_BLANK)
+            if not raw:
+                continue
+            if not full:
+                fields = _fields_or_none(raw)
+                full = fields is not None and _is_full(fields)
+                keys, braces = keys or fields, braces or raw.startswith(b"{")
+            try:
+                yield read_order(raw, place, has_controls)
+            except NotJson:
+                yield bad_row("line", place=place, raw=raw.decode())
+    if not full and keys is not None:
+        raise refused("oauth") if "order_sn" in keys else _other(keys)
+    if not full and not (braces and not _is_one_value(path, codepage)):
+        raise refused("not bodies")
+
+
+def _skip_line(file: IO[bytes]) -> None:
+    """Read on to the end of a line that is too long."""
+    while (rest := file.readline(LINE_LIMIT)) and not rest.endswith(b"\n"):
+        pass
+
+
+def _is_one_value(path: Path, codepage: Codepage) -> bool:
+    """Whether the file is one JSON value over several lines."""
+    with utf8_of(path, codepage) as file:
+        document = Document(file)
+        try:
+            document.value()
+            document.finish()
+        except RefusedFile:
+            return False
+    return True

@@ -1,0 +1,74 @@
+"""Orders from a file: whatever its shape, rows of one type, each explained if it is bad; streamed in flat memory."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from bounty.files.encoding import tell_codepage
+from bounty.files.file_types import ending_of
+from bounty.files.problems import BadRow, bad_row
+from bounty.files.tables import open_table, reread_record
+from bounty.platforms.pdd.json_bodies import body_rows, contents_of, line_rows
+from bounty.platforms.pdd.json_orders import NotJson, read_order
+from bounty.platforms.pdd.order_row import OrderRow
+from bounty.platforms.pdd.sheet_orders import layout_of, reader_of
+
+__all__ = ["OrderFile", "OrderRow", "Shape", "open_orders", "reread"]
+
+Shape = Literal["json", "csv", "xlsx"]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFile:
+    """A file of orders whose kind, code page and header have been judged."""
+
+    shape: Shape
+    """How its rows are written."""
+    header: str | None
+    """What a stored raw row needs to be read again; None for JSON."""
+    encoding: str
+    """utf-8, utf-8-sig or gb18030; utf-8 for a workbook."""
+    _rows: Iterator[OrderRow | BadRow] = field(repr=False)
+
+    def rows(self) -> Iterator[OrderRow | BadRow]:
+        """Its rows in their order, once; each row of the file comes out as one of the two.
+
+        Raises RefusedFile where only reading on shows that the whole file is wrong: broken JSON, an oauth list, a
+        reply that is an error, a broken workbook. What was taken in before must then be undone.
+        """
+        return self._rows
+
+
+def open_orders(path: Path) -> OrderFile:
+    """Open a file of orders: ``.json``, ``.jsonl``, ``.csv`` or ``.xlsx``.
+
+    Raises RefusedFile: E-KIND, E-EMPTY, E-ENC, E-HEAD, E-DELIM, E-JSON, E-LIMIT, E-FILE and others of the catalogue
+    """
+    ending = ending_of(path, (".json", ".jsonl", ".csv", ".xlsx"))
+    if ending in (".csv", ".xlsx"):
+        table = open_table(path)
+        read = reader_of(layout_of(table.header), table.header)
+        shape: Shape = "csv" if ending == ".csv" else "xlsx"
+        return OrderFile(shape, table.header_raw, table.encoding, map(read, table.rows()))
+    codepage = tell_codepage(path)
+    if contents_of(path, codepage, ending) == "bodies":
+        rows = body_rows(path, codepage, several=ending == ".jsonl")
+    else:
+        rows = line_rows(path, codepage)
+    return OrderFile("json", None, codepage.name, rows)
+
+
+def reread(shape: str, header: str | None, raw: str, place: int) -> OrderRow | BadRow:
+    """One stored row read again, as the row at that place.
+
+    shape, header  of its file
+    raw            of the OrderRow or BadRow
+    """
+    if shape == "json":
+        try:
+            return read_order(raw.encode(), place, has_controls=True)
+        except NotJson:
+            return bad_row("line", place=place, raw=raw)
+    names, record = reread_record(shape, header or "", raw, place)
+    return reader_of(layout_of(names), names)(record)

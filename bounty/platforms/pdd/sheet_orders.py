@@ -1,0 +1,177 @@
+"""Orders in tables: CSV and workbooks, under the API's field names or the Chinese headers (contract, Input files).
+
+The unit of an amount and the form of a time come from the header, never from the value.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import Final
+
+from bounty.files import cells
+from bounty.files.cells import CLOCKS, FIELD_LIMIT, MIDNIGHTS, TYPE_LIMIT
+from bounty.files.columns import Column, Layout, Remembered, lay_out
+from bounty.files.csv_records import Record
+from bounty.files.problems import BadRow, Fault, bad_row, refused
+from bounty.files.tables import no_data_case
+from bounty.platforms.pdd.order_row import PROMOTERS, UNPAID, OrderRow, check_together, order_row, row_from
+
+_CODES: Final = {str(code): code for code in cells.STATUSES}
+_WORDS: Final = {
+    "未支付": -1,
+    "已支付": 0,
+    "已成团": 1,
+    "确认收货": 2,
+    "审核成功": 3,
+    "审核通过": 3,
+    "审核失败": 4,
+    "已结算": 5,
+    "已经结算": 5,
+    "已处罚": 10,
+}
+_FLAG: Final = cells.word({"0": 0, "1": 1}, "flag", choices="0 / 1")
+_RETURN: Final = cells.word({"0": 0, "1": 1, "2": 2}, "flag", choices="0 / 1 / 2")
+_DIRECT: Final = cells.word({"是": 1, "否": 0, "1": 1, "0": 0}, "flag", choices="是 / 否")
+_COMPARED: Final = cells.word({"正常": 0, "比价": 1, "0": 0, "1": 1}, "flag", choices="正常 / 比价")
+_NAME: Final = cells.text_up_to(FIELD_LIMIT)
+_TYPE: Final = cells.whole(TYPE_LIMIT)
+_STATUS_WORD: Final = cells.word(_CODES | _WORDS, "status word")
+
+_PLAIN_NUMBER: Final = re.compile(r"[0-9]{1,15}-[0-9]{1,48}")
+
+# In the order of OrderRow's fields.
+API: Final = (
+    Column("order_sn", "order_sn", cells.order_number),
+    Column("p_id", "p_id", cells.promotion_place),
+    Column("goods_name", "goods_name", _NAME, blank=None, may_lack=True, verbatim=True),
+    Column("order_status", "order_status", cells.word(_CODES, "status")),
+    Column("order_amount", "order_amount_fen", cells.fen),
+    Column("promotion_amount", "promotion_amount_fen", cells.fen, blank=0, may_lack=True),
+    Column("type", "type", _TYPE, blank=None),
+    Column("cat_ids", "cat_ids", cells.category_cell, blank=None),
+    Column("is_direct", "is_direct", _FLAG, blank=None),
+    Column("price_compare_status", "price_compare_status", _FLAG, blank=None),
+    Column("order_create_time", "created_at", cells.epoch, blank=None, may_lack=True),
+    Column("order_pay_time", "paid_at", cells.epoch, blank=None),
+    Column("order_receive_time", "received_at", cells.epoch, blank=None),
+    Column("order_verify_time", "verified_at", cells.epoch, blank=None),
+    Column("order_settle_time", "settled_at", cells.epoch, blank=None),
+    Column("order_modify_at", "modified_at", cells.epoch),
+)
+DETAIL: Final = (
+    *(column if column.name != "p_id" else Column("pid", "p_id", cells.promotion_place) for column in API),
+    Column("return_status", "return_status", _RETURN, blank=None, may_lack=True),
+    Column("url_last_generate_time", "link_made_at", cells.epoch, blank=None, may_lack=True),
+)
+CHINESE: Final = (
+    Column("订单编号", "order_sn", cells.order_number),
+    Column("推广位ID", "p_id", cells.promotion_place),
+    Column("商品名称", "goods_name", _NAME, blank=None, may_lack=True, verbatim=True),
+    Column("订单状态", "order_status", _STATUS_WORD),
+    Column("实付金额(元)", "order_amount_fen", cells.yuan),
+    Column("佣金(元)", "promotion_amount_fen", cells.yuan, blank=0, may_lack=True),
+    Column("订单类型", "type", _TYPE, blank=None),
+    Column("类目ID", "cat_ids", cells.categories, blank=None),
+    Column("是否直推", "is_direct", _DIRECT, blank=None),
+    Column("比价状态", "price_compare_status", _COMPARED, blank=None),
+    Column("生成时间", "created_at", cells.instant, blank=None, may_lack=True),
+    Column("支付时间", "paid_at", cells.instant, blank=None),
+    Column("确认收货时间", "received_at", cells.instant, blank=None),
+    Column("审核时间", "verified_at", cells.instant, blank=None),
+    Column("结算时间", "settled_at", cells.instant, blank=None),
+    Column("更新时间", "modified_at", cells.instant),
+)
+_API_NAMES: Final = {column.name for column in (*API, *DETAIL)}
+_CHINESE_NAMES: Final = {column.name for column in CHINESE}
+
+
+def layout_of(header: list[str]) -> Layout:
+    """Which set of names a header uses, and where its columns stand.
+
+    Raises RefusedFile E-HEAD where one is missing, any is doubled, or the two sets are mixed; E-DELIM.
+    """
+    api = [name for name in header if name in _API_NAMES]
+    chinese = [name for name in header if name in _CHINESE_NAMES]
+    if api and chinese:
+        raise refused("mixed headers", columns=", ".join(api + chinese))
+    if "pid" in api and "p_id" in api:
+        raise refused("doubled headers", columns="p_id, pid")
+    if chinese or not (api or "".join(header).isascii()):
+        return lay_out(CHINESE, header)
+    return lay_out(DETAIL if "pid" in api else API, header)
+
+
+def reader_of(layout: Layout, header: list[str]) -> Callable[[Record | BadRow], OrderRow | BadRow]:
+    """A reader of the rows under a header: what is written plainly is read at once, all else with care."""
+    is_detail = layout.columns is DETAIL
+    pick = itemgetter(*layout.places)
+    lacks = -1 in layout.places
+    instants = _instants if layout.columns is CHINESE else _epochs
+    cells_of = [Remembered(column).__getitem__ for column in layout.columns]
+    status_of, amount_of, promotion_of, kind_of, set_of, direct_of, compared_of = cells_of[3:10]
+    return_of = cells_of[-2]
+
+    def read(record: Record | BadRow) -> OrderRow | BadRow:
+        if isinstance(record, BadRow):
+            return record
+        place, row, raw = record
+        try:
+            # A column that is lacking has the place -1: that of the blank added here.
+            picked = pick([*row, ""] if lacks else row)
+            order_sn, p_id, name, status, amount, promotion, kind, cat_ids, direct, compared = picked[:10]
+            created, paid, received, verified, settled, modified = instants(picked[10:16])
+            code = status_of(status)
+            if not modified or not (paid or code == UNPAID) or not _PLAIN_NUMBER.fullmatch(order_sn):
+                return _explained(layout, header, record, is_detail)
+            facts = (
+                is_detail,
+                order_sn,
+                PROMOTERS[p_id],
+                p_id,
+                name or None,
+                code,
+                amount_of(amount),
+                promotion_of(promotion),
+                kind_of(kind),
+                set_of(cat_ids),
+                direct_of(direct),
+                compared_of(compared),
+                created,
+                paid,
+                received,
+                verified,
+                settled,
+                modified,
+                *((return_of(picked[16]), *_epochs(picked[17:])) if is_detail else (None, None)),
+            )
+            return order_row(place, facts, raw)
+        except Fault:
+            return _explained(layout, header, record, is_detail)
+
+    return read
+
+
+def _instants(texts: Sequence[str]) -> list[int | None]:
+    """Plain times of Shanghai; raises Fault for any other."""
+    return [MIDNIGHTS[text[:10]] + CLOCKS[text[10:]] if text else None for text in texts]
+
+
+def _epochs(texts: Sequence[str]) -> list[int | None]:
+    """Plain epoch seconds; raises Fault for any other."""
+    return [cells.epoch(text) if text else None for text in texts]
+
+
+def _explained(layout: Layout, header: list[str], record: Record, is_detail: bool) -> OrderRow | BadRow:
+    """What is wrong with a row, column by column."""
+    reading = layout.read(record.cells)
+    check_together(layout.columns, reading)
+    if reading.fault is not None and (case := no_data_case(header, record.cells)):
+        return bad_row(case, place=record.place, raw=record.raw)
+    return row_from(
+        reading,
+        place=record.place,
+        is_detail=is_detail,
+        raw=record.raw,
+        shown=lambda column: layout.cell(column, record.cells),
+        content=layout.content(record.cells),
+    )

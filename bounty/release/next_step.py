@@ -1,0 +1,137 @@
+"""The one thing to do next in a period. Decided from what is given; asks nothing."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from bounty.clock import shown
+from bounty.notices.period_status import Stage
+from bounty.release.checklist import LINES, Checklist
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """The one thing to do next."""
+
+    zh: str
+    en: str
+    why_zh: str
+    """What it waits for, and until when."""
+    why_en: str
+    place: str
+    """Where it is done: IMPORTS, QUARANTINE, ROSTER or SETTLING."""
+    do_zh: str
+    """On the button."""
+    do_en: str
+
+
+def next_step(stage: Stage, found: Checklist, *, approval_required: bool) -> NextStep:
+    """What to do next, before a settlement and after it."""
+    if stage.state == "CLOSED":
+        return NextStep(
+            "本期已关账",
+            "The period is closed",
+            "每一行都已付清、作废或结转；要改动，须由两人重新打开",
+            "every line is paid, void or carried; to change anything, two people reopen it",
+            "SETTLING",
+            "查看公示",
+            "See its notices",
+        )
+    if stage.newest is None:
+        return _before(stage, found.quarantined)
+    if stage.draft is not None:
+        return _between(stage, found, approval_required=approval_required)
+    number = stage.notices[0].notice
+    return NextStep(
+        f"第 {number} 号公示已发布",
+        f"Notice {number} is out",
+        "有更正或迟到的数据时，再核算一次，作为下一号公示",
+        "where a correction or late data comes, settle again: it becomes the next notice",
+        "SETTLING",
+        "查看公示与再次核算",
+        "See it, or settle again",
+    )
+
+
+def _before(stage: Stage, waits: int) -> NextStep:
+    starts, ends, cutoff = (
+        shown(getattr(stage.bounds, name))[:16].replace("T", " ")
+        for name in ("task_from", "task_until", "receipt_cutoff")
+    )
+    if stage.state == "UPCOMING":
+        return NextStep(
+            "核对名单与目标",
+            "Look through the roster and its targets",
+            f"推广期 {starts} 开始",
+            f"the task window begins {starts}",
+            "ROSTER",
+            "查看名单",
+            "See the roster",
+        )
+    ready = stage.state == "READY_TO_SETTLE"
+    if waits:
+        rows = "1 quarantined row" if waits == 1 else f"{waits} quarantined rows"
+        return NextStep(
+            f"处理 {waits} 条隔离行{'，然后核算' if ready else ''}",
+            f"Mend {rows}{', then settle' if ready else ''}",
+            f"逐条修正，或写明理由放弃；收货截止 {cutoff}",
+            f"mend each, or dismiss it with a reason; receipts count until {cutoff}",
+            "QUARANTINE",
+            "处理隔离行",
+            "Mend the rows",
+        )
+    if not ready:
+        return NextStep(
+            "继续导入订单",
+            "Keep importing orders",
+            f"推广期至 {ends}，收货截止 {cutoff}，之后可以核算",
+            f"the task window ends {ends}, receipts count until {cutoff}; then it can be settled",
+            "IMPORTS",
+            "导入订单",
+            "Import orders",
+        )
+    return NextStep(
+        "核算",
+        "Settle",
+        f"收货截止 {cutoff} 已过，没有等待处理的行",
+        f"the receipt cutoff, {cutoff}, has passed, and no row waits",
+        "SETTLING",
+        "去核算",
+        "Go and settle",
+    )
+
+
+def _between(stage: Stage, found: Checklist, *, approval_required: bool) -> NextStep:
+    off = [line for line in found.lines if not line.passes]
+    if off:
+        line, mend = off[0], off[0].code == "QUARANTINE"
+        lines = "1 line" if len(off) == 1 else f"{len(off)} lines"
+        return NextStep(
+            f"检查清单还差 {len(off)} 项",
+            f"{lines} of the checklist to go",
+            f"{LINES[line.code][0]}：{line.zh}",
+            f"{LINES[line.code][1]}: {line.en}",
+            "QUARANTINE" if mend else "SETTLING",
+            "处理隔离行" if mend else "去核算与公示",
+            "Mend the rows" if mend else "Go to settle and publish",
+        )
+    draft: Any = stage.draft
+    if approval_required and stage.approvals_missing:
+        return NextStep(
+            "请第二人批准草稿",
+            "Have a second person approve the draft",
+            f"核算 {draft.settlement_id} 还差 {stage.approvals_missing} 人批准；经办人本人不算",
+            f"settlement {draft.settlement_id} needs {stage.approvals_missing} more; whoever made it does not count",
+            "SETTLING",
+            "去批准",
+            "Go and approve",
+        )
+    number = stage.notices[0].notice + 1 if stage.notices else 1
+    return NextStep(
+        f"公示（第 {number} 号）",
+        f"Publish notice {number}",
+        "检查清单已通过；公示后内容不再改变",
+        "the checklist is clean; once published, nothing of it changes",
+        "SETTLING",
+        "去公示",
+        "Go and publish",
+    )

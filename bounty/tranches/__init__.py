@@ -1,0 +1,1 @@
+"""Tranches: what is due, prepared, approved and exported to payers."""

@@ -1,0 +1,102 @@
+"""The second person of a tranche, and its leaving: approved as it is, exported while it is still what is due."""
+
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from bounty.audit.service import record
+from bounty.db import wait_for_turn
+from bounty.errors import BountyError
+from bounty.models import TrancheStep, User
+from bounty.money import shown_yuan
+from bounty.settlement.approval import approvals_needed, approver
+from bounty.tranches.preparation import draft
+from bounty.tranches.state import open_tranche, summary_of, take_step, tranche_of
+
+
+def approvals_of(connection: Connection, tranche: Any) -> list[Any]:
+    """Who approved a tranche as it is: user_id, name, email, taken_at; the earliest first."""
+    return list(
+        connection.execute(
+            select(User.id.label("user_id"), User.name, User.email, TrancheStep.taken_at)
+            .join(TrancheStep, TrancheStep.user_id == User.id)
+            .where(
+                TrancheStep.tranche_id == tranche.tranche_id,
+                TrancheStep.step == "APPROVED",
+                TrancheStep.content_sha256 == tranche.content_sha256,
+                TrancheStep.user_id != func.coalesce(tranche.prepared_by_id, 0),
+            )
+            .order_by(TrancheStep.number)
+        )
+    )
+
+
+def approve(connection: Connection, tranche_id: int, content_sha256: str, now: int) -> None:
+    """Stand for the open tranche, as it was shown; again: nothing changes.
+
+    tranche_id, content_sha256   what the person saw
+
+    Raises BountyError for its preparer, for who has no account, and where it is no longer what was seen, or what is
+    due.
+    """
+    wait_for_turn(connection)
+    user_id = approver(connection)
+    tranche = open_tranche(connection)
+    if tranche is None or (tranche.tranche_id, tranche.content_sha256) != (tranche_id, content_sha256):
+        raise BountyError(
+            f"Tranche {tranche_id} is no longer the open one as you saw it: look at it again before approving.",
+            f"批次 {tranche_id} 已不是您看到的样子：请重新查看后再批准。",
+        )
+    if tranche.prepared_by_id == user_id:
+        raise BountyError(
+            "Whoever prepared a tranche can't approve it: let a second person look at it.",
+            "准备批次的人不能批准它：请由另一人复核。",
+        )
+    require_unchanged(connection, tranche)
+    if any(one.user_id == user_id for one in approvals_of(connection, tranche)):
+        return
+    take_step(connection, tranche, "APPROVED", now)
+    record(connection, "payout.approve", f"tranche {tranche_id}", now, after=summary_of(tranche))
+
+
+def require_unchanged(connection: Connection, tranche: Any) -> None:
+    """Raises BountyError where preparing the open tranche again would not give the same: an order has failed since, a
+    payee or a notice has changed."""
+    attempt = connection.begin_nested()
+    drafted = draft(connection, tranche.settled_before, tranche)
+    attempt.rollback()
+    if drafted["content_sha256"] != tranche.content_sha256:
+        then, now = shown_yuan(tranche.payable_fen), shown_yuan(drafted["payable_fen"])
+        raise BountyError(
+            f"What is due is no longer what tranche {tranche.tranche_id} holds (¥{then} then, ¥{now} now): "
+            "prepare it again.",
+            f"应付款已与批次 {tranche.tranche_id} 不同（当时 ¥{then}，现在 ¥{now}）：请重新准备。",
+        )
+
+
+def export_begins(connection: Connection, tranche_id: int, now: int, *, approval_required: bool) -> Any:
+    """Let a tranche leave for the payer, and remember that it did; its row. Again: nothing changes.
+
+    Raises BountyError if it was replaced, lacks an approval it needs, or is no longer what is due.
+    """
+    wait_for_turn(connection)
+    tranche = tranche_of(connection, tranche_id)
+    if tranche.state == "replaced":
+        raise BountyError(
+            f"Tranche {tranche_id} was replaced by a later one: export that.",
+            f"批次 {tranche_id} 已被后来的批次替换。",
+        )
+    if tranche.exported:
+        return tranche
+    missing = approvals_needed(tranche) - len(approvals_of(connection, tranche))
+    if approval_required and missing > 0:
+        accounts = "a second account" if missing == 1 else f"{missing} accounts"
+        raise BountyError(
+            f"Tranche {tranche_id} needs the approval of {accounts} that did not prepare it "
+            "(setting require_approval).",
+            f"批次 {tranche_id} 还差 {missing} 个账号批准，准备的人本人不算。",
+        )
+    require_unchanged(connection, tranche)
+    take_step(connection, tranche, "EXPORTED", now)
+    record(connection, "payout.export", f"tranche {tranche_id}", now, after=summary_of(tranche))
+    return tranche_of(connection, tranche_id)

@@ -1,0 +1,257 @@
+"""What each order deserves by the newest notice and its present state, and what is still due to it.
+
+One rule: due = deserved - everything that standing tranches hold for it. The first time that is the order's line; later
+it is what corrects it, so that no order is paid twice, and none gives back more than it got.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    and_,
+    case,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    true,
+    union_all,
+)
+from sqlalchemy.types import TypeEngine
+
+from bounty.db import Query, WholeNumber, Words, given_rows
+from bounty.models import (
+    Line,
+    Notice,
+    OpenPeriod,
+    Order,
+    PassVoidAnswer,
+    TermsVersion,
+    TrancheLine,
+    TrancheStep,
+)
+from bounty.rules.clauses import NO_COMMISSION_STATUSES
+from bounty.rules.periods import Period, lapses_at
+from bounty.rules.sql_math import total
+from bounty.rules.terms import read_terms
+
+SETTLED = 5
+"""The platform's status of an order whose commission has settled."""
+
+CAUSES = {
+    "EARNED": ("公示的补贴，佣金已结算", "the notice's subsidy, its commission settled"),
+    "FAILED": ("退款、审核失败或处罚", "refunded, failed its audit, or punished"),
+    "NO_COMMISSION": ("订单不再有佣金", "no longer commissionable"),
+    "MOVED": ("订单现属其他推手或其他月份", "the order is now another promoter's, or another month's"),
+    "VIOLATION": ("达标因违规被取消", "the pass was voided for a violation"),
+    "CORRECTED": ("最新公示更正了补贴", "the newest notice corrected the subsidy"),
+    "RECOVERED": ("订单恢复有效", "the order is in good standing again"),
+}
+"""Why a line of a tranche is there -> its sentence in Chinese and English."""
+
+VOID = {
+    "FAILED": CAUSES["FAILED"],
+    "NO_COMMISSION": CAUSES["NO_COMMISSION"],
+    "MOVED": CAUSES["MOVED"],
+    "LAPSED": ("佣金逾期未结算", "its commission did not settle in time"),
+}
+"""Why a line of a notice earns nothing any more -> its sentence in Chinese and English."""
+
+_JUDGED: dict[str, TypeEngine[Any]] = {
+    "period": Words(),
+    "settlement_id": WholeNumber,
+    "month_from": WholeNumber,
+    "month_until": WholeNumber,
+    "settled_until": WholeNumber,
+    "lapsed": WholeNumber,
+}
+
+
+def judged_periods(connection: Connection, settled_before: int) -> Query:
+    """The periods that have a notice, with what their lines are held against: period, settlement_id (of the newest
+    notice), month_from, month_until, settled_until (when commissions must have settled, exclusive), and whether what
+    has not settled by then has ``lapsed`` (1 or 0).
+    """
+    newest = (
+        select(Notice.period, func.max(Notice.notice).label("notice"))
+        .group_by(Notice.period)
+        .subquery("newest")
+    )
+    rows = connection.execute(
+        select(
+            OpenPeriod.period,
+            Notice.settlement_id,
+            OpenPeriod.month_from,
+            OpenPeriod.month_until,
+            TermsVersion.toml,
+        )
+        .join(newest, newest.c.period == OpenPeriod.period)
+        .join(Notice, and_(Notice.period == newest.c.period, Notice.notice == newest.c.notice))
+        .join(TermsVersion, TermsVersion.terms_id == OpenPeriod.terms_id)
+        .order_by(OpenPeriod.period)
+    ).mappings()
+
+    def judged(row: dict[str, int | str]) -> dict[str, int | str]:
+        lapse = lapses_at(Period.parse(str(row["period"])), read_terms(str(row["toml"])))
+        lapsed = lapse is not None and lapse <= settled_before
+        until = lapse if lapse is not None and lapsed else settled_before
+        return {name: row[name] for name in _JUDGED if name in row} | {
+            "settled_until": until,
+            "lapsed": int(lapsed),
+        }
+
+    return given_rows(_JUDGED, [judged(dict(row)) for row in rows])
+
+
+def standing(but: int | None = None) -> ColumnElement[bool]:
+    """Whether a line's tranche stands: nothing has replaced it.
+
+    but    a tranche that is about to be replaced
+    """
+    replaced = select(TrancheStep.tranche_id).where(TrancheStep.step == "REPLACED")
+    stands = TrancheLine.tranche_id.not_in(replaced)
+    return stands if but is None else and_(stands, TrancheLine.tranche_id != but)
+
+
+def orders_due(judged: Query, *, but: int | None = None, promoter_id: int | None = None) -> Query:
+    """Every order with a line in a newest notice or in a standing tranche, and what is due to it.
+
+    judged        as ``judged_periods`` gives it
+    but           a tranche that is about to be replaced, and holds nothing any more
+    promoter_id   of this promoter alone
+
+    Returns promoter_id, order_sn, period, settlement_id, line_fen (the notice's; 0 without a line), deserved_fen,
+    held_fen (by tranches), due_fen (0 while it waits for its commission), cause (a key of CAUSES, of what is due),
+    first_id (the tranche that first held it; null) and void (a key of VOID; null where its line stands).
+    """
+    at = judged.cte("judged")
+    given = select(
+        Line.promoter_id,
+        Line.order_sn,
+        Line.settlement_id,
+        Line.subsidy_fen.label("line_fen"),
+        literal(None, WholeNumber).label("held_fen"),
+        literal(None, WholeNumber).label("tranche_id"),
+    ).join(at, at.c.settlement_id == Line.settlement_id)
+    held = (
+        select(
+            TrancheLine.promoter_id,
+            TrancheLine.order_sn,
+            at.c.settlement_id,
+            literal(None, WholeNumber),
+            TrancheLine.amount_fen,
+            TrancheLine.tranche_id,
+        )
+        .join(at, at.c.period == TrancheLine.period)
+        .where(standing(but))
+    )
+    if promoter_id is not None:
+        given, held = (
+            given.where(Line.promoter_id == promoter_id),
+            held.where(TrancheLine.promoter_id == promoter_id),
+        )
+    return _judged_orders(union_all(given, held).subquery("sides"), at)
+
+
+def _judged_orders(sides: FromClause, at: FromClause) -> Query:
+    """Both sides of each order added up, and held against its present state."""
+    side = sides.c
+    # An order that was corrected to another month is deserved there, once that month's notice says so.
+    in_month = and_(
+        side.line_fen.is_not(None), Order.paid_at >= at.c.month_from, Order.paid_at < at.c.month_until
+    )
+    settled_in_time = and_(in_month, Order.order_status == SETTLED, Order.settled_at < at.c.settled_until)
+    summed = (
+        select(
+            side.promoter_id,
+            side.order_sn,
+            func.coalesce(func.max(case((in_month, at.c.period))), func.max(at.c.period)).label("period"),
+            func.coalesce(func.max(case((in_month, at.c.settlement_id))), func.max(at.c.settlement_id)).label(
+                "settlement_id"
+            ),
+            total(side.line_fen).label("line_fen"),
+            total(case((in_month, side.line_fen))).label("standing_fen"),
+            total(side.held_fen).label("held_fen"),
+            func.min(side.tranche_id).label("first_id"),
+            func.max(case((settled_in_time, 1), else_=0)).label("settled"),
+            func.max(case((in_month, at.c.lapsed), else_=0)).label("lapsed"),
+            func.max(Order.promoter_id).label("owner"),
+            func.max(Order.failed_at).label("failed_at"),
+            func.max(Order.order_status).label("order_status"),
+        )
+        .select_from(sides)
+        .join(at, at.c.settlement_id == side.settlement_id)
+        .outerjoin(Order, and_(Order.promoter_id == side.promoter_id, Order.order_sn == side.order_sn))
+        .group_by(side.promoter_id, side.order_sn)
+        .subquery("summed")
+    )
+    return _with_due(summed)
+
+
+def _with_due(summed: FromClause) -> Query:
+    row = summed.c
+    not_deserved = case(
+        (row.owner.is_(None), "MOVED"),
+        (row.failed_at.is_not(None), "FAILED"),
+        (row.order_status.in_(NO_COMMISSION_STATUSES), "NO_COMMISSION"),
+        (and_(row.line_fen > 0, row.standing_fen == 0), "MOVED"),
+        else_=null(),
+    )
+    judged = select(
+        *row,
+        not_deserved.label("not_deserved"),
+        case((not_deserved.is_not(None), 0), else_=row.standing_fen).label("deserved_fen"),
+    ).subquery("with_deserved")
+    each = judged.c
+    due = case(
+        (or_(each.deserved_fen < each.held_fen, each.settled == 1), each.deserved_fen - each.held_fen),
+        else_=0,
+    )
+    # What was given once has settled in its time; it lapses no more.
+    lapses = and_(each.deserved_fen > 0, each.settled == 0, each.lapsed == 1, each.first_id.is_(None))
+    violated = (
+        select(literal(1))
+        .where(
+            PassVoidAnswer.promoter_id == each.promoter_id,
+            PassVoidAnswer.period == each.period,
+            PassVoidAnswer.approved.is_(true()),
+        )
+        .exists()
+    )
+    cause = case(
+        (each.first_id.is_(None), "EARNED"),
+        (and_(each.deserved_fen > each.held_fen, each.held_fen == 0), "RECOVERED"),
+        (each.not_deserved.is_not(None), each.not_deserved),
+        (and_(each.line_fen == 0, violated), "VIOLATION"),
+        else_="CORRECTED",
+    )
+    return select(
+        each.promoter_id,
+        each.order_sn,
+        each.period,
+        each.settlement_id,
+        each.line_fen,
+        case((lapses, 0), else_=each.deserved_fen).label("deserved_fen"),
+        each.held_fen,
+        due.label("due_fen"),
+        cause.label("cause"),
+        each.first_id,
+        case((lapses, "LAPSED"), else_=each.not_deserved).label("void"),
+    )
+
+
+def tranche_lines_due(judged: Query, but: int | None) -> Query:
+    """The lines of the next tranche: promoter_id, order_sn, period, settlement_id, cause, corrects_id, amount_fen."""
+    every = orders_due(judged, but=but).subquery("every_order").c
+    return select(
+        every.promoter_id,
+        every.order_sn,
+        every.period,
+        every.settlement_id,
+        every.cause,
+        every.first_id.label("corrects_id"),
+        every.due_fen.label("amount_fen"),
+    ).where(every.due_fen != 0)

@@ -1,0 +1,181 @@
+"""Where a tranche stands: read from its steps and from what came of its payouts; no column can contradict them. One
+tranche is open at a time.
+"""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, FromClause, and_, case, false, func, insert, select, true
+
+from bounty.audit.service import actor_of
+from bounty.clock import shown
+from bounty.db import Query
+from bounty.errors import BountyError
+from bounty.models import Payout, PayoutOutcome, Tranche, TrancheStep
+from bounty.rules.sql_math import count_where, total
+
+STATES = {
+    "prepared": ("待批准", "prepared"),
+    "approved": ("已批准", "approved"),
+    "exported": ("已导出，待回单", "exported"),
+    "paid": ("已付清", "paid"),
+    "replaced": ("已被替换", "replaced"),
+}
+"""What a tranche can be -> its words in Chinese and English."""
+
+
+def is_due() -> ColumnElement[bool]:
+    """Whether a payout is to be paid: above 0, to somebody."""
+    return and_(Payout.payable_fen > 0, Payout.proposal_id.is_not(None))
+
+
+def is_held() -> ColumnElement[bool]:
+    """Whether a payout waits for somebody to pay it to."""
+    return and_(Payout.payable_fen > 0, Payout.proposal_id.is_(None))
+
+
+def newest_outcomes() -> Query:
+    """What came of each payout, at last: the columns of ``payout_outcomes``."""
+    newest = (
+        select(
+            PayoutOutcome.promoter_id,
+            PayoutOutcome.tranche_id,
+            func.max(PayoutOutcome.number).label("number"),
+        )
+        .group_by(PayoutOutcome.promoter_id, PayoutOutcome.tranche_id)
+        .subquery("newest_number")
+    )
+    return select(PayoutOutcome.__table__).join(
+        newest,
+        and_(
+            newest.c.promoter_id == PayoutOutcome.promoter_id,
+            newest.c.tranche_id == PayoutOutcome.tranche_id,
+            newest.c.number == PayoutOutcome.number,
+        ),
+    )
+
+
+def of_payout(rows: FromClause) -> ColumnElement[bool]:
+    """Whether rows, which have promoter_id and tranche_id, are of a payout."""
+    return and_(rows.c.promoter_id == Payout.promoter_id, rows.c.tranche_id == Payout.tranche_id)
+
+
+def every_tranche() -> Query:
+    """Each tranche with its columns and: replaced and exported (1 or 0), approvals (of its content, by others than its
+    preparer), promoters_due, due_fen, held, held_fen, paid, paid_fen, failed, waiting (due payouts without an outcome),
+    state (a key of STATES)."""
+    outcome = newest_outcomes().subquery("outcome")
+    due, held = is_due(), is_held()
+    counts = (
+        select(
+            Payout.tranche_id,
+            count_where(due).label("promoters_due"),
+            total(case((due, Payout.payable_fen), else_=0)).label("due_fen"),
+            count_where(held).label("held"),
+            total(case((held, Payout.payable_fen), else_=0)).label("held_fen"),
+            count_where(outcome.c.paid.is_(true())).label("paid"),
+            total(case((outcome.c.paid.is_(true()), Payout.payable_fen), else_=0)).label("paid_fen"),
+            count_where(outcome.c.paid.is_(false())).label("failed"),
+            count_where(and_(due, outcome.c.paid.is_(None))).label("waiting"),
+            total(Payout.__table__.c.carry_in_fen).label("carry_in_fen"),
+        )
+        .outerjoin(outcome, of_payout(outcome))
+        .group_by(Payout.tranche_id)
+        .subquery("counts")
+    )
+    steps = (
+        select(
+            TrancheStep.tranche_id,
+            count_where(TrancheStep.step == "REPLACED").label("replaced"),
+            count_where(TrancheStep.step == "EXPORTED").label("exported"),
+            count_where(
+                and_(
+                    TrancheStep.step == "APPROVED",
+                    TrancheStep.content_sha256 == Tranche.content_sha256,
+                    TrancheStep.user_id != func.coalesce(Tranche.prepared_by_id, 0),
+                )
+            ).label("approvals"),
+        )
+        .join(Tranche, Tranche.tranche_id == TrancheStep.tranche_id)
+        .group_by(TrancheStep.tranche_id)
+        .subquery("steps")
+    )
+    replaced, exported, approvals = (
+        func.coalesce(steps.c[name], 0) for name in ("replaced", "exported", "approvals")
+    )
+    needed = case((Tranche.prepared_by_id.is_(None), 2), else_=1)
+    return (
+        select(
+            Tranche.__table__,
+            replaced.label("replaced"),
+            exported.label("exported"),
+            approvals.label("approvals"),
+            *(column for column in counts.c if column.name != "tranche_id"),
+            case(
+                (replaced > 0, "replaced"),
+                (and_(exported > 0, counts.c.waiting == 0), "paid"),
+                (exported > 0, "exported"),
+                (approvals >= needed, "approved"),
+                else_="prepared",
+            ).label("state"),
+        )
+        .join(counts, counts.c.tranche_id == Tranche.tranche_id)
+        .outerjoin(steps, steps.c.tranche_id == Tranche.tranche_id)
+    )
+
+
+def tranche_of(connection: Connection, tranche_id: int) -> Any:
+    """One tranche, as ``every_tranche`` has it.
+
+    Raises BountyError if there is none.
+    """
+    found = connection.execute(every_tranche().where(Tranche.tranche_id == tranche_id)).first()
+    if found is None:
+        raise BountyError(
+            f"There is no tranche {tranche_id}: `bounty payout list` shows them.", f"没有批次 {tranche_id}。"
+        )
+    return found
+
+
+def open_tranche(connection: Connection) -> Any | None:
+    """The tranche that is prepared or approved and not exported yet; null where there is none.
+
+    Raises BountyError where an exported one still waits for what came of its payouts.
+    """
+    newest = connection.execute(every_tranche().order_by(Tranche.tranche_id.desc()).limit(1)).first()
+    if newest is not None and newest.state == "exported":
+        raise BountyError(
+            f"Tranche {newest.tranche_id} is exported, and {newest.waiting} of its payouts wait for an answer: take in "
+            "the payer's receipt, or mark them, before the next is prepared.",
+            f"批次 {newest.tranche_id} 已导出，还有 {newest.waiting} 笔没有付款结果："
+            "先导入回单或逐笔标记，再准备下一批。",
+        )
+    return newest if newest is not None and newest.state in ("prepared", "approved") else None
+
+
+def summary_of(tranche: Any) -> dict[str, object]:
+    """What the audit keeps of a tranche."""
+    return {
+        "tranche": tranche.tranche_id,
+        "settled_before": shown(tranche.settled_before),
+        "lines": tranche.lines_rows,
+        "lines_fen": tranche.lines_fen,
+        "payable_fen": tranche.payable_fen,
+        "content_sha256": tranche.content_sha256,
+    }
+
+
+def take_step(connection: Connection, tranche: Any, step: str, now: int) -> None:
+    """Keep what was done with a tranche, by whoever acts."""
+    number = select(func.coalesce(func.max(TrancheStep.number), 0) + 1).where(
+        TrancheStep.tranche_id == tranche.tranche_id
+    )
+    connection.execute(
+        insert(TrancheStep).values(
+            tranche_id=tranche.tranche_id,
+            number=connection.execute(number).scalar_one(),
+            step=step,
+            user_id=actor_of(connection).user_id,
+            content_sha256=tranche.content_sha256,
+            taken_at=now,
+        )
+    )

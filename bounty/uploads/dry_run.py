@@ -1,0 +1,131 @@
+"""The dry run: the real import in a transaction that is rolled back, and what it would have done."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import Connection, Engine, and_, func, select
+
+from bounty import importer
+from bounty.clock import shanghai_date
+from bounty.db import transaction
+from bounty.files.problems import BadRow
+from bounty.models import Link, Notice, OpenPeriod, Order, OrderVersion, Quarantined
+from bounty.orders.service import orders_with_news
+
+BAD_SHOWN = 20
+"""Bad rows that are told of, the first of the file."""
+
+
+@dataclass(slots=True)
+class _Read:
+    """What the rows of a file say, gathered as they pass."""
+
+    amount_fen: int = 0
+    months: Counter[str] = field(default_factory=Counter)
+    amounts: Counter[str] = field(default_factory=Counter)
+
+    def pass_on(self, rows: Any) -> Iterator[Any]:
+        """The rows, as they come."""
+        for row in rows:
+            if not isinstance(row, BadRow):
+                self._note(row)
+            yield row
+
+    def _note(self, row: Any) -> None:
+        amount_fen = getattr(row, "order_amount_fen", None)
+        if amount_fen is not None:
+            month = "" if row.paid_at is None else str(shanghai_date(row.paid_at))[:7]
+            self.amount_fen += amount_fen
+            self.amounts[month] += amount_fen
+            self.months[month] += 1
+        elif hasattr(row, "period"):
+            self.months[row.period] += 1
+
+
+def try_in(
+    engine: Engine, opened: importer.Opened, now: int, told: Callable[[int], None] = lambda _: None
+) -> dict[str, Any]:
+    """What importing a file would do; nothing of it stays.
+
+        encoding, shape  as they were told
+        columns          [[header, the fact it becomes or null], ...]
+        counts           {read, new, changed, unchanged, stale, quarantined}
+        amount_fen       of all good rows of orders, whole fen; null for other kinds
+        months           [{month (blank: not paid), rows, amount_fen}, ...] of the good rows
+        periods          [{period, notice or null, orders}, ...]: open periods of whose orders it would change some
+        released         [[kind, counts], ...]: what would come out of quarantine with it
+        bad              [{place, column, value, code, zh, en}, ...], the first of those that are new to the quarantine
+
+    Raises RefusedFile for a file that is wholly wrong, and BountyError if it can't be read.
+    """
+    source, seen = opened.source, _Read()
+    with transaction(engine) as connection:
+        noted = replace(opened, rows=seen.pass_on(opened.rows))
+        imported = importer.bring_in(connection, noted, now, told)
+        counts = imported.counts
+        found = {
+            "encoding": source.encoding,
+            "shape": source.shape,
+            "columns": [list(pair) for pair in importer.columns_of(source)],
+            "counts": {
+                name: getattr(counts, name)
+                for name in ("read", "new", "changed", "unchanged", "stale", "quarantined")
+            },
+            "amount_fen": seen.amount_fen if source.kind == "orders" else None,
+            "months": [
+                {"month": month, "rows": rows, "amount_fen": seen.amounts.get(month)}
+                for month, rows in sorted(seen.months.items())
+            ],
+            "periods": _periods(connection, source.kind, imported),
+            "released": [[kind, str(counts)] for kind, counts in imported.released],
+            "bad": _bad(connection, imported.batch_id),
+        }
+        connection.rollback()
+    return found
+
+
+def _periods(connection: Connection, kind: str, imported: importer.Imported) -> list[dict[str, Any]]:
+    """Open periods of whose orders the import changes some, by any month in which one of their rows was paid."""
+    if kind == "orders" or any(released == "orders" for released, _ in imported.released):
+        chosen = OrderVersion.order_sn.in_(orders_with_news())
+    elif kind == "links":
+        relinked = select(Link.p_id).where(Link.batch_id == imported.batch_id)
+        chosen = OrderVersion.order_sn.in_(select(Order.order_sn).where(Order.p_id.in_(relinked)))
+    else:
+        return []
+    of_month = and_(
+        OrderVersion.paid_at >= OpenPeriod.month_from, OrderVersion.paid_at < OpenPeriod.month_until
+    )
+    notice = select(func.max(Notice.notice)).where(Notice.period == OpenPeriod.period).scalar_subquery()
+    rows = connection.execute(
+        select(
+            OpenPeriod.period,
+            notice.label("notice"),
+            func.count(OrderVersion.order_sn.distinct()).label("orders"),
+        )
+        .join(OrderVersion, of_month)
+        .where(chosen)
+        .group_by(OpenPeriod.period)
+        .order_by(OpenPeriod.period)
+    )
+    return [dict(row) for row in rows.mappings()]
+
+
+def _bad(connection: Connection, batch_id: int) -> list[dict[str, Any]]:
+    entry = Quarantined
+    rows = connection.execute(
+        select(
+            entry.place,
+            entry.column_name.label("column"),
+            entry.value,
+            entry.code,
+            entry.sentence_zh.label("zh"),
+            entry.sentence_en.label("en"),
+        )
+        .where(entry.batch_id == batch_id)
+        .order_by(entry.place)
+        .limit(BAD_SHOWN)
+    )
+    return [dict(row) for row in rows.mappings()]

@@ -1,0 +1,266 @@
+"""Finance: results and lines of every notice, with sums that equal what is shown, and the files to keep."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
+
+from flask import Blueprint, Response, abort, render_template, request
+from sqlalchemy import Connection, cast, false, true
+
+from bounty.db import Query, Words, snapshot
+from bounty.notices import service as publication
+from bounty.notices.workbook import write_workbook
+from bounty.roster.terms import terms_in_force
+from bounty.rules.periods import Period
+from bounty.settlement.period_lock import closed_periods
+from bounty.settlement.queries import lines_of, results_of
+from bounty.web.shared.access import allows
+from bounty.web.shared.downloads import attachment, csv_response
+from bounty.web.shared.request_context import engine, now, reading
+from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
+
+blueprint = Blueprint("finance", __name__, url_prefix="/finance")
+READERS = ("finance", "operator", "admin")
+PIECE = 65_536
+"""Bytes sent at a time."""
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+_RESULT_COLUMNS = (
+    Column("promoter_id", "推手", "promoter", "id", sortable=True),
+    Column("name", "姓名", "name"),
+    Column("level", "等级", "level"),
+    Column("reason", "无资格原因", "why not eligible"),
+    Column("gmv_fen", "计入 GMV", "counted GMV", "money", sortable=True, summed=True),
+    Column("target_gmv_fen", "GMV 目标", "GMV target", "money"),
+    Column("orders", "计入单数", "counted orders", "count", sortable=True, summed=True),
+    Column("target_orders", "单数目标", "orders target", "count"),
+    Column("passed", "达标", "passed", "flag"),
+    Column("rate_permille", "比例", "rate", "permille"),
+    Column("subsidy_orders", "补贴单数", "subsidy orders", "count", sortable=True, summed=True),
+    Column("subsidy_fen", "补贴", "subsidy", "money", sortable=True, summed=True),
+)
+_LINE_COLUMNS = (
+    Column("promoter_id", "推手", "promoter", "id", sortable=True),
+    Column("order_sn", "订单", "order"),
+    Column("paid_at", "付款时间", "paid at", "instant", sortable=True),
+    Column("basis_fen", "补贴基数", "basis", "money", sortable=True, summed=True),
+    Column("rate_permille", "比例", "rate", "permille"),
+    Column("subsidy_fen", "补贴", "subsidy", "money", sortable=True, summed=True),
+)
+NOTICES = Table(
+    "notices",
+    (
+        Column("period", "期次", "Period", sortable=True),
+        Column("notice", "公示", "Notice", "id"),
+        Column("newest", "最新", "newest", "flag", shown=False),
+        Column("published_at", "公示时间", "published at", "instant", shown=False),
+        Column("results_rows", "名单人数", "On the roster", "count"),
+        Column("lines_rows", "补贴单数", "Subsidy orders", "count", sortable=True),
+        Column("subsidy_fen", "补贴合计", "Subsidy", "money", sortable=True),
+        Column("stands_fen", "其中现行公示", "By the newest notice", "money", summed=True),
+        Column("content_sha256", "指纹与文件", "Hash and files"),
+    ),
+    key=("period", "notice"),
+    order="-period",
+    filters=(
+        Filter(
+            "state",
+            "状态",
+            "state",
+            (
+                Option("newest", "最新", "newest", lambda row: row.c.newest.is_(true())),
+                Option("corrected", "已被更正", "corrected since", lambda row: row.c.newest.is_(false())),
+            ),
+        ),
+    ),
+    search=Search("期次", "period", lambda row, words: row.c.period.startswith(words, autoescape=True)),
+)
+"""What is corrected is not owed twice: the footer adds up what stands."""
+
+
+def _results_table(terms: Any) -> Table:
+    levels = tuple(Option(level, level, level, equal("level", level)) for level in sorted(terms.levels))
+    verdicts = (
+        Option("passed", "达标", "passed", lambda row: row.c.passed.is_(true())),
+        Option(
+            "not",
+            "有资格未达标",
+            "eligible, not passed",
+            lambda row: row.c.reason.is_(None) & row.c.passed.is_(false()),
+        ),
+        Option("ineligible", "无资格", "not eligible", lambda row: row.c.reason.is_not(None)),
+    )
+    return Table(
+        "results",
+        _RESULT_COLUMNS,
+        key=("promoter_id",),
+        order="promoter_id",
+        filters=(
+            Filter("verdict", "结果", "result", verdicts),
+            Filter("level", "等级", "level", levels),
+            _rates(terms),
+        ),
+        search=Search(
+            "推手 ID 或姓名",
+            "promoter id or name",
+            lambda row, words: (
+                row.c.name.contains(words, autoescape=True)
+                | cast(row.c.promoter_id, Words).startswith(words, autoescape=True)
+            ),
+        ),
+    )
+
+
+def _lines_table(terms: Any) -> Table:
+    return Table(
+        "subsidy_lines",
+        _LINE_COLUMNS,
+        key=("promoter_id", "order_sn"),
+        order="promoter_id",
+        filters=(_rates(terms),),
+        search=Search(
+            "推手 ID 或订单编号",
+            "promoter id or order number",
+            lambda row, words: (
+                row.c.order_sn.startswith(words, autoescape=True) | (cast(row.c.promoter_id, Words) == words)
+            ),
+        ),
+    )
+
+
+def _rates(terms: Any) -> Filter:
+    rates = sorted({tier.rate_permille for tier in terms.subsidy.tiers})
+    return Filter(
+        "rate",
+        "比例",
+        "rate",
+        tuple(Option(str(rate), f"{rate}‰", f"{rate}‰", equal("rate_permille", rate)) for rate in rates),
+    )
+
+
+@blueprint.get("/")
+@allows(*READERS)
+def index() -> str:
+    """Every notice, the newest first, with its sums and files."""
+    with reading() as connection:
+        page = page_of(connection, NOTICES, publication.every_notice(), request.args)
+        closed = closed_periods(connection)
+    return render_template("finance/index.html", page=page, closed=closed, now=now())
+
+
+@blueprint.get("/notices.csv")
+@allows(*READERS)
+def notices_csv() -> Response:
+    """Exactly the notices that the filters leave."""
+    return csv_response(NOTICES, publication.every_notice(), request.args, "notices")
+
+
+@blueprint.get("/<period>/<int:notice>/results")
+@allows(*READERS)
+def results(period: str, notice: int) -> str:
+    """Who passed, on what, and what they earn."""
+    return _page("results", period, notice)
+
+
+@blueprint.get("/<period>/<int:notice>/lines")
+@allows(*READERS)
+def lines(period: str, notice: int) -> str:
+    """What each order earns."""
+    return _page("lines", period, notice)
+
+
+@blueprint.get("/<period>/<int:notice>/results.csv")
+@allows(*READERS)
+def results_csv(period: str, notice: int) -> Response:
+    """Exactly the results that the filters leave."""
+    return _file("results", period, notice)
+
+
+@blueprint.get("/<period>/<int:notice>/lines.csv")
+@allows(*READERS)
+def lines_csv(period: str, notice: int) -> Response:
+    """Exactly the lines that the filters leave."""
+    return _file("lines", period, notice)
+
+
+def _page(part: str, period: str, notice: int) -> str:
+    """One of the two parts of a notice, ``results`` or ``lines``."""
+    with reading() as connection:
+        chosen, table, rows = _part(connection, part, _month(period), notice)
+        page = page_of(connection, table, rows, request.args)
+    return render_template(
+        "finance/notice.html", part=part, chosen=chosen, period=period, notice=notice, page=page
+    )
+
+
+def _file(part: str, period: str, notice: int) -> Response:
+    with reading() as connection:
+        _, table, rows = _part(connection, part, _month(period), notice)
+    return csv_response(table, rows, request.args, f"{table.name}-{period}-{notice}-filtered")
+
+
+def _part(connection: Connection, part: str, month: Period, notice: int) -> tuple[Any, Table, Query]:
+    """The notice's row, and the table of a part of it."""
+    chosen = _chosen(connection, month, notice)
+    terms = terms_in_force(connection, month).terms
+    if part == "results":
+        return chosen, _results_table(terms), results_of(chosen.settlement_id, month).order_by(None)
+    return chosen, _lines_table(terms), lines_of(chosen.settlement_id).order_by(None)
+
+
+@blueprint.get("/<period>/<int:notice>/export.zip")
+@allows(*READERS)
+def export(period: str, notice: int) -> Response:
+    """What ``bounty export --statements`` writes, byte for byte, in one file."""
+    month = _month(period)
+    return _made(month, notice, f"bounty-{month}-{notice}.zip", "application/zip", _write_zip)
+
+
+@blueprint.get("/<period>/<int:notice>/workbook.xlsx")
+@allows(*READERS)
+def workbook(period: str, notice: int) -> Response:
+    """The same content as a workbook with control totals."""
+    month = _month(period)
+    return _made(month, notice, f"bounty-{month}-{notice}.xlsx", XLSX, write_workbook)
+
+
+def _month(period: str) -> Period:
+    try:
+        return Period.parse(period)
+    except ValueError:
+        abort(404)
+
+
+def _chosen(connection: Connection, month: Period, notice: int) -> Any:
+    found = [row for row in publication.notices(connection, month) if row.notice == notice]
+    if not found:
+        abort(404)
+    return found[0]
+
+
+def _made(month: Period, notice: int, name: str, kind: str, write: Any) -> Response:
+    """A file that is made in a folder of its own, sent, and removed."""
+    with reading() as connection:
+        _chosen(connection, month, notice)
+    database = engine()
+
+    def pieces() -> Iterator[bytes]:
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / name
+            with snapshot(database) as connection:
+                write(connection, month, notice, path)
+            with path.open("rb") as file:
+                while piece := file.read(PIECE):
+                    yield piece
+
+    return attachment(pieces(), name, kind)
+
+
+def _write_zip(connection: Any, month: Period, notice: int, path: Path) -> None:
+    folder = path.parent / "files"
+    publication.export(connection, month, folder, draft=False, notice=notice, statements=True)
+    with ZipFile(path, "w", ZIP_DEFLATED) as archive:
+        for file in sorted(folder.iterdir()):
+            archive.write(file, file.name)

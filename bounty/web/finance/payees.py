@@ -1,0 +1,237 @@
+"""Payees: where promoters are paid, masked; who has none; proposals, which a second person puts in force."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from sqlalchemy import Connection, select
+from werkzeug.datastructures import FileStorage
+
+from bounty.accounting import finance_queries
+from bounty.errors import BountyError
+from bounty.models import PayeeApproval, PayeeProposal, User
+from bounty.payees import service
+from bounty.payees.files import read_payees
+from bounty.uploads.service import ending_of
+from bounty.web.finance.notices import READERS
+from bounty.web.finance.tables import by_promoter
+from bounty.web.shared.access import allows
+from bounty.web.shared.downloads import csv_response
+from bounty.web.shared.errors import said
+from bounty.web.shared.form_files import given_file
+from bounty.web.shared.language import t
+from bounty.web.shared.request_context import now, reading, site, writing
+from bounty.web.shared.step_up_auth import require_fresh_code
+from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
+
+blueprint = Blueprint("payees", __name__, url_prefix="/finance/payees")
+METHODS = {"alipay": ("支付宝", "Alipay"), "bank": ("银行", "bank")}
+_SEARCH = Search("推手 ID 或姓名", "promoter id or name", by_promoter)
+_METHOD = Filter(
+    "method",
+    "方式",
+    "method",
+    tuple(Option(code, *words, equal("method", code)) for code, words in METHODS.items()),
+)
+PAYEES = Table(
+    "payees",
+    (
+        Column("promoter_id", "推手", "Promoter", "id", sortable=True),
+        Column("name", "姓名", "Name"),
+        Column("method", "方式", "Method"),
+        Column("shown_account", "账户", "Account"),
+        Column("shown_name", "户名", "Payee"),
+        Column("proposal_id", "提交", "Proposal", "id", sortable=True),
+    ),
+    key=("promoter_id",),
+    order="promoter_id",
+    filters=(_METHOD,),
+    search=_SEARCH,
+)
+"""Of ``desk.payees_told``."""
+MISSING = Table(
+    "without_payee",
+    (
+        Column("promoter_id", "推手", "Promoter", "id", sortable=True),
+        Column("name", "姓名", "Name"),
+        Column("subsidy_fen", "公示补贴", "By the notices", "money", sortable=True, summed=True),
+        Column("held_fen", "批次中暂扣", "Held in tranches", "money", sortable=True, summed=True),
+    ),
+    key=("promoter_id",),
+    order="-held_fen",
+    search=_SEARCH,
+)
+"""Of ``desk.without_payee``."""
+PROPOSED = Table(
+    "proposed_payees",
+    (
+        Column("promoter_id", "推手", "Promoter", "id", sortable=True),
+        Column("method", "方式", "Method"),
+        Column("shown_account", "账户", "Account"),
+        Column("shown_name", "户名", "Payee"),
+        Column("was_method", "现方式", "Method now"),
+        Column("was_account", "现账户", "Account now"),
+        Column("was_name", "现户名", "Payee now"),
+    ),
+    key=("promoter_id",),
+    order="promoter_id",
+    filters=(
+        Filter(
+            "change",
+            "种类",
+            "kind",
+            (
+                Option("first", "首次登记", "the first", lambda row: row.c.was_method.is_(None)),
+                Option("changed", "变更", "a change", lambda row: row.c.was_method.is_not(None)),
+            ),
+        ),
+    ),
+)
+"""Of ``payees.payees_of``."""
+
+
+@blueprint.get("/")
+@allows(*READERS)
+def index() -> str:
+    """The payees in force, who has none, and the proposals that wait."""
+    return _index()
+
+
+@blueprint.post("/")
+@allows("finance")
+def propose() -> Any:
+    """Propose the payees of a file."""
+    try:
+        rows = _read(*given_file())
+        with writing() as connection:
+            made = service.propose_payees(
+                connection,
+                rows,
+                site().seal,
+                now(),
+                reason=request.form.get("reason"),
+                approval_required=site().settings.approval_required,
+            )
+    except BountyError as refusal:
+        return _index(said(refusal)), 422
+    if made is None:
+        flash(
+            t("文件与现行收款信息完全一致，没有变化。", "Every payee is in force as it is: nothing changed."),
+            "success",
+        )
+        return redirect(url_for(".index"), 303)
+    flash(
+        t(f"{made.payees} 位推手的收款信息已生效。", f"{made.payees} payees are in force.")
+        if made.in_force
+        else t(
+            f"{made.payees} 位推手的收款信息待另一人批准。",
+            f"{made.payees} payees wait for a second person's approval.",
+        ),
+        "success",
+    )
+    return redirect(url_for(".proposal", number=made.proposal_id), 303)
+
+
+def _read(file: FileStorage, name: str) -> list[Any]:
+    """The rows of an uploaded file, which is kept nowhere: accounts are in plain in it."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"payees{ending_of(name)}"
+        file.save(path)
+        return list(read_payees(path))
+
+
+@blueprint.get("/payees.csv")
+@allows(*READERS)
+def file() -> Response:
+    """Exactly the payees that the filters leave, masked."""
+    return csv_response(PAYEES, finance_queries.payees_told(), request.args, "payees")
+
+
+@blueprint.get("/missing")
+@allows(*READERS)
+def missing() -> str:
+    """Whose money has nowhere to go."""
+    with reading() as connection:
+        page = page_of(connection, MISSING, finance_queries.without_payee(), request.args)
+    return render_template("finance/payees_missing.html", page=page, now=now())
+
+
+@blueprint.get("/missing.csv")
+@allows(*READERS)
+def missing_csv() -> Response:
+    """Exactly the promoters that the search leaves."""
+    return csv_response(MISSING, finance_queries.without_payee(), request.args, "without_payee")
+
+
+@blueprint.get("/proposals/<int:number>")
+@allows(*READERS)
+def proposal(number: int) -> str:
+    """What a proposal would put in force, beside what is."""
+    return _proposal(number)
+
+
+@blueprint.get("/proposals/<int:number>/payees.csv")
+@allows(*READERS)
+def proposal_csv(number: int) -> Response:
+    """Exactly the payees that the filters leave, masked."""
+    with reading() as connection:
+        _found(connection, number)
+    return csv_response(PROPOSED, service.payees_of(number).order_by(None), request.args, f"payees-{number}")
+
+
+@blueprint.post("/proposals/<int:number>/approve")
+@allows("finance", "admin")
+def approve(number: int) -> Any:
+    """Put a proposal in force as it was seen; not one's own."""
+    with reading() as connection:
+        _found(connection, number)
+    try:
+        require_fresh_code()
+        with writing() as connection:
+            service.approve_payees(connection, number, request.form.get("payees_sha256", ""), now())
+    except BountyError as refusal:
+        return _proposal(number, said(refusal)), 409
+    flash(t("已批准，收款信息生效。", "Approved: the payees are in force."), "success")
+    return redirect(url_for(".index"), 303)
+
+
+def _found(connection: Connection, number: int) -> Any:
+    query = (
+        select(
+            PayeeProposal.__table__,
+            User.name.label("proposed_by"),
+            PayeeApproval.approved_at,
+            PayeeApproval.user_id.label("approved_by_id"),
+        )
+        .outerjoin(User, User.id == PayeeProposal.proposed_by_id)
+        .outerjoin(PayeeApproval, PayeeApproval.proposal_id == PayeeProposal.proposal_id)
+        .where(PayeeProposal.proposal_id == number)
+    )
+    return connection.execute(query).first() or abort(404)
+
+
+def _index(refused: str | None = None) -> str:
+    with reading() as connection:
+        page = page_of(connection, PAYEES, finance_queries.payees_told(), request.args)
+        missing = page_of(connection, MISSING, finance_queries.without_payee(), {})
+        waiting = connection.execute(service.waiting_proposals()).all()
+    return render_template(
+        "finance/payees.html",
+        page=page,
+        missing=missing,
+        waiting=waiting,
+        methods=METHODS,
+        refused=refused,
+        approval_required=site().settings.approval_required,
+        now=now(),
+    )
+
+
+def _proposal(number: int, refused: str | None = None) -> str:
+    with reading() as connection:
+        found = _found(connection, number)
+        page = page_of(connection, PROPOSED, service.payees_of(number).order_by(None), request.args)
+    return render_template(
+        "finance/payees_proposal.html", proposal=found, page=page, methods=METHODS, refused=refused, now=now()
+    )

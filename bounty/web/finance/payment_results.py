@@ -1,0 +1,288 @@
+"""Bank return: a receipt is looked at before it is taken in; every receipt and its rows are listed."""
+
+import hashlib
+import re
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from sqlalchemy import Connection, case, false, func, select, true
+
+from bounty.db import Query
+from bounty.errors import BountyError
+from bounty.models import Receipt, ReceiptRow, User
+from bounty.payment_results import service
+from bounty.payment_results.files import ReceiptFile, read_receipt
+from bounty.payment_results.matching import AMBIGUOUS, MATCHED, UNMATCHED, VERDICTS, Judged
+from bounty.rules.sql_math import count_where, total
+from bounty.uploads.service import ending_of
+from bounty.web.finance.notices import READERS
+from bounty.web.shared.access import allows, person
+from bounty.web.shared.downloads import csv_response
+from bounty.web.shared.errors import said
+from bounty.web.shared.form_files import given_file
+from bounty.web.shared.language import t
+from bounty.web.shared.request_context import now, reading, site, writing
+from bounty.web.shared.step_up_auth import require_fresh_code
+from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
+
+blueprint = Blueprint("receipts", __name__, url_prefix="/finance/receipts")
+SHOWN = 100
+"""Rows of a preview; the exceptions come first, and are all counted."""
+DAY = 86_400
+"""For so many seconds a receipt waits for a yes."""
+CHIPS = {MATCHED: "ok", UNMATCHED: "bad", AMBIGUOUS: "wait"}
+RECEIPTS = Table(
+    "receipts",
+    (
+        Column("receipt_id", "回单", "Receipt", "id", sortable=True),
+        Column("name", "文件", "File"),
+        Column("taken_at", "导入时间", "Taken in", "instant"),
+        Column("taken_by", "操作人", "By"),
+        Column("rows_read", "行数", "Rows", "count", summed=True),
+        Column("matched", "已匹配", "Matched", "count", summed=True),
+        Column("unmatched", "未匹配", "Unmatched", "count", summed=True),
+        Column("ambiguous", "有歧义", "Ambiguous", "count", summed=True),
+        Column("paid_fen", "成功金额", "Paid", "money", summed=True),
+        Column("failed_fen", "失败金额", "Failed", "money", summed=True),
+        Column("sha256", "指纹", "hash", shown=False),
+    ),
+    key=("receipt_id",),
+    order="-receipt_id",
+    filters=(
+        Filter(
+            "open",
+            "未匹配或有歧义",
+            "unmatched or ambiguous",
+            (
+                Option("some", "有", "some", lambda row: row.c.matched < row.c.rows_read),
+                Option("none", "无", "none", lambda row: row.c.matched == row.c.rows_read),
+            ),
+        ),
+    ),
+)
+ROWS = Table(
+    "receipt_rows",
+    (
+        Column("place", "行", "Line", "id", sortable=True),
+        Column("verdict", "判定", "Verdict"),
+        Column("at", "例外在前", "exceptions first", "count", sortable=True, shown=False),
+        Column("payout", "付款编号", "Payout"),
+        Column("shown_account", "账户", "Account"),
+        Column("shown_name", "户名", "Payee"),
+        Column("amount_fen", "金额", "Amount", "money", sortable=True, summed=True),
+        Column("paid", "成功", "Paid", "flag"),
+        Column("serial", "流水号", "Payer's number"),
+        Column("words", "付款方说明", "The payer's words"),
+    ),
+    key=("place",),
+    order="at",
+    filters=(
+        Filter(
+            "verdict",
+            "判定",
+            "verdict",
+            tuple(Option(code, *words, equal("verdict", code)) for code, words in VERDICTS.items()),
+        ),
+        Filter(
+            "paid",
+            "付款结果",
+            "what came of it",
+            (
+                Option("yes", "成功", "paid", lambda row: row.c.paid.is_(true())),
+                Option("no", "失败", "failed", lambda row: row.c.paid.is_(false())),
+            ),
+        ),
+    ),
+    search=Search("付款编号", "payout", lambda row, words: row.c.payout.startswith(words, autoescape=True)),
+)
+
+
+@blueprint.get("/")
+@allows(*READERS)
+def index() -> str:
+    """The form, and every receipt."""
+    return _index()
+
+
+@blueprint.post("/")
+@allows("finance")
+def preview() -> Any:
+    """Look at what a file would come to; nothing is written to the books."""
+    try:
+        file, name = given_file()
+        content = file.read()
+        read = _read(content, name)
+        with reading() as connection:
+            judged = service.preview(connection, read, site().seal)
+        waiting = _keep(content)
+    except BountyError as refusal:
+        return _index(said(refusal)), 422
+    return _preview(read, judged, waiting)
+
+
+@blueprint.post("/take")
+@allows("finance")
+def take() -> Any:
+    """Take in the file that was looked at."""
+    waiting, name = request.form.get("waiting", ""), request.form.get("name", "")[:200]
+    try:
+        require_fresh_code()
+        read = _read(_kept(waiting), name)
+        with writing() as connection:
+            taken = service.take(connection, read, site().seal, now())
+        _place(waiting).unlink(missing_ok=True)
+    except BountyError as refusal:
+        return _index(said(refusal)), 409
+    told = (
+        t(f"回单 {taken.receipt_id} 已导入。", f"Receipt {taken.receipt_id} is taken in.")
+        if taken.anew
+        else t(
+            f"与回单 {taken.receipt_id} 相同，没有变化。",
+            f"It says the same as receipt {taken.receipt_id}: nothing changed.",
+        )
+    )
+    flash(told, "success")
+    return redirect(url_for(".receipt", number=taken.receipt_id), 303)
+
+
+@blueprint.get("/receipts.csv")
+@allows(*READERS)
+def file() -> Response:
+    """Exactly the receipts that the filters leave."""
+    return csv_response(RECEIPTS, _receipts(), request.args, "receipts")
+
+
+@blueprint.get("/<int:number>")
+@allows(*READERS)
+def receipt(number: int) -> str:
+    """Every row of a receipt with its verdict, the exceptions first."""
+    with reading() as connection:
+        found = _found(connection, number)
+        page = page_of(connection, ROWS, _rows(number), request.args, counted=True)
+    return render_template(
+        "finance/receipt.html", receipt=found, page=page, verdicts=VERDICTS, chips=CHIPS, now=now()
+    )
+
+
+@blueprint.get("/<int:number>/rows.csv")
+@allows(*READERS)
+def rows_csv(number: int) -> Response:
+    """Exactly the rows that the filters leave."""
+    with reading() as connection:
+        _found(connection, number)
+    return csv_response(ROWS, _rows(number), request.args, f"receipt-{number}")
+
+
+def _receipts() -> Query:
+    """Each receipt with how many rows have which verdict, and what the payer says was paid and was not."""
+    row = ReceiptRow
+    verdicts = (
+        select(
+            row.receipt_id,
+            *(count_where(row.verdict == code).label(code.lower()) for code in VERDICTS),
+            total(case((row.paid, row.amount_fen), else_=0)).label("paid_fen"),
+            total(case((row.paid, 0), else_=row.amount_fen)).label("failed_fen"),
+        )
+        .group_by(row.receipt_id)
+        .subquery("of_rows")
+    )
+    return (
+        select(
+            Receipt.receipt_id,
+            Receipt.name,
+            Receipt.taken_at,
+            User.name.label("taken_by"),
+            Receipt.rows.label("rows_read"),
+            *(func.coalesce(verdicts.c[code.lower()], 0).label(code.lower()) for code in VERDICTS),
+            verdicts.c.paid_fen,
+            verdicts.c.failed_fen,
+            Receipt.sha256,
+        )
+        .outerjoin(verdicts, verdicts.c.receipt_id == Receipt.receipt_id)
+        .outerjoin(User, User.id == Receipt.taken_by_id)
+    )
+
+
+def _rows(number: int) -> Query:
+    at = case({UNMATCHED: 0, AMBIGUOUS: 1}, value=ReceiptRow.verdict, else_=2)
+    return select(ReceiptRow.__table__, at.label("at")).where(ReceiptRow.receipt_id == number)
+
+
+def _found(connection: Connection, number: int) -> Any:
+    row = _receipts().subquery("row")
+    return connection.execute(row.select().where(row.c.receipt_id == number)).first() or abort(404)
+
+
+def _index(refused: str | None = None) -> str:
+    with reading() as connection:
+        page = page_of(connection, RECEIPTS, _receipts(), request.args)
+    return render_template("finance/receipts.html", page=page, refused=refused, now=now())
+
+
+def _preview(read: ReceiptFile, judged: list[Judged], waiting: str) -> str:
+    places = {UNMATCHED: 0, AMBIGUOUS: 1, MATCHED: 2}
+    ordered = sorted(judged, key=lambda each: (places[each.verdict], not each.news, each.row.place))
+    return render_template(
+        "finance/receipt_preview.html",
+        read=read,
+        waiting=waiting,
+        rows=ordered[:SHOWN],
+        all=len(judged),
+        counts={code: sum(each.verdict == code for each in judged) for code in VERDICTS},
+        news={
+            paid: [each.row.amount_fen for each in judged if each.news and each.row.paid is paid]
+            for paid in (True, False)
+        },
+        verdicts=VERDICTS,
+        chips=CHIPS,
+        account=service.shown_account,
+        name=service.shown_name,
+        now=now(),
+    )
+
+
+# A file between the look at it and the yes: it names accounts, so it lies there sealed, and not for long
+
+
+def _read(content: bytes, name: str) -> ReceiptFile:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"receipt{ending_of(name)}"
+        path.write_bytes(content)
+        return read_receipt(path, name)
+
+
+def _folder() -> Path:
+    folder: Path = site().settings.uploads / "receipts"
+    return folder
+
+
+def _place(waiting: str) -> Path:
+    return _folder() / f"{person().user_id}-{waiting}"
+
+
+def _keep(content: bytes) -> str:
+    """Keep a file for whoever asks; what to ask for it by. Those that nobody came back for go."""
+    folder = _folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.iterdir():
+        if now() - old.stat().st_mtime > DAY:
+            old.unlink(missing_ok=True)
+    waiting = hashlib.sha256(content).hexdigest()
+    path = _place(waiting)
+    path.touch(mode=0o600)
+    path.write_bytes(site().seal.close_file(content))
+    return waiting
+
+
+def _kept(waiting: str) -> bytes:
+    path = _place(waiting)
+    if re.fullmatch(r"[0-9a-f]{64}", waiting) and path.exists():
+        content = site().seal.open_file(path.read_bytes())
+        if content is not None:
+            return content
+    raise BountyError(
+        "The file that you looked at is no longer there: upload it again.",
+        "您查看过的文件已不在：请重新上传。",
+    )

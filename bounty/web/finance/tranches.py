@@ -1,0 +1,308 @@
+"""Close desk: every tranche, what comes next, and each tranche with its exceptions first, its lines and its steps."""
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
+
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from sqlalchemy import Connection, Engine
+
+from bounty.accounting import finance_queries
+from bounty.clock import midnight, shanghai_date
+from bounty.errors import BountyError
+from bounty.models import Tranche
+from bounty.payment_results import service
+from bounty.settlement.approval import approvals_needed
+from bounty.tranches import approval, preparation, state
+from bounty.tranches.entitlement import CAUSES
+from bounty.tranches.export import export_tranche
+from bounty.tranches.files import payout_id
+from bounty.tranches.payer_files import Payer, refused_words
+from bounty.web.finance.notices import PIECE, READERS, XLSX
+from bounty.web.finance.tables import LINES, PAYOUTS, TRANCHES
+from bounty.web.promoter.order_page import order_page
+from bounty.web.shared.access import allows
+from bounty.web.shared.downloads import attachment, csv_response
+from bounty.web.shared.errors import said
+from bounty.web.shared.language import t
+from bounty.web.shared.request_context import engine, now, reading, site, writing
+from bounty.web.shared.step_up_auth import require_fresh_code
+from bounty.web.shared.tables import page_of
+
+blueprint = Blueprint("payouts", __name__, url_prefix="/finance")
+STATE_CHIPS = {"prepared": "wait", "approved": "wait", "exported": "wait", "paid": "ok", "replaced": ""}
+FATE_CHIPS = {"HELD": "wait", "FAILED": "bad", "DEBT": "wait", "DUE": "wait", "PAID": "ok", "NOTHING": ""}
+
+
+# The desk
+
+
+@blueprint.get("/tranches")
+@allows(*READERS)
+def index() -> str:
+    """What comes next, and every tranche."""
+    return _desk()
+
+
+@blueprint.get("/tranches.csv")
+@allows(*READERS)
+def tranches_csv() -> Response:
+    """Exactly the tranches that the filters leave."""
+    return csv_response(TRANCHES, finance_queries.desk(), request.args, "tranches")
+
+
+@blueprint.post("/tranches")
+@allows("finance")
+def prepare() -> Any:
+    """Prepare a tranche of what settled before a day."""
+    try:
+        before = _day(request.form.get("settled_before", ""))
+        with writing() as connection:
+            made, anew = preparation.prepare(connection, before, now())
+    except BountyError as refusal:
+        return _desk(said(refusal)), 409
+    number = made.tranche_id
+    flash(
+        t(f"批次 {number} 已准备好，待批准。", f"Tranche {number} is prepared, and waits for approval.")
+        if anew
+        else t(
+            f"数据没有变化：批次 {number} 仍然有效。", f"Nothing has changed: tranche {number} still stands."
+        ),
+        "success",
+    )
+    return redirect(url_for(".tranche", tranche_id=number), 303)
+
+
+def _day(text: str) -> int:
+    try:
+        return midnight(dt.date.fromisoformat(text))
+    except ValueError:
+        raise BountyError("Write a date such as 2023-01-20.", "请填写日期，例如 2023-01-20。") from None
+
+
+def _desk(refused: str | None = None) -> str:
+    today = midnight(shanghai_date(now()))
+    with reading() as connection:
+        page = page_of(connection, TRANCHES, finance_queries.desk(), request.args)
+        newest = connection.execute(
+            state.every_tranche().order_by(Tranche.tranche_id.desc()).limit(1)
+        ).first()
+        waits = newest is not None and newest.state == "exported"
+        opened = newest if newest is not None and newest.state in ("prepared", "approved") else None
+        coming = None if waits else finance_queries.coming(connection, today, opened)
+    return render_template(
+        "finance/tranches.html",
+        page=page,
+        newest=newest,
+        opened=opened,
+        coming=coming,
+        today=shanghai_date(now()),
+        states=state.STATES,
+        chips=STATE_CHIPS,
+        approval_required=site().settings.approval_required,
+        missing=None if opened is None else approvals_needed(opened) - opened.approvals,
+        refused=refused,
+        now=now(),
+    )
+
+
+# One tranche
+
+
+@blueprint.get("/tranches/<int:tranche_id>")
+@allows(*READERS)
+def tranche(tranche_id: int) -> str:
+    """Its exceptions, sums and payouts, and the next step."""
+    return _tranche(tranche_id)
+
+
+@blueprint.get("/tranches/<int:tranche_id>/payouts.csv")
+@allows(*READERS)
+def payouts_csv(tranche_id: int) -> Response:
+    """Exactly the payouts that the filters leave."""
+    _known(tranche_id)
+    return csv_response(
+        PAYOUTS, finance_queries.payouts_told(tranche_id), request.args, f"payouts-{tranche_id}-filtered"
+    )
+
+
+@blueprint.get("/tranches/<int:tranche_id>/lines")
+@allows(*READERS)
+def lines(tranche_id: int) -> str:
+    """What each order gives, or takes back."""
+    with reading() as connection:
+        found = _found(connection, tranche_id)
+        page = page_of(connection, LINES, finance_queries.lines_told(tranche_id), request.args)
+    return render_template(
+        "finance/tranche_lines.html", tranche=found, page=page, causes=CAUSES, states=state.STATES
+    )
+
+
+@blueprint.get("/tranches/<int:tranche_id>/lines.csv")
+@allows(*READERS)
+def lines_csv(tranche_id: int) -> Response:
+    """Exactly the lines that the filters leave."""
+    _known(tranche_id)
+    return csv_response(
+        LINES, finance_queries.lines_told(tranche_id), request.args, f"tranche_lines-{tranche_id}-filtered"
+    )
+
+
+@blueprint.post("/tranches/<int:tranche_id>/approve")
+@allows("finance", "admin")
+def approve(tranche_id: int) -> Any:
+    """Stand for the open tranche as it was seen; not for one's own."""
+
+    def act() -> str:
+        with writing() as connection:
+            approval.approve(connection, tranche_id, request.form.get("content_sha256", ""), now())
+        return t("您已批准这个批次。", "You have approved the tranche.")
+
+    return _done(tranche_id, act)
+
+
+@blueprint.post("/tranches/<int:tranche_id>/export")
+@allows("finance")
+def export(tranche_id: int) -> Any:
+    """Let the tranche leave for the payer, once all its files could be written; they can be loaded from then on."""
+
+    def act() -> str:
+        with TemporaryDirectory() as folder:
+            _export(engine(), tranche_id, Path(folder))
+        return t(
+            "已导出：下载文件交给付款方。导出不等于已付，结果以回单为准。",
+            "Exported: load the files and hand them to the payer. Exported is not paid; the receipt says what is.",
+        )
+
+    return _done(tranche_id, act)
+
+
+@blueprint.get("/tranches/<int:tranche_id>/tranche.zip")
+@allows("finance")
+def archive(tranche_id: int) -> Response:
+    """Every file of an exported tranche, the payers' too: accounts are in plain in them."""
+    return _file(tranche_id, f"tranche-{tranche_id}.zip", "application/zip")
+
+
+@blueprint.get("/tranches/<int:tranche_id>/tranche.xlsx")
+@allows("finance")
+def workbook(tranche_id: int) -> Response:
+    """The workbook of an exported tranche."""
+    return _file(tranche_id, f"tranche-{tranche_id}.xlsx", XLSX)
+
+
+def _file(tranche_id: int, name: str, kind: str) -> Response:
+    with reading() as connection:
+        if not _found(connection, tranche_id).exported:
+            abort(404)
+    books, seal, payer, moment = engine(), site().seal, _payer(), now()
+
+    def pieces() -> Iterator[bytes]:
+        with TemporaryDirectory() as held:
+            folder = Path(held) / "files"
+            export_tranche(books, tranche_id, folder, seal, payer, moment, approval_required=False)
+            path = folder / name
+            if kind != XLSX:
+                with ZipFile(path, "w", ZIP_DEFLATED) as archive:
+                    for file in sorted(each for each in folder.iterdir() if each != path):
+                        archive.write(file, file.name)
+            with path.open("rb") as written:
+                while piece := written.read(PIECE):
+                    yield piece
+
+    return attachment(pieces(), name, kind)
+
+
+def _export(books: Engine, tranche_id: int, folder: Path) -> None:
+    export_tranche(
+        books,
+        tranche_id,
+        folder,
+        site().seal,
+        _payer(),
+        now(),
+        approval_required=site().settings.approval_required,
+    )
+
+
+def _payer() -> Payer:
+    return Payer(site().settings.payout_remark, site().settings.payer_rows)
+
+
+@blueprint.post("/tranches/<int:tranche_id>/mark")
+@allows("finance")
+def mark(tranche_id: int) -> Any:
+    """Say by hand what came of payouts of which no receipt tells."""
+    payouts = request.form.get("payouts", "").replace(",", " ").split()
+
+    def act() -> str:
+        if not payouts:
+            raise BountyError("Write the ids of payouts.", "请填写付款编号。")
+        paid = request.form.get("paid") == "yes"
+        reason = request.form.get("reason", "")
+        with writing() as connection:
+            marked = service.mark(connection, payouts, paid=paid, reason=reason, now=now())
+        many = len(marked)
+        return t(f"已标记 {many} 笔，其余原本如此。", f"{many} marked; the others were so already.")
+
+    return _done(tranche_id, act)
+
+
+@blueprint.get("/promoters/<int:promoter_id>/orders/<order_sn>")
+@allows(*READERS)
+def order(promoter_id: int, order_sn: str) -> str:
+    """Why an order counts and earns, and where its money is, as its promoter sees it."""
+    with reading() as connection:
+        shown = order_page(connection, promoter_id, order_sn) or abort(404)
+    return render_template("promoter/order.html", desk=True, promoter_id=promoter_id, **shown)
+
+
+def _found(connection: Connection, tranche_id: int) -> Any:
+    row = finance_queries.desk().subquery("row")
+    return connection.execute(row.select().where(row.c.tranche_id == tranche_id)).first() or abort(404)
+
+
+def _known(tranche_id: int) -> None:
+    with reading() as connection:
+        _found(connection, tranche_id)
+
+
+def _done(tranche_id: int, act: Callable[[], str]) -> Any:
+    """Do one act, with a fresh one-time code, and go back to the page; a refusal is a sentence on it."""
+    _known(tranche_id)
+    try:
+        require_fresh_code()
+        told = act()
+    except BountyError as refusal:
+        return _tranche(tranche_id, said(refusal)), 409
+    flash(told, "success")
+    return redirect(url_for(".tranche", tranche_id=tranche_id), 303)
+
+
+def _tranche(tranche_id: int, refused: str | None = None) -> str:
+    with reading() as connection:
+        row = _found(connection, tranche_id)
+        page = page_of(connection, PAYOUTS, finance_queries.payouts_told(tranche_id), request.args)
+        fates = finance_queries.fates_of(connection, tranche_id)
+        approvals = approval.approvals_of(connection, row)
+    return render_template(
+        "finance/tranche.html",
+        tranche=row,
+        page=page,
+        fates=fates,
+        fate_names=finance_queries.FATES,
+        fate_chips=FATE_CHIPS,
+        states=state.STATES,
+        chips=STATE_CHIPS,
+        approvals=approvals,
+        needed=approvals_needed(row),
+        approval_required=site().settings.approval_required,
+        payout_id=payout_id,
+        remark=_payer().remark,
+        refused_words=refused_words(_payer().remark),
+        refused=refused,
+        now=now(),
+    )

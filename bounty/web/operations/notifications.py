@@ -1,0 +1,81 @@
+"""The outbox: what is to be sent, what was, and what was not taken, to be sent again."""
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from sqlalchemy import or_
+from werkzeug.wrappers import Response as Redirect
+
+from bounty.clock import shanghai_date
+from bounty.notifications.message_kinds import KINDS
+from bounty.notifications.service import STATES, messages, resend
+from bounty.web.shared.access import allows
+from bounty.web.shared.downloads import csv_response
+from bounty.web.shared.language import t
+from bounty.web.shared.request_context import now, reading, writing
+from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
+
+blueprint = Blueprint("outbox", __name__, url_prefix="/operations/outbox")
+TABLE = Table(
+    "outbox",
+    columns=(
+        Column("written_at", "写于", "written", "instant", sortable=True),
+        Column("kind", "内容", "about"),
+        Column("recipient", "发给", "to", sortable=True),
+        Column("subject", "标题", "subject"),
+        Column("state", "状态", "state"),
+        Column("tries", "次数", "tries", "count", sortable=True, summed=True),
+        Column("channel", "渠道", "channel", shown=False),
+        Column("sent_at", "送达", "sent", "instant", shown=False),
+        Column("next_try_at", "下次", "next try", "instant", shown=False),
+        Column("last_error", "原因", "why not", shown=False),
+        Column("message", "编号", "id", shown=False),
+    ),
+    key=("message",),
+    order="-written_at",
+    filters=(
+        Filter(
+            "state",
+            "状态",
+            "state",
+            tuple(Option(s, zh, en, equal("state", s)) for s, (zh, en) in STATES.items()),
+        ),
+        Filter(
+            "kind",
+            "内容",
+            "kind",
+            tuple(Option(k, zh, en, equal("kind", k)) for k, (zh, en) in KINDS.items()),
+        ),
+    ),
+    search=Search(
+        "收件人或标题",
+        "recipient or subject",
+        lambda row, words: or_(
+            row.c.recipient.contains(words, autoescape=True), row.c.subject.contains(words, autoescape=True)
+        ),
+    ),
+)
+
+
+@blueprint.get("/")
+@allows("operator", "admin")
+def index() -> str:
+    """The messages, the newest first."""
+    with reading() as connection:
+        page = page_of(connection, TABLE, messages(), request.args, counted=True)
+    return render_template("operations/outbox.html", page=page, now=now(), kinds=KINDS, states=STATES)
+
+
+@blueprint.get("/outbox.csv")
+@allows("operator", "admin")
+def file() -> Response:
+    """Exactly the messages that the filters leave."""
+    return csv_response(TABLE, messages(), request.args, f"outbox-{shanghai_date(now())}")
+
+
+@blueprint.post("/<message>/resend")
+@allows("operator", "admin")
+def send_again(message: str) -> Redirect:
+    """Let a message that was not taken be tried again."""
+    with writing() as connection:
+        row = resend(connection, message, now())
+    flash(t(f"将再次发送给 {row.recipient}。", f"It will be sent to {row.recipient} again."), "success")
+    return redirect(url_for(".index"), 303)

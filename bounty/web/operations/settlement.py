@@ -1,0 +1,259 @@
+"""Settle and publish: the checklist, the draft, its difference, the second person, and the notice."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from sqlalchemy import Connection
+
+from bounty.checks.books import run_checks
+from bounty.db import Query
+from bounty.errors import BountyError
+from bounty.notices.changes import CAUSES, changes_between
+from bounty.notices.differences import difference
+from bounty.notices.period_status import Stage, stage_of
+from bounty.notices.period_summaries import STATES, glances
+from bounty.notices.service import moved_by_cause
+from bounty.release import service as closing
+from bounty.release.checklist import LINES, WAIVABLE, checklist
+from bounty.release.next_step import next_step
+from bounty.rules.periods import Period
+from bounty.settlement.approval import approvals_needed
+from bounty.settlement.service import settle
+from bounty.web.operations.period import place_of
+from bounty.web.operations.results import READERS
+from bounty.web.public.pages import notice_parts
+from bounty.web.shared.access import allows
+from bounty.web.shared.downloads import csv_response
+from bounty.web.shared.errors import said
+from bounty.web.shared.language import t
+from bounty.web.shared.request_context import now, reading, site, writing
+from bounty.web.shared.step_up_auth import require_fresh_code
+from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
+
+blueprint = Blueprint("settling", __name__, url_prefix="/operations")
+CHANGES = Table(
+    "changes",
+    columns=(
+        Column("order_sn", "订单", "Order"),
+        Column("promoter_id", "推手", "Promoter", "id", sortable=True),
+        Column("cause", "原因", "Cause"),
+        Column("was_counted_fen", "原计入", "Counted before", "money"),
+        Column("now_counted_fen", "现计入", "Counts now", "money"),
+        Column("was_subsidy_fen", "原补贴", "Subsidy before", "money", summed=True),
+        Column("now_subsidy_fen", "现补贴", "Subsidy now", "money", summed=True),
+        Column("moved_fen", "变动", "Moved by", "money", sortable=True, summed=True),
+    ),
+    key=("promoter_id", "order_sn"),
+    order="promoter_id",
+    filters=(
+        Filter(
+            "cause",
+            "原因",
+            "cause",
+            tuple(Option(code, zh, en, equal("cause", code)) for code, (zh, en) in CAUSES.items()),
+        ),
+    ),
+    search=Search("订单号", "order number", lambda rows, words: rows.c.order_sn == words),
+)
+
+
+@blueprint.get("/settling")
+@allows(*READERS)
+def index() -> Any:
+    """The period that is to be settled or published next; the newest settled one where none is."""
+    with reading() as connection:
+        found = glances(connection, now())
+    due = [each for each in reversed(found) if each.state in ("READY_TO_SETTLE", "DRAFT", "APPROVED")]
+    chosen = due or [each for each in found if each.settlement] or found
+    return redirect(url_for(".show", period=chosen[0].period) if chosen else url_for("period.index"))
+
+
+@blueprint.get("/periods/<period:period>/settling")
+@allows(*READERS)
+def show(period: Period) -> str:
+    """Everything that the decision to publish needs."""
+    return _page(period)
+
+
+@blueprint.post("/periods/<period:period>/settle")
+@allows("operator")
+def make(period: Period) -> Any:
+    """Make a draft, or find that the newest settlement still says the same; then the books check themselves."""
+
+    def act(connection: Connection) -> str:
+        settled = settle(connection, period, now())
+        if settled.anew:
+            return t(
+                f"核算 {settled.settlement_id} 已完成，成为草稿。",
+                f"Settlement {settled.settlement_id} is made: it is the draft.",
+            )
+        return t(
+            f"数据没有带来变化：核算 {settled.settlement_id} 仍然有效。",
+            f"Nothing has changed: settlement {settled.settlement_id} still stands.",
+        )
+
+    return _done(period, act, afterwards=_check)
+
+
+@blueprint.post("/periods/<period:period>/check")
+@allows("operator")
+def check(period: Period) -> Any:
+    """Run the checks of the books again."""
+    return _done(period, lambda _: t("自查已完成。", "The checks have run."), afterwards=_check)
+
+
+@blueprint.post("/periods/<period:period>/waive")
+@allows("operator")
+def waive(period: Period) -> Any:
+    """Answer for a line of the checklist, with a reason."""
+
+    def act(connection: Connection) -> str:
+        line = request.form.get("line", "")
+        required = site().settings.approval_required
+        reason = request.form.get("reason", "")
+        closing.waive(connection, period, _seen(), line, reason, now(), approval_required=required)
+        return t(f"{LINES[line][0]}：已写明理由放行。", f"{LINES[line][1]}: waived, with your reason.")
+
+    return _done(period, act)
+
+
+@blueprint.post("/periods/<period:period>/approve")
+@allows("operator", "finance")
+def approve(period: Period) -> Any:
+    """Stand for the draft as it was seen; not for one's own."""
+
+    def act(connection: Connection) -> str:
+        closing.approve_seen(connection, period, _seen(), request.form.get("content_sha256", ""), now())
+        return t("您已批准这份草稿。", "You have approved the draft.")
+
+    return _done(period, act, fresh=True)
+
+
+@blueprint.post("/periods/<period:period>/publish")
+@allows("operator")
+def publish(period: Period) -> Any:
+    """Publish the draft as it was seen, as the next notice."""
+
+    def act(connection: Connection) -> str:
+        notice = closing.publish_seen(
+            connection,
+            period,
+            _seen(),
+            request.form.get("content_sha256", ""),
+            now(),
+            approval_required=site().settings.approval_required,
+        )
+        return t(f"第 {notice.notice} 号公示已发布。", f"Notice {notice.notice} is out.")
+
+    return _done(period, act, fresh=True)
+
+
+@blueprint.get("/periods/<period:period>/preview")
+@allows(*READERS)
+def preview(period: Period) -> Any:
+    """The draft as the notice that it would become, by the public's own template."""
+    with reading() as connection:
+        stage = stage_of(connection, period, now())
+        draft, before = stage.draft, stage.notices[0] if stage.notices else None
+        if draft is None:
+            return redirect(url_for(".show", period=period))
+        number = before.notice + 1 if before else 1
+        notice = SimpleNamespace(**draft._mapping, notice=number, published_at=now())
+        causes = (
+            connection.execute(moved_by_cause(changes_between(period, stage.terms, before, draft))).all()
+            if before is not None
+            else []
+        )
+        parts = notice_parts(connection, period, notice, before, list(causes))
+    return render_template("operations/preview.html", told=[notice, *stage.notices], stage=stage, **parts)
+
+
+@blueprint.get("/periods/<period:period>/changes")
+@allows(*READERS)
+def changes(period: Period) -> str:
+    """Every order that the newest settlement judges otherwise than the one before, and why."""
+    with reading() as connection:
+        stage = stage_of(connection, period, now())
+        page = page_of(connection, CHANGES, _changes(stage), request.args)
+    return render_template("operations/changes.html", stage=stage, page=page, causes=CAUSES)
+
+
+@blueprint.get("/periods/<period:period>/changes.csv")
+@allows(*READERS)
+def changes_csv(period: Period) -> Response:
+    """Exactly the orders that the filters leave."""
+    with reading() as connection:
+        stage = stage_of(connection, period, now())
+    return csv_response(CHANGES, _changes(stage), request.args, f"changes-{period}")
+
+
+def _changes(stage: Stage) -> Query:
+    if stage.before is None:
+        raise BountyError(
+            f"{stage.period} has not been settled twice: there is nothing to compare yet.",
+            f"{stage.period} 还没有第二次核算：暂无可比较的内容。",
+        )
+    row = changes_between(stage.period, stage.terms, stage.before, stage.newest).subquery("row")
+    return row.select().add_columns((row.c.now_subsidy_fen - row.c.was_subsidy_fen).label("moved_fen"))
+
+
+def _seen() -> int:
+    return request.form.get("settlement_id", 0, type=int)
+
+
+def _check(period: Period) -> None:
+    with reading() as connection:
+        findings = list(run_checks(connection))
+    with writing() as connection:
+        closing.keep_checks(connection, period, findings, now())
+
+
+def _done(
+    period: Period,
+    act: Callable[[Connection], str],
+    *,
+    afterwards: Callable[[Period], None] | None = None,
+    fresh: bool = False,
+) -> Any:
+    """Do one act and go back to the page; a refusal is a sentence on it.
+
+    fresh   whether it takes a fresh one-time code
+    """
+    try:
+        if fresh:
+            require_fresh_code()
+        with writing() as connection:
+            told = act(connection)
+        if afterwards is not None:
+            afterwards(period)
+    except BountyError as refusal:
+        return _page(period, said(refusal)), 409
+    flash(told, "success")
+    return redirect(url_for(".show", period=period), 303)
+
+
+def _page(period: Period, refused: str | None = None) -> str:
+    with reading() as connection:
+        stage = stage_of(connection, period, now())
+        newest, before = stage.newest, stage.before
+        found = checklist(connection, stage, now())
+        step = next_step(stage, found, approval_required=site().settings.approval_required)
+        differs = before and difference(connection, period, stage.terms, before, newest)
+    return render_template(
+        "operations/settling.html",
+        stage=stage,
+        checklist=found,
+        lines=LINES,
+        waivable=WAIVABLE,
+        step=step,
+        place=place_of(step, period),
+        difference=differs,
+        causes=CAUSES,
+        states=STATES,
+        needed=0 if newest is None else approvals_needed(newest),
+        approval_required=site().settings.approval_required,
+        refused=refused,
+        now=now(),
+    )

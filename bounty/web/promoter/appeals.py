@@ -1,0 +1,185 @@
+"""Appeals as the promoter sees them: all of theirs, one with what was said, asking, and replying."""
+
+from typing import Any
+
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as Redirect
+
+from bounty.appeals import service
+from bounty.appeals.queries import STATES, appeals
+from bounty.errors import BountyError
+from bounty.models import Appeal
+from bounty.progress.service import explain
+from bounty.rules.clause_texts import PLAIN
+from bounty.rules.clauses import SUBSIDY_CLAUSES, TASK_CLAUSES
+from bounty.rules.periods import Period
+from bounty.web.shared.access import allows, own_promoter
+from bounty.web.shared.downloads import csv_response
+from bounty.web.shared.errors import said
+from bounty.web.shared.language import t
+from bounty.web.shared.request_context import now, reading, writing
+from bounty.web.shared.tables import Column, Filter, Option, Table, equal, page_of
+
+blueprint = Blueprint("appeals", __name__, url_prefix="/appeals")
+KINDS = {"OPEN": "wait", "OVERDUE": "bad", "ASKED": "wait", "ACCEPTED": "ok", "DECLINED": "bad"}
+"""State -> the chip's colour."""
+CLAUSES = {
+    "task": {clause.code: PLAIN[clause].name for clause in TASK_CLAUSES},
+    "subsidy": {clause.code: PLAIN[clause].name for clause in SUBSIDY_CLAUSES},
+}
+"""Code -> its name in Chinese and English, for what an appeal keeps as JSON."""
+STATE_FILTER = Filter(
+    "state",
+    "状态",
+    "state",
+    tuple(Option(state, zh, en, equal("state", state)) for state, (zh, en) in STATES.items()),
+)
+TABLE = Table(
+    "appeals",
+    (
+        Column("appeal_id", "申诉", "appeal", "id", sortable=True),
+        Column("period", "期次", "period", sortable=True),
+        Column("order_sn", "订单", "order"),
+        Column("state", "状态", "state"),
+        Column("asked_at", "提出时间", "asked at", "instant", sortable=True),
+        Column("due_at", "答复期限", "answer due", "instant"),
+        Column("answered_at", "最近答复", "last answer", "instant"),
+        Column("words", "内容", "words", shown=False),
+    ),
+    key=("appeal_id",),
+    order="-appeal_id",
+    filters=(STATE_FILTER,),
+)
+
+
+@blueprint.get("/")
+@allows("promoter")
+def index() -> str:
+    """The promoter's appeals, the newest first."""
+    with reading() as connection:
+        page = page_of(connection, TABLE, _own(), request.args)
+        results = service.results_to_ask_about(connection, own_promoter(), now())
+    return render_template(
+        "promoter/appeals.html", page=page, results=results, now=now(), states=STATES, kinds=KINDS
+    )
+
+
+@blueprint.get("/appeals.csv")
+@allows("promoter")
+def file() -> Response:
+    """Just these as a file."""
+    return csv_response(TABLE, _own(), request.args, "appeals")
+
+
+@blueprint.get("/new")
+@allows("promoter")
+def new() -> str:
+    """The form: about an order (``?order_sn=``) or a result (``?period=``)."""
+    return _form(request.args.get("order_sn"), request.args.get("period"))
+
+
+@blueprint.post("/new")
+@allows("promoter")
+def ask() -> Redirect | tuple[str, int]:
+    """Ask."""
+    order_sn, period = request.form.get("order_sn") or None, request.form.get("period")
+    try:
+        with writing() as connection:
+            _require_own(connection, order_sn)
+            number = service.ask(
+                connection, own_promoter(), _month(period), order_sn, request.form.get("words", ""), now()
+            )
+    except BountyError as refusal:
+        return _form(order_sn, period, said(refusal)), 422
+    flash(t("申诉已提交。", "Your appeal is with operations."), "success")
+    return redirect(url_for(".case", appeal_id=number), 303)
+
+
+@blueprint.get("/<int:appeal_id>")
+@allows("promoter")
+def case(appeal_id: int) -> str:
+    """One appeal: what was asked, as it stood, and every answer."""
+    return _case(appeal_id)
+
+
+@blueprint.post("/<int:appeal_id>")
+@allows("promoter")
+def reply(appeal_id: int) -> Redirect | tuple[str, int]:
+    """Answer what operations asked."""
+    try:
+        with writing() as connection:
+            service.reply(
+                connection,
+                own_promoter(),
+                appeal_id,
+                number_in_form(),
+                request.form.get("words", ""),
+                now(),
+            )
+    except service.NoSuchAppeal:
+        abort(404)
+    except BountyError as refusal:
+        return _case(appeal_id, said(refusal)), 422
+    flash(t("补充已提交。", "Your reply is with operations."), "success")
+    return redirect(url_for(".case", appeal_id=appeal_id), 303)
+
+
+def number_in_form() -> int:
+    """Which answer the form was made for; 0, which no answer is, if that can't be read."""
+    text = request.form.get("number", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
+
+
+def _own() -> Any:
+    return appeals(now()).where(Appeal.promoter_id == own_promoter())
+
+
+def _form(order_sn: str | None, period: str | None, refused: str | None = None) -> str:
+    with reading() as connection:
+        _require_own(connection, order_sn)
+        month = _month(period)
+        if order_sn is not None:
+            month = explain(connection, order_sn, now()).period
+        panel = service.panel(connection, own_promoter(), month, order_sn, now())
+    if panel is None:
+        abort(404)
+    words = request.form.get("words", "")
+    return render_template(
+        "promoter/appeal_new.html",
+        appealing=panel,
+        now=now(),
+        refused=refused,
+        words=words,
+        days=service.DAYS,
+    )
+
+
+def _case(appeal_id: int, refused: str | None = None) -> str:
+    try:
+        with reading() as connection:
+            found = service.case_of(connection, appeal_id, now(), promoter_id=own_promoter())
+    except service.NoSuchAppeal:
+        abort(404)
+    return render_template(
+        "promoter/appeal.html",
+        case=found,
+        clauses=CLAUSES,
+        now=now(),
+        states=STATES,
+        kinds=KINDS,
+        refused=refused,
+    )
+
+
+def _require_own(connection: Any, order_sn: str | None) -> None:
+    if order_sn is not None and not service.owns_order(connection, own_promoter(), order_sn):
+        abort(404)
+
+
+def _month(period: str | None) -> Period | None:
+    if not period:
+        return None
+    try:
+        return Period.parse(period)
+    except ValueError:
+        abort(404)

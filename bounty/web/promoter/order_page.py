@@ -1,0 +1,54 @@
+"""Why one order counts and earns, and where its money is: one page, for its promoter and for finance."""
+
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from bounty.accounting.promoter_statement import fates, month_lines, payment_lines
+from bounty.models import Order
+from bounty.progress.history import data_as_of, month_of
+from bounty.progress.order_list import listed_now
+from bounty.progress.service import explain
+from bounty.progress.timeline import rows_received
+from bounty.rules.periods import lapses_at
+from bounty.web.promoter import texts as words
+from bounty.web.shared import payment_texts
+from bounty.web.shared.request_context import now
+
+
+def order_page(connection: Connection, promoter_id: int, order_sn: str) -> dict[str, Any] | None:
+    """What ``promoter/order.html`` shows; null where the promoter has no such order."""
+    own = select(Order.order_sn).where(Order.promoter_id == promoter_id, Order.order_sn == order_sn)
+    if connection.execute(own).first() is None:
+        return None
+    why = explain(connection, order_sn, now())
+    month = None if why.period is None else month_of(connection, promoter_id, why.period)
+    row, line, rate_permille, lapse = None, None, 0, None
+    if month is not None:
+        lapse = lapses_at(month.period, month.terms)
+        listed, rate_permille = listed_now(connection, promoter_id, month)
+        every = listed.subquery("listed")
+        row = connection.execute(select(every).where(every.c.order_sn == order_sn)).first()
+        if month.published is not None:
+            lines = month_lines(connection, promoter_id, month, now()).subquery("lines")
+            line = connection.execute(select(lines).where(lines.c.order_sn == order_sn)).first()
+    trail = payment_lines(promoter_id).subquery("trail")
+    return {
+        "why": why,
+        "month": month,
+        "row": row,
+        "line": line,
+        "lapses_at": lapse,
+        "rate_permille": rate_permille,
+        "trail": connection.execute(
+            select(trail).where(trail.c.order_sn == order_sn).order_by(trail.c.tranche_id)
+        ).all(),
+        "fates": fates(connection, promoter_id),
+        "received": rows_received(connection, promoter_id, order_sn),
+        "as_of": data_as_of(connection),
+        "now": now(),
+        "words": words,
+        "paid": payment_texts,
+        "verdict": words.verdict_of(why, row, line, now()),
+        "events": words.events(why, month, row, now()),
+    }

@@ -1,0 +1,248 @@
+"""A promoter's own pages: my task, orders, one order and why, subsidy, payments, history; nobody else's."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response, abort, render_template, request
+from sqlalchemy import Connection
+
+from bounty.accounting import promoter_statement
+from bounty.appeals.service import panel
+from bounty.models import Payout
+from bounty.progress.history import PromoterMonth, month_of, months, months_of, present_month
+from bounty.progress.order_list import listed_now
+from bounty.progress.task import task_of
+from bounty.roster.eligibility import in_words
+from bounty.roster.ineligibility_text import from_when, why_not
+from bounty.rules.clauses import Known
+from bounty.rules.periods import Period, lapses_at
+from bounty.web.promoter import tables
+from bounty.web.promoter import texts as words
+from bounty.web.promoter.order_page import order_page
+from bounty.web.shared import payment_texts
+from bounty.web.shared.access import allows, own_promoter
+from bounty.web.shared.charts import DailyChart, daily_chart
+from bounty.web.shared.downloads import csv_response
+from bounty.web.shared.language import language
+from bounty.web.shared.request_context import now, reading
+from bounty.web.shared.tables import page_of
+
+blueprint = Blueprint("promoter", __name__)
+NEWEST_PAYMENTS = 3
+"""So many are on the page of the subsidy; the others on their own."""
+
+
+@blueprint.get("/task")
+@blueprint.get("/months/<period:period>/task")
+@allows("promoter")
+def task(period: Period | None = None) -> str:
+    """Where I stand."""
+    promoter_id = own_promoter()
+    with reading() as connection:
+        found = months_of(connection, promoter_id)
+        month = _chosen(found, period)
+        if month is None:
+            return render_template("promoter/nothing.html")
+        following = next((each for each in reversed(found) if each.period > month.period), None)
+        standing = task_of(connection, promoter_id, month, now(), following=following)
+    return render_template(
+        "promoter/task.html",
+        months=found,
+        month=month,
+        task=standing,
+        now=now(),
+        words=words,
+        reasons=tables.REASONS,
+        known=_known(month),
+        charts=_charts(standing),
+        derived=in_words(month.derivation, chinese=language() == "zh"),
+        why_not=why_not,
+        from_when=from_when,
+    )
+
+
+@blueprint.get("/orders")
+@blueprint.get("/months/<period:period>/orders")
+@allows("promoter")
+def orders(period: Period | None = None) -> str:
+    """Each order of a month, what it counts as, and why."""
+    promoter_id = own_promoter()
+    with reading() as connection:
+        found = months_of(connection, promoter_id)
+        month = _chosen(found, period)
+        if month is None:
+            return render_template("promoter/nothing.html")
+        rows, _ = listed_now(connection, promoter_id, month)
+        page = page_of(connection, tables.ORDERS, rows, request.args, counted=True)
+    return render_template(
+        "promoter/orders.html",
+        months=found,
+        month=month,
+        page=page,
+        now=now(),
+        words=words,
+        known=_known(month),
+    )
+
+
+@blueprint.get("/months/<period:period>/orders.csv")
+@allows("promoter")
+def orders_csv(period: Period) -> Response:
+    """The same orders as a file."""
+    promoter_id = own_promoter()
+    with reading() as connection:
+        month = month_of(connection, promoter_id, period) or abort(404)
+        rows, _ = listed_now(connection, promoter_id, month)
+    return csv_response(tables.ORDERS, rows, request.args, f"orders-{month.period}")
+
+
+@blueprint.get("/orders/<order_sn>")
+@allows("promoter")
+def order(order_sn: str) -> str:
+    """Why one order counts or does not."""
+    promoter_id = own_promoter()
+    with reading() as connection:
+        shown = order_page(connection, promoter_id, order_sn) or abort(404)
+        appealing = panel(connection, promoter_id, shown["why"].period, order_sn, now())
+    return render_template("promoter/order.html", appealing=appealing, desk=False, **shown)
+
+
+@blueprint.get("/subsidy")
+@blueprint.get("/months/<period:period>/subsidy")
+@allows("promoter")
+def subsidy(period: Period | None = None) -> str:
+    """What a month earns, and what has become of it."""
+    promoter_id = own_promoter()
+    with reading() as connection:
+        found = months_of(connection, promoter_id)
+        month = _chosen(found, period)
+        if month is None:
+            return render_template("promoter/nothing.html")
+        lines = promoter_statement.month_lines(connection, promoter_id, month, now())
+        states = promoter_statement.by_state(connection, lines)
+        page = page_of(connection, tables.SUBSIDY, lines, request.args)
+        newest = (
+            promoter_statement.payments(promoter_id).order_by(Payout.tranche_id.desc()).limit(NEWEST_PAYMENTS)
+        )
+        paid = connection.execute(newest).all()
+    return render_template(
+        "promoter/subsidy.html",
+        months=found,
+        month=month,
+        terms=month.terms,
+        states=states,
+        page=page,
+        now=now(),
+        words=words,
+        paid=payment_texts,
+        payments=paid,
+        lapses_at=lapses_at(month.period, month.terms),
+    )
+
+
+@blueprint.get("/months/<period:period>/subsidy.csv")
+@allows("promoter")
+def subsidy_csv(period: Period) -> Response:
+    """The same lines as a file."""
+    promoter_id = own_promoter()
+    with reading() as connection:
+        month = month_of(connection, promoter_id, period) or abort(404)
+        lines = promoter_statement.month_lines(connection, promoter_id, month, now())
+    return csv_response(tables.SUBSIDY, lines, request.args, f"subsidy-{month.period}")
+
+
+@blueprint.get("/payments")
+@allows("promoter")
+def payments() -> str:
+    """Every tranche that I have a part in, and what came of it."""
+    with reading() as connection:
+        page = page_of(connection, tables.PAYMENTS, promoter_statement.payments(own_promoter()), request.args)
+    return render_template("promoter/payments.html", page=page, now=now(), paid=payment_texts)
+
+
+@blueprint.get("/payments.csv")
+@allows("promoter")
+def payments_csv() -> Response:
+    """The same payments as a file."""
+    return csv_response(
+        tables.PAYMENTS, promoter_statement.payments(own_promoter()), request.args, "payments"
+    )
+
+
+@blueprint.get("/payments/<int:tranche_id>")
+@allows("promoter")
+def payment(tranche_id: int) -> str:
+    """One payment, and every line that it is made of."""
+    promoter_id = own_promoter()
+    with reading() as connection:
+        found = _payment(connection, promoter_id, tranche_id)
+        lines = promoter_statement.payment_lines(promoter_id, tranche_id)
+        page = page_of(connection, tables.PAYMENT_LINES, lines, request.args)
+    return render_template(
+        "promoter/payment.html", payment=found, page=page, now=now(), words=words, paid=payment_texts
+    )
+
+
+@blueprint.get("/payments/<int:tranche_id>/lines.csv")
+@allows("promoter")
+def payment_csv(tranche_id: int) -> Response:
+    """The same lines as a file."""
+    promoter_id = own_promoter()
+    with reading() as connection:
+        _payment(connection, promoter_id, tranche_id)
+    lines = promoter_statement.payment_lines(promoter_id, tranche_id)
+    return csv_response(tables.PAYMENT_LINES, lines, request.args, f"payment-{tranche_id}")
+
+
+def _payment(connection: Connection, promoter_id: int, tranche_id: int) -> Any:
+    """The promoter's payment of a tranche; another's is not there."""
+    own = promoter_statement.payments(promoter_id).where(Payout.tranche_id == tranche_id)
+    return connection.execute(own).first() or abort(404)
+
+
+@blueprint.get("/history")
+@allows("promoter")
+def history() -> str:
+    """Every month I was on the roster of."""
+    promoter_id = own_promoter()
+    with reading() as connection:
+        page = page_of(connection, tables.HISTORY, months(promoter_id), request.args)
+    return render_template("promoter/history.html", page=page, now=now(), words=words)
+
+
+@blueprint.get("/history.csv")
+@allows("promoter")
+def history_csv() -> Response:
+    """The same months as a file."""
+    return csv_response(tables.HISTORY, months(own_promoter()), request.args, "history")
+
+
+def _chosen(found: list[PromoterMonth], period: Period | None) -> PromoterMonth | None:
+    """Of a promoter's months the one that the address names, or the present one; another's is not there."""
+    if period is None:
+        return present_month(found, now())
+    return next((month for month in found if month.period == period), None) or abort(404)
+
+
+def _known(month: PromoterMonth) -> Callable[[Any], Known]:
+    """What a clause is told of a listed order."""
+    direct_only = month.terms.direct_only(month.level)
+    return lambda row: Known(row._mapping, month.bounds, direct_only, month.terms)
+
+
+def _charts(task: Any) -> list[tuple[str, DailyChart]]:
+    """The days of the task window, drawn wide and narrow."""
+    of_day = {each.day: each for each in task.daily}
+    first = task.terms.task.first_day
+    days = [
+        (day, of_day[day].counted.capped_fen, of_day[day].pending.capped_fen)
+        if day in of_day
+        else (day, 0, 0)
+        for day in range(first, first + task.days.all)
+    ]
+    today = first + task.days.gone - 1 if task.days.gone and task.days.left else None
+    needed = task.gmv.needed_per_day if task.gmv else 0
+    return [
+        (kind, daily_chart(days, today, needed, left=room))
+        for kind, room in (("wide", 500), ("narrow", 1300))
+    ]

@@ -1,0 +1,328 @@
+"""What a promoter's pages say of a month, a row and an order, in the reader's language."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from bounty.clock import midnight
+from bounty.progress.history import PromoterMonth
+from bounty.progress.service import Explanation, Judged
+from bounty.roster.ineligibility_text import why_not
+from bounty.rules.clause_texts import PLAIN, STATUSES, Said, failure, spell, until
+from bounty.rules.clauses import NO_COMMISSION_STATUSES, SUBSIDY_CLAUSES, Known
+from bounty.rules.measure import COUNTED, PENDING
+from bounty.rules.periods import PAID_FROM_DAY, PUBLISHED_BY_DAY, lapses_at
+from bounty.web.promoter.tables import CLAUSES
+from bounty.web.shared.formats import day, full_moment, moment, money
+from bounty.web.shared.language import t
+
+_EARNING = {clause.code: PLAIN[clause] for clause in SUBSIDY_CLAUSES}
+Chip = tuple[str, str, str]
+"""Kind (ok, wait, bad), word, and the reason beside it."""
+
+
+def ends(instant: int) -> str:
+    """The end of a window: ``12-20 24点``."""
+    return t(*until(instant))
+
+
+def left(seconds: int) -> str:
+    """A countdown; days alone from a week on."""
+    return t(*spell(seconds, parts=1 if seconds >= 7 * 86_400 else 2))
+
+
+def month_name(month: PromoterMonth) -> str:
+    """``2022年12月期``."""
+    return t(f"{month.period.year}年{month.period.month}月期", f"{month.period}")
+
+
+def state(month: PromoterMonth, now: int) -> tuple[str, str]:
+    """The kind of the month's chip, and its word."""
+    if month.published is not None:
+        return "ok", t("已公示", "published")
+    if now < month.bounds.task_from:
+        return "", t("未开始", "not begun")
+    if now < month.bounds.task_until:
+        return "ok", t("推广中", "under way")
+    if now < month.bounds.receipt_cutoff:
+        return "wait", t("待收货截止", "awaiting receipts")
+    return "wait", t("核算中", "being settled")
+
+
+def steps(month: PromoterMonth, now: int) -> list[tuple[str, str, str]]:
+    """Name, date and state (done, now, ahead) of each step of the month."""
+    bounds, following = month.bounds, month.period.plus(1)
+    begun = now >= bounds.task_from
+    if month.published is not None:
+        present = 4
+    elif now < bounds.task_until:
+        present = 0
+    elif now < bounds.receipt_cutoff:
+        present = 1
+    else:
+        present = 3 if month.settled else 2
+    published = day(midnight(following.day(PUBLISHED_BY_DAY)))
+    paid = day(midnight(following.day(PAID_FROM_DAY)))
+    named = [
+        (t("推广", "Promote"), ends(bounds.task_until)),
+        (t("收货截止", "Receipts"), ends(bounds.receipt_cutoff)),
+        (t("核算", "Settle"), t(f"{day(bounds.receipt_cutoff)} 起", f"from {day(bounds.receipt_cutoff)}")),
+        (
+            t("公示", "Notice"),
+            t(f"{published} 前", f"by {published}")
+            if month.published is None
+            else day(month.published.published_at),
+        ),
+        (t("补贴", "Subsidy"), t(f"{paid} 起", f"from {paid}")),
+    ]
+    return [
+        (name, note, "done" if at < present else "now" if at == present and begun else "ahead")
+        for at, (name, note) in enumerate(named)
+    ]
+
+
+def chip(row: Any, known: Known, now: int) -> Chip:
+    """What a listed order counts as, and why, as short as a table has room for."""
+    if row.verdict == COUNTED:
+        return (
+            "ok",
+            t("已计入", "counted"),
+            t(f"{moment(row.received_at)} 收货", f"received {moment(row.received_at)}"),
+        )
+    if row.verdict == PENDING:
+        cutoff = ends(known.bounds.receipt_cutoff)
+        if now >= known.bounds.receipt_cutoff:
+            why = t(f"{cutoff}前的收货尚未同步", f"no receipt by {cutoff} is known")
+        else:
+            why = t(f"{cutoff}前收货即计入", f"counts if received by {cutoff}")
+        return "wait", t("待收货", "pending"), why
+    _, plain = CLAUSES[row.verdict]
+    return "bad", t("不计入", "not counted"), t(*plain.why_not(known))
+
+
+def percent(share: int) -> str:
+    """Hundredths of a percent, to a tenth, rounded down.
+
+    >>> percent(6182), percent(15_000)
+    ('61.8%', '150%')
+    """
+    return f"{share // 100}.{share % 100 // 10}%".replace(".0%", "%")
+
+
+def orders(count: int) -> str:
+    """The word behind a number of orders."""
+    return t("单", "order" if count == 1 else "orders")
+
+
+def is_void(row: Any, month: PromoterMonth, now: int) -> bool:
+    """Whether what the notice gives a listed order is void by now: it failed, has no commission any more, or its
+    commission did not settle in time."""
+    if month.published is None:
+        return False
+    if row.failed_at is not None or row.order_status in NO_COMMISSION_STATUSES:
+        return True
+    lapse = lapses_at(month.period, month.terms)
+    return lapse is not None and lapse <= now and (row.settled_at is None or row.settled_at >= lapse)
+
+
+def day_mark(mark: Any) -> str:
+    """A day below a chart."""
+    if mark.today:
+        return t(f"今天 {mark.day}", f"today {mark.day}")
+    return t(f"{mark.day} 日", f"day {mark.day}") if mark.end else str(mark.day)
+
+
+def flag(code: str) -> str:
+    """What is unknown of an order, odd, or in conflict."""
+    return t(*FLAGS[code])
+
+
+def fact_name(name: str) -> str:
+    """What a fact of a received row is called."""
+    return t(*FACT_NAMES[name])
+
+
+def ineligible(row: Any) -> str:
+    """Why a month of the history was without the promoter."""
+    return t(*why_not(row.reason, row.level, json.loads(row.derivation), None))
+
+
+def unearned(row: Any) -> str:
+    """Why a listed order earns nothing, by the clause that fails."""
+    return t(*_EARNING[row.unearned].name) if row.unearned else ""
+
+
+FLAGS: dict[str, Said] = {
+    "DIRECT_UNKNOWN": ("直推状态未知，按非直推算", "whether it is direct is unknown; taken as indirect"),
+    "CATEGORY_UNKNOWN": ("类目未知，按普通商品算", "its category is unknown; taken as ordinary goods"),
+    "PRICE_COMPARE_UNKNOWN": ("比价状态未知，按正常算", "price comparison is unknown; taken as ordinary"),
+    "LINK_UNKNOWN": ("推广链接渠道未知", "the channel of its link is unknown"),
+    "AFTERSALE_OPEN": (
+        "售后处理中：若退款成功将不计入",
+        "an after-sale is under way: a refund would undo it",
+    ),
+    "TIMES_OUT_OF_ORDER": (
+        "平台给出的时间先后不合常理，请核对",
+        "its times as the platform gave them are out of order; worth a look",
+    ),
+    "ODD_TEXT": (
+        "商品名称含易误导的字符",
+        "the name of its goods holds characters that mislead",
+    ),
+    "CONFLICT": (
+        "同一时间收到内容不同的数据，已按规则取其一",
+        "rows of the same time differ; the rule chose one",
+    ),
+}
+"""What is unknown of an order, odd, or in conflict."""
+FACT_NAMES: dict[str, Said] = {
+    "order_status": ("状态", "state"),
+    "order_amount_fen": ("实付", "amount"),
+    "promotion_amount_fen": ("佣金", "commission"),
+    "is_direct": ("直推", "direct"),
+    "price_compare_status": ("比价", "price comparison"),
+    "type": ("类型", "type"),
+    "cat_ids": ("类目", "categories"),
+    "paid_at": ("付款", "paid"),
+    "received_at": ("收货", "received"),
+    "verified_at": ("审核", "verified"),
+    "settled_at": ("结算", "settled"),
+    "return_status": ("售后", "after-sale"),
+}
+
+_YES_NO: dict[int, Said] = {0: ("否", "no"), 1: ("是", "yes")}
+_VALUES: dict[str, dict[int, Said]] = {
+    "order_status": STATUSES,
+    "is_direct": _YES_NO,
+    "price_compare_status": _YES_NO,
+    "return_status": {0: ("无", "none"), 1: ("处理中", "under way"), 2: ("已完成", "completed")},
+}
+
+
+def fact(name: str, value: Any) -> str:
+    """A fact of a received row, as people say it."""
+    if value is None:
+        return t("无", "none")
+    if name.endswith("_fen"):
+        return money(value)
+    if name.endswith("_at"):
+        return full_moment(value)
+    named = _VALUES.get(name, {}).get(value)
+    return str(value) if named is None else t(*named)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The head of an order's page."""
+
+    chips: list[tuple[str, str]]
+    """Kind and word."""
+    title: str
+    if_only: str | None
+    """What would have made it count, to be followed by what it would have counted."""
+    others: int
+    """How many further task clauses fail."""
+    pending: bool
+    """Whether only the receipt is missing: then its clause waits rather than fails."""
+
+
+def verdict_of(why: Explanation, row: Any | None, line: Any | None, now: int) -> Verdict:
+    """Whether an order counts and earns, in a sentence.
+
+    row, line   of ``listing.listed_orders`` and ``statement.month_lines``; null where there is none
+    """
+    failing = [judged for judged in why.task if not judged.holds]
+    facts, cutoff = why.known.facts, why.known.bounds.receipt_cutoff
+    pending = [judged.clause.code for judged in failing] == ["RECEIVED_IN_TIME"] and facts[
+        "received_at"
+    ] is None
+    earns = row is not None and row.subsidy_fen > 0
+    if_only: str | None
+    if not failing:
+        chips = [("ok", t("已计入任务", "counts"))]
+        at = full_moment(facts["received_at"])
+        title, if_only = t(f"已于 {at} 收货，计入任务", f"Received {at}: it counts to the task"), None
+    elif pending:
+        chips = [("wait", t("待收货", "pending"))]
+        if now < cutoff:
+            time = left(cutoff - now)
+            title = t(f"待收货：还剩 {time}", f"Not received yet: {time} left")
+        else:
+            title = t("收货截止已过，尚未收到收货记录", "The cutoff has passed, and no receipt is known")
+        if_only = t(*(PLAIN[failing[0].clause].if_only(why.known) or ("", "")))
+    else:
+        chips = [("bad", t("不计入任务", "does not count"))]
+        plain = PLAIN[failing[0].clause]
+        title = t(*plain.why_not(why.known))
+        said = plain.if_only(why.known)
+        if_only = None if said is None else t(*said)
+    if line is not None and line.state in ("VOID", "TAKEN_BACK"):
+        chips.append(("bad", t("补贴作废", "subsidy void")))
+    elif earns:
+        word = (
+            t("补贴照算", "earns all the same") if failing and not pending else t("有补贴", "earns a subsidy")
+        )
+        chips.append(("ok", word))
+    else:
+        chips.append(("", t("无补贴", "no subsidy")))
+    return Verdict(chips, title[:1].upper() + title[1:], if_only, max(len(failing) - 1, 0), pending)
+
+
+def failing_first(clauses: tuple[Judged, ...]) -> list[Judged]:
+    """The clauses with those that fail on top."""
+    return sorted(clauses, key=lambda judged: judged.holds)
+
+
+def clause_words(judged: Judged, known: Known) -> tuple[str, str, str]:
+    """A clause's name, the order's fact, and what is asked."""
+    plain = PLAIN[judged.clause]
+    return t(*plain.name), t(*plain.fact(known)), t(*plain.asked(known))
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something in an order's life."""
+
+    at: int
+    kind: str
+    """done, bound, late or ahead."""
+    name: str
+    note: str
+
+
+def events(why: Explanation, month: PromoterMonth | None, row: Any | None, now: int) -> list[Event]:
+    """What happened to an order, with the cutoff and the notice between, in the order of time."""
+    facts, bounds = why.known.facts, why.known.bounds
+    found: list[Event] = []
+
+    def happened(at: int | None, said: Said, note: Said = ("", ""), kind: str = "done") -> None:
+        if at is not None:
+            found.append(Event(at, "ahead" if at > now else kind, t(*said), t(*note)))
+
+    paid, received, failed = facts["paid_at"], facts["received_at"], facts["failed_at"]
+    happened(facts["created_at"], ("下单", "Ordered"))
+    if paid is not None and bounds.task_from <= paid < bounds.task_until:
+        happened(paid, ("付款", "Paid"), ("在任务期内", "in the task window"))
+    else:
+        happened(paid, ("付款", "Paid"), ("不在任务期内", "outside the task window"), "late")
+    in_time = received is not None and received < bounds.receipt_cutoff
+    missed = ("", "") if in_time or now < bounds.receipt_cutoff else ("此时仍未收货", "not received by then")
+    happened(bounds.receipt_cutoff, ("收货截止", "Receipt cutoff"), missed, "bound")
+    if received is None or in_time:
+        happened(received, ("确认收货", "Received"))
+    else:
+        zh, en = spell(received - bounds.receipt_cutoff)
+        happened(received, ("确认收货", "Received"), (f"晚 {zh}", f"{en} late"), "late")
+    if failed is not None:
+        happened(failed, failure(facts["order_status"], facts["return_status"]), kind="late")
+    if facts["verified_at"] != failed:
+        happened(facts["verified_at"], ("平台审核", "Verified by the platform"))
+    happened(facts["settled_at"], ("佣金结算", "Commission settled"))
+    if month is not None and month.published is not None and row is not None:
+        number, given = month.published.notice, money(row.subsidy_fen)
+        happened(
+            month.published.published_at,
+            (f"公示第 {number} 号", f"Notice {number}"),
+            (f"补贴 {given}", f"subsidy {given}"),
+        )
+    return sorted(found, key=lambda event: event.at)

@@ -1,0 +1,75 @@
+"""Invitations, and looking through a promoter's eyes."""
+
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask_wtf import FlaskForm
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+from wtforms import PasswordField
+from wtforms.validators import InputRequired
+
+from bounty.accounts import service as accounts
+from bounty.audit.service import record
+from bounty.errors import BountyError
+from bounty.models import Promoter
+from bounty.web.shared.access import allows, public
+from bounty.web.shared.errors import said
+from bounty.web.shared.language import t
+from bounty.web.shared.request_context import now, reading, writing
+
+blueprint = Blueprint("people", __name__)
+
+
+class PasswordForm(FlaskForm):  # type: ignore[misc]
+    """A password to choose, twice."""
+
+    password = PasswordField(validators=[InputRequired()])
+    again = PasswordField(validators=[InputRequired()])
+
+
+@blueprint.route("/invitation/<token>", methods=["GET", "POST"])
+@public
+def invitation(token: str) -> Response | str:
+    """Choose a password, and the account is there."""
+    with reading() as connection:
+        invited = accounts.invitation_of(connection, token, now())
+    form = PasswordForm()
+    refused = None
+    if form.validate_on_submit():
+        if form.password.data != form.again.data:
+            refused = t("两次输入的密码不同。", "The two passwords differ.")
+        else:
+            try:
+                with writing() as connection:
+                    accounts.accept(connection, token, form.password.data, now())
+            except BountyError as refusal:
+                refused = said(refusal)
+            else:
+                flash(t("账号已建立，请登录。", "The account is there: log in."), "success")
+                return redirect(url_for("security.login"), 303)
+    return render_template("people/invitation.html", invited=invited, form=form, refused=refused)
+
+
+@blueprint.post("/view-as")
+@allows("operator", "admin")
+def view_as() -> Response:
+    """See what a promoter sees, without being able to act; on the record."""
+    text = request.form.get("promoter_id", "").strip()
+    if not text.isascii() or not text.isdigit() or len(text) > 15:
+        raise BountyError("Write the promoter's id, digits only.", "请填写推手 ID（纯数字）。")
+    with writing() as connection:
+        known = connection.execute(
+            select(Promoter.promoter_id).where(Promoter.promoter_id == int(text))
+        ).scalar()
+        if known is None:
+            raise BountyError(f"There is no promoter {text}.", f"没有推手 {text}。")
+        record(connection, "promoter.view_as", f"promoter {text}", now())
+    session["viewing_as"] = int(text)
+    return redirect("/", 303)
+
+
+@blueprint.post("/view-as/end")
+@allows("operator", "admin", "promoter")
+def end_viewing() -> Response:
+    """Back to one's own eyes."""
+    session.pop("viewing_as", None)
+    return redirect("/", 303)

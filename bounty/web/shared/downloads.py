@@ -1,0 +1,36 @@
+"""Files that a browser keeps: streamed from one moment of the books, under a name of our own."""
+
+from collections.abc import Iterator, Mapping
+
+from flask import Response, stream_with_context
+
+from bounty.db import Query, snapshot
+from bounty.web.shared.request_context import engine
+from bounty.web.shared.tables import Table, check, csv_of
+
+
+def csv_response(table: Table, rows: Query, args: Mapping[str, str], name: str) -> Response:
+    """What a table's filters leave, as a CSV file.
+
+    name  of the file, without its ending
+
+    Raises BountyError for a filter or sort that the table does not have.
+    """
+    check(table, rows, args)  # before the first byte: afterwards a refusal could only cut the file short
+    database = engine()
+
+    def pieces() -> Iterator[bytes]:
+        with snapshot(database) as connection:
+            yield from csv_of(connection, table, rows, args)
+
+    return attachment(pieces(), f"{name}.csv", "text/csv; charset=utf-8")
+
+
+def attachment(pieces: Iterator[bytes], name: str, kind: str) -> Response:
+    """A file to keep.
+
+    kind  its media type
+    """
+    response = Response(stream_with_context(pieces), mimetype=kind.partition(";")[0], content_type=kind)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response

@@ -1,0 +1,178 @@
+"""Whether the site is up, whether it can serve, and its figures for Prometheus; not for people, and without log-in."""
+
+import hmac
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Flask, Response, abort, g, request
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from bounty import schema
+from bounty.calendar.schedule import asked_for
+from bounty.db import snapshot
+from bounty.errors import BountyError
+from bounty.models import AuditEvent, Batch, Notice, Quarantined
+from bounty.notifications.service import STATES, messages
+from bounty.web.shared.access import public
+from bounty.web.shared.request_context import now, reading, site
+
+LEAST_FREE_BYTES = 1 << 30
+"""Of the disk that holds the books (on SQLite) and the uploads."""
+
+blueprint = Blueprint("health", __name__)
+
+REQUESTS = Counter("bounty_http_requests", "Requests answered.", ["method", "route", "status"])
+SECONDS = Histogram("bounty_http_request_seconds", "From a request to its answer.", ["route"])
+
+
+def install(app: Flask) -> None:
+    """Count and time every answer, by the route's template: an address may name a promoter."""
+
+    @app.before_request
+    def _begin() -> None:
+        g.began = time.perf_counter()
+
+    @app.after_request
+    def _count(response: Response) -> Response:
+        route = route_of(request)
+        REQUESTS.labels(request.method, route, response.status_code).inc()
+        SECONDS.labels(route).observe(time.perf_counter() - g.get("began", time.perf_counter()))
+        return response
+
+
+def route_of(asked: Any) -> str:
+    """The template of a request's address, as ``/orders/<order_sn>``; none for an address that is not ours."""
+    return asked.url_rule.rule if asked.url_rule is not None else "none"
+
+
+@blueprint.get("/healthz")
+@public
+def alive() -> Response:
+    """The process answers; nothing else is touched."""
+    return Response("ok\n", mimetype="text/plain")
+
+
+@blueprint.get("/readyz")
+@public
+def ready() -> tuple[dict[str, str], int]:
+    """What serving needs, by name: ``ok``, or what is wrong; 503 unless all are well."""
+    engine = site().engine
+    found = {name: _said(check, engine) for name, check in _CHECKS.items()}
+    return found, 200 if set(found.values()) == {"ok"} else 503
+
+
+def _said(check: Callable[[Engine], str], engine: Engine) -> str:
+    try:
+        return check(engine)
+    except (SQLAlchemyError, BountyError, OSError) as error:
+        return type(error).__name__  # its words may name hosts and paths
+
+
+def _database(engine: Engine) -> str:
+    with snapshot(engine) as connection:
+        connection.execute(select(1))
+    return "ok"
+
+
+def _schema(engine: Engine) -> str:
+    schema.require_current(engine)
+    return "ok"
+
+
+def _disk(engine: Engine) -> str:
+    folders = [site().settings.uploads]
+    if engine.dialect.name == "sqlite":
+        folders.append(Path(str(engine.url.database)))
+    free = min(shutil.disk_usage(_standing(folder)).free for folder in folders)
+    return "ok" if free >= LEAST_FREE_BYTES else f"{free >> 20} MiB free"
+
+
+def _standing(path: Path) -> Path:
+    """The path itself, or the nearest folder above it that is there."""
+    return next(each for each in (path.absolute(), *path.absolute().parents) if each.exists())
+
+
+_CHECKS: dict[str, Callable[[Engine], str]] = {"database": _database, "schema": _schema, "disk": _disk}
+
+
+@blueprint.get("/metrics")
+@public
+def metrics() -> Response:
+    """Figures of the site's processes, and of the books as they stand; for whoever bears the token."""
+    token = site().settings.metrics_token
+    given = request.headers.get("Authorization", "")
+    if not token or not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+        abort(404)
+    registry = CollectorRegistry()
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):  # several processes serve: each writes its own there
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    else:
+        registry.register(REQUESTS)
+        registry.register(SECONDS)
+    with reading() as connection:
+        registry.register(_Books(connection))
+        return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+class _Books(Collector):
+    """What the books say, asked when they are asked for: small tables only."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def collect(self) -> Iterable[Metric]:
+        """A family each."""
+        rows = GaugeMetricFamily(
+            "bounty_rows", "Rows taken in, by what came of them.", labels=["kind", "outcome"]
+        )
+        outcomes = ("new", "changed", "unchanged", "stale", "quarantined")
+        sums = [func.sum(getattr(Batch, f"rows_{name}")) for name in outcomes]
+        for kind, *counts in self._connection.execute(select(Batch.kind, *sums).group_by(Batch.kind)):
+            for outcome, count in zip(outcomes, counts, strict=True):
+                rows.add_metric([kind, outcome], int(count))
+        yield rows
+        waiting = GaugeMetricFamily(
+            "bounty_quarantine_open", "Rows that wait in quarantine.", labels=["kind"]
+        )
+        still = select(Quarantined.kind, func.count()).where(Quarantined.closed_at.is_(None))
+        for kind, count in self._connection.execute(still.group_by(Quarantined.kind)):
+            waiting.add_metric([kind], count)
+        yield waiting
+        yield from self._calendar()
+        imported = select(func.max(Batch.imported_at)).where(
+            Batch.kind == "orders", Batch.undone_at.is_(None)
+        )
+        for name, said, query in (
+            ("bounty_orders_imported_timestamp_seconds", "When orders last came in.", imported),
+            ("bounty_audit_events", "Events in the audit chain.", select(func.max(AuditEvent.event_id))),
+            ("bounty_notices", "Notices published.", select(func.count()).select_from(Notice)),
+        ):
+            yield GaugeMetricFamily(name, said, value=self._connection.execute(query).scalar() or 0)
+
+    def _calendar(self) -> Iterable[Metric]:
+        """What the worker has to do, and to send."""
+        slots = GaugeMetricFamily(
+            "bounty_slots", "What the calendar has asked for, by how it stands.", labels=["state"]
+        )
+        moment = now()
+        asked = asked_for(self._connection, site().settings.calendar, moment)
+        for state in ("done", "due", "missed"):
+            slots.add_metric([state], sum(each.state(moment) == state for each in asked))
+        yield slots
+        outbox = GaugeMetricFamily("bounty_outbox", "Messages, by how they stand.", labels=["state"])
+        held = messages().subquery().c
+        counts: dict[str, int] = dict(
+            self._connection.execute(select(held.state, func.count()).group_by(held.state)).all()
+        )
+        for state in STATES:
+            outbox.add_metric([state], counts.get(state, 0))
+        yield outbox

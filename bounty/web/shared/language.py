@@ -1,0 +1,66 @@
+"""Two languages: a sentence is written in both, side by side, where it is used."""
+
+from flask import Flask, Response, g, redirect, request
+from flask_babel import Babel
+
+from bounty.web.shared.access import public
+
+LANGUAGES = {"zh": "zh_Hans_CN", "en": "en"}
+"""Language -> the locale that libraries know it by. Chinese comes first."""
+_COOKIE = "language"
+
+
+def language() -> str:
+    """The reader's: as they chose, else as their browser prefers, else Chinese."""
+    if "language" not in g:
+        chosen = request.cookies.get(_COOKIE)
+        if chosen not in LANGUAGES:
+            chosen = request.accept_languages.best_match(list(LANGUAGES)) or "zh"
+        g.language = chosen
+    found: str = g.language
+    return found
+
+
+def t(zh: str, en: str) -> str:
+    """A sentence in the reader's language."""
+    return zh if language() == "zh" else en
+
+
+def counted(number: int, zh: str, en: str, many: str | None = None) -> str:
+    """How many of something, in the reader's language: ``12 单``, ``1 order``, ``1,200 orders``.
+
+    zh    what is counted, in Chinese
+    en    one of it, in English
+    many  several of it, where that is more than an s
+    """
+    return t(f"{number:,} {zh}", f"{number:,} {en if number == 1 else many or en + 's'}")
+
+
+def install(app: Flask) -> None:
+    """Give the templates ``t``, ``counted`` and ``language``, and readers a way to choose."""
+    Babel(app, locale_selector=lambda: LANGUAGES[language()], default_timezone="Asia/Shanghai")
+    app.jinja_env.globals.update(t=t, counted=counted)
+
+    @app.context_processor
+    def _language() -> dict[str, str]:
+        return {"language": language()}
+
+    @app.post("/language")
+    @public
+    def choose_language() -> Response:
+        """Keep the reader's choice and go back to where they were."""
+        chosen = request.form.get("language", "")
+        back = request.form.get("back", "/")
+        local = back.startswith("/") and not back.startswith("//") and "\\" not in back
+        response = redirect(back if local else "/", 303)
+        if chosen in LANGUAGES:
+            response.set_cookie(
+                _COOKIE,
+                chosen,
+                max_age=365 * 86_400,
+                secure=app.config["SESSION_COOKIE_SECURE"],
+                httponly=True,
+                samesite="Lax",
+            )
+        assert isinstance(response, Response)
+        return response

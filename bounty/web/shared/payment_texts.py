@@ -1,0 +1,126 @@
+"""Where an order's subsidy is, and what came of a payment, in the reader's language."""
+
+from typing import Any
+
+from bounty.accounting.promoter_statement import STATES
+from bounty.rules.clause_texts import Said
+from bounty.tranches.entitlement import CAUSES, VOID
+from bounty.web.shared.formats import full_moment, money
+from bounty.web.shared.language import t
+
+CHIPS = {
+    "EXPECTED": "wait",
+    "PAYABLE": "ok",
+    "PREPARED": "ok",
+    "PAYING": "ok",
+    "HELD": "wait",
+    "FAILED": "bad",
+    "PAID": "ok",
+    "SET_OFF": "ok",
+    "TAKEN_BACK": "bad",
+    "VOID": "bad",
+}
+"""State -> the kind of its chip."""
+REASONS: dict[str, Said] = {
+    **CAUSES,
+    **VOID,
+    "FAILED": ("订单已退款、审核失败或处罚", "the order was refunded, failed its audit or was punished"),
+    "MOVED": ("订单已不属于您或不在本期", "the order is no longer yours, or of another month"),
+}
+"""Why something is void, taken back or corrected, as its promoter is told."""
+
+
+def state_name(state: str) -> str:
+    """What a state of ``statement.STATES`` is called."""
+    return t(*STATES[state])
+
+
+def reason(code: str) -> str:
+    """Why something is void, taken back or corrected."""
+    return t(*REASONS[code])
+
+
+def whereabouts(line: Any, lapses_at: int | None) -> str:
+    """What a line of a published month waits for, or what has become of it.
+
+    line        of ``statement.month_lines``
+    lapses_at   when its commission must have settled, exclusive; null where the terms have no such end
+    """
+    number = line.tranche_id
+    sentences: dict[str, Said] = {
+        "EXPECTED": (
+            "等佣金结算" if lapses_at is None else f"等佣金在 {full_moment(lapses_at)} 前结算",
+            "its commission is to settle"
+            if lapses_at is None
+            else f"its commission is to settle before {full_moment(lapses_at)}",
+        ),
+        "PREPARED": (f"在第 {number} 批，还没有交付款方", f"in tranche {number}, not sent to the payer yet"),
+        "PAYING": (f"第 {number} 批已交付款方，等结果", f"tranche {number} is with the payer"),
+        "HELD": (
+            f"第 {number} 批：没有您的收款信息，请联系运营登记",
+            f"tranche {number}: no payee of yours is on file; ask operations",
+        ),
+        "FAILED": (
+            f"第 {number} 批没有付成，金额转入下一批",
+            f"tranche {number} failed; the amount goes into the next",
+        ),
+        "SET_OFF": (f"第 {number} 批抵扣了此前的欠款", f"set off against a debt in tranche {number}"),
+    }
+    if line.state == "PAYABLE":
+        at = full_moment(line.settled_at)
+        said = t(
+            f"佣金结算于 {at}，进入下一批", f"its commission settled {at}; it goes into the next tranche"
+        )
+    elif line.state == "PAID":
+        at = full_moment(line.told_at)
+        said = t(f"第 {number} 批，{at}", f"tranche {number}, {at}")
+    elif line.state == "VOID":
+        said = reason(line.why)
+    elif line.state == "TAKEN_BACK":
+        when = t("，下一批扣回", "; to be taken back in the next tranche") if line.open_fen < 0 else ""
+        said = reason(line.why) + when
+    else:
+        said = t(*sentences[line.state])
+    if line.open_fen and line.state not in ("EXPECTED", "PAYABLE", "TAKEN_BACK"):
+        more = money(line.open_fen)
+        said += t(f"；另有更正 {more} 待入批次", f"; a correction of {more} is to come")
+    return said
+
+
+def came_of(payment: Any) -> str:
+    """What came of a payment, and what follows.
+
+    payment   of ``statement.payments``
+    """
+    if payment.fate == "HELD":
+        return t(
+            "没有您的收款信息：请联系运营登记，金额转入下一批",
+            "no payee of yours is on file: ask operations; the amount goes into the next tranche",
+        )
+    if payment.fate == "FAILED":
+        words = payment.words or t("付款方没有说明", "the payer did not say why")
+        return t(
+            f"付款方：{words}；金额转入下一批",
+            f"the payer says: {words}; the amount goes into the next tranche",
+        )
+    if payment.fate == "PAID":
+        return t(
+            f"{full_moment(payment.told_at)} 付至 {payment.account}",
+            f"{full_moment(payment.told_at)} to {payment.account}",
+        )
+    if payment.fate == "PAYING":
+        return t("已交付款方，等结果", "with the payer")
+    if payment.fate == "PREPARED":
+        return t("还没有交付款方，内容可能再变", "not sent to the payer yet; it may still change")
+    return t("没有应付款", "nothing is payable")
+
+
+def of_line(row: Any) -> str:
+    """Why a line is in its tranche, and which earlier one it corrects.
+
+    row   of ``statement.payment_lines``
+    """
+    said = reason(row.cause)
+    if row.corrects_id is None:
+        return said
+    return said + t(f"（原在第 {row.corrects_id} 批）", f" (first paid in tranche {row.corrects_id})")

@@ -1,0 +1,46 @@
+"""A fresh one-time code before an act that matters, so that nobody does it with a session that was left open.
+
+The form has a field ``code``: ``{{ fresh_code("approve") }}`` of ``parts/fresh.html`` puts it there where one is asked
+for. The view calls ``require_fresh_code()`` before it begins to write.
+"""
+
+from flask import Flask, current_app, request
+from flask_login import current_user
+
+from bounty.accounts.identity import require_code
+from bounty.errors import BountyError
+from bounty.web.shared.request_context import now, site
+
+NEEDS_SECOND_FACTOR = BountyError(
+    "This takes an account with a second factor: set one up under /tf-setup, then come back.",
+    "这一步需要设置了两步验证的账号：请先到 /tf-setup 设置两步验证，再回来办理。",
+)
+
+
+def require_fresh_code() -> None:
+    """Take the code that the form brings; it serves once, also where the act is refused afterwards.
+
+    Raises BountyError for a wrong or used code, after too many of them, and where approval is required from an account
+    without a second factor; elsewhere such an account is asked for nothing.
+    """
+    if has_second_factor():
+        code, address = request.form.get("code", ""), request.remote_addr or ""
+        key = current_app.config["SECURITY_TOTP_SECRETS"]["1"]
+        require_code(site().engine, current_user.id, code, now(), key=key, address=address)
+    elif site().settings.approval_required:
+        raise NEEDS_SECOND_FACTOR
+
+
+def has_second_factor() -> bool:
+    """Whether the person who asks has one, and is asked for its code."""
+    return current_user.tf_totp_secret is not None
+
+
+def must_set_up() -> bool:
+    """Whether the person who asks needs a second factor first."""
+    return site().settings.approval_required and not has_second_factor()
+
+
+def install(app: Flask) -> None:
+    """Let the forms say what is asked for."""
+    app.jinja_env.globals.update(has_second_factor=has_second_factor, must_set_up=must_set_up)
