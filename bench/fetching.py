@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.data import epoch
-from bounty.fake_platform.fake_orders import Market
+from bounty.fake_platform.fake_orders import FakeOrders
 from bounty.fake_platform.faults import Faults
 from bounty.fake_platform.gateway import Gateway
 from bounty.fake_platform.server import StandIn
@@ -35,7 +35,7 @@ def stood_in(promoters: Path, orders: int) -> Iterator[str]:
 def _serve(promoters: Path, orders: int) -> None:
     with promoters.open(encoding="utf-8-sig", newline="") as file:
         ids = sorted({int(row["promoter_id"]) for row in csv.DictReader(file)})
-    market = Market(1, ids, FROM_AT, epoch("2023-01-01 00:00:00"), orders)
+    market = FakeOrders(1, ids, FROM_AT, epoch("2023-01-01 00:00:00"), orders)
     gateway = Gateway(market, CLIENT, CLIENT, lambda: NOW, calls_a_second=1_000_000_000)
     with StandIn(gateway, Faults()) as server:
         print(server.url, flush=True)

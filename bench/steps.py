@@ -13,7 +13,7 @@ from bounty import importer, schema
 from bounty.db import make_engine, snapshot, transaction
 from bounty.ingest.batches import Counts
 from bounty.notices.service import export as export_settlement
-from bounty.platforms.pdd.account import Account
+from bounty.platforms.pdd.account import PlatformAccount
 from bounty.platforms.pdd.client import Platform
 from bounty.progress.service import progress_of
 from bounty.roster.service import open_roster
@@ -59,7 +59,7 @@ def pages(url: str, folder: str, count: int) -> dict[str, Any]:
 def sync(url: str, address: str, client: str, now: int, from_at: int) -> dict[str, Any]:
     """Fetch everything up to a minute ago from the stand-in."""
     engine = make_engine(url)
-    platform = Platform(Account(address, client, client), lambda: now)
+    platform = Platform(PlatformAccount(address, client, client), lambda: now)
     spans = syncing.due(engine, platform, now, from_at, None)
     rows = held = 0
     for read in syncing.sync(engine, platform, lambda: now, "UPDATED", spans):

@@ -14,11 +14,11 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from bounty import cli, clock, db, schema
 from bounty.audit.service import Actor, acting
 from bounty.errors import BountyError
-from bounty.notifications.delivery import Post
+from bounty.notifications.delivery import DeliveryChannels
 from bounty.notifications.mail import Mail
 from bounty.notifications.webhook import webhook_of
-from bounty.payees.encryption import Seal
-from bounty.platforms.pdd.account import Account
+from bounty.payees.encryption import PayeeCipher
+from bounty.platforms.pdd.account import PlatformAccount
 from bounty.tranches.payer_files import Payer
 from config import ROOT, Settings, kept_key, read_settings, require_safe_site
 
@@ -30,7 +30,7 @@ def books_of(settings: Settings) -> cli.Books:
         return clock.now() if settings.now is None else settings.now
 
     engine = acting(db.make_engine(settings.database_url), Actor(f"command line: {_login_name()}"))
-    account = Account(
+    account = PlatformAccount(
         settings.platform_url,
         settings.platform_client_id,
         settings.platform_client_secret,
@@ -46,7 +46,7 @@ def books_of(settings: Settings) -> cli.Books:
         settings.postgres_programs,
         settings.calendar,
         lambda: kept_key(settings, "totp_key"),
-        lambda: Seal(kept_key(settings, "payee_key")),
+        lambda: PayeeCipher(kept_key(settings, "payee_key")),
         payer_of(settings),
     )
 
@@ -56,7 +56,7 @@ def payer_of(settings: Settings) -> Payer:
     return Payer(settings.payout_remark, settings.payer_rows)
 
 
-def post_of(settings: Settings) -> Post:
+def post_of(settings: Settings) -> DeliveryChannels:
     """How messages leave.
 
     Raises BountyError for a webhook that can't be.
@@ -70,7 +70,7 @@ def post_of(settings: Settings) -> Post:
         settings.mail_password,
     )
     webhook = webhook_of(settings.webhook_url, settings.webhook_secret, private=settings.webhook_private)
-    return Post(mail, webhook)
+    return DeliveryChannels(mail, webhook)
 
 
 @click.command("worker")
@@ -80,7 +80,7 @@ def post_of(settings: Settings) -> Post:
 def work(*, once: bool) -> None:
     """Run the month by the calendar, until it is ended (Ctrl-C or SIGTERM)."""
     from bounty import worker  # noqa: PLC0415 - no other command needs a scheduler
-    from bounty.calendar.jobs import Means  # noqa: PLC0415
+    from bounty.calendar.jobs import JobContext  # noqa: PLC0415
     from bounty.web.shared import logs  # noqa: PLC0415
 
     settings = read_settings()
@@ -88,7 +88,7 @@ def work(*, once: bool) -> None:
     schema.require_current(books.engine)
     logs.write_json()
     logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it tells of every wake-up
-    means = Means(
+    means = JobContext(
         acting(books.engine, Actor("worker")),
         books.now,
         books.calendar,
@@ -96,7 +96,7 @@ def work(*, once: bool) -> None:
         books.backups,
         books.postgres_programs,
     )
-    desk = worker.Desk(
+    desk = worker.WorkerContext(
         means,
         settings.calendar_seconds,
         settings.sync_minutes * 60,

@@ -14,7 +14,7 @@ from bounty.errors import BountyError
 from bounty.files.problems import BadRow
 from bounty.files.tables import reread_record
 from bounty.ingest.batches import Counts, Source, begin_batch, finish_batch
-from bounty.ingest.quarantine import UNKNOWN_PROMOTER, Waiting, close, waiting
+from bounty.ingest.quarantine import UNKNOWN_PROMOTER, WaitingRow, close_entries, waiting
 from bounty.models import OpenPeriod, Promoter, Quarantined
 from bounty.orders import service as orders
 from bounty.platforms.pdd.order_files import open_orders, reread
@@ -72,7 +72,7 @@ def import_file(
     """
     opened = open_file(kind, path)
     with transaction(engine) as connection:
-        imported = bring_in(connection, opened, now, told)
+        imported = import_opened(connection, opened, now, told)
         if strict and imported.counts.quarantined:
             raise Strict(imported.counts)
     return imported
@@ -96,14 +96,14 @@ def open_file(kind: str, path: Path, name: str | None = None) -> Opened:
         raise BountyError(f"can't be read: {error.strerror or error}.") from error
 
 
-def bring_in(connection: Connection, opened: Opened, now: int, told: Told = lambda _: None) -> Imported:
+def import_opened(connection: Connection, opened: Opened, now: int, told: Told = lambda _: None) -> Imported:
     """Take in an opened file, and what waited for the promoters it names; with its record, or not at all.
 
     Raises RefusedFile where only reading on shows that the whole file is wrong, and BountyError if it can't be read.
     """
     source = opened.source
     try:
-        batch_id, counts = take_in(connection, opened, now, told)
+        batch_id, counts = import_rows(connection, opened, now, told)
     except OSError as error:
         raise BountyError(f"can't be read: {error.strerror or error}.") from error
     released = _release_known(connection, now) if source.kind in NAMES_PROMOTERS else []
@@ -112,7 +112,7 @@ def bring_in(connection: Connection, opened: Opened, now: int, told: Told = lamb
     return Imported(counts, released, batch_id)
 
 
-def take_in(
+def import_rows(
     connection: Connection, opened: Opened, now: int, told: Told = lambda _: None
 ) -> tuple[int, Counts]:
     """Take in an opened file as a batch: its number, and what became of its rows. The act it belongs to records it.
@@ -163,10 +163,12 @@ def _take_in(
     """The number of the new batch, and what became of its rows."""
     batch_id = begin_batch(connection, source, now)
     if source.kind == "orders":
-        counts = orders.take_in(connection, batch_id, rows, now, told)
+        counts = orders.import_order_rows(connection, batch_id, rows, now, told)
     else:
         refusals = [PERIOD_OPEN] if source.kind == "targets" else []
-        counts = reference_upsert.take_in(connection, REFERENCE[source.kind], batch_id, rows, now, refusals)
+        counts = reference_upsert.upsert_reference_rows(
+            connection, REFERENCE[source.kind], batch_id, rows, now, refusals
+        )
     finish_batch(connection, batch_id, counts)
     return batch_id, counts
 
@@ -215,11 +217,11 @@ def _release_kind(connection: Connection, kind: str, now: int, *which: ColumnEle
     batch_id, counts = _take_in(connection, source, good, now)
     for start in range(0, len(good), 500):
         places = [row.place for row in good[start : start + 500]]
-        close(connection, "released", batch_id, now, Quarantined.quarantine_id.in_(places))
+        close_entries(connection, "released", batch_id, now, Quarantined.quarantine_id.in_(places))
     return counts
 
 
-def _read_again(kind: str, entry: Waiting) -> Any:
+def _read_again(kind: str, entry: WaitingRow) -> Any:
     """The row of an entry, with the entry's number as its place; a BadRow if it still is one."""
     if kind == "orders":
         return reread(entry.shape, entry.header, entry.raw, entry.quarantine_id)

@@ -13,29 +13,29 @@ from typing import Any
 from apscheduler.schedulers.blocking import BlockingScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from bounty.calendar.jobs import Means, catch_up
+from bounty.calendar.jobs import JobContext, catch_up
 from bounty.clock import SHANGHAI, shown
 from bounty.db import snapshot
 from bounty.errors import BountyError
-from bounty.notifications.delivery import Post, send_due
+from bounty.notifications.delivery import DeliveryChannels, send_due
 from bounty.platforms.pdd.client import Platform
 from bounty.sync import service as syncing
-from bounty.sync.recheck import sweep, unsettled
+from bounty.sync.recheck import recheck_orders, unsettled
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class WorkerContext:
     """What a worker works with."""
 
-    means: Means
+    means: JobContext
     """On whose engine's connections the worker acts."""
     calendar_seconds: int
     """From one look at the calendar to the next."""
     sync_seconds: int
     """From one reading of the platform's orders to the next."""
-    post: Post
+    post: DeliveryChannels
     """How messages leave."""
     post_seconds: int
     """From one look at the outbox to the next."""
@@ -48,13 +48,13 @@ class Schedule:
     """A thing that a worker does again and again."""
 
     name: str
-    seconds: Callable[[Desk], int]
+    seconds: Callable[[WorkerContext], int]
     """From one wake-up to the next."""
-    wake: Callable[[Desk], Iterator[tuple[str, bool, str]]]
+    wake: Callable[[WorkerContext], Iterator[tuple[str, bool, str]]]
     """Does what is due; yields what it was about, whether it was done, and what became of it."""
 
 
-def sync(desk: Desk) -> Iterator[tuple[str, bool, str]]:
+def sync(desk: WorkerContext) -> Iterator[tuple[str, bool, str]]:
     """Fetch orders, from what is held to now, and sweep what is to be settled; without an account, files are all."""
     engine, now = desk.means.engine, desk.means.now
     if not desk.means.platform.client_id:
@@ -69,19 +69,19 @@ def sync(desk: Desk) -> Iterator[tuple[str, bool, str]]:
     with snapshot(engine) as connection:
         periods = unsettled(connection, now())
     for period in periods:
-        for swept in sweep(engine, platform, now, period):
+        for swept in recheck_orders(engine, platform, now, period):
             said = f"orders={swept.orders} unanswered={len(swept.unanswered)} {swept.counts}"
             yield f"sweep {period}", True, said
 
 
-def calendar(desk: Desk) -> Iterator[tuple[str, bool, str]]:
+def calendar(desk: WorkerContext) -> Iterator[tuple[str, bool, str]]:
     """Freeze, remind, draft, check, back up: whatever the calendar has asked for and nobody has done."""
     for outcome in catch_up(desk.means):
         newest = outcome.asked[-1]
         yield f"{newest.job} {newest.slot}", outcome.done, outcome.said
 
 
-def post(desk: Desk) -> Iterator[tuple[str, bool, str]]:
+def post(desk: WorkerContext) -> Iterator[tuple[str, bool, str]]:
     """Send what is in the outbox. What fails is tried again, and is seen in the outbox."""
     for sending in send_due(desk.means.engine, desk.post, desk.means.now):
         said = "sent" if sending.error is None else f"not taken: {sending.error}"
@@ -96,14 +96,14 @@ SCHEDULES = (
 """All there is; how often, and at which days and hours, are settings (config.py)."""
 
 
-def once(desk: Desk) -> list[str]:
+def once(desk: WorkerContext) -> list[str]:
     """Do all that is due; what could not be done, each with its reason."""
     for schedule in SCHEDULES:
         _wake(desk, schedule)
     return [f"{about}: {why}" for refused in desk.refused.values() for about, why in refused.items()]
 
 
-def run(desk: Desk) -> None:
+def run(desk: WorkerContext) -> None:
     """Wake at every schedule's time until the process is told to end; what is going on then is finished first."""
     scheduler = BlockingScheduler(timezone=SHANGHAI)
     for schedule in SCHEDULES:
@@ -128,7 +128,7 @@ def run(desk: Desk) -> None:
         scheduler.shutdown(wait=True)
 
 
-def _wake(desk: Desk, schedule: Schedule) -> None:
+def _wake(desk: WorkerContext, schedule: Schedule) -> None:
     """One wake-up. Whatever goes wrong in it, the next one comes."""
     before, refused = desk.refused.get(schedule.name, {}), {}
     try:

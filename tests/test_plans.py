@@ -136,7 +136,7 @@ def test_the_chunks_of_a_large_file_do_not_go_through_those_before(
         lambda *told: analyzed.append(told[2]) if "ANALYZE" in told[2] else None,
     )
     with transaction(engine) as connection:
-        importer.take_in(connection, importer.open_file("orders", path), 0)
+        importer.import_rows(connection, importer.open_file("orders", path), 0)
         stage = connection.exec_driver_sql("SELECT pg_relation_size('staged_orders')").scalar_one()
         gone_through = connection.exec_driver_sql(
             "SELECT seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'touched_orders'"

@@ -10,10 +10,10 @@ from sqlalchemy import Connection, and_, case, distinct, false, func, select, tr
 from bounty.db import Query
 from bounty.models import Level, Notice, Payout, PayoutOutcome, Tranche, TrancheLine, TrancheStep, User
 from bounty.payees.service import payees_in_force, promoters_without_payee
-from bounty.rules.sql_math import count_where, total
-from bounty.tranches.entitlement import judged_periods, standing, tranche_lines_due
+from bounty.rules.sql_math import count_where, sum_or_zero
+from bounty.tranches.entitlement import not_replaced, published_periods, tranche_lines_due
 from bounty.tranches.files import lines_of, payouts_of
-from bounty.tranches.preparation import positions
+from bounty.tranches.preparation import carried_balances
 from bounty.tranches.state import every_tranche, newest_outcomes
 
 NO_MORE = 2**62
@@ -33,7 +33,7 @@ FATES = {
 # Tranches
 
 
-def desk() -> Query:
+def tranche_overview() -> Query:
     """Each tranche as ``every_tranche`` has it, and: gross_fen (of its orders' first lines), adjustments_fen (of the
     later ones), carry_out_fen (debts that it leaves), failed_fen, prepared_by and approved_by (names; null for nobody).
 
@@ -44,8 +44,8 @@ def desk() -> Query:
     parts = (
         select(
             TrancheLine.tranche_id,
-            total(case((first, TrancheLine.amount_fen), else_=0)).label("gross_fen"),
-            total(case((first, 0), else_=TrancheLine.amount_fen)).label("adjustments_fen"),
+            sum_or_zero(case((first, TrancheLine.amount_fen), else_=0)).label("gross_fen"),
+            sum_or_zero(case((first, 0), else_=TrancheLine.amount_fen)).label("adjustments_fen"),
         )
         .group_by(TrancheLine.tranche_id)
         .subquery("parts")
@@ -93,7 +93,7 @@ def desk() -> Query:
 # One tranche
 
 
-def payouts_told(tranche_id: int) -> Query:
+def payouts_with_outcomes(tranche_id: int) -> Query:
     """The payouts of a tranche as ``payouts_of`` has them, with the promoter's name and what came of each: fate (a key
     of FATES), words (the payer's, of one that failed), told_at, place (the exceptions first), paid_fen and failed_fen.
     """
@@ -144,7 +144,7 @@ def _name_of(promoter_id: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class FateSum:
+class PayoutStatusSum:
     """The payouts of a tranche that came to the same."""
 
     fate: str
@@ -153,18 +153,18 @@ class FateSum:
     carry_out_fen: int
 
 
-def fates_of(connection: Connection, tranche_id: int) -> dict[str, FateSum]:
+def payout_status_sums(connection: Connection, tranche_id: int) -> dict[str, PayoutStatusSum]:
     """What the payouts of a tranche come to by fate, the exceptions first; only what there is."""
-    rows = payouts_told(tranche_id).subquery("rows").c
+    rows = payouts_with_outcomes(tranche_id).subquery("rows").c
     found = connection.execute(
-        select(rows.fate, func.count(), total(rows.payable_fen), total(rows.carry_out_fen))
+        select(rows.fate, func.count(), sum_or_zero(rows.payable_fen), sum_or_zero(rows.carry_out_fen))
         .group_by(rows.fate, rows.place)
         .order_by(rows.place)
     )
-    return {row[0]: FateSum(*row) for row in found}
+    return {row[0]: PayoutStatusSum(*row) for row in found}
 
 
-def lines_told(tranche_id: int) -> Query:
+def tranche_lines_with_orders(tranche_id: int) -> Query:
     """The lines of a tranche, as its file has them."""
     return lines_of(tranche_id).order_by(None)
 
@@ -197,13 +197,13 @@ def adjustments() -> Query:
                 first.c.tranche_id == line.corrects_id,
             ),
         )
-        .where(line.cause != "EARNED", standing())
+        .where(line.cause != "EARNED", not_replaced())
     )
 
 
 def debts() -> Query:
     """Who owes: promoter_id, name, debt_fen (below 0), tranche_id (their newest)."""
-    carried = positions(None, NO_MORE).subquery("carried").c
+    carried = carried_balances(None, NO_MORE).subquery("carried").c
     newest = (
         select(Payout.promoter_id, func.max(Payout.tranche_id).label("tranche_id"))
         .group_by(Payout.promoter_id)
@@ -225,7 +225,7 @@ def without_payee() -> Query:
     """Whom the newest notices give a subsidy and who has no payee: promoter_id, name, subsidy_fen of the notices, and
     held_fen, what tranches could not pay for that."""
     none = promoters_without_payee().order_by(None).subquery("none_of").c
-    carried = positions(None, NO_MORE).subquery("carried").c
+    carried = carried_balances(None, NO_MORE).subquery("carried").c
     held = func.coalesce(carried.carry_fen, 0)
     return select(
         none.promoter_id,
@@ -237,7 +237,7 @@ def without_payee() -> Query:
     )
 
 
-def payees_told() -> Query:
+def payee_list() -> Query:
     """The payees in force, masked: promoter_id, name, method, shown_account, shown_name, proposal_id."""
     held = payees_in_force().subquery("held").c
     return select(
@@ -254,7 +254,7 @@ def payees_told() -> Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Coming:
+class NextTranche:
     """What a tranche would hold if it were prepared now."""
 
     settled_before: int
@@ -275,23 +275,25 @@ class Coming:
         return self.orders + self.adjusted + self.carried > 0
 
 
-def coming(connection: Connection, settled_before: int, opened: Any | None) -> Coming:
+def next_tranche(connection: Connection, settled_before: int, opened: Any | None) -> NextTranche:
     """What preparing would gather of orders settled before an instant.
 
     opened   the tranche that it would replace, or null
     """
     but = None if opened is None else opened.tranche_id
-    line = tranche_lines_due(judged_periods(connection, settled_before), but).subquery("line").c
+    line = tranche_lines_due(published_periods(connection, settled_before), but).subquery("line").c
     first = line.cause == "EARNED"
     lines = connection.execute(
         select(
             count_where(first),
             func.count(distinct(line.promoter_id)),
-            total(case((first, line.amount_fen), else_=0)),
+            sum_or_zero(case((first, line.amount_fen), else_=0)),
             count_where(line.cause != "EARNED"),
-            total(case((first, 0), else_=line.amount_fen)),
+            sum_or_zero(case((first, 0), else_=line.amount_fen)),
         )
     ).one()
-    left = positions(but, NO_MORE).subquery("left").c
-    carried = connection.execute(select(func.count(), total(left.carry_fen)).where(left.carry_fen > 0)).one()
-    return Coming(settled_before, *lines, *carried)
+    left = carried_balances(but, NO_MORE).subquery("left").c
+    carried = connection.execute(
+        select(func.count(), sum_or_zero(left.carry_fen)).where(left.carry_fen > 0)
+    ).one()
+    return NextTranche(settled_before, *lines, *carried)

@@ -25,9 +25,9 @@ from bounty.money import shown_yuan
 from bounty.notices.service import newest_notice
 from bounty.roster.terms import open_period
 from bounty.rules.periods import Period
-from bounty.rules.sql_math import total
+from bounty.rules.sql_math import sum_or_zero
 from bounty.settlement.revocations import voids_of
-from bounty.tranches.entitlement import judged_periods, orders_due, standing
+from bounty.tranches.entitlement import not_replaced, orders_due, published_periods
 from bounty.tranches.state import newest_outcomes, of_payout
 
 CLOSED, REOPENING, REOPENED = "CLOSED", "REOPENING", "REOPENED"
@@ -49,7 +49,7 @@ OPEN = {
 
 
 @dataclass(frozen=True, slots=True)
-class StillOpen:
+class OpenItems:
     """Lines that keep a period from closing, of one kind."""
 
     kind: str
@@ -59,7 +59,7 @@ class StillOpen:
     """What they add up to, whole fen."""
 
 
-def why_not(connection: Connection, period: Period, now: int) -> list[StillOpen]:
+def closing_refusal(connection: Connection, period: Period, now: int) -> list[OpenItems]:
     """What is still open of a period's newest notice, kind by kind; empty where it can be closed.
 
     A line is done once it is paid, or was set against a debt; void, and no tranche holds anything of it; or held or
@@ -77,16 +77,16 @@ def why_not(connection: Connection, period: Period, now: int) -> list[StillOpen]
     row = (
         union_all(
             _pending_voids(notice.settlement_id, period),
-            _not_held(judged_periods(connection, now), period),
+            _not_held(published_periods(connection, now), period),
             _held(period),
         )
         .subquery("open")
         .c
     )
     rows = connection.execute(
-        select(row.kind, func.count().label("lines"), total(row.fen).label("fen")).group_by(row.kind)
+        select(row.kind, func.count().label("lines"), sum_or_zero(row.fen).label("fen")).group_by(row.kind)
     )
-    found = {each.kind: StillOpen(*each) for each in rows}
+    found = {each.kind: OpenItems(*each) for each in rows}
     return [found[kind] for kind in OPEN if kind in found]
 
 
@@ -138,7 +138,7 @@ def _held(period: Period) -> Query:
         )
         .outerjoin(exported, and_(exported.tranche_id == TrancheLine.tranche_id, exported.step == "EXPORTED"))
         .outerjoin(outcome, of_payout(outcome))
-        .where(TrancheLine.period == str(period), standing(), kind.is_not(None))
+        .where(TrancheLine.period == str(period), not_replaced(), kind.is_not(None))
     )
 
 
@@ -161,7 +161,7 @@ def close(connection: Connection, period: Period, now: int) -> bool:
     last = newest_act(connection, period)
     if last is not None and last.act != REOPENED:
         return False
-    still = why_not(connection, period, now)
+    still = closing_refusal(connection, period, now)
     if still:
         zh = "；".join(f"{each.lines} 行 ¥{shown_yuan(each.fen)} {OPEN[each.kind][0]}" for each in still)
         en = "; ".join(f"{each.lines} lines ¥{shown_yuan(each.fen)} {OPEN[each.kind][1]}" for each in still)

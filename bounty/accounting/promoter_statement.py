@@ -15,8 +15,8 @@ from bounty.models import Line, Notice, Order, Payee, Payout, PayoutOutcome, Tra
 from bounty.progress.expected_subsidy import expected_lines
 from bounty.progress.history import PromoterMonth
 from bounty.progress.order_list import listed_now
-from bounty.rules.sql_math import total
-from bounty.tranches.entitlement import judged_periods, orders_due, standing
+from bounty.rules.sql_math import sum_or_zero
+from bounty.tranches.entitlement import not_replaced, orders_due, published_periods
 
 STATES = {
     "EXPECTED": ("预计", "expected"),
@@ -64,8 +64,10 @@ def payments(promoter_id: int) -> Query:
     lines = (
         select(
             TrancheLine.tranche_id,
-            total(case((TrancheLine.cause == "EARNED", TrancheLine.amount_fen), else_=0)).label("given_fen"),
-            total(case((TrancheLine.cause == "EARNED", 0), else_=TrancheLine.amount_fen)).label(
+            sum_or_zero(case((TrancheLine.cause == "EARNED", TrancheLine.amount_fen), else_=0)).label(
+                "given_fen"
+            ),
+            sum_or_zero(case((TrancheLine.cause == "EARNED", 0), else_=TrancheLine.amount_fen)).label(
                 "adjusted_fen"
             ),
         )
@@ -118,7 +120,7 @@ def payments(promoter_id: int) -> Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class PayoutStatus:
     """What has become of a promoter's lines of one tranche."""
 
     fate: str
@@ -129,20 +131,20 @@ class Fate:
     """When the payer said so; null while nobody has."""
 
 
-def fates(connection: Connection, promoter_id: int) -> dict[int, Fate]:
+def payout_statuses(connection: Connection, promoter_id: int) -> dict[int, PayoutStatus]:
     """What has become of a promoter's lines, by the tranche they are in.
 
     What was held or failed is in the next payment that was prepared afterwards.
     """
     every = connection.execute(payments(promoter_id).order_by(Payout.tranche_id)).all()
 
-    def of(at: int) -> Fate:
+    def of(at: int) -> PayoutStatus:
         row = every[at]
         if row.fate in UNPAID:
             for later in range(at + 1, len(every)):
                 if every[later].prepared_at >= (row.told_at or 0):
                     return of(later)
-        return Fate(row.fate, row.tranche_id, row.told_at)
+        return PayoutStatus(row.fate, row.tranche_id, row.told_at)
 
     return {row.tranche_id: of(at) for at, row in enumerate(every)}
 
@@ -165,7 +167,7 @@ def payment_lines(promoter_id: int, tranche_id: int | None = None) -> Query:
         )
         .join(Notice, Notice.settlement_id == line.settlement_id)
         .outerjoin(Order, and_(Order.promoter_id == line.promoter_id, Order.order_sn == line.order_sn))
-        .where(line.promoter_id == promoter_id, standing())
+        .where(line.promoter_id == promoter_id, not_replaced())
     )
     return lines if tranche_id is None else lines.where(line.tranche_id == tranche_id)
 
@@ -198,17 +200,17 @@ def month_lines(connection: Connection, promoter_id: int, month: PromoterMonth, 
 
 def _published(connection: Connection, promoter_id: int, month: PromoterMonth, now: int) -> Query:
     assert month.published is not None
-    due = orders_due(judged_periods(connection, now), promoter_id=promoter_id).subquery("due").c
+    due = orders_due(published_periods(connection, now), promoter_id=promoter_id).subquery("due").c
     become = given_rows(
         _FATE,
         [
             {"tranche_id": tranche_id, "fate": each.fate, "paid_by": each.tranche_id, "fate_at": each.at}
-            for tranche_id, each in fates(connection, promoter_id).items()
+            for tranche_id, each in payout_statuses(connection, promoter_id).items()
         ],
     ).subquery("become")
     newest = (
         select(TrancheLine.order_sn, func.max(TrancheLine.tranche_id).label("tranche_id"))
-        .where(TrancheLine.promoter_id == promoter_id, standing())
+        .where(TrancheLine.promoter_id == promoter_id, not_replaced())
         .group_by(TrancheLine.order_sn)
         .subquery("newest")
     )
@@ -283,7 +285,7 @@ def by_state(connection: Connection, lines: Query) -> dict[str, StateSum]:
         select(
             every.state,
             func.count().label("orders"),
-            *(total(every[name]).label(name) for name in ("subsidy_fen", "held_fen", "open_fen")),
+            *(sum_or_zero(every[name]).label(name) for name in ("subsidy_fen", "held_fen", "open_fen")),
         ).group_by(every.state)
     )
     sums = {row.state: StateSum(row.orders, row.subsidy_fen, row.held_fen, row.open_fen) for row in found}

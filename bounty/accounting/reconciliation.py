@@ -29,8 +29,8 @@ from bounty.db import Query, WholeNumber, Words
 from bounty.models import Order, Payout, Receipt, ReceiptRow, Tranche, TrancheLine, TrancheStep
 from bounty.money import shown_yuan
 from bounty.payment_results.matching import AMBIGUOUS, MATCHED, UNMATCHED
-from bounty.rules.sql_math import by_bytes, count_where, total
-from bounty.tranches.entitlement import SETTLED, judged_periods, orders_due
+from bounty.rules.sql_math import by_bytes, count_where, sum_or_zero
+from bounty.tranches.entitlement import COMMISSION_SETTLED, orders_due, published_periods
 from bounty.tranches.files import payout_id
 from bounty.tranches.state import is_due, newest_outcomes, of_payout, tranche_of
 
@@ -49,7 +49,7 @@ KINDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ReconciliationDifference:
     """One thing on which two sides differ."""
 
     kind: str
@@ -76,7 +76,7 @@ class KindSum:
     theirs_fen: int
 
 
-def reconcile(connection: Connection, tranche_id: int | None = None) -> list[Difference]:
+def reconcile(connection: Connection, tranche_id: int | None = None) -> list[ReconciliationDifference]:
     """Where the sides differ, kind by kind; empty where all agree.
 
     tranche_id   of this tranche alone, and with it rows of receipts that are of no payout; without one, of all that
@@ -87,14 +87,16 @@ def reconcile(connection: Connection, tranche_id: int | None = None) -> list[Dif
     row = differences(connection, tranche_id).subquery("row")
     order = case({kind: at for at, kind in enumerate(KINDS)}, value=row.c.kind)
     keys = (order, row.c.tranche_id, row.c.promoter_id, row.c.order_sn, row.c.receipt_id, row.c.place)
-    return [told(each) for each in connection.execute(select(row).order_by(*keys))]
+    return [difference_text(each) for each in connection.execute(select(row).order_by(*keys))]
 
 
 def sums_of(connection: Connection, tranche_id: int | None = None) -> list[KindSum]:
     """How many differences there are of each kind, and what they add up to; kinds without any are left out."""
     row = differences(connection, tranche_id).subquery("row").c
     rows = connection.execute(
-        select(row.kind, func.count(), total(row.ours_fen), total(row.theirs_fen)).group_by(row.kind)
+        select(row.kind, func.count(), sum_or_zero(row.ours_fen), sum_or_zero(row.theirs_fen)).group_by(
+            row.kind
+        )
     )
     found = {each.kind: KindSum(*each) for each in rows}
     return [found[kind] for kind in KINDS if kind in found]
@@ -116,7 +118,7 @@ def differences(connection: Connection, tranche_id: int | None = None) -> Query:
     settled_before = exported[-1].settled_before if exported else 0
     return select(
         union_all(
-            _orders(orders_due(judged_periods(connection, settled_before)), tranche_id),
+            _orders(orders_due(published_periods(connection, settled_before)), tranche_id),
             _payouts(Payout.tranche_id.in_([each.tranche_id for each in exported])),
             _rows(tranche_id),
         ).subquery("difference")
@@ -136,7 +138,7 @@ _NO_FEN = literal(None, WholeNumber)
 def _orders(due: Query, tranche_id: int | None) -> Query:
     """What tranches hold of orders, against what the platform says and the newest notice gives."""
     each = due.subquery("due").c
-    settled = and_(Order.order_status == SETTLED, Order.settled_at.is_not(None))
+    settled = and_(Order.order_status == COMMISSION_SETTLED, Order.settled_at.is_not(None))
     kind = case(
         (and_(each.held_fen > 0, settled.is_not(true())), "NOT_SETTLED"),
         (each.due_fen == 0, null()),
@@ -282,7 +284,7 @@ def _rows(tranche_id: int | None) -> Query:
 # In words
 
 
-def told(row: Any) -> Difference:
+def difference_text(row: Any) -> ReconciliationDifference:
     """A row of ``differences``, in words."""
     payout = row.payout
     if payout is None and row.kind in ("NO_RECEIPT", "BY_HAND", "FAILED_BY_HAND"):
@@ -298,7 +300,7 @@ def told(row: Any) -> Difference:
         "place": row.place,
         "payee": " ".join(each for each in (row.shown_account, row.shown_name, payout) if each),
     }
-    return Difference(
+    return ReconciliationDifference(
         row.kind,
         row.promoter_id,
         row.order_sn,

@@ -17,16 +17,16 @@ from sqlalchemy import Connection, Engine, insert, select
 
 from bounty.audit.service import record
 from bounty.backup.service import back_up
-from bounty.calendar.schedule import Asked, Calendar, asked_for
+from bounty.calendar.schedule import Calendar, ScheduledSlot, scheduled_slots
 from bounty.checks.books import CALENDAR_DONE, CHECKS, Finding, run_checks
 from bounty.clock import midnight, shown
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.models import OpenPeriod, Slot
-from bounty.notices.period_status import stage_of
+from bounty.notices.period_status import period_status
 from bounty.notices.service import newest_notice
-from bounty.notifications.outbox import Letter, announce, tell_operators
-from bounty.platforms.pdd.account import Account
+from bounty.notifications.outbox import MessageText, announce, notify_operators
+from bounty.platforms.pdd.account import PlatformAccount
 from bounty.platforms.pdd.client import Platform
 from bounty.progress.reminders import remind
 from bounty.release.service import keep_checks
@@ -35,8 +35,8 @@ from bounty.roster.terms import open_period
 from bounty.rules.periods import Period
 from bounty.settlement.service import settle
 from bounty.sync.coverage import coverage_of
-from bounty.sync.intervals import Span
-from bounty.sync.recheck import sweep
+from bounty.sync.intervals import Interval
+from bounty.sync.recheck import recheck_orders
 from bounty.tranches import preparation
 from bounty.tranches.preparation import NothingDue
 
@@ -51,13 +51,13 @@ class NotYet:
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class JobContext:
     """What the jobs work with."""
 
     engine: Engine
     now: Callable[[], int]
     calendar: Calendar
-    platform: Account
+    platform: PlatformAccount
     """Ours on the open platform; without one, orders come from files alone."""
     backups: Path
     """Where backups are kept."""
@@ -68,7 +68,7 @@ class Means:
 Prepared = AbstractContextManager[Any]
 
 
-def nothing(_means: Means, _asked: Asked) -> Prepared:
+def nothing(_means: JobContext, _asked: ScheduledSlot) -> Prepared:
     """For a job that needs no preparation."""
     return nullcontext()
 
@@ -77,16 +77,16 @@ def nothing(_means: Means, _asked: Asked) -> Prepared:
 class Job:
     """How a job is done."""
 
-    act: Callable[[Connection, Asked, Any, int], str | NotYet]
+    act: Callable[[Connection, ScheduledSlot, Any, int], str | NotYet]
     """Its effect; what it came to, or why it is not done yet. Raises BountyError where it can't be done now: then it
     stays due too, and nothing of it is kept."""
-    prepare: Callable[[Means, Asked], Prepared] = nothing
+    prepare: Callable[[JobContext, ScheduledSlot], Prepared] = nothing
     """What takes long, or is not in the books, and so comes before the transaction; the effect is given its result."""
     together: bool = False
     """Whether one effect serves all slots that are due, as after a long stop."""
 
 
-def freeze(connection: Connection, asked: Asked, _: None, now: int) -> str:
+def freeze(connection: Connection, asked: ScheduledSlot, _: None, now: int) -> str:
     """Freeze a month's roster, unless somebody has."""
     assert asked.period is not None
     opening = open_roster(connection, asked.period, now)
@@ -94,7 +94,7 @@ def freeze(connection: Connection, asked: Asked, _: None, now: int) -> str:
     return f"{state}: {opening.on_roster} on the roster, {opening.eligible} eligible"
 
 
-def remind_of_receipts(connection: Connection, asked: Asked, _: None, now: int) -> str:
+def remind_of_receipts(connection: Connection, asked: ScheduledSlot, _: None, now: int) -> str:
     """Tell promoters of the orders that still need their receipt, while it helps."""
     assert asked.period is not None
     if now >= open_period(connection, asked.period).receipt_cutoff:
@@ -104,7 +104,7 @@ def remind_of_receipts(connection: Connection, asked: Asked, _: None, now: int) 
 
 
 @contextmanager
-def swept(means: Means, asked: Asked) -> Iterator[None]:
+def swept(means: JobContext, asked: ScheduledSlot) -> Iterator[None]:
     """See that the platform was asked again for every order that can still change the result, unless it is published.
 
     Fetching does so from the cutoff on; nothing is drafted on what it has not come to.
@@ -114,12 +114,14 @@ def swept(means: Means, asked: Asked) -> Iterator[None]:
         with snapshot(means.engine) as connection:
             published = newest_notice(connection, asked.period)
         if published is None:
-            for _batch in sweep(means.engine, Platform(means.platform, means.now), means.now, asked.period):
+            for _batch in recheck_orders(
+                means.engine, Platform(means.platform, means.now), means.now, asked.period
+            ):
                 pass
     yield
 
 
-def draft(connection: Connection, asked: Asked, _: None, now: int) -> str | NotYet:
+def draft(connection: Connection, asked: ScheduledSlot, _: None, now: int) -> str | NotYet:
     """Draft a month's settlement, once what was fetched for it has no gap; one that is published is left to people."""
     assert asked.period is not None
     notice = newest_notice(connection, asked.period)
@@ -134,10 +136,10 @@ def draft(connection: Connection, asked: Asked, _: None, now: int) -> str | NotY
     return f"settlement {settled.settlement_id} {state}: {settled.content_sha256}"
 
 
-def _tell_of_gaps(connection: Connection, period: Period, gaps: list[Span], now: int) -> NotYet:
+def _tell_of_gaps(connection: Connection, period: Period, gaps: list[Interval], now: int) -> NotYet:
     first, count = shown(gaps[0].from_at)[:16].replace("T", " "), len(gaps)
     some = "a gap" if count == 1 else f"{count} gaps"
-    letter = Letter(
+    letter = MessageText(
         (
             f"{period} 期平台数据有 {count} 个缺口，暂不核算",
             f"{period} has {some}: it is not settled yet",
@@ -148,7 +150,7 @@ def _tell_of_gaps(connection: Connection, period: Period, gaps: list[Span], now:
         f"by itself: bounty sync; bounty sync coverage {period} shows them.",
         path=f"/operations/periods/{period}",
     )
-    tell_operators(connection, "coverage", str(period), letter, now)
+    notify_operators(connection, "coverage", str(period), letter, now)
     told = {"period": str(period), "gaps": count, "first_from": shown(gaps[0].from_at)}
     announce(connection, "coverage", str(period), told, now)
     return NotYet(
@@ -157,7 +159,7 @@ def _tell_of_gaps(connection: Connection, period: Period, gaps: list[Span], now:
     )
 
 
-def pay(connection: Connection, asked: Asked, _: None, now: int) -> str:
+def pay(connection: Connection, asked: ScheduledSlot, _: None, now: int) -> str:
     """Prepare a tranche of what settled before the day; people approve it and export it."""
     before = midnight(dt.date.fromisoformat(asked.slot))
     try:
@@ -168,10 +170,10 @@ def pay(connection: Connection, asked: Asked, _: None, now: int) -> str:
     return f"tranche {tranche.tranche_id} {state}: {tranche.content_sha256}"
 
 
-def check(connection: Connection, asked: Asked, findings: list[Finding], now: int) -> str:
+def check(connection: Connection, asked: ScheduledSlot, findings: list[Finding], now: int) -> str:
     """Keep what the checks found, for every draft that waits for its notice."""
     for (period,) in connection.execute(select(OpenPeriod.period).order_by(OpenPeriod.period)).all():
-        if stage_of(connection, Period.parse(period), now).draft is not None:
+        if period_status(connection, Period.parse(period), now).draft is not None:
             keep_checks(connection, Period.parse(period), findings, now)
     violations = sum(finding.violations for finding in findings)
     if violations:
@@ -182,18 +184,18 @@ def check(connection: Connection, asked: Asked, findings: list[Finding], now: in
 def _tell_of_violations(connection: Connection, day: str, findings: list[Finding], now: int) -> None:
     off = {finding.name: finding.violations for finding in findings if finding.violations}
     names = "\n".join(f"{name} {count}" for name, count in off.items())
-    letter = Letter(
+    letter = MessageText(
         (f"账目不平：{len(off)} 项自查不符", f"The books do not balance: {len(off)} checks are broken"),
         zh=f"{shown(now)[:16].replace('T', ' ')} 自查不符：\n{names}\n查明之前，请勿公示、勿付款。",
         en=f"As of {shown(now)[:16].replace('T', ' ')}:\n{names}\nPublish and pay nothing until it is known why.",
         path="/operations/audit/",
     )
-    tell_operators(connection, "books", day, letter, now)
+    notify_operators(connection, "books", day, letter, now)
     announce(connection, "books", day, {"violations": off}, now)
 
 
 @contextmanager
-def checked(means: Means, _asked: Asked) -> Iterator[list[Finding]]:
+def checked(means: JobContext, _asked: ScheduledSlot) -> Iterator[list[Finding]]:
     """A run of the checks, in a snapshot of its own: nobody has to wait for it."""
     with snapshot(means.engine) as connection:
         findings = list(run_checks(connection))
@@ -201,7 +203,7 @@ def checked(means: Means, _asked: Asked) -> Iterator[list[Finding]]:
 
 
 @contextmanager
-def backed_up(means: Means, asked: Asked) -> Iterator[Path | None]:
+def backed_up(means: JobContext, asked: ScheduledSlot) -> Iterator[Path | None]:
     """A backup, unless another worker on this machine has made it meanwhile."""
     means.backups.mkdir(parents=True, exist_ok=True)
     with (means.backups / ".lock").open("w") as lock:
@@ -215,7 +217,7 @@ def backed_up(means: Means, asked: Asked) -> Iterator[Path | None]:
             yield back_up(means.engine, means.backups, means.now(), means.postgres_programs)[0]
 
 
-def backup(_connection: Connection, _asked: Asked, made: Path | None, _now: int) -> str:
+def backup(_connection: Connection, _asked: ScheduledSlot, made: Path | None, _now: int) -> str:
     """Keep that there is a backup."""
     assert made is not None
     return f"{made.name}, restored and checked"
@@ -236,19 +238,19 @@ JOBS = {
 class Outcome:
     """What became of some slots of a job."""
 
-    asked: Sequence[Asked]
+    asked: Sequence[ScheduledSlot]
     done: bool
     said: str
 
 
-def catch_up(means: Means) -> Iterator[Outcome]:
+def catch_up(means: JobContext) -> Iterator[Outcome]:
     """Do whatever the calendar has asked for and is not done, the earliest first; yields what became of each.
 
     What can't be done now stays due, and the others are done all the same.
     """
     now = means.now()
     with snapshot(means.engine) as connection:
-        waiting = [each for each in asked_for(connection, means.calendar, now) if each.done_at is None]
+        waiting = [each for each in scheduled_slots(connection, means.calendar, now) if each.done_at is None]
     for job, slots in _in_turn(waiting):
         try:
             with JOBS[job].prepare(means, slots[-1]) as prepared, transaction(means.engine) as connection:
@@ -265,7 +267,7 @@ def catch_up(means: Means) -> Iterator[Outcome]:
                 yield Outcome(slots, True, said)
 
 
-def _in_turn(waiting: Iterable[Asked]) -> Iterator[tuple[str, list[Asked]]]:
+def _in_turn(waiting: Iterable[ScheduledSlot]) -> Iterator[tuple[str, list[ScheduledSlot]]]:
     """What is done in one go: a slot, or all slots of a job that is done together, when the last of them is due."""
     last = {each.job: each.due_at for each in waiting if JOBS[each.job].together}
     order = sorted(waiting, key=lambda each: (last.get(each.job, each.due_at), each.job, each.due_at))
@@ -277,7 +279,7 @@ def _in_turn(waiting: Iterable[Asked]) -> Iterator[tuple[str, list[Asked]]]:
 
 
 def _leave(
-    connection: Connection, job: Job, slots: list[Asked], prepared: Any, now: int
+    connection: Connection, job: Job, slots: list[ScheduledSlot], prepared: Any, now: int
 ) -> str | NotYet | None:
     """The effect and its slots; None where another worker has done them meanwhile."""
     held = set(connection.execute(select(Slot.slot).where(Slot.job == slots[0].job)).scalars())

@@ -44,7 +44,7 @@ class Calendar:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ScheduledSlot:
     """One thing that the calendar has asked for, and what became of it."""
 
     job: str
@@ -62,7 +62,7 @@ class Asked:
         return "missed" if now > self.due_at + PATIENCE else "due"
 
 
-def asked_for(connection: Connection, calendar: Calendar, now: int) -> list[Asked]:
+def scheduled_slots(connection: Connection, calendar: Calendar, now: int) -> list[ScheduledSlot]:
     """Everything that the calendar has asked for up to now, the earliest first.
 
     It begins with the month in which terms were first added, or with the first month they apply to, if that is later;
@@ -83,7 +83,7 @@ def asked_for(connection: Connection, calendar: Calendar, now: int) -> list[Aske
         since, row = max(due_at, added_at), done.get((job, slot))
         if since <= now:
             made = (None, None) if row is None else (row.done_at, row.outcome)
-            asked.append(Asked(job, slot, since if row is None else row.due_at, period, *made))
+            asked.append(ScheduledSlot(job, slot, since if row is None else row.due_at, period, *made))
     return sorted(asked, key=lambda each: (each.due_at, each.job, each.slot))
 
 

@@ -30,6 +30,7 @@ from bounty.models import (
     AuditEvent,
     Base,
     Batch,
+    FetchWindow,
     Line,
     Notice,
     OpenPeriod,
@@ -38,15 +39,14 @@ from bounty.models import (
     Result,
     RosterEntry,
     Settlement,
-    Slice,
     Slot,
     TermsVersion,
 )
-from bounty.notices.signed_statements import unchained
+from bounty.notices.signed_statements import broken_statements
 from bounty.orders.fold import folded
 from bounty.rules.periods import Period
 from bounty.rules.revocations import void_stands
-from bounty.rules.sql_math import lesser, share_half_even, total
+from bounty.rules.sql_math import capped_at, share_half_even, sum_or_zero
 from bounty.rules.terms import InvalidTerms, Terms, read_terms
 from bounty.settlement.files import content_sha256, lines_file, results_file
 
@@ -77,7 +77,7 @@ def lines_make_results(connection: Connection) -> int:
             Line.promoter_id,
             Line.settlement_id,
             func.count().label("lines"),
-            total(Line.__table__.c.subsidy_fen).label("fen"),
+            sum_or_zero(Line.__table__.c.subsidy_fen).label("fen"),
         )
         .group_by(Line.promoter_id, Line.settlement_id)
         .subquery("sums")
@@ -103,8 +103,8 @@ def results_make_settlements(connection: Connection) -> int:
         select(
             Result.settlement_id,
             func.count().label("rows"),
-            total(Result.__table__.c.subsidy_orders).label("lines"),
-            total(Result.__table__.c.subsidy_fen).label("fen"),
+            sum_or_zero(Result.__table__.c.subsidy_orders).label("lines"),
+            sum_or_zero(Result.__table__.c.subsidy_fen).label("fen"),
         )
         .group_by(Result.settlement_id)
         .subquery("sums")
@@ -141,7 +141,8 @@ def _above_the_orders(period: Period, terms: Terms) -> Query:
     facts = Order.__table__.c
     amounts = (
         select(
-            facts.promoter_id, total(lesser(facts.order_amount_fen, terms.task.order_cap_fen)).label("fen")
+            facts.promoter_id,
+            sum_or_zero(capped_at(facts.order_amount_fen, terms.task.order_cap_fen)).label("fen"),
         )
         .join(OpenPeriod, and_(facts.paid_at >= OpenPeriod.task_from, facts.paid_at < OpenPeriod.task_until))
         .where(OpenPeriod.period == str(period))
@@ -167,7 +168,7 @@ def lines_within_caps(connection: Connection) -> int:
     for period, terms in _open_periods(connection):
         line = Line.__table__.c
         share = share_half_even(line.basis_fen, Result.__table__.c.rate_permille)
-        most = lesser(share, terms.subsidy.order_cap_fen)
+        most = capped_at(share, terms.subsidy.order_cap_fen)
         lines = _results_of(period).join(
             Line, and_(Line.promoter_id == Result.promoter_id, Line.settlement_id == Result.settlement_id)
         )
@@ -329,7 +330,9 @@ def statements_chained(connection: Connection) -> int:
     )
     acts = [json.loads(after or "{}") for after in connection.execute(published).scalars()]
     # A notice from before statements were kept has none.
-    return unchained(connection, [act["statement_sha256"] for act in acts if "statement_sha256" in act])
+    return broken_statements(
+        connection, [act["statement_sha256"] for act in acts if "statement_sha256" in act]
+    )
 
 
 def whole_fen(connection: Connection) -> int:
@@ -369,12 +372,12 @@ def _open_periods(connection: Connection) -> Iterator[tuple[Period, Terms]]:
 def slices_hold(connection: Connection) -> int:
     """Slices that are done and hold fewer orders than were told, or whose batch read fewer rows than they hold."""
     short = or_(
-        Slice.rows_held < Slice.rows_told,
-        Slice.why.is_not(None),
-        Slice.rows_held > func.coalesce(Batch.rows_read, 0),
+        FetchWindow.rows_held < FetchWindow.rows_told,
+        FetchWindow.why.is_not(None),
+        FetchWindow.rows_held > func.coalesce(Batch.rows_read, 0),
     )
-    off = select(Slice.slice_id).outerjoin(Batch, Batch.batch_id == Slice.batch_id)
-    return count_of(connection, off.where(Slice.done.is_(true()), short))
+    off = select(FetchWindow.slice_id).outerjoin(Batch, Batch.batch_id == FetchWindow.batch_id)
+    return count_of(connection, off.where(FetchWindow.done.is_(true()), short))
 
 
 def calendar_once(connection: Connection) -> int:
@@ -383,7 +386,7 @@ def calendar_once(connection: Connection) -> int:
     held = select(slot.label("subject"), literal(1).label("slots"), literal(0).label("done"))
     acts = select(AuditEvent.subject, literal(0), literal(1)).where(AuditEvent.act == CALENDAR_DONE)
     both = union_all(held, acts).subquery("both").c
-    unlike = or_(total(both.slots) != 1, total(both.done) != 1)
+    unlike = or_(sum_or_zero(both.slots) != 1, sum_or_zero(both.done) != 1)
     return count_of(connection, select(both.subject).group_by(both.subject).having(unlike))
 
 

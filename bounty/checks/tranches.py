@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select,
 
 from bounty.db import Query, count_of
 from bounty.models import AuditEvent, Notice, Payout, Settlement, Tranche, TrancheLine, TrancheStep
-from bounty.rules.sql_math import count_where, total
-from bounty.tranches.entitlement import standing
+from bounty.rules.sql_math import count_where, sum_or_zero
+from bounty.tranches.entitlement import not_replaced
 from bounty.tranches.files import content_sha256, lines_file, payouts_file
 from bounty.tranches.state import is_due, newest_outcomes, of_payout
 
@@ -25,7 +25,7 @@ def lines_make_payouts(connection: Connection) -> int:
             TrancheLine.promoter_id,
             TrancheLine.tranche_id,
             func.count().label("rows"),
-            total(TrancheLine.__table__.c.amount_fen).label("fen"),
+            sum_or_zero(TrancheLine.__table__.c.amount_fen).label("fen"),
         )
         .group_by(TrancheLine.promoter_id, TrancheLine.tranche_id)
         .subquery("sums")
@@ -65,7 +65,7 @@ def orders_paid_once(connection: Connection) -> int:
             first.label("first_id"),
             line.tranche_id,
         )
-        .where(standing())
+        .where(not_replaced())
         .subquery("each_line")
         .c
     )
@@ -80,7 +80,7 @@ def orders_paid_once(connection: Connection) -> int:
         connection,
         select(each.promoter_id, each.order_sn)
         .group_by(each.promoter_id, each.order_sn)
-        .having(or_(total(each.amount_fen) < 0, count_where(~func.coalesce(cites, False)) > 0)),
+        .having(or_(sum_or_zero(each.amount_fen) < 0, count_where(~func.coalesce(cites, False)) > 0)),
     )
 
 
@@ -96,13 +96,13 @@ def nothing_paid_twice(connection: Connection) -> int:
         select(Payout.promoter_id).join(outcome, same).where(or_(~is_due(), Payout.tranche_id.in_(replaced)))
     )
     given = select(TrancheLine.promoter_id, TrancheLine.amount_fen.label("fen")).where(
-        standing(), TrancheLine.amount_fen > 0
+        not_replaced(), TrancheLine.amount_fen > 0
     )
     paid = (
         select(Payout.promoter_id, -Payout.payable_fen).join(outcome, same).where(outcome.c.paid.is_(true()))
     )
     side = union_all(given, paid).subquery("sides").c
-    over = select(side.promoter_id).group_by(side.promoter_id).having(total(side.fen) < 0)
+    over = select(side.promoter_id).group_by(side.promoter_id).having(sum_or_zero(side.fen) < 0)
     return count_of(connection, stray) + count_of(connection, over)
 
 

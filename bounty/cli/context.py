@@ -14,8 +14,8 @@ from sqlalchemy import Engine
 from bounty import schema
 from bounty.calendar.schedule import Calendar
 from bounty.errors import BountyError
-from bounty.payees.encryption import Seal
-from bounty.platforms.pdd.account import Account
+from bounty.payees.encryption import PayeeCipher
+from bounty.platforms.pdd.account import PlatformAccount
 from bounty.rules.periods import Period
 from bounty.tranches.payer_files import Payer
 
@@ -32,7 +32,7 @@ class Books:
     approval_required: bool
     public_url: str
     """How the site is reached, for links."""
-    platform: Account
+    platform: PlatformAccount
     """Ours on the open platform."""
     backups: Path
     """Where backups are kept."""
@@ -41,7 +41,7 @@ class Books:
     calendar: Calendar
     totp_key: Callable[[], str]
     """What encrypts the secrets of second factors; asked for where one is."""
-    seal: Callable[[], Seal]
+    seal: Callable[[], PayeeCipher]
     """Closes and opens payees; asked for where one is read or written, for only there need its key be known."""
     payer: Payer
 

@@ -77,7 +77,7 @@ def import_flags(batch: str) -> None:
     books = open_books()
     number, flagged = number_of(batch, "a batch's number", "bounty import list"), 0
     with snapshot(books.engine) as connection:
-        for row in warnings.odd_rows(connection, number, books.now()):
+        for row in warnings.flagged_rows(connection, number, books.now()):
             flagged += 1
             click.echo(f"{row.place} {row.order_sn} {', '.join(row.flags)}")
         found = warnings.medians(connection, number)
@@ -127,7 +127,7 @@ _KIND = click.option("--kind", type=click.Choice(importer.KINDS), help="Only ent
 def quarantine_list(kind: str | None) -> None:
     """The open entries: number, file, place, column, value, code and what would be right."""
     with snapshot(open_books().engine) as connection:
-        for row in holding.listing(connection, kind):
+        for row in holding.quarantine_list(connection, kind):
             where = f"{row.file_name}:{row.place}" + (f" {row.column_name}" if row.column_name else "")
             value = "" if row.value is None else f" {_visible(row.value)!r}"
             click.echo(
@@ -146,7 +146,7 @@ def quarantine_export(kind: str | None, out: Path | None) -> None:
     """The open entries as CSV; with --out as files to mend and import again."""
     with snapshot(open_books().engine) as connection:
         if out is None:
-            _write_listing(holding.listing(connection, kind))
+            _write_listing(holding.quarantine_list(connection, kind))
             return
         try:
             written = write_to_mend(connection, kind, out, inert)
@@ -217,5 +217,5 @@ def quarantine_dismiss(entry: str, reason: str) -> None:
     books = open_books()
     number = number_of(entry, "an entry's number", "bounty quarantine list")
     with transaction(books.engine) as connection:
-        holding.dismiss(connection, number, reason, books.now())
+        holding.dismiss_entries(connection, number, reason, books.now())
     click.echo(f"entry {entry} dismissed")

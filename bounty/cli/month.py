@@ -14,7 +14,7 @@ from bounty.errors import BountyError
 from bounty.money import shown_yuan
 from bounty.notices import service as publication
 from bounty.notices.changes import CAUSES
-from bounty.notices.period_status import stage_of
+from bounty.notices.period_status import period_status
 from bounty.release.service import approve_seen, keep_checks, require_coverage
 from bounty.roster.service import open_roster
 from bounty.roster.terms import add_terms, open_period, terms_in_force
@@ -108,7 +108,7 @@ def approve(period: Period, email: str | None) -> None:
     """Stand for the newest draft of a period that somebody else made, once the books have checked themselves."""
     books = books_as(email, "operator", "finance")
     with snapshot(books.engine) as connection:
-        draft = stage_of(connection, period, books.now()).draft
+        draft = period_status(connection, period, books.now()).draft
         if draft is None:
             raise BountyError(f"{period} has no draft: make one with `bounty settle {period}`.")
         findings = list(run_checks(connection))

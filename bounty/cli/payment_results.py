@@ -12,8 +12,8 @@ from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.money import shown_yuan
 from bounty.payment_results import service
-from bounty.payment_results.files import ReceiptFile, read_receipt
-from bounty.payment_results.matching import VERDICTS, Judged
+from bounty.payment_results.files import PaymentResultFile, read_payment_results
+from bounty.payment_results.matching import VERDICTS, MatchedRow
 from bounty.rules.periods import Period
 
 ROLES = ("finance", "admin")
@@ -27,13 +27,13 @@ def receipt(files: tuple[Path, ...], email: str | None) -> None:
     """Take in the payer's receipts, each whole or not at all; the same rows again change nothing."""
     books = books_as(email, *ROLES)
     seal = books.seal()
-    for file in [read_receipt(each) for each in files]:
+    for file in [read_payment_results(each) for each in files]:
         with transaction(books.engine) as connection:
-            taken = service.take(connection, file, seal, books.now())
+            taken = service.import_results(connection, file, seal, books.now())
         _tell(file, taken)
 
 
-def _tell(file: ReceiptFile, taken: service.Taken) -> None:
+def _tell(file: PaymentResultFile, taken: service.ImportedResults) -> None:
     counts = " ".join(f"{verdict.lower()}={taken.count(verdict)}" for verdict in VERDICTS)
     told = [each.row for each in taken.rows if each.news] if taken.anew else []
     paid, failed = ([row.amount_fen for row in told if row.paid is went] for went in (True, False))
@@ -48,7 +48,7 @@ def _tell(file: ReceiptFile, taken: service.Taken) -> None:
         click.echo(f"  line {each.row.place}: {_row(each)}: {each.verdict}, {each.why[1]}")
 
 
-def _row(judged: Judged) -> str:
+def _row(judged: MatchedRow) -> str:
     row = judged.row
     of = judged.payout.payout if judged.payout else " ".join(row.payouts) or "no payout"
     payee = " ".join(filter(None, (service.shown_account(row), service.shown_name(row))))
@@ -66,7 +66,9 @@ def mark(payouts: tuple[str, ...], outcome: str, reason: str, email: str | None)
     """Say what came of payouts (such as P3-1000939) that no receipt tells of."""
     books = books_as(email, *ROLES)
     with transaction(books.engine) as connection:
-        changed = service.mark(connection, payouts, paid=outcome == "paid", reason=reason, now=books.now())
+        changed = service.mark_by_hand(
+            connection, payouts, paid=outcome == "paid", reason=reason, now=books.now()
+        )
     click.echo(f"{outcome}: {', '.join(changed)}" if changed else f"{outcome} already, nothing changed")
 
 

@@ -4,7 +4,7 @@ from typing import Final
 
 import click
 
-from bounty.calendar.schedule import PATIENCE, asked_for
+from bounty.calendar.schedule import PATIENCE, scheduled_slots
 from bounty.cli.context import open_books
 from bounty.clock import shown
 from bounty.db import snapshot
@@ -20,7 +20,7 @@ def slots() -> None:
     books = open_books()
     now = books.now()
     with snapshot(books.engine) as connection:
-        asked = asked_for(connection, books.calendar, now)
+        asked = scheduled_slots(connection, books.calendar, now)
     states = [each.state(now) for each in asked]
     earlier = 0
     for each, state in zip(asked, states, strict=True):

@@ -14,7 +14,7 @@ from bounty.models import Promoter
 from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import Period, bounds_of
 from bounty.sync.coverage import coverage_of
-from bounty.sync.recheck import to_sweep
+from bounty.sync.recheck import orders_to_recheck
 
 STAND_IN: Final = {"BOUNTY_PLATFORM_CLIENT_ID": "stand-in", "BOUNTY_PLATFORM_CLIENT_SECRET": "stand-in-only"}
 """Whom the stand-in knows."""
@@ -81,7 +81,7 @@ def sync_coverage(period: Period) -> None:
     with snapshot(books.engine) as connection:
         bounds = bounds_of(period, terms_in_force(connection, period).terms)
         found = coverage_of(connection, bounds)
-        unswept = to_sweep(connection, period) if books.now() >= bounds.receipt_cutoff else []
+        unswept = orders_to_recheck(connection, period) if books.now() >= bounds.receipt_cutoff else []
     if not found.asked_for:
         click.echo(f"{period}: nothing was fetched up to then; orders from files have no coverage to prove.")
         return
@@ -112,13 +112,13 @@ def sync_coverage(period: Period) -> None:
 def sync_sweep(period: Period) -> None:
     """Read the orders that can still change a period's result again, one by one; before it is settled."""
     from bounty.platforms.pdd.client import Platform  # noqa: PLC0415
-    from bounty.sync.recheck import sweep  # noqa: PLC0415
+    from bounty.sync.recheck import recheck_orders  # noqa: PLC0415
 
     books = open_books()
     platform = Platform(books.platform, books.now)
     orders, unanswered = 0, 0
     with progress_bar("orders") as told:
-        for swept in sweep(books.engine, platform, books.now, period, told):
+        for swept in recheck_orders(books.engine, platform, books.now, period, told):
             orders += swept.orders
             unanswered += len(swept.unanswered)
             click.echo(f"{period} orders={swept.orders} unanswered={len(swept.unanswered)} {swept.counts}")
@@ -138,7 +138,7 @@ def sync_sweep(period: Period) -> None:
 )
 def stand_in(port: int, orders: int, seed: int, faults: int) -> None:
     """Serve made-up orders of this month and the next, as the open platform would; on this machine only."""
-    from bounty.fake_platform.fake_orders import Market  # noqa: PLC0415
+    from bounty.fake_platform.fake_orders import FakeOrders  # noqa: PLC0415
     from bounty.fake_platform.faults import Faults  # noqa: PLC0415 - no other command needs a server
     from bounty.fake_platform.gateway import Gateway  # noqa: PLC0415
     from bounty.fake_platform.server import StandIn  # noqa: PLC0415
@@ -152,7 +152,7 @@ def stand_in(port: int, orders: int, seed: int, faults: int) -> None:
         raise BountyError("Nobody could sell anything: import promoters first, or run `bounty demo`.")
     first = shanghai_date(books.now()).replace(day=1)
     until = (first + timedelta(days=70)).replace(day=1)
-    market = Market(seed, promoters, midnight(first), midnight(until), orders)
+    market = FakeOrders(seed, promoters, midnight(first), midnight(until), orders)
     client_id, client_secret = STAND_IN.values()
     gateway = Gateway(market, client_id, client_secret, books.now)
     try:

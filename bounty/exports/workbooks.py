@@ -24,7 +24,7 @@ Cell = str | int | Decimal | None
 """Text stays text, so that ids keep every digit and nothing becomes a formula; a Decimal is yuan."""
 
 
-class Book:
+class Workbook:
     """A workbook being written; its summary stands first and is filled in once the other sheets told their sums."""
 
     def __init__(self, book: Any) -> None:
@@ -77,7 +77,7 @@ class Book:
 
 
 @contextmanager
-def new_book(path: Path, made_at: int) -> Iterator[Book]:
+def new_workbook(path: Path, made_at: int) -> Iterator[Workbook]:
     """A workbook, written when the block ends.
 
     made_at   what it says of when it was made, epoch seconds: of its content, so that it is the same every time
@@ -87,7 +87,7 @@ def new_book(path: Path, made_at: int) -> Iterator[Book]:
     try:
         with xlsxwriter.Workbook(path, _OPTIONS) as book:
             book.set_properties({"created": datetime.fromtimestamp(made_at, UTC)})
-            yield Book(book)
+            yield Workbook(book)
     except FileCreateError as error:  # the library's wrapping of what the system said
         raise error.args[0] from error
 

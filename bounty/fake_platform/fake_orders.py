@@ -39,7 +39,7 @@ _NOTHING: Final[Row] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class FakeOrderStep:
     """An order as it is from one update on."""
 
     modified_at: int
@@ -51,20 +51,20 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Sold:
+class FakeOrder:
     """An order and its steps, oldest first."""
 
     fixed: Row
     """What never changes of it, under the list's names."""
     unset: str
     """How a time that has not come is told: ``null``, ``absent`` or ``zero``."""
-    steps: tuple[Step, ...]
+    steps: tuple[FakeOrderStep, ...]
 
-    def step_at(self, now: int) -> Step | None:
+    def step_at(self, now: int) -> FakeOrderStep | None:
         """The newest step by then; None before the first."""
         return next((step for step in reversed(self.steps) if step.modified_at <= now), None)
 
-    def row(self, step: Step) -> Row:
+    def row(self, step: FakeOrderStep) -> Row:
         """The row of the list at a step."""
         times = dict(zip(_TIMES, step.times, strict=True))
         if self.unset == "absent":
@@ -83,7 +83,7 @@ class Sold:
             }
         )
 
-    def detail(self, step: Step) -> Row:
+    def detail(self, step: FakeOrderStep) -> Row:
         """What the detail call tells at a step: another name for the place, no null, and two facts more."""
         fields = {name: value for name, value in self.row(step).items() if value is not None}
         fields["pid"] = fields.pop("p_id")
@@ -91,7 +91,7 @@ class Sold:
         return fields | {"return_status": step.return_status, "url_last_generate_time": created - 3 * DAY}
 
 
-class Market:
+class FakeOrders:
     """Orders paid within a span, drawn from a seed; the same seed and span give the same orders."""
 
     def __init__(self, seed: int, promoters: Sequence[int], from_at: int, until_at: int, orders: int) -> None:
@@ -110,7 +110,7 @@ class Market:
             (sold.fixed["order_pay_time"], order_sn) for order_sn, sold in self.orders.items()
         )
 
-    def updated(self, from_at: int, until_at: int, now: int) -> list[tuple[Sold, Step]]:
+    def updated(self, from_at: int, until_at: int, now: int) -> list[tuple[FakeOrder, FakeOrderStep]]:
         """The orders whose last update by now lies within a span, both ends included; the oldest update first."""
         first = bisect_left(self._steps, (from_at, "", 0))
         last = bisect_right(self._steps, (min(until_at, now), "\uffff", 0))
@@ -121,7 +121,7 @@ class Market:
                 found.append((sold, sold.steps[place]))
         return found
 
-    def paid(self, from_at: int, until_at: int, now: int) -> list[tuple[Sold, Step]]:
+    def paid(self, from_at: int, until_at: int, now: int) -> list[tuple[FakeOrder, FakeOrderStep]]:
         """The orders paid within a span, both ends included, that are known by now; the earliest paid first."""
         first = bisect_left(self._paid, (from_at, ""))
         last = bisect_right(self._paid, (until_at, "\uffff"))
@@ -129,7 +129,7 @@ class Market:
         return [(sold, step) for sold in known if (step := sold.step_at(now)) is not None]
 
 
-def _sold(rng: random.Random, promoter_id: int, number: int, paid_at: int) -> Sold:
+def _sold(rng: random.Random, promoter_id: int, number: int, paid_at: int) -> FakeOrder:
     level_1, level_2, category = rng.choice(_GOODS)
     created_at = paid_at - rng.randrange(3, 17 * MINUTE)
     amount, rate = rng.randrange(1_00, 300_00), rng.choice((10, 50, 200, 350))
@@ -159,41 +159,43 @@ def _sold(rng: random.Random, promoter_id: int, number: int, paid_at: int) -> So
         "order_create_time": created_at,
         "order_pay_time": paid_at,
     }
-    return Sold(fixed, rng.choice(("null", "absent", "zero")), tuple(_life(rng, paid_at)))
+    return FakeOrder(fixed, rng.choice(("null", "absent", "zero")), tuple(_life(rng, paid_at)))
 
 
-def _life(rng: random.Random, paid_at: int) -> list[Step]:
+def _life(rng: random.Random, paid_at: int) -> list[FakeOrderStep]:
     """Paid, grouped, and then what becomes of it. A step is told some seconds after it happened, an audit at once."""
 
     def lag() -> int:
         return rng.randrange(6, 12)
 
     grouped = paid_at if rng.random() < 0.7 else paid_at + rng.randrange(MINUTE, 23 * MINUTE)
-    steps = [] if grouped == paid_at else [Step(paid_at + lag(), 0)]
-    steps.append(Step(grouped + lag(), 1, (grouped, None, None, None)))
+    steps = [] if grouped == paid_at else [FakeOrderStep(paid_at + lag(), 0)]
+    steps.append(FakeOrderStep(grouped + lag(), 1, (grouped, None, None, None)))
     fate = rng.random()
     if fate < 0.07:  # never received
         return steps
     if fate < 0.13:  # given back before receipt
         verified = grouped + rng.randrange(HOUR, 3 * DAY)
-        return [*steps, Step(verified, 4, (grouped, None, verified, None), 2, "售后成功")]
+        return [*steps, FakeOrderStep(verified, 4, (grouped, None, verified, None), 2, "售后成功")]
     received = grouped + rng.randrange(DAY, 9 * DAY)
     if rng.random() < 0.03:
         steps.append(
-            Step(received - rng.randrange(HOUR, 12 * HOUR), STRANGE_STATUS, (grouped, None, None, None))
+            FakeOrderStep(
+                received - rng.randrange(HOUR, 12 * HOUR), STRANGE_STATUS, (grouped, None, None, None)
+            )
         )
-    steps.append(Step(received + lag(), 2, (grouped, received, None, None)))
+    steps.append(FakeOrderStep(received + lag(), 2, (grouped, received, None, None)))
     if fate < 0.18:  # given back after receipt; the detail tells of it while it is under way
         verified = received + rng.randrange(3 * DAY, 14 * DAY)
-        steps.append(Step(received + DAY, 2, (grouped, received, None, None), 1))
-        return [*steps, Step(verified, 4, (grouped, received, verified, None), 2, "售后成功")]
+        steps.append(FakeOrderStep(received + DAY, 2, (grouped, received, None, None), 1))
+        return [*steps, FakeOrderStep(verified, 4, (grouped, received, verified, None), 2, "售后成功")]
     verified = received + 15 * DAY + rng.randrange(DAY // 2)
-    steps.append(Step(verified, 3, (grouped, received, verified, None)))
+    steps.append(FakeOrderStep(verified, 3, (grouped, received, verified, None)))
     if fate < 0.19:
         punished = verified + rng.randrange(HOUR, 5 * DAY)
-        return [*steps, Step(punished, 10, (grouped, received, verified, None), 0, "站内导流")]
+        return [*steps, FakeOrderStep(punished, 10, (grouped, received, verified, None), 0, "站内导流")]
     settled = verified + rng.randrange(5 * DAY, 30 * DAY)
-    return [*steps, Step(settled + lag(), 5, (grouped, received, verified, settled))]
+    return [*steps, FakeOrderStep(settled + lag(), 5, (grouped, received, verified, settled))]
 
 
 def _day(instant: int) -> str:

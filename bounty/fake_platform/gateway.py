@@ -7,7 +7,7 @@ from hashlib import md5
 from typing import Any, Final
 
 from bounty.clock import SHANGHAI
-from bounty.fake_platform.fake_orders import DAY, MINUTE, Market, Row, Sold, Step
+from bounty.fake_platform.fake_orders import DAY, MINUTE, FakeOrder, FakeOrders, FakeOrderStep, Row
 
 Call = Mapping[str, str]
 Reply = dict[str, Any]
@@ -26,7 +26,7 @@ class Refused(Exception):
 class Gateway:
     """The platform for one application."""
 
-    market: Market
+    market: FakeOrders
     client_id: str
     client_secret: str = field(repr=False)
     clock: Callable[[], int]
@@ -128,7 +128,7 @@ class Gateway:
             raise Refused(50001, "订单不存在")
         return {"order_detail_response": sold.detail(step)}
 
-    def _rows(self, orders: list[tuple[Sold, Step]]) -> list[Row]:
+    def _rows(self, orders: list[tuple[FakeOrder, FakeOrderStep]]) -> list[Row]:
         # A field that no document names yet: what is not known is kept and otherwise overlooked.
         return [
             sold.row(step) | {"new_field_of_2027": "?"}

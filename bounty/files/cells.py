@@ -1,6 +1,6 @@
 """The grammars: what a value in a file may look like, and nothing else.
 
-Every reader takes the value as ``tidy`` left it and returns what it means, or raises a ``Fault`` that says what would
+Every reader takes the value as ``normalised`` left it and returns what it means, or raises a ``Fault`` that says what would
 be right. A form that could be read in two ways is refused, never guessed.
 """
 
@@ -37,10 +37,10 @@ _INSTANT = re.compile(
 )
 
 
-def tidy(text: str) -> str:
+def normalised(text: str) -> str:
     """The text after NFKC and trimming, as every value but a name or a remark is read.
 
-    >>> tidy("　１２．５ ")
+    >>> normalised("　１２．５ ")
     '12.5'
     """
     if text.isascii():
@@ -70,17 +70,17 @@ def order_number(text: str) -> str:
     return bare
 
 
-def promotion_place(text: str) -> str:
+def promotion_id(text: str) -> str:
     """A promotion place (p_id): digits ``_`` digits, of which the promoter's are at most 15 and above 0."""
     bare = _id_text(text, "place")
-    promoter_of(bare)
+    promoter_of_p_id(bare)
     return bare
 
 
-def promoter_of(p_id: str) -> int:
+def promoter_of_p_id(p_id: str) -> int:
     """The promoter of a promotion place. Raises Fault for what is none.
 
-    >>> promoter_of("1817118_107021838")
+    >>> promoter_of_p_id("1817118_107021838")
     1817118
     """
     found = _PLACE.fullmatch(p_id)
@@ -89,7 +89,7 @@ def promoter_of(p_id: str) -> int:
     return promoter_id
 
 
-def promoter(text: str) -> int:
+def promoter_id(text: str) -> int:
     """A promoter's id: at most 15 digits, above 0."""
     bare = _id_text(text, "promoter")
     if not (bare.isascii() and bare.isdigit() and len(bare) <= PROMOTER_DIGITS and int(bare) > 0):
@@ -126,10 +126,10 @@ def _money_fault(text: str, case: str, negative: str, large: str) -> Fault:
     return Fault("amount range" if re.fullmatch(large, text) else case)
 
 
-def whole(limit: int) -> Callable[[str], int]:
+def whole_number(limit: int) -> Callable[[str], int]:
     """A reader of whole numbers from 0 to a limit.
 
-    >>> whole(99)("94")
+    >>> whole_number(99)("94")
     94
     """
 

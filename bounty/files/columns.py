@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from bounty.files.cells import tidy
+from bounty.files.cells import normalised
 from bounty.files.problems import Fault, refused
 
 REQUIRED: Final = object()
@@ -13,7 +13,7 @@ REQUIRED: Final = object()
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class FileColumn:
     """One column of a kind of file.
 
     name      its header, or its field in JSON
@@ -33,15 +33,15 @@ class Column:
 
 
 @dataclass(slots=True)
-class Reading:
+class CellReading:
     """What could be read of a row, and the first thing wrong with it."""
 
     facts: dict[str, Any] = field(default_factory=dict)
     fault: Fault | None = None
-    column: Column | None = None
+    column: FileColumn | None = None
     """Where the fault is; None where it is the row's as a whole."""
 
-    def blame(self, fault: Fault, column: Column | None) -> None:
+    def blame(self, fault: Fault, column: FileColumn | None) -> None:
         """Note a fault, unless an earlier one was noted."""
         if self.fault is None:
             self.fault, self.column = fault, column
@@ -56,13 +56,13 @@ class Remembered(dict[str, Any]):
     ROOM: Final = 200_000
     LENGTH: Final = 64
 
-    def __init__(self, column: Column) -> None:
+    def __init__(self, column: FileColumn) -> None:
         super().__init__()
         self._column = column
 
     def __missing__(self, cell: str) -> Any:
         column = self._column
-        text = cell if column.verbatim else tidy(cell)
+        text = cell if column.verbatim else normalised(cell)
         if not text and column.blank is REQUIRED:
             raise Fault("blank")
         value = column.read(text) if text else column.blank
@@ -73,9 +73,9 @@ class Remembered(dict[str, Any]):
         return value
 
 
-def read_values(columns: Iterable[Column], values: Iterable[Any]) -> Reading:
+def read_values(columns: Iterable[FileColumn], values: Iterable[Any]) -> CellReading:
     """Facts from the values of these columns, in the same order; None stands for a blank or missing one."""
-    reading = Reading()
+    reading = CellReading()
     for column, value in zip(columns, values, strict=True):
         try:
             if value is not None:
@@ -90,10 +90,10 @@ def read_values(columns: Iterable[Column], values: Iterable[Any]) -> Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class HeaderMatch:
     """Where the columns stand in one file's header."""
 
-    columns: tuple[Column, ...]
+    columns: tuple[FileColumn, ...]
     places: tuple[int, ...]
     """Index of each column in a row; -1 for one that the header lacks."""
 
@@ -102,10 +102,10 @@ class Layout:
         found: list[str | None] = []
         for column, at in zip(self.columns, self.places, strict=True):
             cell = cells[at] if at >= 0 else ""
-            found.append((cell if column.verbatim else tidy(cell)) or None)
+            found.append((cell if column.verbatim else normalised(cell)) or None)
         return found
 
-    def read(self, cells: Sequence[str]) -> Reading:
+    def read(self, cells: Sequence[str]) -> CellReading:
         """Facts from the cells of one row."""
         return read_values(self.columns, self.values(cells))
 
@@ -115,13 +115,13 @@ class Layout:
         said = {column.name: value for column, value in named if value is not None and not column.verbatim}
         return json.dumps(said, sort_keys=True)
 
-    def cell(self, column: Column, cells: Sequence[str]) -> str | None:
+    def cell(self, column: FileColumn, cells: Sequence[str]) -> str | None:
         """What stood in a column; None for nothing."""
         at = self.places[self.columns.index(column)]
         return cells[at] or None if at >= 0 else None
 
 
-def lay_out(columns: tuple[Column, ...], header: list[str]) -> Layout:
+def match_headers(columns: tuple[FileColumn, ...], header: list[str]) -> HeaderMatch:
     """Find the columns in a header.
 
     header  names after NFKC and trimming; blank ones and others that are not asked for are let be
@@ -136,7 +136,7 @@ def lay_out(columns: tuple[Column, ...], header: list[str]) -> Layout:
     if missing:
         raise refused("missing headers", columns=", ".join(missing))
     places = tuple(header.index(column.name) if column.name in named else -1 for column in columns)
-    return Layout(columns, places)
+    return HeaderMatch(columns, places)
 
 
 def foreign_delimiter(cells: Sequence[str]) -> str | None:

@@ -23,7 +23,7 @@ _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 
 
 @dataclass(frozen=True, slots=True)
-class Codepage:
+class FileEncoding:
     """How a file's text is written."""
 
     name: str
@@ -32,7 +32,7 @@ class Codepage:
     """Whether control characters stand anywhere in it; only then need rows be searched for them."""
 
 
-def tell_codepage(path: Path) -> Codepage:
+def detect_encoding(path: Path) -> FileEncoding:
     """Read the whole file once, or twice where it is not UTF-8, and tell its code page.
 
     Raises RefusedFile E-ENC, with line and byte, for UTF-16, for what is neither, and for a mixture; E-FILE.
@@ -43,16 +43,16 @@ def tell_codepage(path: Path) -> Codepage:
             raise refused("utf-16")  # without its mark, by which it would be known already
         marked = head.startswith(codecs.BOM_UTF8)
         try:
-            return Codepage("utf-8-sig" if marked else "utf-8", _controls_of_utf8(file))
+            return FileEncoding("utf-8-sig" if marked else "utf-8", _controls_of_utf8(file))
         except _BrokenAt as broken:
             at = broken.at
         if marked:
             raise refused("not utf-8", line=_line_of(file, at), byte=at + 1)
-        return Codepage("gb18030", _controls_of_gb18030(file, at))
+        return FileEncoding("gb18030", _controls_of_gb18030(file, at))
 
 
 @contextmanager
-def text_of(path: Path, codepage: Codepage) -> Iterator[IO[str]]:
+def text_of(path: Path, codepage: FileEncoding) -> Iterator[IO[str]]:
     """The file's text without its mark, line ends as they stand; lines end with LF, CRLF or CR.
 
     Raises RefusedFile E-FILE where it can't be read, or is no longer what it was when its code page was told.
@@ -63,7 +63,7 @@ def text_of(path: Path, codepage: Codepage) -> Iterator[IO[str]]:
 
 
 @contextmanager
-def utf8_of(path: Path, codepage: Codepage) -> Iterator[IO[bytes]]:
+def utf8_of(path: Path, codepage: FileEncoding) -> Iterator[IO[bytes]]:
     """The file's text without its mark, as UTF-8. Raises RefusedFile E-FILE as above."""
     with _guarded(), _after_mark(path) as file:
         yield io.BufferedReader(_Recoded(file), BLOCK) if codepage.name == "gb18030" else file

@@ -7,7 +7,7 @@ One saying is a code, the case's name, and the two sentences; a deeper indent go
 from typing import Final, NamedTuple
 
 
-class Saying(NamedTuple):
+class ProblemText(NamedTuple):
     """A code of the catalogue and its two sentences."""
 
     code: str
@@ -307,16 +307,16 @@ _PHRASES = {
 }
 
 
-def _read(table: str) -> dict[str, Saying]:
+def _read(table: str) -> dict[str, ProblemText]:
     """Sayings by the name of their case, and by their code for its first case."""
     for phrase, words in _PHRASES.items():
         table = table.replace(phrase, words)
-    sayings: dict[str, Saying] = {}
+    sayings: dict[str, ProblemText] = {}
     for entry in table.strip().split("\nE-"):
         head, body = entry.split("\n    ", 1)
         zh, en = (" ".join(part.split()) for part in body.replace("\n        ", " ").split("\n    "))
         code, name = head.removeprefix("E-").split(" ", 1)
-        sayings[name] = Saying(f"E-{code}", zh.replace(" （", "（"), en)
+        sayings[name] = ProblemText(f"E-{code}", zh.replace(" （", "（"), en)
         sayings.setdefault(f"E-{code}", sayings[name])
     return sayings
 

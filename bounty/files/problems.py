@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bounty.errors import RefusedFile
-from bounty.files.problem_texts import SAYINGS, Saying
+from bounty.files.problem_texts import SAYINGS, ProblemText
 
 VALUE_SHOWN: Final = 200
 """Characters of a bad value that are kept for showing; the whole of it stands in the row's raw content."""
@@ -54,7 +54,7 @@ class Fault(ValueError):
         self.case, self.facts = case, facts
 
 
-def say(case: str, **facts: object) -> Saying:
+def say(case: str, **facts: object) -> ProblemText:
     """What a person is told, with the facts filled in.
 
     case    a case of the catalogue, or a code for its first case
@@ -62,7 +62,7 @@ def say(case: str, **facts: object) -> Saying:
     """
     code, zh, en = SAYINGS[case]
     shown = {name: " ".join(storable(str(fact))[:VALUE_SHOWN].split()) for name, fact in facts.items()}
-    return Saying(code, zh.format(**shown), en.format(**shown))
+    return ProblemText(code, zh.format(**shown), en.format(**shown))
 
 
 def refused(case: str, **facts: object) -> RefusedFile:

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Final
 
 from bounty.errors import RefusedFile
-from bounty.files.cells import COLUMN_LIMIT, FIELD_LIMIT, tidy
+from bounty.files.cells import COLUMN_LIMIT, FIELD_LIMIT, normalised
 from bounty.files.csv_records import Record, records_of
-from bounty.files.encoding import Codepage, tell_codepage, text_of
+from bounty.files.encoding import FileEncoding, detect_encoding, text_of
 from bounty.files.file_types import ending_of
 from bounty.files.problems import CONTROL, BadRow, bad_row, refused
 from bounty.files.workbook import sheet_records
@@ -28,7 +28,7 @@ _FOREIGN: Final = ((";", ";"), ("\t", "Tab"), ("|", "|"), ("，", "，"))
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class FileTable:
     """A table whose header has been read."""
 
     header: list[str]
@@ -47,7 +47,7 @@ class Table:
         return self._rows
 
 
-def open_table(path: Path, accepted: tuple[str, ...] = (".csv", ".xlsx")) -> Table:
+def open_table(path: Path, accepted: tuple[str, ...] = (".csv", ".xlsx")) -> FileTable:
     """Read a table's header, its whole text having been checked for its code page.
 
     accepted  endings, of ``.csv`` and ``.xlsx``
@@ -55,17 +55,17 @@ def open_table(path: Path, accepted: tuple[str, ...] = (".csv", ".xlsx")) -> Tab
     """
     if ending_of(path, accepted) == ".xlsx":
         # What a workbook holds is text in UTF-8; whether control characters are among it is not known beforehand.
-        return _table(sheet_records(path), Codepage("utf-8", has_controls=True))
-    codepage = tell_codepage(path)
+        return _table(sheet_records(path), FileEncoding("utf-8", has_controls=True))
+    codepage = detect_encoding(path)
     return _table(_csv_records(path, codepage), codepage)
 
 
-def _csv_records(path: Path, codepage: Codepage) -> Iterator[Record | BadRow]:
+def _csv_records(path: Path, codepage: FileEncoding) -> Iterator[Record | BadRow]:
     with text_of(path, codepage) as text:
         yield from records_of(text)
 
 
-def _table(records: Iterator[Record | BadRow], codepage: Codepage) -> Table:
+def _table(records: Iterator[Record | BadRow], codepage: FileEncoding) -> FileTable:
     first = next(
         (record for record in records if isinstance(record, BadRow) or not _is_blank(record.cells)), None
     )
@@ -83,12 +83,12 @@ def _table(records: Iterator[Record | BadRow], codepage: Codepage) -> Table:
     if len(first.cells) > COLUMN_LIMIT:
         raise refused("too many columns", count=len(first.cells), limit=COLUMN_LIMIT)
     header = header_names(first.cells)
-    return Table(header, first.raw, codepage.name, _judged(records, header, codepage.has_controls))
+    return FileTable(header, first.raw, codepage.name, _judged(records, header, codepage.has_controls))
 
 
 def header_names(cells: list[str]) -> list[str]:
     """Headers after NFKC and trimming, and without a byte-order mark that was taken for text."""
-    return [tidy(cell.strip("\ufeff")) for cell in cells]
+    return [normalised(cell.strip("\ufeff")) for cell in cells]
 
 
 def _judged(
@@ -143,7 +143,7 @@ def no_data_case(header: list[str], cells: list[str]) -> str | None:
     """Why a row that can't be read was not meant as data: the header again, a total, a comment; else None."""
     if header_names(cells) == header:
         return "repeated header"
-    first = next((cell for cell in map(tidy, cells) if cell), "")
+    first = next((cell for cell in map(normalised, cells) if cell), "")
     return "total" if _NO_DATA.fullmatch(first) else None
 
 
@@ -151,7 +151,7 @@ def reread_record(shape: str, header_raw: str, raw: str, place: int) -> tuple[li
     """The header's names, and one stored row judged anew.
 
     shape            csv or xlsx
-    header_raw, raw  as ``Table`` and ``Record`` gave them
+    header_raw, raw  as ``FileTable`` and ``Record`` gave them
     """
     head = _reparsed(shape, header_raw, place=1)
     header = header_names(head.cells) if isinstance(head, Record) else []

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from bounty.files.problems import BadRow
 from bounty.files.tables import reread_record
-from bounty.ingest.quarantine import listing
+from bounty.ingest.quarantine import quarantine_list
 
 ERROR_COLUMNS = ("error_code", "error_message_zh", "error_message_en")
 """Beside the file's own columns; importing overlooks them."""
@@ -29,7 +29,7 @@ def write_to_mend(
     """
     folder.mkdir(parents=True, exist_ok=True)
     groups: dict[tuple[str, str, str | None], list[Any]] = {}
-    for row in listing(connection, kind):
+    for row in quarantine_list(connection, kind):
         groups.setdefault((row.kind, row.shape, row.header), []).append(row)
     written = []
     for number, ((of_kind, shape, header), rows) in enumerate(groups.items(), start=1):

@@ -38,7 +38,7 @@ def _identity(row: BadRow) -> bytes:
     return blake2b(said.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-class Holding:
+class BatchQuarantine:
     """The bad rows of one batch on their way into quarantine."""
 
     def __init__(self, connection: Connection, batch_id: int, kind: str) -> None:
@@ -95,7 +95,7 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingRow:
     """An open entry, with what is needed to read its row again."""
 
     quarantine_id: int
@@ -104,7 +104,7 @@ class Waiting:
     raw: str
 
 
-def waiting(connection: Connection, *which: ColumnElement[bool]) -> Iterator[Waiting]:
+def waiting(connection: Connection, *which: ColumnElement[bool]) -> Iterator[WaitingRow]:
     """Open entries in the order in which they came."""
     rows = connection.execute(
         select(Quarantined.quarantine_id, Batch.shape, Batch.header, Quarantined.raw)
@@ -114,10 +114,10 @@ def waiting(connection: Connection, *which: ColumnElement[bool]) -> Iterator[Wai
         execution_options={"yield_per": 1000},
     )
     for row in rows:
-        yield Waiting(*row)
+        yield WaitingRow(*row)
 
 
-def close(
+def close_entries(
     connection: Connection, how: str, batch_id: int | None, now: int, *which: ColumnElement[bool]
 ) -> int:
     """Close open entries; how many.
@@ -131,7 +131,7 @@ def close(
     ).rowcount
 
 
-def dismiss(connection: Connection, quarantine_id: int, reason: str, now: int) -> None:
+def dismiss_entries(connection: Connection, quarantine_id: int, reason: str, now: int) -> None:
     """Let an entry go for good.
 
     Raises BountyError if there is no such open entry, or the reason is blank.
@@ -153,7 +153,7 @@ def dismiss(connection: Connection, quarantine_id: int, reason: str, now: int) -
     record(connection, "quarantine.dismiss", f"entry {quarantine_id}", now, reason=reason.strip())
 
 
-def listing(connection: Connection, kind: str | None) -> Iterator[Any]:
+def quarantine_list(connection: Connection, kind: str | None) -> Iterator[Any]:
     """Open entries with the file they came from, for a person."""
     chosen = [Quarantined.kind == kind] if kind else []
     return iter(

@@ -32,7 +32,7 @@ from bounty.models.payout import (
 from bounty.models.promoters import Level, Link, Promoter, Target, Violation
 from bounty.models.roster import OpenPeriod, RosterEntry, TermsVersion
 from bounty.models.settlement import Line, Result, Settlement
-from bounty.models.sync import Slice
+from bounty.models.sync import FetchWindow
 from bounty.models.uploads import Upload
 
 FROZEN = (
@@ -50,7 +50,7 @@ FROZEN = (
     RosterOverride,
     Appeal,
     AppealAnswer,
-    Slice,
+    FetchWindow,
     NoticeStatement,
     PassVoid,
     PassVoidAnswer,
@@ -84,6 +84,7 @@ __all__ = [
     "Batch",
     "CategorySet",
     "FailedLogin",
+    "FetchWindow",
     "Invitation",
     "Level",
     "Line",
@@ -113,7 +114,6 @@ __all__ = [
     "RosterEntry",
     "RosterOverride",
     "Settlement",
-    "Slice",
     "Slot",
     "Target",
     "TermsVersion",

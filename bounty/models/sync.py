@@ -7,7 +7,7 @@ from bounty.db import Base, Flag, WholeNumber, Words
 from bounty.models.ingest import Batch
 
 
-class Slice(Base):
+class FetchWindow(Base):
     """One reading of a span of time from the platform; written in the transaction that holds its rows, and once."""
 
     __tablename__ = "slices"

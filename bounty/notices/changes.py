@@ -34,7 +34,7 @@ from bounty.orders.fold import folded
 from bounty.rules.clauses import NO_COMMISSION_STATUSES, TASK_CLAUSES, all_hold
 from bounty.rules.measure import frozen_bounds
 from bounty.rules.periods import Period
-from bounty.rules.sql_math import lesser
+from bounty.rules.sql_math import capped_at
 from bounty.rules.terms import Terms
 
 CAUSES = {
@@ -208,7 +208,7 @@ def _side(promoter_id: Any, order_sn: Any, value: Any, place: int) -> list[Any]:
 
 
 def _counted(facts: FromClause, period: Period, terms: Terms, *, before: bool) -> Query:
-    capped = lesser(facts.c.order_amount_fen, terms.task.order_cap_fen)
+    capped = capped_at(facts.c.order_amount_fen, terms.task.order_cap_fen)
     return (
         select(*_side(facts.c.promoter_id, facts.c.order_sn, capped, 0 if before else 1))
         .select_from(OpenPeriod)

@@ -10,12 +10,12 @@ from bounty.models import Result
 from bounty.notices.changes import CAUSES, changes_between
 from bounty.rules.periods import Period
 from bounty.rules.revocations import void_stands
-from bounty.rules.sql_math import count_where, total
+from bounty.rules.sql_math import count_where, sum_or_zero
 from bounty.rules.terms import Terms
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class DifferenceCause:
     """What one cause moved."""
 
     code: str
@@ -28,7 +28,7 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class SettlementDifference:
     """Two settlements of one period."""
 
     before: Any
@@ -38,7 +38,7 @@ class Difference:
     now_passed: int
     promoters: int
     """Whose result changed."""
-    causes: list[Cause]
+    causes: list[DifferenceCause]
 
     @property
     def subsidy_fen(self) -> int:
@@ -47,7 +47,9 @@ class Difference:
         return moved
 
 
-def difference(connection: Connection, period: Period, terms: Terms, before: Any, after: Any) -> Difference:
+def difference(
+    connection: Connection, period: Period, terms: Terms, before: Any, after: Any
+) -> SettlementDifference:
     """How a settlement differs from an earlier one of its period; two queries.
 
     before, after   rows of ``settlements``
@@ -70,7 +72,9 @@ def difference(connection: Connection, period: Period, terms: Terms, before: Any
     # What no order explains any more (its batch was undone since) stays with the result itself.
     rest = results.now_passed - results.was_passed - sum(cause.passed for cause in causes)
     causes = _with_passed(causes, "RESULT", rest)
-    return Difference(before, after, results.was_passed, results.now_passed, results.promoters, causes)
+    return SettlementDifference(
+        before, after, results.was_passed, results.now_passed, results.promoters, causes
+    )
 
 
 def _void_since(now: type[Result], before: Any, after: Any) -> ColumnElement[bool]:
@@ -81,17 +85,19 @@ def _void_since(now: type[Result], before: Any, after: Any) -> ColumnElement[boo
     return and_(void, ~was_void)
 
 
-def _with_passed(causes: list[Cause], code: str, passed: int) -> list[Cause]:
+def _with_passed(causes: list[DifferenceCause], code: str, passed: int) -> list[DifferenceCause]:
     """The same, where so many more promoters pass by one cause; in the order of CAUSES."""
     if not passed:
         return causes
     held = {cause.code: cause for cause in causes}
-    of_code = held.get(code, Cause(code, 0, 0, 0))
+    of_code = held.get(code, DifferenceCause(code, 0, 0, 0))
     held[code] = replace(of_code, passed=of_code.passed + passed)
     return [held[each] for each in CAUSES if each in held]
 
 
-def _causes(connection: Connection, period: Period, terms: Terms, before: Any, after: Any) -> list[Cause]:
+def _causes(
+    connection: Connection, period: Period, terms: Terms, before: Any, after: Any
+) -> list[DifferenceCause]:
     changes = changes_between(period, terms, before, after).cte("changes")
     change = changes.c
     was, now = aliased(Result, name="was"), aliased(Result, name="now")
@@ -117,7 +123,7 @@ def _causes(connection: Connection, period: Period, terms: Terms, before: Any, a
         .subquery("moved")
     )
     by_place = (
-        select(moved.c.place, total(moved.c.passes).label("passed"))
+        select(moved.c.place, sum_or_zero(moved.c.passes).label("passed"))
         .group_by(moved.c.place)
         .subquery("by_place")
     )
@@ -125,7 +131,7 @@ def _causes(connection: Connection, period: Period, terms: Terms, before: Any, a
         select(
             place.label("place"),
             func.count().label("orders"),
-            (total(change.now_subsidy_fen) - total(change.was_subsidy_fen)).label("subsidy_fen"),
+            (sum_or_zero(change.now_subsidy_fen) - sum_or_zero(change.was_subsidy_fen)).label("subsidy_fen"),
         )
         .select_from(changes)
         .group_by(place)
@@ -133,7 +139,7 @@ def _causes(connection: Connection, period: Period, terms: Terms, before: Any, a
     )
     codes = list(CAUSES)
     return [
-        Cause(codes[row.place], row.orders, row.passed, row.subsidy_fen)
+        DifferenceCause(codes[row.place], row.orders, row.passed, row.subsidy_fen)
         for row in connection.execute(
             select(
                 by_cause.c.place,

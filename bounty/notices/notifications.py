@@ -7,11 +7,11 @@ from sqlalchemy import Connection, and_, select
 from bounty.clock import shown
 from bounty.models import Result, RosterEntry, User
 from bounty.money import shown_yuan
-from bounty.notifications.outbox import Letter, announce, tell_promoters
+from bounty.notifications.outbox import MessageText, announce, notify_promoters
 from bounty.rules.periods import Period
 
 
-def tell_results(
+def notify_results(
     connection: Connection, period: Period, number: int, draft: Any, changed: set[int] | None, now: int
 ) -> None:
     """Tell the eligible promoters of a notice their result.
@@ -43,12 +43,12 @@ def tell_results(
         if changed is None or row.promoter_id in changed
     }
 
-    def letter_for(promoter_id: int) -> Letter | None:
+    def letter_for(promoter_id: int) -> MessageText | None:
         row = rows.get(promoter_id)
         return None if row is None else _letter(row, period, number, now)
 
     cause = f"{period} notice {number}"
-    tell_promoters(connection, "result", cause, letter_for, now)
+    notify_promoters(connection, "result", cause, letter_for, now)
     told = {
         "period": str(period),
         "notice": number,
@@ -60,7 +60,7 @@ def tell_results(
     announce(connection, "result", cause, told, now)
 
 
-def _letter(row: Any, period: Period, number: int, now: int) -> Letter:
+def _letter(row: Any, period: Period, number: int, now: int) -> MessageText:
     verdict = ("已达标", "passed") if row.passed else ("未达标", "not passed")
     gmv, wanted = f"¥{shown_yuan(row.gmv_fen)}", row.target_gmv_fen and f"¥{shown_yuan(row.target_gmv_fen)}"
     zh = f"计入金额 {gmv}{_of('目标', wanted)}；计入订单 {row.orders} 单{_of('目标', row.target_orders)}"
@@ -68,7 +68,7 @@ def _letter(row: Any, period: Period, number: int, now: int) -> Letter:
         f"{gmv} counted{_of('target', wanted)}; {row.orders} orders counted{_of('target', row.target_orders)}"
     )
     fen, at = shown_yuan(row.subsidy_fen), shown(now)[:16].replace("T", " ")
-    return Letter(
+    return MessageText(
         (
             f"{period} 期第 {number} 号公示：您{verdict[0]}，预计补贴 ¥{fen}",
             f"{period}, notice {number}: you have {verdict[1]}, expected subsidy ¥{fen}",

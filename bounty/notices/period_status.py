@@ -16,7 +16,7 @@ from bounty.settlement.period_lock import closed_periods
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class PeriodStatus:
     """One open period, as of now."""
 
     period: Period
@@ -61,7 +61,7 @@ class Stage:
         return {row.settlement_id: row.notice for row in self.notices}
 
 
-def stage_of(connection: Connection, period: Period, now: int) -> Stage:
+def period_status(connection: Connection, period: Period, now: int) -> PeriodStatus:
     """Where a period stands.
 
     Raises BountyError if it is not open.
@@ -87,7 +87,7 @@ def stage_of(connection: Connection, period: Period, now: int) -> Stage:
     newest = settlements[0] if settlements else None
     approvals = [] if newest is None else approvals_of(connection, newest)
     approved = newest is not None and len(approvals) >= approvals_needed(newest)
-    return Stage(
+    return PeriodStatus(
         period=period,
         state=state_of(
             bounds, newest, told, now, approved=approved, closed=str(period) in closed_periods(connection)

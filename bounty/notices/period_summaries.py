@@ -55,7 +55,7 @@ def state_of(
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class PeriodSummary:
     """One open period in the list of all."""
 
     period: str
@@ -73,7 +73,7 @@ class Glance:
     """The newest one; null where there is none."""
 
 
-def glances(connection: Connection, now: int) -> list[Glance]:
+def period_summaries(connection: Connection, now: int) -> list[PeriodSummary]:
     """Every open period, the newest first; seven queries."""
     rosters = {
         row.period: row
@@ -123,7 +123,7 @@ def glances(connection: Connection, now: int) -> list[Glance]:
             settlement
         )
         found.append(
-            Glance(
+            PeriodSummary(
                 period,
                 state_of(bounds, settlement, of_period, now, approved=approved, closed=period in closed),
                 bounds,

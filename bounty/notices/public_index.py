@@ -10,12 +10,12 @@ from bounty.models import OpenPeriod, Result, RosterEntry
 from bounty.notices.period_summaries import state_of
 from bounty.notices.service import notices
 from bounty.rules.periods import Period
-from bounty.rules.sql_math import by_bytes, count_where, total
+from bounty.rules.sql_math import by_bytes, count_where, sum_or_zero
 from bounty.settlement.period_lock import closed_periods
 
 
 @dataclass(frozen=True, slots=True)
-class PeriodOnBoard:
+class PublicPeriod:
     """An open period as the public sees it."""
 
     period: str
@@ -29,7 +29,7 @@ class PeriodOnBoard:
     """In the newest; null where there is none."""
 
 
-def board(connection: Connection, now: int) -> list[PeriodOnBoard]:
+def public_periods(connection: Connection, now: int) -> list[PublicPeriod]:
     """Every open period with its notices, the newest first."""
     told: dict[str, list[Any]] = {}
     for row in notices(connection):
@@ -45,7 +45,7 @@ def board(connection: Connection, now: int) -> list[PeriodOnBoard]:
     closed = closed_periods(connection)
     periods = connection.execute(select(OpenPeriod.__table__).order_by(OpenPeriod.period.desc())).all()
     return [
-        PeriodOnBoard(
+        PublicPeriod(
             bounds.period,
             state_of(bounds, None, told.get(bounds.period, []), now, closed=bounds.period in closed),
             bounds,
@@ -66,10 +66,10 @@ def counts_by_level(connection: Connection, settlement_id: int, period: Period) 
                 func.count().label("on_roster"),
                 count_where(RosterEntry.reason.is_(None)).label("eligible"),
                 count_where(Result.passed.is_(true())).label("passed"),
-                total(column.orders).label("orders"),
-                total(column.gmv_fen).label("gmv_fen"),
-                total(column.subsidy_orders).label("subsidy_orders"),
-                total(column.subsidy_fen).label("subsidy_fen"),
+                sum_or_zero(column.orders).label("orders"),
+                sum_or_zero(column.gmv_fen).label("gmv_fen"),
+                sum_or_zero(column.subsidy_orders).label("subsidy_orders"),
+                sum_or_zero(column.subsidy_fen).label("subsidy_fen"),
             )
             .select_from(Result)
             .join(RosterEntry, _of_roster(period))

@@ -10,7 +10,7 @@ from bounty.db import Query, WholeNumber
 from bounty.models import Line, Order, Result, RosterEntry
 from bounty.rules.measure import frozen_bounds, may_count, measured, of_eligible
 from bounty.rules.periods import Period
-from bounty.rules.sql_math import Whole, count_where, myriads_of, total
+from bounty.rules.sql_math import Whole, count_where, myriads_of, sum_or_zero
 from bounty.rules.subsidy import attains
 from bounty.rules.terms import Terms
 from bounty.settlement.queries import earned_lines, measured_roster
@@ -19,7 +19,7 @@ AT_RISK = -1000
 """Who has not passed and is no further from the target than this is at risk; ten-thousandths."""
 
 
-def standings(
+def results_query(
     bounds: Any, terms: Terms, settlement_id: int | None = None, before_id: int | None = None
 ) -> Query:
     """One row per promoter on the roster.
@@ -101,7 +101,7 @@ def _now(period: Period, terms: Terms) -> Query:
         select(
             line.promoter_id,
             func.count().label("subsidy_orders"),
-            total(line.subsidy_fen).label("subsidy_fen"),
+            sum_or_zero(line.subsidy_fen).label("subsidy_fen"),
         )
         .group_by(line.promoter_id)
         .subquery("sums")
@@ -134,7 +134,7 @@ class Funnel:
 
 def funnel(connection: Connection, bounds: Any, terms: Terms, settlement_id: int | None, now: int) -> Funnel:
     """The promoters of a period, step by step; two queries."""
-    row = standings(bounds, terms, settlement_id).subquery("row").c
+    row = results_query(bounds, terms, settlement_id).subquery("row").c
     counts = connection.execute(
         select(
             func.count().label("on_roster"),
@@ -196,8 +196,8 @@ def by_tier(connection: Connection, bounds: Any, terms: Terms, settlement_id: in
     sums = (
         select(
             line.c.promoter_id,
-            total(line.c.basis_fen).label("basis_fen"),
-            total(line.c.subsidy_fen).label("subsidy_fen"),
+            sum_or_zero(line.c.basis_fen).label("basis_fen"),
+            sum_or_zero(line.c.subsidy_fen).label("subsidy_fen"),
         )
         .group_by(line.c.promoter_id)
         .subquery("sums")
@@ -207,8 +207,8 @@ def by_tier(connection: Connection, bounds: Any, terms: Terms, settlement_id: in
             select(
                 reached.c.rate_permille,
                 func.count().label("promoters"),
-                total(sums.c.basis_fen).label("basis_fen"),
-                total(sums.c.subsidy_fen).label("subsidy_fen"),
+                sum_or_zero(sums.c.basis_fen).label("basis_fen"),
+                sum_or_zero(sums.c.subsidy_fen).label("subsidy_fen"),
             )
             .outerjoin(sums, sums.c.promoter_id == reached.c.promoter_id)
             .where(reached.c.rate_permille.is_not(None))

@@ -15,11 +15,11 @@ from bounty.db import Query
 from bounty.errors import BountyError
 from bounty.models import Notice, NoticeChange, OpenPeriod, Result, RosterEntry, Settlement
 from bounty.notices.changes import write_changes
-from bounty.notices.notifications import tell_results
+from bounty.notices.notifications import notify_results
 from bounty.notices.signed_statements import CHAIN, statements_until, write_statement
 from bounty.roster.terms import open_period, terms_in_force
 from bounty.rules.periods import Period
-from bounty.rules.sql_math import total
+from bounty.rules.sql_math import sum_or_zero
 from bounty.settlement.approval import require_approval
 from bounty.settlement.files import lines_file, results_file
 from bounty.settlement.period_lock import require_not_closed
@@ -80,7 +80,7 @@ def publish(connection: Connection, period: Period, now: int, *, approval_requir
     }
     record(connection, "notice.publish", str(period), now, after=told)
     changed = None if last is None else _changed(connection, period, last.settlement_id, draft.settlement_id)
-    tell_results(connection, period, number, draft, changed, now)
+    notify_results(connection, period, number, draft, changed, now)
     return PublishedNotice(number, draft.settlement_id, draft.content_sha256, anew=True)
 
 
@@ -186,7 +186,7 @@ def changes_by_cause(connection: Connection, settlement_id: int) -> list[Any]:
 def moved_by_cause(changes: Query) -> Query:
     """Of changes, as ``changes_between`` gives them: cause, orders, subsidy_fen."""
     change = changes.subquery("change").c
-    moved = total(change.now_subsidy_fen) - total(change.was_subsidy_fen)
+    moved = sum_or_zero(change.now_subsidy_fen) - sum_or_zero(change.was_subsidy_fen)
     return (
         select(change.cause, func.count().label("orders"), moved.label("subsidy_fen"))
         .group_by(change.cause)

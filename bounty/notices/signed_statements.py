@@ -118,7 +118,7 @@ def statements_until(connection: Connection, settlement_id: int) -> list[str]:
     )
 
 
-def unchained(connection: Connection, told: list[str]) -> int:
+def broken_statements(connection: Connection, told: list[str]) -> int:
     """Statements that are not what their notice says and what follows from the one before, or not those that were told.
 
     told   the hashes that the record of publishing has, in its order

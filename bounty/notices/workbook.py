@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from bounty.clock import shown
-from bounty.exports.workbooks import Cell, new_book, yuan_cell
+from bounty.exports.workbooks import Cell, new_workbook, yuan_cell
 from bounty.notices.service import chosen_settlement
 from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import Period
@@ -28,7 +28,7 @@ def write_workbook(connection: Connection, period: Period, notice: int, path: Pa
     chosen = chosen_settlement(connection, period, draft=False, notice=notice)
     streamed = {"yield_per": 1000}
     settlement_id = chosen.settlement_id
-    with new_book(path, chosen.published_at) as book:
+    with new_workbook(path, chosen.published_at) as book:
         results = connection.execute(results_of(settlement_id, period), execution_options=streamed)
         told_results = book.write("结果 results", RESULTS, _results(str(period), results))
         lines = connection.execute(lines_of(settlement_id), execution_options=streamed)

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, select, update
 
 from bounty.db import transaction
 from bounty.models import Message
-from bounty.notifications.errors import Nobody, Undelivered
+from bounty.notifications.errors import DeliveryFailed, NoRecipient
 from bounty.notifications.mail import Mail, MailSession
 from bounty.notifications.webhook import Webhook, deliver
 
@@ -29,7 +29,7 @@ FIRST_WAIT, LONGEST_WAIT = 60, 6 * 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
+class DeliveryChannels:
     """How messages leave."""
 
     mail: Mail
@@ -54,7 +54,7 @@ def wait_after(tries: int) -> int:
     return int(min(FIRST_WAIT * 2 ** (tries - 1), LONGEST_WAIT))
 
 
-def send_due(engine: Engine, post: Post, now: Callable[[], int]) -> Iterator[Sending]:
+def send_due(engine: Engine, post: DeliveryChannels, now: Callable[[], int]) -> Iterator[Sending]:
     """Try every message whose time has come; yields each try."""
     while claimed := _claim(engine, now()):
         with MailSession(post.mail) as session:
@@ -82,27 +82,27 @@ def _claim(engine: Engine, now: int) -> Sequence[Any]:
     return claimed
 
 
-def _try(post: Post, session: MailSession, message: Any, now: int) -> Undelivered | None:
+def _try(post: DeliveryChannels, session: MailSession, message: Any, now: int) -> DeliveryFailed | None:
     try:
         if message.channel == "mail":
             session.send(message)
         elif post.webhook is None:
-            raise Nobody("no webhook is set (BOUNTY_WEBHOOK_URL)")
+            raise NoRecipient("no webhook is set (BOUNTY_WEBHOOK_URL)")
         else:
             deliver(post.webhook, message.message, message.body.encode(), now)
-    except Undelivered as error:
+    except DeliveryFailed as error:
         return error
     except Exception as error:  # whatever is wrong with this one, it must not hold up the others
         log.exception("%s", message.message)
-        return Undelivered(f"{type(error).__name__}: {error}")
+        return DeliveryFailed(f"{type(error).__name__}: {error}")
     return None
 
 
-def _mark(engine: Engine, message: Any, error: Undelivered | None, now: int) -> None:
+def _mark(engine: Engine, message: Any, error: DeliveryFailed | None, now: int) -> None:
     tries = message.tries + 1
     if error is None:
         values: dict[str, Any] = {"sent_at": now, "next_try_at": None, "last_error": None}
-    elif isinstance(error, Nobody):
+    elif isinstance(error, NoRecipient):
         values = {"next_try_at": None, "tries": 0}
     else:
         over = error.final or tries >= MOST

@@ -3,7 +3,7 @@
 from bounty.errors import BountyError
 
 
-class Undelivered(BountyError):
+class DeliveryFailed(BountyError):
     """The other side did not take a message.
 
     final   whether it never will
@@ -14,5 +14,5 @@ class Undelivered(BountyError):
         self.final = final
 
 
-class Nobody(Undelivered):
+class NoRecipient(DeliveryFailed):
     """There is nobody to take it, so nothing has failed."""

@@ -9,7 +9,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any, Final, Self
 
-from bounty.notifications.errors import Undelivered
+from bounty.notifications.errors import DeliveryFailed
 from bounty.notifications.message_kinds import CHOSEN
 
 PATIENCE: Final = 20
@@ -90,20 +90,20 @@ class MailSession:
             self._server.send_message(found)
         except smtplib.SMTPRecipientsRefused as error:
             ((code, said),) = error.recipients.values()
-            raise Undelivered(f"{code} {_text(said)}", final=code >= 500) from error
+            raise DeliveryFailed(f"{code} {_text(said)}", final=code >= 500) from error
         except smtplib.SMTPResponseException as error:
             self.__exit__()
-            raise Undelivered(f"{error.smtp_code} {_text(error.smtp_error)}") from error
+            raise DeliveryFailed(f"{error.smtp_code} {_text(error.smtp_error)}") from error
         except (smtplib.SMTPException, OSError) as error:
             self.__exit__()
-            raise Undelivered(f"{type(error).__name__}: {error}") from error
+            raise DeliveryFailed(f"{type(error).__name__}: {error}") from error
 
     def _keep(self, name: str, mail: bytes) -> None:
         try:
             self._mail.folder.mkdir(parents=True, exist_ok=True)
             (self._mail.folder / f"{name}.eml").write_bytes(mail)
         except OSError as error:
-            raise Undelivered(f"{self._mail.folder} can't be written: {error.strerror}") from error
+            raise DeliveryFailed(f"{self._mail.folder} can't be written: {error.strerror}") from error
 
     def _connect(self) -> smtplib.SMTP:
         host, port = host_and_port(self._mail.server)

@@ -22,7 +22,7 @@ _BETWEEN = "\n\n----------\n\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class MessageText:
     """What a person is told."""
 
     subject: Both
@@ -33,7 +33,7 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class Recipient:
     """An account that is mailed."""
 
     user_id: int
@@ -42,8 +42,8 @@ class Reader:
     language: str
 
 
-def tell_promoters(
-    connection: Connection, kind: str, cause: str, letter_for: Callable[[int], Letter | None], now: int
+def notify_promoters(
+    connection: Connection, kind: str, cause: str, letter_for: Callable[[int], MessageText | None], now: int
 ) -> int:
     """Mail every promoter who has an account and wants to know; how many. One query, however many there are.
 
@@ -62,7 +62,7 @@ def tell_promoters(
     return _write(connection, mails)
 
 
-def tell_operators(connection: Connection, kind: str, cause: str, letter: Letter, now: int) -> int:
+def notify_operators(connection: Connection, kind: str, cause: str, letter: MessageText, now: int) -> int:
     """Mail every operator; how many."""
     assert kind in KINDS.keys() - set(CHOSEN)
     readers = _readers(connection, User.role == "operator")
@@ -79,17 +79,17 @@ def announce(connection: Connection, kind: str, cause: str, data: Mapping[str, A
     _write(connection, [row | {"subject": f"{KINDS[kind][1]}: {cause}", "body": body, "path": None}])
 
 
-def _readers(connection: Connection, *whose: Any) -> list[Reader]:
+def _readers(connection: Connection, *whose: Any) -> list[Recipient]:
     rows = connection.execute(
         select(User.id, User.email, User.promoter_id, func.coalesce(MessageChoice.language, "both"))
         .outerjoin(MessageChoice, MessageChoice.user_id == User.id)
         .where(User.active.is_(true()), *whose)
         .order_by(User.id)
     )
-    return [Reader(*row) for row in rows]
+    return [Recipient(*row) for row in rows]
 
 
-def _mail(kind: str, cause: str, reader: Reader, letter: Letter, now: int) -> dict[str, Any]:
+def _mail(kind: str, cause: str, reader: Recipient, letter: MessageText, now: int) -> dict[str, Any]:
     row = _row(kind, cause, "mail", reader.user_id, reader.email, now)
     subject, body = (
         _in(reader.language, letter.subject, " / "),

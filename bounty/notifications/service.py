@@ -20,7 +20,7 @@ STATES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class MailChoice:
     """What an account wants to be mailed of."""
 
     language: str = "both"
@@ -30,19 +30,19 @@ class Choice:
     result: bool = True
 
 
-def choice_of(connection: Connection, user_id: int) -> Choice:
+def mail_choice_of(connection: Connection, user_id: int) -> MailChoice:
     """An account's; everything in both languages until it chooses."""
     columns = MessageChoice.language, MessageChoice.target, MessageChoice.receipts, MessageChoice.result
     row = connection.execute(select(*columns).where(MessageChoice.user_id == user_id)).first()
-    return Choice() if row is None else Choice(*row)
+    return MailChoice() if row is None else MailChoice(*row)
 
 
-def choose(connection: Connection, choice: Choice, now: int) -> None:
+def save_mail_choice(connection: Connection, choice: MailChoice, now: int) -> None:
     """Choose, for the account that acts; the same again changes nothing."""
     actor = actor_of(connection)
     if actor.user_id is None:
         raise BountyError("A choice needs an account: log in.", "选择需要账号：请先登录。")
-    before = choice_of(connection, actor.user_id)
+    before = mail_choice_of(connection, actor.user_id)
     if before == choice:
         return
     values = {**asdict(choice), "chosen_at": now}

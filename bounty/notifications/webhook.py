@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import urllib3
 
 from bounty.errors import BountyError
-from bounty.notifications.errors import Undelivered
+from bounty.notifications.errors import DeliveryFailed
 
 CONNECT, READ = 5, 15
 """Seconds."""
@@ -96,11 +96,11 @@ def deliver(webhook: Webhook, message: str, body: bytes, now: int) -> None:
         status = reply.status
         reply.close()
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise Undelivered(f"{type(error).__name__}: {error}") from error
+        raise DeliveryFailed(f"{type(error).__name__}: {error}") from error
     finally:
         pool.close()
     if not 200 <= status < 300:
-        raise Undelivered(f"HTTP {status}", final=status == _GONE)
+        raise DeliveryFailed(f"HTTP {status}", final=status == _GONE)
 
 
 def _address(host: str, port: int, *, private: bool) -> str:
@@ -108,10 +108,10 @@ def _address(host: str, port: int, *, private: bool) -> str:
     try:
         found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     except (OSError, UnicodeError) as error:
-        raise Undelivered(f"{host} can't be looked up: {error}") from error
+        raise DeliveryFailed(f"{host} can't be looked up: {error}") from error
     inner = [address for address in found if not is_public(ip_address(address.partition("%")[0]))]
     if inner and not private:
-        raise Undelivered(f"{host} is {inner[0]}, which is not a public address (BOUNTY_WEBHOOK_PRIVATE)")
+        raise DeliveryFailed(f"{host} is {inner[0]}, which is not a public address (BOUNTY_WEBHOOK_PRIVATE)")
     return found[0]
 
 

@@ -44,7 +44,7 @@ from bounty.db import (
 )
 from bounty.files.problems import BadRow, bad_row
 from bounty.ingest.batches import Counts
-from bounty.ingest.quarantine import UNKNOWN_PROMOTER, Holding
+from bounty.ingest.quarantine import UNKNOWN_PROMOTER, BatchQuarantine
 from bounty.models import Batch, CategorySet, Order, OrderRepeat, OrderVersion, Promoter, Quarantined
 from bounty.orders.fold import Rows, canonical_facts, folded, folded_alone, is_alone
 from bounty.platforms.pdd.order_files import OrderRow
@@ -87,7 +87,7 @@ for _table in (_staged, _touched):
     _table.primary_key.ddl_if(dialect="sqlite")
 
 
-def take_in(
+def import_order_rows(
     connection: Connection,
     batch_id: int,
     rows: Iterable[OrderRow | BadRow],
@@ -101,7 +101,7 @@ def take_in(
     """
     counts = Counts()
     statements = _statements(connection.dialect.name)
-    holding = Holding(connection, batch_id, "orders")
+    holding = BatchQuarantine(connection, batch_id, "orders")
     favour_lookups(connection)
     make(connection, _staged)  # it is empty: every chunk leaves it so
     clear(connection, _touched)
@@ -132,7 +132,7 @@ def take_in(
     return counts
 
 
-def _keep(connection: Connection, batch_id: int, rows: list[OrderRow], holding: Holding) -> int:
+def _keep(connection: Connection, batch_id: int, rows: list[OrderRow], holding: BatchQuarantine) -> int:
     """Keep the rows that are not held already; how many were kept."""
     statements = _statements(connection.dialect.name)
     load(connection, _staged, list[tuple[Any, ...]](rows))

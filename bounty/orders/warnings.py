@@ -38,7 +38,7 @@ def times_out_of_order(row: Any, now: int) -> ColumnElement[bool]:
     )
 
 
-def odd_text(row: Any) -> ColumnElement[bool]:
+def warning_text(row: Any) -> ColumnElement[bool]:
     """W-TEXT: a name that begins like a formula, or holds characters that mislead the eye."""
     name = row.goods_name
     return _certainly(func.substr(name, 1, 1).in_(FORMULA_STARTS), *(name.contains(sign) for sign in _UNSEEN))
@@ -50,7 +50,7 @@ def _certainly(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
 
 
 @dataclass(frozen=True, slots=True)
-class OddRow:
+class FlaggedRow:
     """A row of a batch, with its place in it and the flags it has: W-ORDER, W-TEXT."""
 
     place: int
@@ -58,7 +58,7 @@ class OddRow:
     flags: tuple[str, ...]
 
 
-def odd_rows(connection: Connection, batch_id: int, now: int) -> Iterator[OddRow]:
+def flagged_rows(connection: Connection, batch_id: int, now: int) -> Iterator[FlaggedRow]:
     """The rows that a batch brought and that look odd, in their order.
 
     Raises BountyError if there is no such batch of orders.
@@ -67,7 +67,7 @@ def odd_rows(connection: Connection, batch_id: int, now: int) -> Iterator[OddRow
     if kind != "orders":
         raise BountyError(f"There is no batch {batch_id} of orders: `bounty import list` shows them.")
     row = OrderVersion
-    order, text = times_out_of_order(row, now), odd_text(row)
+    order, text = times_out_of_order(row, now), warning_text(row)
     query = (
         select(row.place, row.order_sn, order.label("order"), text.label("text"))
         .where(row.batch_id == batch_id, or_(order, text))
@@ -75,7 +75,7 @@ def odd_rows(connection: Connection, batch_id: int, now: int) -> Iterator[OddRow
     )
     for found in connection.execute(query, execution_options={"yield_per": 1000}):
         flags = [code for code, applies in (("W-ORDER", found.order), ("W-TEXT", found.text)) if applies]
-        yield OddRow(found.place, found.order_sn, tuple(flags))
+        yield FlaggedRow(found.place, found.order_sn, tuple(flags))
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ STARS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Details:
+class PayeeDetails:
     """Where money goes, in plain: never stored, shown, logged or put into a message."""
 
     method: str
@@ -33,7 +33,7 @@ class Details:
     """The bank's 12 digits (联行号), or empty."""
 
 
-class Seal:
+class PayeeCipher:
     """Closes and opens details. Its keys are derived from the setting's, so that none tells of another."""
 
     def __init__(self, key: str) -> None:
@@ -41,11 +41,11 @@ class Seal:
         self._fingerprints = _derived(key, b"bounty payees: fingerprint")
         self._files = Fernet(urlsafe_b64encode(_derived(key, b"bounty receipts: waiting")))
 
-    def close(self, promoter_id: int, proposal_id: int, details: Details) -> bytes:
+    def close(self, promoter_id: int, proposal_id: int, details: PayeeDetails) -> bytes:
         """Details as they are stored, for one promoter in one proposal."""
         return self._fernet.encrypt(_canonical([promoter_id, proposal_id, *astuple(details)]))
 
-    def open(self, promoter_id: int, proposal_id: int, secret: bytes) -> Details:
+    def open(self, promoter_id: int, proposal_id: int, secret: bytes) -> PayeeDetails:
         """What was closed.
 
         Raises BountyError for another key, and for a secret that was changed or is another promoter's.
@@ -61,7 +61,7 @@ class Seal:
                 f"读不出推手 {promoter_id} 的收款信息（第 {proposal_id} 份）：密钥 BOUNTY_PAYEE_KEY 不是当时的那一把，"
                 "或该行被改动过。请换回原来的密钥，或重新导入。",
             )
-        return Details(*held[2:])
+        return PayeeDetails(*held[2:])
 
     def close_file(self, content: bytes) -> bytes:
         """A file that names accounts, as it may lie on a disk until somebody says yes to it."""
@@ -74,7 +74,7 @@ class Seal:
         except InvalidToken:
             return None
 
-    def fingerprint(self, details: Details) -> str:
+    def fingerprint(self, details: PayeeDetails) -> str:
         """Equal for equal details under one key, and says nothing else; hex."""
         return hmac.new(self._fingerprints, _canonical(astuple(details)), hashlib.sha256).hexdigest()
 

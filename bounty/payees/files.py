@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Final
 
 from bounty.files import cells
-from bounty.files.columns import Column, Layout, lay_out
+from bounty.files.columns import FileColumn, HeaderMatch, match_headers
 from bounty.files.csv_records import Record
 from bounty.files.problems import BadRow, Fault, bad_row
 from bounty.files.tables import no_data_case, open_table
 from bounty.orders.warnings import FORMULA_STARTS
-from bounty.payees.encryption import Details
+from bounty.payees.encryption import PayeeDetails
 
 NAME_LIMIT: Final = 60
 """Characters of a payee's or a bank's name."""
@@ -29,37 +29,37 @@ _MANGLED = re.compile(r"[0-9.]+[eE][+-]?[0-9]+|[0-9]{15}0{2,}|[0-9]+\.0*")
 
 
 @dataclass(frozen=True, slots=True)
-class GivenPayee:
+class PayeeRow:
     """A good row: where one promoter is to be paid."""
 
     place: int
     """Its line, or its row in a workbook."""
     promoter_id: int
-    details: Details
+    details: PayeeDetails
 
 
-def read_payees(path: Path) -> list[GivenPayee | BadRow]:
+def read_payees(path: Path) -> list[PayeeRow | BadRow]:
     """The rows of a payees file, CSV or workbook; the BadRows among them say what is wrong.
 
     Raises RefusedFile where the file is wholly wrong.
     """
     table = open_table(path)
-    layout = lay_out(_COLUMNS, table.header)
+    layout = match_headers(_COLUMNS, table.header)
     return list(_once_each(_row(layout, table.header, record) for record in table.rows()))
 
 
-def _once_each(rows: Iterator[GivenPayee | BadRow]) -> Iterator[GivenPayee | BadRow]:
+def _once_each(rows: Iterator[PayeeRow | BadRow]) -> Iterator[PayeeRow | BadRow]:
     """A promoter's second row is bad."""
     first: dict[int, int] = {}
     for row in rows:
-        if isinstance(row, GivenPayee) and first.setdefault(row.promoter_id, row.place) != row.place:
+        if isinstance(row, PayeeRow) and first.setdefault(row.promoter_id, row.place) != row.place:
             line = first[row.promoter_id]
             yield bad_row("payee twice", place=row.place, raw="", column="promoter_id", line=line)
         else:
             yield row
 
 
-def _row(layout: Layout, header: list[str], record: Record | BadRow) -> GivenPayee | BadRow:
+def _row(layout: HeaderMatch, header: list[str], record: Record | BadRow) -> PayeeRow | BadRow:
     if isinstance(record, BadRow):
         return record
     reading = layout.read(record.cells)
@@ -67,16 +67,16 @@ def _row(layout: Layout, header: list[str], record: Record | BadRow) -> GivenPay
     if fault is None:
         facts = reading.facts
         promoter_id = facts.pop("promoter_id")
-        details = Details(**facts)
+        details = PayeeDetails(**facts)
         fault, column = _at_odds(details)
         if fault is None:
-            return GivenPayee(record.place, promoter_id, details)
+            return PayeeRow(record.place, promoter_id, details)
     if case := no_data_case(header, record.cells):
         return bad_row(case, place=record.place, raw="")
     return bad_row(fault.case, place=record.place, raw="", column=column, **fault.facts)
 
 
-def _at_odds(details: Details) -> tuple[Fault | None, str]:
+def _at_odds(details: PayeeDetails) -> tuple[Fault | None, str]:
     """What is wrong with good cells together, and the column of it."""
     account = details.account
     if details.method == "alipay":
@@ -125,11 +125,11 @@ def _or_blank(read: Callable[[str], str]) -> Callable[[str], str]:
     return lambda text: read(text) if text.strip() else ""
 
 
-_COLUMNS: Final[tuple[Column, ...]] = (
-    Column("promoter_id", "promoter_id", cells.promoter),
-    Column("method", "method", cells.one_of(("alipay", "bank"), "payee method")),
-    Column("account", "account", _account),
-    Column("payee_name", "payee_name", _name, verbatim=True),
-    Column("bank_name", "bank_name", _or_blank(_name), blank="", may_lack=True, verbatim=True),
-    Column("bank_code", "bank_code", _bank_code, blank="", may_lack=True),
+_COLUMNS: Final[tuple[FileColumn, ...]] = (
+    FileColumn("promoter_id", "promoter_id", cells.promoter_id),
+    FileColumn("method", "method", cells.one_of(("alipay", "bank"), "payee method")),
+    FileColumn("account", "account", _account),
+    FileColumn("payee_name", "payee_name", _name, verbatim=True),
+    FileColumn("bank_name", "bank_name", _or_blank(_name), blank="", may_lack=True, verbatim=True),
+    FileColumn("bank_code", "bank_code", _bank_code, blank="", may_lack=True),
 )

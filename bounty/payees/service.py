@@ -14,9 +14,9 @@ from bounty.db import Query
 from bounty.errors import BountyError
 from bounty.files.problems import BadRow, bad_row
 from bounty.models import Notice, Payee, PayeeApproval, PayeeProposal, Promoter, Result, User
-from bounty.payees.encryption import Seal, masked_account, masked_name
-from bounty.payees.files import GivenPayee
-from bounty.rules.sql_math import total
+from bounty.payees.encryption import PayeeCipher, masked_account, masked_name
+from bounty.payees.files import PayeeRow
+from bounty.rules.sql_math import sum_or_zero
 from bounty.settlement.approval import approver
 
 PROPOSED, APPROVED = "payees.propose", "payees.approve"
@@ -105,7 +105,7 @@ def promoters_without_payee() -> Query:
     newest = select(Notice.period, func.max(Notice.notice).label("notice")).group_by(Notice.period)
     last, held = newest.subquery("last").c, payees_in_force().subquery("held").c
     return (
-        select(Result.promoter_id, total(Result.__table__.c.subsidy_fen).label("subsidy_fen"))
+        select(Result.promoter_id, sum_or_zero(Result.__table__.c.subsidy_fen).label("subsidy_fen"))
         .join(Notice, Notice.settlement_id == Result.settlement_id)
         .join(last.period.table, and_(last.period == Notice.period, last.notice == Notice.notice))
         .outerjoin(held.promoter_id.table, held.promoter_id == Result.promoter_id)
@@ -130,8 +130,8 @@ def rows_sha256(rows: Iterable[Any]) -> str:
 
 def propose_payees(
     connection: Connection,
-    rows: Sequence[GivenPayee | BadRow],
-    seal: Seal,
+    rows: Sequence[PayeeRow | BadRow],
+    seal: PayeeCipher,
     now: int,
     *,
     reason: str | None,
@@ -189,9 +189,9 @@ def _columns(*names: str) -> list[Any]:
     return [held[name] for name in names]
 
 
-def _all_good(connection: Connection, rows: Sequence[GivenPayee | BadRow]) -> list[GivenPayee]:
+def _all_good(connection: Connection, rows: Sequence[PayeeRow | BadRow]) -> list[PayeeRow]:
     known = set(connection.execute(select(Promoter.promoter_id)).scalars())
-    good: list[GivenPayee] = []
+    good: list[PayeeRow] = []
     bad: list[BadRow] = []
     for row in rows:
         if isinstance(row, BadRow):
@@ -226,7 +226,7 @@ def _waiting_already(connection: Connection, prints: dict[int, str]) -> Proposed
     return Proposed(newest.proposal_id, newest.payees, newest.payees_sha256, in_force=False, anew=False)
 
 
-def _add(connection: Connection, given: list[GivenPayee], seal: Seal) -> int:
+def _add(connection: Connection, given: list[PayeeRow], seal: PayeeCipher) -> int:
     """Payees as rows of the next proposal, whose own row comes last."""
     number = (connection.execute(select(func.max(PayeeProposal.proposal_id))).scalar() or 0) + 1
     connection.execute(

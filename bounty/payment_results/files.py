@@ -14,11 +14,11 @@ from typing import Any, Final
 
 from bounty.errors import RefusedFile
 from bounty.files import cells
-from bounty.files.columns import Column, Layout, lay_out
+from bounty.files.columns import FileColumn, HeaderMatch, match_headers
 from bounty.files.csv_records import Record, records_of
-from bounty.files.encoding import tell_codepage, text_of
+from bounty.files.encoding import detect_encoding, text_of
 from bounty.files.file_types import ending_of
-from bounty.files.problem_texts import Saying
+from bounty.files.problem_texts import ProblemText
 from bounty.files.problems import CONTROL, BadRow, Fault, refused, say, storable
 from bounty.files.tables import header_names
 from bounty.money import shown_yuan
@@ -35,7 +35,7 @@ _PAID: Final = {"成功": True, "失败": False, "paid": True, "failed": False}
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PaymentResultRow:
     """One payment as the payer tells it."""
 
     place: int
@@ -54,7 +54,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class ReceiptFile:
+class PaymentResultFile:
     """A receipt that could be read."""
 
     name: str
@@ -62,12 +62,12 @@ class ReceiptFile:
     """Of its bytes, hex."""
     told_sha256: str
     """Of what its rows say, hex."""
-    rows: list[Told]
+    rows: list[PaymentResultRow]
     warnings: list[tuple[str, str]] = field(default_factory=list)
     """Where the sums of its head are not those of its rows: in Chinese and in English."""
 
 
-def read_receipt(path: Path, name: str | None = None) -> ReceiptFile:
+def read_payment_results(path: Path, name: str | None = None) -> PaymentResultFile:
     """Read a receipt.
 
     name    the file's own, where the path is another
@@ -75,19 +75,19 @@ def read_receipt(path: Path, name: str | None = None) -> ReceiptFile:
     Raises RefusedFile where it is no receipt, and, with line and column, for the first row that can't be believed.
     """
     ending_of(path, (".csv",))
-    with text_of(path, tell_codepage(path)) as text:
+    with text_of(path, detect_encoding(path)) as text:
         records = records_of(text)
         head, layout, width = _headed(records)
         rows = list(_rows(layout, width, records))
     if not rows:
         raise refused("no payments")
     content = hashlib.sha256(path.read_bytes()).hexdigest()
-    return ReceiptFile(
+    return PaymentResultFile(
         storable(name or path.name), content, _told_sha256(rows), rows, list(_unlike_head(head, rows))
     )
 
 
-def _told_sha256(rows: list[Told]) -> str:
+def _told_sha256(rows: list[PaymentResultRow]) -> str:
     said = [astuple(replace(row, place=0)) for row in rows]
     return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()
 
@@ -109,35 +109,35 @@ def _payout(text: str) -> str:
 
 _words = cells.text_up_to(WORDS_LIMIT)
 _ALIPAY: Final = (
-    Column("收款账号", "account", _words, blank=None),
-    Column("姓名", "name", _words, blank=None),
-    Column("金额(元)", "amount_fen", cells.yuan),
-    Column("状态", "paid", _payment),
-    Column("流水号", "serial", _words, blank=None, may_lack=True),
-    Column("备注", "remark", _words, blank=None, may_lack=True),
-    Column("失败原因", "words", _words, blank=None, may_lack=True),
+    FileColumn("收款账号", "account", _words, blank=None),
+    FileColumn("姓名", "name", _words, blank=None),
+    FileColumn("金额(元)", "amount_fen", cells.yuan),
+    FileColumn("状态", "paid", _payment),
+    FileColumn("流水号", "serial", _words, blank=None, may_lack=True),
+    FileColumn("备注", "remark", _words, blank=None, may_lack=True),
+    FileColumn("失败原因", "words", _words, blank=None, may_lack=True),
 )
 _PLAIN: Final = (
-    Column("payout_id", "payout", _payout, blank=None, may_lack=True),
-    Column("account", "account", _words, blank=None, may_lack=True),
-    Column("payee_name", "name", _words, blank=None, may_lack=True),
-    Column("amount_yuan", "amount_fen", cells.yuan),
-    Column("status", "paid", _payment),
-    Column("serial", "serial", _words, blank=None, may_lack=True),
-    Column("reason", "words", _words, blank=None, may_lack=True),
+    FileColumn("payout_id", "payout", _payout, blank=None, may_lack=True),
+    FileColumn("account", "account", _words, blank=None, may_lack=True),
+    FileColumn("payee_name", "name", _words, blank=None, may_lack=True),
+    FileColumn("amount_yuan", "amount_fen", cells.yuan),
+    FileColumn("status", "paid", _payment),
+    FileColumn("serial", "serial", _words, blank=None, may_lack=True),
+    FileColumn("reason", "words", _words, blank=None, may_lack=True),
 )
 
 
-def _headed(records: Iterator[Record | BadRow]) -> tuple[list[list[str]], Layout, int]:
+def _headed(records: Iterator[Record | BadRow]) -> tuple[list[list[str]], HeaderMatch, int]:
     """The rows above the header, where its columns stand, and how many there are; the rows below it are left."""
     head: list[list[str]] = []
     for record in records:
         if isinstance(record, BadRow):
-            raise _refused(record.place, None, Saying(record.code, record.zh, record.en))
+            raise _refused(record.place, None, ProblemText(record.code, record.zh, record.en))
         names = header_names(record.cells)
         for columns, asked in ((_ALIPAY, ("收款账号", "状态")), (_PLAIN, ("amount_yuan", "status"))):
             if all(name in names for name in asked):
-                layout = lay_out(columns, names)
+                layout = match_headers(columns, names)
                 if (
                     columns is _PLAIN
                     and "payout_id" not in names
@@ -151,17 +151,17 @@ def _headed(records: Iterator[Record | BadRow]) -> tuple[list[list[str]], Layout
     raise refused("receipt" if head else "empty")
 
 
-def _rows(layout: Layout, width: int, records: Iterator[Record | BadRow]) -> Iterator[Told]:
+def _rows(layout: HeaderMatch, width: int, records: Iterator[Record | BadRow]) -> Iterator[PaymentResultRow]:
     for count, record in enumerate(records):
         if isinstance(record, BadRow):
-            raise _refused(record.place, None, Saying(record.code, record.zh, record.en))
+            raise _refused(record.place, None, ProblemText(record.code, record.zh, record.en))
         if count > ROWS_LIMIT:
             raise refused("receipt rows", limit=ROWS_LIMIT)
         if any(cell.strip() for cell in record.cells):
             yield _told(layout, width, record)
 
 
-def _told(layout: Layout, width: int, record: Record) -> Told:
+def _told(layout: HeaderMatch, width: int, record: Record) -> PaymentResultRow:
     if CONTROL.search(record.raw):
         raise _bad(record.place, None, "control")
     count = len(record.cells)
@@ -176,7 +176,7 @@ def _told(layout: Layout, width: int, record: Record) -> Told:
     payouts = (named,) if named else tuple(dict.fromkeys(_ID_IN_TEXT.findall(remark or "")))
     if not payouts and not (facts["account"] and facts["name"]):
         raise _bad(record.place, None, "whose payment")
-    return Told(record.place, payouts, **facts)
+    return PaymentResultRow(record.place, payouts, **facts)
 
 
 def _bad(place: int, column: str | None, case: str, **facts: Any) -> RefusedFile:
@@ -184,7 +184,7 @@ def _bad(place: int, column: str | None, case: str, **facts: Any) -> RefusedFile
     return _refused(place, column, say(case, **facts))
 
 
-def _refused(place: int, column: str | None, saying: Saying) -> RefusedFile:
+def _refused(place: int, column: str | None, saying: ProblemText) -> RefusedFile:
     code, zh, en = saying
     where_zh, where_en = (f"“{column}”", f", {column}") if column else ("", "")
     return RefusedFile(
@@ -197,7 +197,7 @@ def _refused(place: int, column: str | None, saying: Saying) -> RefusedFile:
 # What its head says
 
 
-def _unlike_head(head: list[list[str]], rows: list[Told]) -> Iterator[tuple[str, str]]:
+def _unlike_head(head: list[list[str]], rows: list[PaymentResultRow]) -> Iterator[tuple[str, str]]:
     """Sums of the head that are not those of the rows; label and value stand in turn."""
     by_rows = {
         "总金额(元)": sum(row.amount_fen for row in rows),

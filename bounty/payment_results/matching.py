@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bounty.money import shown_yuan
-from bounty.payment_results.files import Told
+from bounty.payment_results.files import PaymentResultRow
 
 MATCHED, UNMATCHED, AMBIGUOUS = "MATCHED", "UNMATCHED", "AMBIGUOUS"
 VERDICTS = {
@@ -26,7 +26,7 @@ Payment = tuple[str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestedPayout:
     """A payout that was exported to be paid, and what is known of it."""
 
     payout: str
@@ -50,12 +50,12 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class MatchedRow:
     """A row of a receipt with its verdict."""
 
-    row: Told
+    row: PaymentResultRow
     verdict: str
-    payout: Asked | None
+    payout: RequestedPayout | None
     """The one that it is of, or, where it is not MATCHED, the one that it names."""
     why: tuple[str, str]
     """In Chinese and in English."""
@@ -64,10 +64,10 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownPayouts:
     """What the rows of a receipt are held against."""
 
-    asked: Mapping[str, Asked]
+    asked: Mapping[str, RequestedPayout]
     """The payouts that rows name, and those of the same amount as a row that names none, by their id."""
     not_asked: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Ids that rows name and that nobody was asked to pay -> why, in Chinese and in English."""
@@ -75,9 +75,9 @@ class Known:
     """Place -> payout, where this very file was taken in before and the row was matched."""
 
 
-def judge(rows: Sequence[Told], known: Known) -> list[Judged]:
+def match_rows(rows: Sequence[PaymentResultRow], known: KnownPayouts) -> list[MatchedRow]:
     """What each row is of, in the file's order. Two rows that would be of one payout are of none."""
-    by_payee: dict[Payment, list[Asked]] = {}
+    by_payee: dict[Payment, list[RequestedPayout]] = {}
     for each in known.asked.values():
         by_payee.setdefault((alike(each.account), alike(each.name), each.amount_fen), []).append(each)
     judged = [_one(row, known, by_payee) for row in rows]
@@ -108,18 +108,20 @@ def masked(text: str | None) -> bool:
     return "*" in (text or "")
 
 
-def _one(row: Told, known: Known, by_payee: Mapping[Payment, list[Asked]]) -> Judged:
+def _one(
+    row: PaymentResultRow, known: KnownPayouts, by_payee: Mapping[Payment, list[RequestedPayout]]
+) -> MatchedRow:
     if row.place in known.held:
-        return Judged(row, MATCHED, known.asked[known.held[row.place]], _AS_BEFORE)
+        return MatchedRow(row, MATCHED, known.asked[known.held[row.place]], _AS_BEFORE)
     if len(row.payouts) > 1:
         ids = ", ".join(row.payouts)
-        return Judged(
+        return MatchedRow(
             row, AMBIGUOUS, None, (f"备注里有几个付款编号：{ids}", f"it names several payouts: {ids}")
         )
     if row.payouts:
         return _named(row, row.payouts[0], known)
     if masked(row.account) or masked(row.name):
-        return Judged(
+        return MatchedRow(
             row,
             UNMATCHED,
             None,
@@ -134,9 +136,9 @@ def _one(row: Told, known: Known, by_payee: Mapping[Payment, list[Asked]]) -> Ju
 _AS_BEFORE = ("这份回单此前已匹配这一行", "this row of the same file was matched before")
 
 
-def _named(row: Told, payout: str, known: Known) -> Judged:
+def _named(row: PaymentResultRow, payout: str, known: KnownPayouts) -> MatchedRow:
     if payout not in known.asked:
-        return Judged(row, UNMATCHED, None, known.not_asked[payout])
+        return MatchedRow(row, UNMATCHED, None, known.not_asked[payout])
     asked = known.asked[payout]
     if asked.amount_fen != row.amount_fen:
         ours, theirs = shown_yuan(asked.amount_fen), shown_yuan(row.amount_fen)
@@ -144,14 +146,14 @@ def _named(row: Told, payout: str, known: Known) -> Judged:
             f"{payout} 应付 ¥{ours}，回单为 ¥{theirs}",
             f"{payout} pays ¥{ours}, and the row says ¥{theirs}",
         )
-        return Judged(row, AMBIGUOUS, asked, why)
+        return MatchedRow(row, AMBIGUOUS, asked, why)
     if row.account and not masked(row.account) and alike(row.account) != alike(asked.account):
         why = (f"收款账号不是 {payout} 的账号", f"the account is not the one that {payout} is paid to")
-        return Judged(row, AMBIGUOUS, asked, why)
+        return MatchedRow(row, AMBIGUOUS, asked, why)
     return _said(row, asked)
 
 
-def _by_payee(row: Told, fits: list[Asked]) -> Judged:
+def _by_payee(row: PaymentResultRow, fits: list[RequestedPayout]) -> MatchedRow:
     """By account, name and amount: first the payment that was told before, then the one payout that still waits."""
     if row.serial is not None:
         same = [each for each in fits if any(serial == row.serial for serial, _ in each.told)]
@@ -165,7 +167,7 @@ def _by_payee(row: Told, fits: list[Asked]) -> Judged:
     if not waiting and len(fits) == 1:
         return _said(row, fits[0])
     if not fits:
-        return Judged(
+        return MatchedRow(
             row,
             UNMATCHED,
             None,
@@ -176,41 +178,41 @@ def _by_payee(row: Told, fits: list[Asked]) -> Judged:
         )
     ids = ", ".join(sorted(each.payout for each in fits))
     why = (f"可能是这几笔中的一笔：{ids}；请补上付款编号", f"it may be any of {ids}: add the payout's id")
-    return Judged(row, AMBIGUOUS, None, why)
+    return MatchedRow(row, AMBIGUOUS, None, why)
 
 
-def _said(row: Told, asked: Asked) -> Judged:
+def _said(row: PaymentResultRow, asked: RequestedPayout) -> MatchedRow:
     """What a row says of the payout that it is of, against what is known of it."""
     if asked.paid is row.paid:
         return _as_known(row, asked)
     if (row.serial, row.paid) in asked.told:
         return _told_before(row, asked)
     if row.paid and asked.carried_into is not None:
-        return Judged(row, AMBIGUOUS, asked, carried(asked.payout, asked.carried_into))
+        return MatchedRow(row, AMBIGUOUS, asked, carried(asked.payout, asked.carried_into))
     why = ("付款成功", "paid") if row.paid else ("付款失败", "failed")
-    return Judged(row, MATCHED, asked, why, news=True)
+    return MatchedRow(row, MATCHED, asked, why, news=True)
 
 
-def _as_known(row: Told, asked: Asked) -> Judged:
+def _as_known(row: PaymentResultRow, asked: RequestedPayout) -> MatchedRow:
     if row.paid and row.serial and asked.serial and row.serial != asked.serial:
         why = (
             f"{asked.payout} 已由流水号 {asked.serial} 付清，这是另一笔：是否重复付款？",
             f"{asked.payout} was paid by payment {asked.serial} already, and this is another: was it paid twice?",
         )
-        return Judged(row, AMBIGUOUS, asked, why)
-    return Judged(row, MATCHED, asked, ("与已知结果相同", "as known already"))
+        return MatchedRow(row, AMBIGUOUS, asked, why)
+    return MatchedRow(row, MATCHED, asked, ("与已知结果相同", "as known already"))
 
 
-def _told_before(row: Told, asked: Asked) -> Judged:
+def _told_before(row: PaymentResultRow, asked: RequestedPayout) -> MatchedRow:
     """An old row once more, whose payout was told otherwise since; without the payer's number it may be a new one."""
     if row.serial is not None:
         why = ("这笔流水的结果此前已导入，之后又有新的结果", "told before, and otherwise since")
-        return Judged(row, MATCHED, asked, why)
+        return MatchedRow(row, MATCHED, asked, why)
     why = (
         f"较早的回单已有同样一行，之后 {asked.payout} 又有新的结果：请逐笔标记",
         f"an earlier receipt has this row, and {asked.payout} was told otherwise since: mark it by hand",
     )
-    return Judged(row, AMBIGUOUS, asked, why)
+    return MatchedRow(row, AMBIGUOUS, asked, why)
 
 
 def carried(payout: str, tranche_id: int) -> tuple[str, str]:

@@ -11,9 +11,9 @@ from sqlalchemy.orm import aliased
 from bounty.db import Query
 from bounty.errors import BountyError
 from bounty.models import Payee, Payout, ReceiptRow, TrancheStep
-from bounty.payees.encryption import Seal, masked_account
-from bounty.payment_results.files import Told
-from bounty.payment_results.matching import MATCHED, Asked, Known, Said, alike, masked
+from bounty.payees.encryption import PayeeCipher, masked_account
+from bounty.payment_results.files import PaymentResultRow
+from bounty.payment_results.matching import MATCHED, KnownPayouts, RequestedPayout, Said, alike, masked
 from bounty.tranches.files import payout_id
 from bounty.tranches.state import is_due, newest_outcomes, of_payout
 
@@ -38,7 +38,9 @@ def ids_of(payout: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def known_to(connection: Connection, rows: Sequence[Told], seal: Seal, held: dict[int, str]) -> Known:
+def known_to(
+    connection: Connection, rows: Sequence[PaymentResultRow], seal: PayeeCipher, held: dict[int, str]
+) -> KnownPayouts:
     """What the rows of a receipt are held against: the payouts that they name, and those that pay as much, to the same
     masks, as a row that names none.
 
@@ -64,7 +66,7 @@ def known_to(connection: Connection, rows: Sequence[Told], seal: Seal, held: dic
     by_amount = (
         _as_asked(row, opened(row), told) for row in alike_in_sum if alike(row.shown_account) in masks
     )
-    return Known({each.payout: each for each in by_amount} | dict(found.asked), found.not_asked, held)
+    return KnownPayouts({each.payout: each for each in by_amount} | dict(found.asked), found.not_asked, held)
 
 
 def _told_so_far(connection: Connection, amounts: Iterable[int]) -> dict[str, set[Said]]:
@@ -88,7 +90,7 @@ def named(
     ids: Sequence[tuple[int, int]],
     opened: Callable[[Any], Opened] = _not_opened,
     told: Mapping[str, set[Said]] = MappingProxyType({}),
-) -> Known:
+) -> KnownPayouts:
     """Payouts by tranche and promoter: those that the payer was asked to pay, and why the others were not."""
     tranches, promoters = {each[0] for each in ids}, {each[1] for each in ids}
     rows = {
@@ -113,7 +115,7 @@ def named(
             not_asked[payout] = (f"{payout} 所在批次还没有导出", f"the tranche of {payout} was not exported")
         else:
             asked[payout] = _as_asked(row, opened(row), told)
-    return Known(asked, not_asked)
+    return KnownPayouts(asked, not_asked)
 
 
 def _asked(*conditions: ColumnElement[bool]) -> Query:
@@ -161,9 +163,9 @@ def _asked(*conditions: ColumnElement[bool]) -> Query:
     )
 
 
-def _as_asked(row: Any, plain: Opened, told: Mapping[str, set[Said]]) -> Asked:
+def _as_asked(row: Any, plain: Opened, told: Mapping[str, set[Said]]) -> RequestedPayout:
     payout = payout_id(row.tranche_id, row.promoter_id)
-    return Asked(
+    return RequestedPayout(
         payout,
         row.payable_fen,
         row.shown_account,

@@ -12,17 +12,17 @@ from bounty.audit.service import actor_of, record
 from bounty.db import analyze, wait_for_turn
 from bounty.errors import BountyError
 from bounty.models import PayoutOutcome, Receipt, ReceiptRow
-from bounty.payees.encryption import Seal, masked_account, masked_name
-from bounty.payment_results.files import ReceiptFile, Told
+from bounty.payees.encryption import PayeeCipher, masked_account, masked_name
+from bounty.payment_results.files import PaymentResultFile, PaymentResultRow
 from bounty.payment_results.matching import (
     AMBIGUOUS,
     MATCHED,
     UNMATCHED,
-    Asked,
-    Judged,
+    MatchedRow,
+    RequestedPayout,
     carried,
-    judge,
     masked,
+    match_rows,
 )
 from bounty.payment_results.payout_lookup import ids_of, known_to, named
 
@@ -31,13 +31,13 @@ TAKEN, MARKED = "payout.receipt", "payout.mark"
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class ImportedResults:
     """What a receipt came to."""
 
     receipt_id: int
     anew: bool
     """False where a receipt that was taken in before says the same, and nothing changed."""
-    rows: list[Judged]
+    rows: list[MatchedRow]
     """In the file's order."""
 
     def count(self, verdict: str) -> int:
@@ -48,12 +48,14 @@ class Taken:
 # The payer's receipt
 
 
-def preview(connection: Connection, file: ReceiptFile, seal: Seal) -> list[Judged]:
+def preview(connection: Connection, file: PaymentResultFile, seal: PayeeCipher) -> list[MatchedRow]:
     """What taking in a receipt would come to, row by row; writes nothing."""
-    return judge(file.rows, known_to(connection, file.rows, seal, _matched_before(connection, file)))
+    return match_rows(file.rows, known_to(connection, file.rows, seal, _matched_before(connection, file)))
 
 
-def take(connection: Connection, file: ReceiptFile, seal: Seal, now: int) -> Taken:
+def import_results(
+    connection: Connection, file: PaymentResultFile, seal: PayeeCipher, now: int
+) -> ImportedResults:
     """Take in a receipt: each matched row that says something new becomes its payout's outcome.
 
     The same rows again change nothing, unless rows that could not be matched then can be now.
@@ -61,10 +63,10 @@ def take(connection: Connection, file: ReceiptFile, seal: Seal, now: int) -> Tak
     wait_for_turn(connection)
     before = _taken_before(connection, file)
     held = _matched_before(connection, file)
-    judged = judge(file.rows, known_to(connection, file.rows, seal, held))
+    judged = match_rows(file.rows, known_to(connection, file.rows, seal, held))
     matched = sum(each.verdict == MATCHED for each in judged)
     if before is not None and matched <= len(held):
-        return Taken(before, False, judged)
+        return ImportedResults(before, False, judged)
     number: int = connection.execute(select(func.coalesce(func.max(Receipt.receipt_id), 0) + 1)).scalar_one()
     user_id = actor_of(connection).user_id
     rows = [_row(each, number) for each in judged]
@@ -84,7 +86,7 @@ def take(connection: Connection, file: ReceiptFile, seal: Seal, now: int) -> Tak
     if outcomes:
         connection.execute(insert(PayoutOutcome), outcomes)
     analyze(connection, ReceiptRow, PayoutOutcome)
-    taken = Taken(number, True, judged)
+    taken = ImportedResults(number, True, judged)
     after: dict[str, Any] = {"name": file.name, "sha256": file.sha256, "told_sha256": file.told_sha256}
     after["rows"] = len(rows)
     after |= {verdict.lower(): taken.count(verdict) for verdict in (MATCHED, UNMATCHED, AMBIGUOUS)}
@@ -120,13 +122,13 @@ def content_sha256(connection: Connection, receipt_id: int) -> str:
     return whole.hexdigest()
 
 
-def _taken_before(connection: Connection, file: ReceiptFile) -> int | None:
+def _taken_before(connection: Connection, file: PaymentResultFile) -> int | None:
     """The newest receipt that says the same."""
     same = select(func.max(Receipt.receipt_id)).where(Receipt.told_sha256 == file.told_sha256)
     return connection.execute(same).scalar()
 
 
-def _matched_before(connection: Connection, file: ReceiptFile) -> dict[int, str]:
+def _matched_before(connection: Connection, file: PaymentResultFile) -> dict[int, str]:
     """Place in the file -> payout, of the rows that were matched when it was last taken in."""
     before = _taken_before(connection, file)
     rows = connection.execute(
@@ -141,7 +143,7 @@ def _matched_before(connection: Connection, file: ReceiptFile) -> dict[int, str]
     }
 
 
-def _row(judged: Judged, receipt_id: int) -> dict[str, Any]:
+def _row(judged: MatchedRow, receipt_id: int) -> dict[str, Any]:
     row = judged.row
     return {
         "receipt_id": receipt_id,
@@ -157,12 +159,12 @@ def _row(judged: Judged, receipt_id: int) -> dict[str, Any]:
     }
 
 
-def shown_account(row: Told) -> str:
+def shown_account(row: PaymentResultRow) -> str:
     """The account that a row names, for people: masked, if the payer has not done so; blank where it names none."""
     return _shown(row.account, masked_account)
 
 
-def shown_name(row: Told) -> str:
+def shown_name(row: PaymentResultRow) -> str:
     """The name that a row names, alike."""
     return _shown(row.name, masked_name)
 
@@ -171,13 +173,15 @@ def _shown(text: str | None, mask: Callable[[str], str]) -> str:
     return text if text and masked(text) else mask(text) if text else ""
 
 
-def _outcome(judged: Judged, receipt_id: int, user_id: int | None, now: int) -> dict[str, Any]:
+def _outcome(judged: MatchedRow, receipt_id: int, user_id: int | None, now: int) -> dict[str, Any]:
     assert judged.payout is not None
     of_row = {"receipt_id": receipt_id, "place": judged.row.place}
     return _told(judged.payout, judged.row.paid, judged.row.words, user_id, now) | of_row
 
 
-def _told(asked: Asked, paid: bool, reason: str | None, user_id: int | None, now: int) -> dict[str, Any]:
+def _told(
+    asked: RequestedPayout, paid: bool, reason: str | None, user_id: int | None, now: int
+) -> dict[str, Any]:
     tranche_id, promoter_id = ids_of(asked.payout)
     return {
         "promoter_id": promoter_id,
@@ -193,7 +197,9 @@ def _told(asked: Asked, paid: bool, reason: str | None, user_id: int | None, now
 # By hand
 
 
-def mark(connection: Connection, payouts: Sequence[str], *, paid: bool, reason: str, now: int) -> list[str]:
+def mark_by_hand(
+    connection: Connection, payouts: Sequence[str], *, paid: bool, reason: str, now: int
+) -> list[str]:
     """Say what came of payouts that no receipt tells of; the ids of those of which it was not known.
 
     payouts   their ids, as ``P3-1000939``

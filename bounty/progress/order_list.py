@@ -22,7 +22,7 @@ from bounty.rules.measure import (
     verdict_number,
 )
 from bounty.rules.periods import Period
-from bounty.rules.sql_math import Whole, count_where, lesser, total, whole_part
+from bounty.rules.sql_math import Whole, capped_at, count_where, sum_or_zero, whole_part
 from bounty.rules.subsidy import basis, before_promoter_cap, rate, under_promoter_cap
 from bounty.rules.terms import Terms
 
@@ -75,15 +75,17 @@ def daily_totals(terms: Terms) -> Query:
         for at in range(len(tiers))
         for part in (
             count_where(judged[f"earned_{at}_fen"] > 0).label(f"earning_{at}"),
-            total(case((judged[f"earned_{at}_fen"] > 0, judged.basis_fen), else_=0)).label(f"basis_{at}_fen"),
-            total(judged[f"earned_{at}_fen"]).label(f"earned_{at}_fen"),
+            sum_or_zero(case((judged[f"earned_{at}_fen"] > 0, judged.basis_fen), else_=0)).label(
+                f"basis_{at}_fen"
+            ),
+            sum_or_zero(judged[f"earned_{at}_fen"]).label(f"earned_{at}_fen"),
         )
     ]
     totals = select(
         judged.day_verdict,
         func.count().label("orders"),
-        total(judged.order_amount_fen).label("amount_fen"),
-        total(lesser(judged.order_amount_fen, terms.task.order_cap_fen)).label("capped_fen"),
+        sum_or_zero(judged.order_amount_fen).label("amount_fen"),
+        sum_or_zero(capped_at(judged.order_amount_fen, terms.task.order_cap_fen)).label("capped_fen"),
         *earned,
     ).group_by(judged.day_verdict)
     return written_out(totals)
@@ -157,7 +159,7 @@ def listed_orders(
             facts.failed_at,
             facts.settled_at,
             verdict(facts, bounds, terms).label("verdict"),
-            lesser(facts.order_amount_fen, terms.task.order_cap_fen).label("capped_fen"),
+            capped_at(facts.order_amount_fen, terms.task.order_cap_fen).label("capped_fen"),
             basis(facts, terms).label("basis_fen"),
             unearned.label("unearned"),
             case((unearned.is_(None), before_promoter_cap(facts, permille, terms)), else_=0).label(
@@ -291,7 +293,7 @@ def _given_on_a_day(terms: Terms) -> Query:
         .subquery("shares")
     )
     capped, given = under_promoter_cap(shares, bindparam("room_fen", type_=WholeNumber))
-    found = select(func.count(), total(capped.c.basis_fen), total(given)).where(given > 0)
+    found = select(func.count(), sum_or_zero(capped.c.basis_fen), sum_or_zero(given)).where(given > 0)
     return written_out(found)
 
 

@@ -12,7 +12,7 @@ A_DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class Days:
+class WindowDays:
     """The days of a task window."""
 
     all: int
@@ -22,23 +22,23 @@ class Days:
     """With today; 0 after it."""
 
 
-def days_of(bounds: Bounds, now: int) -> Days:
+def days_of(bounds: Bounds, now: int) -> WindowDays:
     """The days of a window as of an instant.
 
     >>> days_of(Bounds(0, 20 * A_DAY, 40 * A_DAY, 0, 31 * A_DAY), 14 * A_DAY + 1)
-    Days(all=20, gone=15, left=6)
+    WindowDays(all=20, gone=15, left=6)
     """
     count = (bounds.task_until - bounds.task_from) // A_DAY
     gone = min(max((now - bounds.task_from) // A_DAY + 1, 0), count)
     left = 0 if now >= bounds.task_until else min(count, count - gone + 1)
-    return Days(count, gone, left)
+    return WindowDays(count, gone, left)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class TargetProgress:
     """One measure against its target; whole fen, or orders.
 
-    >>> gmv = Standing(target=2000_00, counted=1236_50, pending=318_00, days=Days(20, 15, 6))
+    >>> gmv = TargetProgress(target=2000_00, counted=1236_50, pending=318_00, days=WindowDays(20, 15, 6))
     >>> gmv.missing, gmv.due_by_today, gmv.ahead, gmv.needed_per_day, gmv.forecast
     (44550, 150000, 5450, 7425, 207266)
     """
@@ -46,7 +46,7 @@ class Standing:
     target: int
     counted: int
     pending: int
-    days: Days
+    days: WindowDays
 
     @property
     def sure_or_pending(self) -> int:

@@ -6,11 +6,11 @@ from sqlalchemy import BindParameter, Subquery, and_, bindparam, func, select
 
 from bounty.db import Query, WholeNumber, Words, written_out
 from bounty.models import OpenPeriod, Order, RosterEntry
-from bounty.orders.warnings import odd_text, times_out_of_order
+from bounty.orders.warnings import times_out_of_order, warning_text
 from bounty.rules.clauses import BoundColumns, Clause, Facts, link_channel
 from bounty.rules.measure import frozen_bounds, verdict_number
 from bounty.rules.periods import Period
-from bounty.rules.sql_math import lesser, total
+from bounty.rules.sql_math import capped_at, sum_or_zero
 from bounty.rules.terms import Terms
 
 A_PERIOD: BindParameter[str] = bindparam("period", type_=Words())
@@ -71,8 +71,8 @@ def verdict_totals(terms: Terms) -> Query:
     totals = select(
         judged.verdict,
         func.count().label("orders"),
-        total(judged.order_amount_fen).label("amount_fen"),
-        total(lesser(judged.order_amount_fen, terms.task.order_cap_fen)).label("capped_fen"),
+        sum_or_zero(judged.order_amount_fen).label("amount_fen"),
+        sum_or_zero(capped_at(judged.order_amount_fen, terms.task.order_cap_fen)).label("capped_fen"),
     ).group_by(judged.verdict)
     return written_out(totals)
 
@@ -89,8 +89,8 @@ def judged_order(
     ]
     others = (
         link_channel(facts).label("link_channel"),
-        lesser(facts.order_amount_fen, terms.task.order_cap_fen).label("capped_fen"),
+        capped_at(facts.order_amount_fen, terms.task.order_cap_fen).label("capped_fen"),
         times_out_of_order(facts, now).label("times_out_of_order"),
-        odd_text(facts).label("odd_text"),
+        warning_text(facts).label("odd_text"),
     )
     return select(Order.__table__, *others, *columns).where(Order.order_sn == order_sn)

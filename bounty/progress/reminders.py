@@ -10,12 +10,12 @@ from bounty.clock import shanghai_date, shown
 from bounty.db import Query
 from bounty.models import Order
 from bounty.money import shown_yuan
-from bounty.notifications.outbox import Letter, announce, tell_promoters
+from bounty.notifications.outbox import MessageText, announce, notify_promoters
 from bounty.roster.terms import open_period, terms_in_force
-from bounty.rules.clause_texts import Said, until
+from bounty.rules.clause_texts import BothLanguages, deadline_text
 from bounty.rules.measure import frozen_bounds, may_count, of_eligible
 from bounty.rules.periods import Period
-from bounty.rules.sql_math import lesser, total
+from bounty.rules.sql_math import capped_at, sum_or_zero
 from bounty.rules.terms import Terms
 
 
@@ -40,14 +40,14 @@ def remind(connection: Connection, period: Period, now: int) -> Reminded:
     bounds = open_period(connection, period)
     terms = terms_in_force(connection, period).terms
     pending = {row.promoter_id: row for row in connection.execute(pending_of(period, terms))}
-    deadline = until(bounds.receipt_cutoff)
+    deadline = deadline_text(bounds.receipt_cutoff)
 
-    def letter_for(promoter_id: int) -> Letter | None:
+    def letter_for(promoter_id: int) -> MessageText | None:
         row = pending.get(promoter_id)
         return None if row is None else _letter(row, period, deadline, now)
 
     day = shanghai_date(now).isoformat()
-    mailed = tell_promoters(connection, "receipts", f"{period} {day}", letter_for, now)
+    mailed = notify_promoters(connection, "receipts", f"{period} {day}", letter_for, now)
     reminded = Reminded(
         len(pending),
         mailed,
@@ -72,16 +72,16 @@ def pending_of(period: Period, terms: Terms) -> Query:
     columns = select(
         facts.promoter_id,
         func.count().label("orders"),
-        total(lesser(facts.order_amount_fen, terms.task.order_cap_fen)).label("capped_fen"),
+        sum_or_zero(capped_at(facts.order_amount_fen, terms.task.order_cap_fen)).label("capped_fen"),
     )
     return of_eligible(columns, period, awaited).group_by(facts.promoter_id)
 
 
-def _letter(row: Any, period: Period, deadline: Said, now: int) -> Letter:
+def _letter(row: Any, period: Period, deadline: BothLanguages, now: int) -> MessageText:
     fen, at = shown_yuan(row.capped_fen), shown(now)[:16].replace("T", " ")
     orders = "1 order" if row.orders == 1 else f"{row.orders} orders"
     need = "needs" if row.orders == 1 else "need"
-    return Letter(
+    return MessageText(
         (
             f"{period} 期：还有 {row.orders} 单、¥{fen} 须在 {deadline[0]} 前确认收货",
             f"{period}: {orders}, ¥{fen} still {need} receipt by {deadline[1]}",

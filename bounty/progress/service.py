@@ -19,7 +19,7 @@ from bounty.models import (
 from bounty.progress.history import PublishedMonth, month_of
 from bounty.progress.queries import judged_order, verdict_totals
 from bounty.roster.terms import open_period, terms_in_force
-from bounty.rules.clauses import SUBSIDY_CLAUSES, TASK_CLAUSES, BoundColumns, Clause, Known
+from bounty.rules.clauses import SUBSIDY_CLAUSES, TASK_CLAUSES, BoundColumns, Clause, OrderContext
 from bounty.rules.measure import COUNTED, PENDING, VERDICTS
 from bounty.rules.periods import Period, bounds_of
 
@@ -137,7 +137,7 @@ def progress_of(connection: Connection, period: Period, promoter_id: int, now: i
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedOrder:
     """One clause, asked of one order."""
 
     clause: Clause
@@ -160,8 +160,8 @@ class Explanation:
     """The month in which it was paid; null for an order not paid."""
     level: str | None
     """The roster's, or, where the period is not open yet, the promoter's present one."""
-    task: tuple[Judged, ...]
-    subsidy: tuple[Judged, ...]
+    task: tuple[JudgedOrder, ...]
+    subsidy: tuple[JudgedOrder, ...]
     counted_fen: int
     would_count_fen: int
     """What it counts, or would if every task clause held: its amount, at most the cap."""
@@ -169,7 +169,7 @@ class Explanation:
     """What the newest settlement of the period gave it, whole fen; null before there is one."""
     flags: tuple[str, ...]
     """What is unknown of it, or in conflict, though it decides nothing by itself."""
-    known: Known
+    known: OrderContext
     """Its facts by column name, with link_channel, and the bounds and terms they are held against."""
 
     def as_json(self) -> dict[str, Any]:
@@ -193,7 +193,7 @@ class Explanation:
         }
 
 
-def first_failing(clauses: tuple[Judged, ...]) -> str | None:
+def first_failing(clauses: tuple[JudgedOrder, ...]) -> str | None:
     """The reason: the code of the first clause that fails."""
     return next((judged.clause.code for judged in clauses if not judged.holds), None)
 
@@ -223,10 +223,10 @@ def explain(connection: Connection, order_sn: str, now: int) -> Explanation:
     )
     lists = (TASK_CLAUSES, SUBSIDY_CLAUSES)
     row = connection.execute(judged_order(order_sn, lists, columns, terms, now)).mappings().one()
-    known = Known(facts=dict(row), bounds=bounds, direct_only=direct_only, terms=terms)
+    known = OrderContext(facts=dict(row), bounds=bounds, direct_only=direct_only, terms=terms)
     task, subsidy = (
         tuple(
-            Judged(clause, bool(row[f"clause_{which}_{place}"]), clause.fact(known), clause.bound(known))
+            JudgedOrder(clause, bool(row[f"clause_{which}_{place}"]), clause.fact(known), clause.bound(known))
             for place, clause in enumerate(clauses)
         )
         for which, clauses in enumerate(lists)

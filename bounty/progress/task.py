@@ -15,7 +15,7 @@ from bounty.progress.order_list import (
     newest_orders,
     rate_reached,
 )
-from bounty.progress.pace import Days, Standing, days_of
+from bounty.progress.pace import TargetProgress, WindowDays, days_of
 from bounty.progress.queries import A_PERIOD, A_PROMOTER
 from bounty.progress.service import Tally
 from bounty.rules.clauses import TASK_CLAUSES
@@ -51,10 +51,10 @@ class Task:
     """By the first clause that fails, in the order of the clauses."""
     daily: tuple[DayTotal, ...]
     """Every day of the month with an order that counts or waits."""
-    days: Days
-    gmv: Standing | None
+    days: WindowDays
+    gmv: TargetProgress | None
     """Null where there is no such target."""
-    orders: Standing | None
+    orders: TargetProgress | None
     rate_permille: int
     """Of the tier reached, or the first: what the expected subsidy is taken at."""
     next_tier: Tier | None
@@ -71,7 +71,7 @@ class Task:
         return sum(self.not_counted.values(), self.counted + self.pending)
 
     @property
-    def standings(self) -> tuple[Standing, ...]:
+    def standings(self) -> tuple[TargetProgress, ...]:
         """Of the targets there are."""
         return tuple(standing for standing in (self.gmv, self.orders) if standing is not None)
 
@@ -124,7 +124,7 @@ def task_of(
     counted, pending = verdicts.pop(COUNTED, Tally()), verdicts.pop(PENDING, Tally())
     days = days_of(month.bounds, now)
     gmv, orders = (
-        None if target is None else Standing(target, is_counted, is_pending, days)
+        None if target is None else TargetProgress(target, is_counted, is_pending, days)
         for target, is_counted, is_pending in (
             (month.target_gmv_fen, counted.capped_fen, pending.capped_fen),
             (month.target_orders, counted.orders, pending.orders),

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, select
 from bounty.accounts.service import Invited, invite
 from bounty.errors import BountyError
 from bounty.files import cells
-from bounty.files.columns import Column, lay_out
+from bounty.files.columns import FileColumn, match_headers
 from bounty.files.problems import BadRow
 from bounty.files.tables import open_table
 from bounty.models import Level
@@ -16,9 +16,9 @@ MOST = 5000
 """Rows of a file."""
 _TEXT = cells.text_up_to(200)
 _COLUMNS = (
-    Column("promoter_id", "promoter_id", cells.promoter),
-    Column("email", "email", _TEXT),
-    Column("name", "name", _TEXT, blank=None, may_lack=True),
+    FileColumn("promoter_id", "promoter_id", cells.promoter_id),
+    FileColumn("email", "email", _TEXT),
+    FileColumn("name", "name", _TEXT, blank=None, may_lack=True),
 )
 
 
@@ -59,7 +59,7 @@ def invite_from_file(connection: Connection, path: Path, now: int) -> list[Invit
 
 def _people(path: Path) -> list[tuple[int, str, str | None]]:
     table = open_table(path, accepted=(".csv",))
-    layout = lay_out(_COLUMNS, table.header)
+    layout = match_headers(_COLUMNS, table.header)
     people = []
     for record in table.rows():
         if isinstance(record, BadRow):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bounty.files import cells
-from bounty.files.columns import Column, Layout, Reading, lay_out
+from bounty.files.columns import CellReading, FileColumn, HeaderMatch, match_headers
 from bounty.files.csv_records import Record
 from bounty.files.problems import BadRow, bad_row
 from bounty.files.tables import no_data_case, open_table, reread_record
@@ -78,10 +78,10 @@ class _Shape:
     row: Callable[..., ReferenceRow]
     key: tuple[str, str]
     """The facts that tell its rows apart; joined by a blank they are a row's subject."""
-    columns: tuple[Column, ...]
+    columns: tuple[FileColumn, ...]
 
 
-_PROMOTER = Column("promoter_id", "promoter_id", cells.promoter)
+_PROMOTER = FileColumn("promoter_id", "promoter_id", cells.promoter_id)
 _TEXT = cells.text_up_to(NAME_LIMIT)
 _SHAPES: Final[dict[str, _Shape]] = {
     "promoters": _Shape(
@@ -89,10 +89,10 @@ _SHAPES: Final[dict[str, _Shape]] = {
         ("promoter_id", "level_from"),
         (
             _PROMOTER,
-            Column("name", "name", _TEXT, verbatim=True),
-            Column("level", "level", _TEXT),
-            Column("level_from", "level_from", cells.day),
-            Column("registered_on", "registered_on", cells.day),
+            FileColumn("name", "name", _TEXT, verbatim=True),
+            FileColumn("level", "level", _TEXT),
+            FileColumn("level_from", "level_from", cells.day),
+            FileColumn("registered_on", "registered_on", cells.day),
         ),
     ),
     "violations": _Shape(
@@ -100,27 +100,27 @@ _SHAPES: Final[dict[str, _Shape]] = {
         ("promoter_id", "occurred_on"),
         (
             _PROMOTER,
-            Column("occurred_on", "occurred_on", cells.day),
-            Column("reason", "reason", _TEXT, blank="", verbatim=True),
-            Column("cleared_on", "cleared_on", cells.day, blank=None),
+            FileColumn("occurred_on", "occurred_on", cells.day),
+            FileColumn("reason", "reason", _TEXT, blank="", verbatim=True),
+            FileColumn("cleared_on", "cleared_on", cells.day, blank=None),
         ),
     ),
     "links": _Shape(
         LinkRow,
         ("promoter_id", "p_id"),
         (
-            Column("p_id", "p_id", cells.promotion_place),
-            Column("channel", "channel", cells.one_of(("app", "other"), "channel")),
+            FileColumn("p_id", "p_id", cells.promotion_id),
+            FileColumn("channel", "channel", cells.one_of(("app", "other"), "channel")),
         ),
     ),
     "targets": _Shape(
         TargetRow,
         ("promoter_id", "period"),
         (
-            Column("period", "period", cells.period),
+            FileColumn("period", "period", cells.period),
             _PROMOTER,
-            Column("gmv_yuan", "gmv_fen", cells.yuan, blank=None),
-            Column("orders", "orders", cells.whole(10**9), blank=None),
+            FileColumn("gmv_yuan", "gmv_fen", cells.yuan, blank=None),
+            FileColumn("orders", "orders", cells.whole_number(10**9), blank=None),
         ),
     ),
 }
@@ -146,7 +146,7 @@ def read_reference(path: Path, kind: str) -> Reference:
     """
     shape = _SHAPES[kind]
     table = open_table(path, accepted=(".csv",))
-    layout = lay_out(shape.columns, table.header)
+    layout = match_headers(shape.columns, table.header)
     rows = (_row(shape, layout, table.header, record) for record in table.rows())
     return Reference(table.header_raw, table.encoding, rows)
 
@@ -155,27 +155,31 @@ def reread_reference(kind: str, header: str, raw: str, place: int = 1) -> Refere
     """One stored row read again, with its file's kind and header."""
     shape = _SHAPES[kind]
     names, record = reread_record("csv", header, raw, place)
-    return _row(shape, lay_out(shape.columns, names), names, record)
+    return _row(shape, match_headers(shape.columns, names), names, record)
 
 
-def reference_layout(kind: str, header: list[str]) -> Layout:
+def reference_layout(kind: str, header: list[str]) -> HeaderMatch:
     """Where a kind's columns stand in a header. Raises RefusedFile."""
-    return lay_out(_SHAPES[kind].columns, header)
+    return match_headers(_SHAPES[kind].columns, header)
 
 
-def _row(shape: _Shape, layout: Layout, header: list[str], record: Record | BadRow) -> ReferenceRow | BadRow:
+def _row(
+    shape: _Shape, layout: HeaderMatch, header: list[str], record: Record | BadRow
+) -> ReferenceRow | BadRow:
     if isinstance(record, BadRow):
         return record
     reading = layout.read(record.cells)
     facts = reading.facts
     if "p_id" in facts:
-        facts["promoter_id"] = cells.promoter_of(facts["p_id"])
+        facts["promoter_id"] = cells.promoter_of_p_id(facts["p_id"])
     if reading.fault is None:
         return shape.row(place=record.place, raw=record.raw, **facts)
     return _bad(shape, layout, reading, header, record)
 
 
-def _bad(shape: _Shape, layout: Layout, reading: Reading, header: list[str], record: Record) -> BadRow:
+def _bad(
+    shape: _Shape, layout: HeaderMatch, reading: CellReading, header: list[str], record: Record
+) -> BadRow:
     fault, column, facts = reading.fault, reading.column, reading.facts
     assert fault is not None
     assert column is not None

@@ -24,14 +24,14 @@ from sqlalchemy.types import Text
 from bounty.db import Base, WholeNumber, Words, clear, insert_into, load, workspace
 from bounty.files.problems import BadRow, bad_row
 from bounty.ingest.batches import Counts
-from bounty.ingest.quarantine import UNKNOWN_PROMOTER, Holding, close
+from bounty.ingest.quarantine import UNKNOWN_PROMOTER, BatchQuarantine, close_entries
 from bounty.models import Promoter, Quarantined
 
 CHUNK = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ReferenceKind:
     """How the rows of one kind of file become rows of one table."""
 
     name: str
@@ -56,9 +56,9 @@ class Refusal:
     column: str
 
 
-def take_in(
+def upsert_reference_rows(
     connection: Connection,
-    kind: Kind,
+    kind: ReferenceKind,
     batch_id: int,
     rows: Iterable[Any],
     now: int,
@@ -70,7 +70,7 @@ def take_in(
     """
     staged = _stage(kind)
     clear(connection, staged)
-    holding = Holding(connection, batch_id, kind.name)
+    holding = BatchQuarantine(connection, batch_id, kind.name)
     counts = Counts()
     names = [column.name for column in staged.columns]
     reading = iter(rows)
@@ -101,7 +101,9 @@ def _promoter_unknown(row: Any) -> ColumnElement[bool]:
     return ~exists().where(Promoter.promoter_id == row.promoter_id)
 
 
-def _refuse(connection: Connection, staged: Table, kind: Kind, refusal: Refusal, holding: Holding) -> None:
+def _refuse(
+    connection: Connection, staged: Table, kind: ReferenceKind, refusal: Refusal, holding: BatchQuarantine
+) -> None:
     applies = refusal.applies(staged.c)
     refused = connection.execute(select(staged).where(applies).order_by(staged.c.place)).all()
     if not refused:
@@ -124,7 +126,7 @@ def _refuse(connection: Connection, staged: Table, kind: Kind, refusal: Refusal,
     connection.execute(delete(staged).where(applies))
 
 
-def _stage(kind: Kind) -> Table:
+def _stage(kind: ReferenceKind) -> Table:
     table = kind.table.__table__
     columns = [Column(name, table.c[name].type) for name in (*kind.key, *kind.values)]
     return workspace(f"staged_{kind.name}", Column("place", WholeNumber), *columns, Column("raw", Words))
@@ -136,7 +138,7 @@ def _plain(connection: Connection, value: Any) -> Any:
 
 
 def _merge(
-    connection: Connection, kind: Kind, staged: Table, batch_id: int, counts: Counts, now: int
+    connection: Connection, kind: ReferenceKind, staged: Table, batch_id: int, counts: Counts, now: int
 ) -> None:
     """Count what the staged rows do to the table, then do it."""
     table = kind.table.__table__
@@ -180,7 +182,7 @@ def _merge(
         )
     )
     for start in range(0, len(fresh), 500):
-        close(
+        close_entries(
             connection,
             "superseded",
             batch_id,

@@ -1,16 +1,16 @@
 """Promoters, violations and links from their files."""
 
 from bounty.models import Level, Link, Violation
-from bounty.promoters.reference_upsert import Kind
+from bounty.promoters.reference_upsert import ReferenceKind
 
-PROMOTERS = Kind(
+PROMOTERS = ReferenceKind(
     "promoters",
     Level,
     key=("promoter_id", "level_from"),
     values=("level", "name", "registered_on"),
     names_promoters=True,
 )
-VIOLATIONS = Kind(
+VIOLATIONS = ReferenceKind(
     "violations", Violation, key=("promoter_id", "occurred_on"), values=("reason", "cleared_on")
 )
-LINKS = Kind("links", Link, key=("promoter_id", "p_id"), values=("channel",), promoter_column="p_id")
+LINKS = ReferenceKind("links", Link, key=("promoter_id", "p_id"), values=("channel",), promoter_column="p_id")

@@ -8,11 +8,11 @@ from sqlalchemy import Connection, func, select
 
 from bounty.clock import shown
 from bounty.models import AuditEvent, Batch, Order, Quarantined, User, Waiver
-from bounty.notices.period_status import Stage
+from bounty.notices.period_status import PeriodStatus
 from bounty.rules.periods import Period
 from bounty.settlement.queries import quarantined_of
 from bounty.sync.coverage import Coverage, coverage_of
-from bounty.sync.intervals import Span
+from bounty.sync.intervals import Interval
 
 CHECKED = "books.check"
 """The act under which a run of the checks is kept."""
@@ -29,7 +29,7 @@ WAIVABLE = ("QUARANTINE", "COVERAGE", "FRESH")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ChecklistItem:
     """A line of the checklist."""
 
     code: str
@@ -63,7 +63,7 @@ class Freshness:
 class Checklist:
     """What stands between a period and its notice, as of now."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[ChecklistItem, ...]
     freshness: Freshness
     quarantined: int
     """Order rows that wait and are, or may be, of the month."""
@@ -76,7 +76,7 @@ class Checklist:
         return all(line.passes for line in self.lines)
 
 
-def checklist(connection: Connection, stage: Stage, now: int) -> Checklist:
+def checklist(connection: Connection, stage: PeriodStatus, now: int) -> Checklist:
     """The checklist of a period, for its newest settlement; seven queries.
 
     COVERAGE is a line of it once anything was fetched from the platform: files have none to prove.
@@ -100,7 +100,7 @@ def checklist(connection: Connection, stage: Stage, now: int) -> Checklist:
     return Checklist(lines, freshness, waiting, checked)
 
 
-def _waivers(connection: Connection, stage: Stage) -> dict[str, Any]:
+def _waivers(connection: Connection, stage: PeriodStatus) -> dict[str, Any]:
     settlement_id = 0 if stage.newest is None else stage.newest.settlement_id
     rows = connection.execute(
         select(Waiver.line, Waiver.reason, Waiver.waived_at, User.name)
@@ -120,49 +120,49 @@ def _checked(connection: Connection, period: Period) -> Any | None:
     return None if row is None else {"happened_at": row.happened_at, **json.loads(row.after or "{}")}
 
 
-def _quarantine(waiting: int, waivers: dict[str, Any]) -> Line:
+def _quarantine(waiting: int, waivers: dict[str, Any]) -> ChecklistItem:
     if not waiting:
-        return Line("QUARANTINE", True, "本月没有等待处理的行", "no row of the month waits")
+        return ChecklistItem("QUARANTINE", True, "本月没有等待处理的行", "no row of the month waits")
     rows = "1 row waits" if waiting == 1 else f"{waiting} rows wait"
-    return Line("QUARANTINE", False, f"{waiting} 条未处理", rows, waivers.get("QUARANTINE"))
+    return ChecklistItem("QUARANTINE", False, f"{waiting} 条未处理", rows, waivers.get("QUARANTINE"))
 
 
-def _coverage(found: Coverage, waivers: dict[str, Any]) -> list[Line]:
+def _coverage(found: Coverage, waivers: dict[str, Any]) -> list[ChecklistItem]:
     if not found.asked_for:
         return []
     if not found.gaps:
         span = _span(found.span)
-        return [Line("COVERAGE", True, f"{span} 无缺口", f"no gap in {span}")]
+        return [ChecklistItem("COVERAGE", True, f"{span} 无缺口", f"no gap in {span}")]
     spans = [_span(gap) for gap in found.gaps]
     zh = f"{len(spans)} 段缺口：{'；'.join(spans[:3])}{'…' if len(spans) > 3 else ''}，先同步补齐"
     gaps = "1 gap" if len(spans) == 1 else f"{len(spans)} gaps"
     en = f"{gaps}: {'; '.join(spans[:3])}{'…' if len(spans) > 3 else ''}; sync first"
-    return [Line("COVERAGE", False, zh, en, waivers.get("COVERAGE"))]
+    return [ChecklistItem("COVERAGE", False, zh, en, waivers.get("COVERAGE"))]
 
 
-def _span(span: Span) -> str:
+def _span(span: Interval) -> str:
     from_at, until_at = (shown(instant)[:16].replace("T", " ") for instant in span)
     return f"{from_at} – {until_at}"
 
 
-def _cutoff(cutoff: int, now: int) -> Line:
+def _cutoff(cutoff: int, now: int) -> ChecklistItem:
     at, hours = shown(cutoff)[:16].replace("T", " "), abs(now - cutoff) // 3600
     zh, en = f"{hours // 24} 天 {hours % 24} 小时", f"{hours // 24} d {hours % 24} h"
     if now >= cutoff:
-        return Line("CUTOFF", True, f"{at}，已过 {zh}", f"{at}, {en} ago")
-    return Line("CUTOFF", False, f"{at}，还有 {zh}", f"{at}, in {en}")
+        return ChecklistItem("CUTOFF", True, f"{at}，已过 {zh}", f"{at}, {en} ago")
+    return ChecklistItem("CUTOFF", False, f"{at}，还有 {zh}", f"{at}, in {en}")
 
 
-def _fresh(freshness: Freshness, cutoff: int, waivers: dict[str, Any]) -> Line:
+def _fresh(freshness: Freshness, cutoff: int, waivers: dict[str, Any]) -> ChecklistItem:
     waiver = waivers.get("FRESH")
     if freshness.modified_at is None:
-        return Line("FRESH", False, "还没有订单：先导入", "no orders yet: import them", waiver)
+        return ChecklistItem("FRESH", False, "还没有订单：先导入", "no orders yet: import them", waiver)
     at = shown(freshness.modified_at)[:16].replace("T", " ")
     if freshness.modified_at >= cutoff:
-        return Line(
+        return ChecklistItem(
             "FRESH", True, f"订单更新至 {at}，已到收货截止之后", f"orders up to {at}, past the cutoff"
         )
-    return Line(
+    return ChecklistItem(
         "FRESH",
         False,
         f"订单只更新至 {at}，收货截止前的收货可能还没导入",
@@ -171,18 +171,18 @@ def _fresh(freshness: Freshness, cutoff: int, waivers: dict[str, Any]) -> Line:
     )
 
 
-def _checks(checked: Any | None, newest: Any | None) -> Line:
+def _checks(checked: Any | None, newest: Any | None) -> ChecklistItem:
     if newest is None and checked is None:
-        return Line("CHECKS", False, "核算后自动运行", "run by themselves after a settlement")
+        return ChecklistItem("CHECKS", False, "核算后自动运行", "run by themselves after a settlement")
     if checked is None or (newest is not None and checked["settlement"] != newest.settlement_id):
-        return Line("CHECKS", False, "这次核算之后还没有自查", "not run since this settlement")
+        return ChecklistItem("CHECKS", False, "这次核算之后还没有自查", "not run since this settlement")
     at = shown(checked["happened_at"])[:16].replace("T", " ")
     off = checked["violations"]
     if off:
         names = ", ".join(f"{name} {count}" for name, count in off.items())
-        return Line("CHECKS", False, f"不符：{names}（{at}）", f"broken: {names} ({at})")
+        return ChecklistItem("CHECKS", False, f"不符：{names}（{at}）", f"broken: {names} ({at})")
     count = checked["checks"]
-    return Line("CHECKS", True, f"{count} 项，0 处不符（{at}）", f"{count} checks, 0 broken ({at})")
+    return ChecklistItem("CHECKS", True, f"{count} 项，0 处不符（{at}）", f"{count} checks, 0 broken ({at})")
 
 
 def waiting_by_code(connection: Connection, bounds: Any) -> list[Any]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bounty.clock import shown
-from bounty.notices.period_status import Stage
+from bounty.notices.period_status import PeriodStatus
 from bounty.release.checklist import LINES, Checklist
 
 
@@ -24,7 +24,7 @@ class NextStep:
     do_en: str
 
 
-def next_step(stage: Stage, found: Checklist, *, approval_required: bool) -> NextStep:
+def next_step(stage: PeriodStatus, found: Checklist, *, approval_required: bool) -> NextStep:
     """What to do next, before a settlement and after it."""
     if stage.state == "CLOSED":
         return NextStep(
@@ -52,7 +52,7 @@ def next_step(stage: Stage, found: Checklist, *, approval_required: bool) -> Nex
     )
 
 
-def _before(stage: Stage, waits: int) -> NextStep:
+def _before(stage: PeriodStatus, waits: int) -> NextStep:
     starts, ends, cutoff = (
         shown(getattr(stage.bounds, name))[:16].replace("T", " ")
         for name in ("task_from", "task_until", "receipt_cutoff")
@@ -100,7 +100,7 @@ def _before(stage: Stage, waits: int) -> NextStep:
     )
 
 
-def _between(stage: Stage, found: Checklist, *, approval_required: bool) -> NextStep:
+def _between(stage: PeriodStatus, found: Checklist, *, approval_required: bool) -> NextStep:
     off = [line for line in found.lines if not line.passes]
     if off:
         line, mend = off[0], off[0].code == "QUARANTINE"

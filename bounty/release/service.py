@@ -6,7 +6,7 @@ from bounty.audit.service import actor_of, record
 from bounty.checks.books import CHECKS, Finding
 from bounty.errors import BountyError
 from bounty.models import Waiver
-from bounty.notices.period_status import Stage, stage_of
+from bounty.notices.period_status import PeriodStatus, period_status
 from bounty.notices.service import PublishedNotice, publish
 from bounty.release.checklist import CHECKED, LINES, WAIVABLE, checklist
 from bounty.rules.periods import Period
@@ -18,7 +18,7 @@ def keep_checks(connection: Connection, period: Period, findings: list[Finding],
 
     findings   of ``checks.run_checks``, read in a snapshot of their own: they take long, and nobody has to wait
     """
-    newest = stage_of(connection, period, now).newest
+    newest = period_status(connection, period, now).newest
     found = {
         "checks": len(CHECKS),
         "violations": {finding.name: finding.violations for finding in findings if finding.violations},
@@ -45,7 +45,7 @@ def waive(
     Raises BountyError without a reason or an account, from the draft's maker where another is needed, for a line that
     nobody can waive or that holds, and where the newest draft is no longer what was seen.
     """
-    actor, stage = actor_of(connection), stage_of(connection, period, now)
+    actor, stage = actor_of(connection), period_status(connection, period, now)
     if actor.user_id is None:
         raise BountyError("A waiver needs an account: log in.", "放行需要账号：请先登录。")
     reason = reason.strip()
@@ -89,7 +89,7 @@ def approve_seen(
 
     Raises BountyError as ``approval.approve`` does, and while a line of the checklist is open.
     """
-    stage = stage_of(connection, period, now)
+    stage = period_status(connection, period, now)
     _require_seen(stage, settlement_id)
     _require_clean(connection, stage, now)
     approve(connection, period, settlement_id, content_sha256, now)
@@ -108,7 +108,7 @@ def publish_seen(
 
     Raises BountyError as ``publication.publish`` does, while a line is open, and where the newest draft is another.
     """
-    stage = stage_of(connection, period, now)
+    stage = period_status(connection, period, now)
     _require_seen(stage, settlement_id, content_sha256)
     _require_clean(connection, stage, now)
     return publish(connection, period, now, approval_required=approval_required)
@@ -116,7 +116,7 @@ def publish_seen(
 
 def require_coverage(connection: Connection, period: Period, now: int) -> None:
     """Raises BountyError where orders may be missing from the draft of a period and nobody answers for it."""
-    stage = stage_of(connection, period, now)
+    stage = period_status(connection, period, now)
     for line in checklist(connection, stage, now).lines if stage.draft is not None else ():
         if line.code == "COVERAGE" and not line.passes:
             raise BountyError(
@@ -125,7 +125,7 @@ def require_coverage(connection: Connection, period: Period, now: int) -> None:
             )
 
 
-def _require_seen(stage: Stage, settlement_id: int, content_sha256: str | None = None) -> None:
+def _require_seen(stage: PeriodStatus, settlement_id: int, content_sha256: str | None = None) -> None:
     draft = stage.draft
     if (
         draft is None
@@ -138,7 +138,7 @@ def _require_seen(stage: Stage, settlement_id: int, content_sha256: str | None =
         )
 
 
-def _require_clean(connection: Connection, stage: Stage, now: int) -> None:
+def _require_clean(connection: Connection, stage: PeriodStatus, now: int) -> None:
     off = [line for line in checklist(connection, stage, now).lines if not line.passes]
     if off:
         raise BountyError(

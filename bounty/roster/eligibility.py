@@ -29,7 +29,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Eligibility:
     """What the roster says of a promoter."""
 
     reason: str | None
@@ -57,7 +57,7 @@ def history_months(period: Period, formula: Formula) -> list[Period]:
     return [period.plus(-2 - back) for back in reversed(range(formula.history_periods))]
 
 
-def judge(candidate: Candidate, period: Period, terms: Terms) -> Verdict:
+def judge_candidate(candidate: Candidate, period: Period, terms: Terms) -> Eligibility:
     """The first reason that applies, else the targets (contract, Who takes part and Targets)."""
     level = None if candidate.level is None else terms.levels.get(candidate.level)
     if level is None:
@@ -74,12 +74,12 @@ def judge(candidate: Candidate, period: Period, terms: Terms) -> Verdict:
         return _no("VIOLATION")
     gmv_fen, orders, derivation = _targets(candidate, period, level)
     if not gmv_fen and not orders:
-        return Verdict("NO_TARGET", None, None, derivation)
-    return Verdict(None, gmv_fen or None, orders or None, derivation)
+        return Eligibility("NO_TARGET", None, None, derivation)
+    return Eligibility(None, gmv_fen or None, orders or None, derivation)
 
 
-def _no(reason: str, **why: Any) -> Verdict:
-    return Verdict(reason, None, None, why)
+def _no(reason: str, **why: Any) -> Eligibility:
+    return Eligibility(reason, None, None, why)
 
 
 def _targets(

@@ -4,11 +4,13 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from bounty.rules.clause_texts import Said
+from bounty.rules.clause_texts import BothLanguages
 from bounty.rules.periods import Period
 
 
-def why_not(reason: str, level: str | None, derivation: Mapping[str, Any], violation: Any | None) -> Said:
+def ineligibility_text(
+    reason: str, level: str | None, derivation: Mapping[str, Any], violation: Any | None
+) -> BothLanguages:
     """The rule that says no.
 
     derivation   the roster entry's
@@ -39,10 +41,10 @@ def why_not(reason: str, level: str | None, derivation: Mapping[str, Any], viola
     return "本期没有目标", "there is no target for the period"
 
 
-def from_when(reason: str, derivation: Mapping[str, Any], violation: Any | None) -> Said:
+def eligible_from_text(reason: str, derivation: Mapping[str, Any], violation: Any | None) -> BothLanguages:
     """What would change it, and the first period that it would change.
 
-    >>> from_when("TENURE_TOO_SHORT", {"registered_on": "2022-11-15", "min_tenure_months": 2}, None)[0]
+    >>> eligible_from_text("TENURE_TOO_SHORT", {"registered_on": "2022-11-15", "min_tenure_months": 2}, None)[0]
     '满 2 个月：2023-01-15，最早可参与 2023-02 期'
     """
     if derivation.get("source") == "override":

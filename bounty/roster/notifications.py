@@ -8,14 +8,14 @@ from sqlalchemy import Connection, select
 from bounty.clock import shown
 from bounty.models import RosterEntry, User
 from bounty.money import shown_yuan
-from bounty.notifications.outbox import Letter, announce, tell_promoters
+from bounty.notifications.outbox import MessageText, announce, notify_promoters
 from bounty.roster.eligibility import in_words
-from bounty.roster.ineligibility_text import why_not
-from bounty.rules.clause_texts import until
+from bounty.roster.ineligibility_text import ineligibility_text
+from bounty.rules.clause_texts import deadline_text
 from bounty.rules.periods import Bounds, Period
 
 
-def tell_targets(connection: Connection, period: Period, bounds: Bounds, now: int) -> None:
+def notify_targets(connection: Connection, period: Period, bounds: Bounds, now: int) -> None:
     """Tell every promoter on a roster that was just frozen their target, or why they don't take part."""
     entries = {
         row.promoter_id: row
@@ -26,20 +26,20 @@ def tell_targets(connection: Connection, period: Period, bounds: Bounds, now: in
         )
     }
 
-    def letter_for(promoter_id: int) -> Letter | None:
+    def letter_for(promoter_id: int) -> MessageText | None:
         entry = entries.get(promoter_id)
         return None if entry is None else _letter(entry, period, bounds, now)
 
-    tell_promoters(connection, "target", str(period), letter_for, now)
+    notify_promoters(connection, "target", str(period), letter_for, now)
     announce(connection, "target", str(period), {"period": str(period), "frozen_at": shown(now)}, now)
 
 
-def _letter(entry: Any, period: Period, bounds: Bounds, now: int) -> Letter:
+def _letter(entry: Any, period: Period, bounds: Bounds, now: int) -> MessageText:
     derivation = json.loads(entry.derivation)
     at = shown(now)[:16].replace("T", " ")
     if entry.reason is not None:
-        zh, en = why_not(entry.reason, entry.level, derivation, None)
-        return Letter(
+        zh, en = ineligibility_text(entry.reason, entry.level, derivation, None)
+        return MessageText(
             (f"{period} 期：本期不参与", f"{period}: you don't take part"),
             zh=f"{entry.name}：\n{period} 期名单已于 {at} 冻结，您本期不参与：{zh}。",
             en=f"{entry.name},\nthe roster of {period} was frozen on {at}, and you don't take part: {en}.",
@@ -52,10 +52,10 @@ def _letter(entry: Any, period: Period, bounds: Bounds, now: int) -> Letter:
     if entry.target_orders:
         parts_zh.append(f"计入订单 {entry.target_orders} 单")
         parts_en.append(f"{entry.target_orders} orders counted")
-    ends_zh, ends_en = until(bounds.task_until)
-    cutoff_zh, cutoff_en = until(bounds.receipt_cutoff)
+    ends_zh, ends_en = deadline_text(bounds.task_until)
+    cutoff_zh, cutoff_en = deadline_text(bounds.receipt_cutoff)
     begins = shown(bounds.task_from)[5:10]
-    return Letter(
+    return MessageText(
         (f"{period} 期目标：{'、'.join(parts_zh)}", f"Your target for {period}: {', '.join(parts_en)}"),
         zh=f"{entry.name}：\n{period} 期名单已于 {at} 冻结，您的等级 {entry.level}，目标：{'、'.join(parts_zh)}。\n"
         f"目标由来：{in_words(derivation, chinese=True)}。\n"

@@ -15,7 +15,7 @@ from bounty.rules.periods import Period
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class EntryState:
     """What a roster says of one promoter: eligible with a target, or not, and why."""
 
     ineligible: str | None
@@ -34,7 +34,7 @@ class Standing:
 
 
 def override(
-    connection: Connection, period: Period, promoter_id: int, to: Standing, reason: str, now: int
+    connection: Connection, period: Period, promoter_id: int, to: EntryState, reason: str, now: int
 ) -> bool:
     """Put a roster entry right, for good; False where it stands so already and nothing changed.
 
@@ -54,7 +54,7 @@ def override(
     if refusal is not None:
         raise refusal
     _refuse_unfit(to, reason)
-    was = Standing(entry.reason, entry.target_gmv_fen, entry.target_orders)
+    was = EntryState(entry.reason, entry.target_gmv_fen, entry.target_orders)
     if was == to:
         return False
     user_id = _account(connection)
@@ -154,7 +154,7 @@ def _of(table: Any, entry: Any) -> tuple[Any, Any]:
     return table.promoter_id == entry.promoter_id, table.period == entry.period
 
 
-def _refuse_unfit(to: Standing, reason: str) -> None:
+def _refuse_unfit(to: EntryState, reason: str) -> None:
     if not reason.strip():
         raise BountyError(
             "An override needs a reason: it is shown to the promoter.", "请填写理由：推手会看到它。"

@@ -10,15 +10,15 @@ from bounty.audit.service import record
 from bounty.clock import shown
 from bounty.errors import BountyError
 from bounty.models import OpenPeriod, RosterEntry, Target
-from bounty.promoters.reference_upsert import Kind, Refusal
-from bounty.roster.eligibility import INELIGIBLE, Candidate, history_months, judge
-from bounty.roster.notifications import tell_targets
+from bounty.promoters.reference_upsert import ReferenceKind, Refusal
+from bounty.roster.eligibility import INELIGIBLE, Candidate, history_months, judge_candidate
+from bounty.roster.notifications import notify_targets
 from bounty.roster.queries import candidates, given_targets, history_of, orders_held
 from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import Period, bounds_of
 from bounty.rules.terms import Formula, Terms
 
-TARGETS = Kind("targets", Target, key=("promoter_id", "period"), values=("gmv_fen", "orders"))
+TARGETS = ReferenceKind("targets", Target, key=("promoter_id", "period"), values=("gmv_fen", "orders"))
 PERIOD_OPEN = Refusal(
     applies=lambda row: row.period.in_(select(OpenPeriod.period)),
     code="E-OPEN",
@@ -64,7 +64,7 @@ def open_roster(connection: Connection, period: Period, now: int) -> Opening:
         record(connection, "period.open", str(period), now, after=frozen)
         bounds = bounds_of(period, in_force.terms)
         if now < bounds.task_until:  # of a month that is over nobody needs to know the target any more
-            tell_targets(connection, period, bounds, now)
+            notify_targets(connection, period, bounds, now)
     return opening
 
 
@@ -97,7 +97,7 @@ def _freeze(connection: Connection, period: Period, terms_id: int, terms: Terms,
             given=given.get(row.promoter_id),
             history=histories[terms.direct_only(row.level)].get(row.promoter_id, {}),
         )
-        verdict = judge(candidate, period, terms)
+        verdict = judge_candidate(candidate, period, terms)
         entries.append(
             {
                 "promoter_id": row.promoter_id,

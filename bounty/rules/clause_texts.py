@@ -21,13 +21,13 @@ from bounty.rules.clauses import (
     PAID_IN_WINDOW,
     RECEIVED_IN_TIME,
     Clause,
-    Known,
+    OrderContext,
 )
 
-Said = tuple[str, str]
+BothLanguages = tuple[str, str]
 """A sentence in Chinese and in English."""
 
-STATUSES: dict[int, Said] = {
+STATUSES: dict[int, BothLanguages] = {
     -1: ("未支付", "not paid"),
     0: ("已支付", "paid"),
     1: ("已成团", "grouped"),
@@ -42,24 +42,24 @@ STATUSES: dict[int, Said] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Plain:
+class ClauseText:
     """One clause in plain words."""
 
-    name: Said
-    fact: Callable[[Known], Said]
+    name: BothLanguages
+    fact: Callable[[OrderContext], BothLanguages]
     """Of the one order."""
-    asked: Callable[[Known], Said]
+    asked: Callable[[OrderContext], BothLanguages]
     """What would hold."""
-    why_not: Callable[[Known], Said]
+    why_not: Callable[[OrderContext], BothLanguages]
     """For an order of which it does not hold: the reason, as short as a table has room for."""
-    if_only: Callable[[Known], Said | None]
+    if_only: Callable[[OrderContext], BothLanguages | None]
     """What would have made it hold, to be followed by what the order would have counted; null where nothing can."""
 
 
-def until(instant: int) -> Said:
+def deadline_text(instant: int) -> BothLanguages:
     """The end of a half-open window: a midnight is the 24 o'clock of the day before.
 
-    >>> until(1671552000), until(1671551999)
+    >>> deadline_text(1671552000), deadline_text(1671551999)
     (('12-20 24点', '12-20 24:00'), ('12-20 23:59:59', '12-20 23:59:59'))
     """
     if (instant + 28_800) % 86_400:
@@ -69,10 +69,10 @@ def until(instant: int) -> Said:
     return f"{day} 24点", f"{day} 24:00"
 
 
-def spell(seconds: int, *, parts: int = 3) -> Said:
+def duration_text(seconds: int, *, parts: int = 3) -> BothLanguages:
     """How long, in whole days, hours and minutes; the largest ``parts`` of them, the rest dropped.
 
-    >>> spell(120_660), spell(5 * 86_400 + 32_400, parts=2), spell(59)
+    >>> duration_text(120_660), duration_text(5 * 86_400 + 32_400, parts=2), duration_text(59)
     (('1 天 9 小时 31 分', '1 d 9 h 31 min'), ('5 天 9 小时', '5 d 9 h'), ('不到 1 分', 'less than 1 min'))
     """
     days, rest = divmod(seconds, 86_400)
@@ -84,10 +84,10 @@ def spell(seconds: int, *, parts: int = 3) -> Said:
     return " ".join(f"{n} {zh}" for n, zh, _ in some), " ".join(f"{n} {en}" for n, _, en in some)
 
 
-def failure(order_status: int, return_status: int | None) -> Said:
+def failure_text(order_status: int, return_status: int | None) -> BothLanguages:
     """What made an order fail.
 
-    >>> failure(10, None), failure(4, 2), failure(2, 2)
+    >>> failure_text(10, None), failure_text(4, 2), failure_text(2, 2)
     (('已处罚', 'punished'), ('审核失败', 'audit failed'), ('已退款', 'refunded'))
     """
     if order_status in (4, 10):
@@ -105,31 +105,31 @@ def _full(instant: int) -> str:
     return shown(instant)[:19].replace("T", " ")
 
 
-def _both(words: str) -> Said:
+def _both(words: str) -> BothLanguages:
     return words, words
 
 
-def _paid(known: Known) -> Said:
+def _paid(known: OrderContext) -> BothLanguages:
     at = known.facts["paid_at"]
     return ("未付款", "not paid") if at is None else (f"{_full(at)} 付款", f"paid {_full(at)}")
 
 
-def _window(start: int, end: int) -> Said:
+def _window(start: int, end: int) -> BothLanguages:
     first, last = _full(start)[:16], _full(end)[:16]
     return f"{first} 起，{last} 前", f"from {first}, before {last}"
 
 
-def _not_in_window(known: Known) -> Said:
+def _not_in_window(known: OrderContext) -> BothLanguages:
     at = known.facts["paid_at"]
     if at is None:
         return "未付款", "not paid"
     if at < known.bounds.task_from:
         return "付款早于任务期", "paid before the task window"
-    zh, en = until(known.bounds.task_until)
+    zh, en = deadline_text(known.bounds.task_until)
     return f"付款晚于任务期（{zh}截止）", f"paid after the task window ({en})"
 
 
-def _not_in_month(known: Known) -> Said:
+def _not_in_month(known: OrderContext) -> BothLanguages:
     return (
         ("未付款", "not paid")
         if known.facts["paid_at"] is None
@@ -137,17 +137,17 @@ def _not_in_month(known: Known) -> Said:
     )
 
 
-def _status(known: Known) -> Said:
+def _status(known: OrderContext) -> BothLanguages:
     code = known.facts["order_status"]
     zh, en = STATUSES.get(code, (str(code), str(code)))
     return f"状态：{zh}", f"state: {en}"
 
 
-def _without_commission(known: Known) -> Said:
+def _without_commission(known: OrderContext) -> BothLanguages:
     return STATUSES[known.facts["order_status"]]
 
 
-def _direct(known: Known) -> Said:
+def _direct(known: OrderContext) -> BothLanguages:
     return {
         1: ("是直推", "direct"),
         0: ("非直推", "indirect"),
@@ -155,19 +155,19 @@ def _direct(known: Known) -> Said:
     }[known.facts["is_direct"]]
 
 
-def _level_counts(known: Known) -> Said:
+def _level_counts(known: OrderContext) -> BothLanguages:
     if known.direct_only:
         return "该等级只计直推订单", "the level counts direct orders only"
     return "该等级直推与非直推都计", "the level counts direct and indirect orders"
 
 
-def _goods(known: Known) -> Said:
+def _goods(known: OrderContext) -> BothLanguages:
     kind, categories = known.facts["type"], known.facts["cat_ids"]
     zh = f"类型 {'未知' if kind is None else kind}，类目 {categories or '未知'}"
     return zh, f"type {'unknown' if kind is None else kind}, categories {categories or 'unknown'}"
 
 
-def _virtual(known: Known) -> Said:
+def _virtual(known: OrderContext) -> BothLanguages:
     kind, virtual = known.facts["type"], known.terms.virtual
     if kind in virtual.types:
         return f"虚拟商品：类型 {kind}", f"virtual goods: type {kind}"
@@ -176,7 +176,7 @@ def _virtual(known: Known) -> Said:
     return f"虚拟商品：类目 {found}", f"virtual goods: category {found}"
 
 
-def _price_compare(known: Known) -> Said:
+def _price_compare(known: OrderContext) -> BothLanguages:
     return {
         1: ("比价", "price comparison"),
         0: ("正常，不是比价", "ordinary"),
@@ -184,42 +184,42 @@ def _price_compare(known: Known) -> Said:
     }[known.facts["price_compare_status"]]
 
 
-def _failed(known: Known) -> Said:
+def _failed(known: OrderContext) -> BothLanguages:
     at = known.facts["failed_at"]
     if at is None:
         return "没有退款或处罚记录", "no refund or punishment"
-    zh, en = failure(known.facts["order_status"], known.facts["return_status"])
+    zh, en = failure_text(known.facts["order_status"], known.facts["return_status"])
     return f"{zh}：{_full(at)}", f"{en}: {_full(at)}"
 
 
-def _failed_short(known: Known) -> Said:
-    zh, en = failure(known.facts["order_status"], known.facts["return_status"])
+def _failed_short(known: OrderContext) -> BothLanguages:
+    zh, en = failure_text(known.facts["order_status"], known.facts["return_status"])
     at = _clock(known.facts["failed_at"])[:11]
     return f"{zh}：{at}", f"{en}: {at}"
 
 
-def _received(known: Known) -> Said:
+def _received(known: OrderContext) -> BothLanguages:
     at = known.facts["received_at"]
     return ("尚未收货", "not received yet") if at is None else _both(_full(at))
 
 
-def _late(known: Known) -> Said:
+def _late(known: OrderContext) -> BothLanguages:
     at, cutoff = known.facts["received_at"], known.bounds.receipt_cutoff
     if at is None:
-        zh, en = until(cutoff)
+        zh, en = deadline_text(cutoff)
         return f"尚未收货，{zh}截止", f"not received; the cutoff is {en}"
-    zh, en = spell(at - cutoff)
+    zh, en = duration_text(at - cutoff)
     return f"收货比截止晚了 {zh}", f"received {en} after the cutoff"
 
 
-def _link(known: Known) -> Said:
+def _link(known: OrderContext) -> BothLanguages:
     channel = {"app": _both("APP"), "other": ("其他渠道", "elsewhere")}.get(
         known.facts["link_channel"], ("未知", "unknown")
     )
     return f"推广位 {known.facts['p_id']}：{channel[0]}", f"place {known.facts['p_id']}: {channel[1]}"
 
 
-def _links_asked(known: Known) -> Said:
+def _links_asked(known: OrderContext) -> BothLanguages:
     return {
         "any": ("不限渠道", "any channel"),
         "app_or_unknown": ("APP 或未知，不是其他渠道", "APP or unknown, not elsewhere"),
@@ -227,16 +227,18 @@ def _links_asked(known: Known) -> Said:
     }[known.terms.subsidy.links]
 
 
-def _never(_: Known) -> None:
+def _never(_: OrderContext) -> None:
     return None
 
 
-def _ordinary(also: Callable[[Known], bool], zh: str, en: str) -> Callable[[Known], Said]:
+def _ordinary(
+    also: Callable[[OrderContext], bool], zh: str, en: str
+) -> Callable[[OrderContext], BothLanguages]:
     return lambda known: (zh, en) if also(known) else ("不是比价订单", "not price comparison")
 
 
-PLAIN: dict[Clause, Plain] = {
-    PAID_IN_WINDOW: Plain(
+CLAUSE_TEXTS: dict[Clause, ClauseText] = {
+    PAID_IN_WINDOW: ClauseText(
         ("任务期内付款", "Paid in the task window"),
         _paid,
         lambda known: _window(known.bounds.task_from, known.bounds.task_until),
@@ -246,21 +248,21 @@ PLAIN: dict[Clause, Plain] = {
             f"Paid from {_full(known.bounds.task_from)[:16]} and before {_full(known.bounds.task_until)[:16]}",
         ),
     ),
-    PAID_IN_MONTH: Plain(
+    PAID_IN_MONTH: ClauseText(
         ("当月付款", "Paid in the month"),
         _paid,
         lambda known: _window(known.bounds.month_from, known.bounds.month_until),
         _not_in_month,
         _never,
     ),
-    COMMISSIONABLE: Plain(
+    COMMISSIONABLE: ClauseText(
         ("有佣金商品", "Goods with commission"),
         _status,
         lambda _: ("不是未支付，也不是无佣金订单", "paid, and of goods with commission"),
         _without_commission,
         lambda _: ("若是多多进宝的有佣金商品", "Of goods that carry commission"),
     ),
-    DIRECT: Plain(
+    DIRECT: ClauseText(
         ("直推", "Direct"),
         _direct,
         _level_counts,
@@ -271,14 +273,14 @@ PLAIN: dict[Clause, Plain] = {
         ),
         lambda _: ("若是直推订单", "As a direct order"),
     ),
-    NOT_VIRTUAL: Plain(
+    NOT_VIRTUAL: ClauseText(
         ("不是虚拟商品", "Not virtual goods"),
         _goods,
         lambda _: ("不在条款列出的虚拟类型与类目内", "none of the virtual types and categories of the terms"),
         _virtual,
         lambda _: ("若是实物商品", "Of goods that are not virtual"),
     ),
-    NOT_PRICE_COMPARE_FOR_TASK: Plain(
+    NOT_PRICE_COMPARE_FOR_TASK: ClauseText(
         ("比价", "Price comparison"),
         _price_compare,
         _ordinary(
@@ -289,7 +291,7 @@ PLAIN: dict[Clause, Plain] = {
         lambda _: ("比价订单", "price comparison"),
         lambda _: ("若不是比价订单", "Without price comparison"),
     ),
-    NOT_PRICE_COMPARE_FOR_SUBSIDY: Plain(
+    NOT_PRICE_COMPARE_FOR_SUBSIDY: ClauseText(
         ("不是比价订单", "Not price comparison"),
         _price_compare,
         _ordinary(
@@ -300,7 +302,7 @@ PLAIN: dict[Clause, Plain] = {
         lambda _: ("比价订单没有补贴", "price comparison earns nothing"),
         _never,
     ),
-    NOT_FAILED_BY_CUTOFF: Plain(
+    NOT_FAILED_BY_CUTOFF: ClauseText(
         ("截止前未退款、未处罚", "Not failed before the cutoff"),
         _failed,
         lambda known: (
@@ -313,14 +315,14 @@ PLAIN: dict[Clause, Plain] = {
             f"Without a refund, a failed audit or a punishment before {_full(known.bounds.receipt_cutoff)[:16]}",
         ),
     ),
-    NOT_FAILED_AT_ALL: Plain(
+    NOT_FAILED_AT_ALL: ClauseText(
         ("未退款、未处罚", "Not failed"),
         _failed,
         lambda _: ("没有退款、审核失败或处罚", "no refund, failed audit or punishment"),
         _failed_short,
         _never,
     ),
-    RECEIVED_IN_TIME: Plain(
+    RECEIVED_IN_TIME: ClauseText(
         ("收货截止前确认收货", "Received before the cutoff"),
         _received,
         lambda known: (
@@ -333,7 +335,7 @@ PLAIN: dict[Clause, Plain] = {
             f"Received before {_full(known.bounds.receipt_cutoff)[:16]}",
         ),
     ),
-    APP_LINK: Plain(
+    APP_LINK: ClauseText(
         ("推广链接渠道", "Channel of the link"),
         _link,
         _links_asked,

@@ -36,7 +36,7 @@ class BoundColumns:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class OrderContext:
     """What is known of one order and its month when a clause is shown to a person."""
 
     facts: Mapping[str, Any]
@@ -58,9 +58,9 @@ class Clause:
     holds: Callable[[Facts, BoundColumns, Terms], ColumnElement[bool]]
     """True or false, never null, whatever is unknown: a null would be neither a reason nor a pass. So each expression
     says what an unknown fact means; and databases plan by what it says, which they don't through CASE."""
-    fact: Callable[[Known], Any]
+    fact: Callable[[OrderContext], Any]
     """The fact it looks at, for a person."""
-    bound: Callable[[Known], str]
+    bound: Callable[[OrderContext], str]
     """What the fact is held against."""
 
 
@@ -99,7 +99,7 @@ def _ids(values: list[int]) -> str:
     return ", ".join(map(str, sorted(set(values)))) or "none"
 
 
-def _virtual_fact(known: Known) -> str:
+def _virtual_fact(known: OrderContext) -> str:
     kind = known.facts["type"]
     return f"type {'unknown' if kind is None else kind}; cat_ids {known.facts['cat_ids'] or 'unknown'}"
 

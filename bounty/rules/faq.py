@@ -14,11 +14,11 @@ from bounty.rules.clauses import (
     TASK_CLAUSES,
 )
 from bounty.rules.terms import Formula, Terms
-from bounty.rules.terms_text import level_en, level_zh, percent, said_caps, said_ids
+from bounty.rules.terms_text import caps_text, ids_text, level_en, level_zh, percent
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class FaqEntry:
     """A question and its answer in one language."""
 
     name: str
@@ -27,12 +27,12 @@ class Answered:
     sentences: list[str]
 
 
-def answered(terms: Terms, *, chinese: bool) -> list[Answered]:
+def faq_entries(terms: Terms, *, chinese: bool) -> list[FaqEntry]:
     """The questions, in the order in which they come up."""
     return _chinese(terms) if chinese else _english(terms)
 
 
-def _chinese(terms: Terms) -> list[Answered]:
+def _chinese(terms: Terms) -> list[FaqEntry]:
     task, subsidy, levels = terms.task, terms.subsidy, sorted(terms.levels.items())
     tenures = [
         f"{name} 须在当月 1 日前注册满 {level.min_tenure_months} 个月"
@@ -43,12 +43,12 @@ def _chinese(terms: Terms) -> list[Answered]:
     formulas = [level.gmv for _, level in levels if isinstance(level.gmv, Formula)]
     basis = "实付金额" if subsidy.basis == "order_amount" else "佣金"
     tiers = "；".join(f"达到目标的 {percent(tier.at)} 起为 {tier.rate_permille}‰" for tier in subsidy.tiers)
-    caps = said_caps(terms, "每单最多 ¥{}", "每人每期最多 ¥{}", "，").lstrip("，")
-    types = said_ids(terms.virtual.types, "无")
-    categories = said_ids(terms.virtual.category_ids, "无")
+    caps = caps_text(terms, "每单最多 ¥{}", "每人每期最多 ¥{}", "，").lstrip("，")
+    types = ids_text(terms.virtual.types, "无")
+    categories = ids_text(terms.virtual.category_ids, "无")
     conditions = "；".join(clause.zh(terms) for clause in SUBSIDY_CLAUSES)
     return [
-        Answered(
+        FaqEntry(
             "eligibility",
             "为什么没有参与资格？",
             [
@@ -58,7 +58,7 @@ def _chinese(terms: Terms) -> list[Answered]:
                 "名单在开期时冻结，之后的变化不影响本期。您的任务页写明适用的是哪一条，以及何时可以参与。",
             ],
         ),
-        Answered(
+        FaqEntry(
             "target",
             "目标怎么来的？",
             [
@@ -67,7 +67,7 @@ def _chinese(terms: Terms) -> list[Answered]:
                 "运营为您单独设定了目标的，以设定的为准。目标在开期时冻结，与资格一起在任务页上列出。",
             ],
         ),
-        Answered(
+        FaqEntry(
             "counts",
             "哪些订单计入任务？",
             [
@@ -75,7 +75,7 @@ def _chinese(terms: Terms) -> list[Answered]:
                 f"每单最多计 ¥{shown_yuan(task.order_cap_fen)}，这个上限不影响订单数，也不影响补贴。",
             ],
         ),
-        Answered(
+        FaqEntry(
             "direct",
             "什么是直推？",
             [
@@ -83,31 +83,31 @@ def _chinese(terms: Terms) -> list[Answered]:
                 f"{'、'.join(direct)} 只计直推订单。" if direct else "本期各等级直推与非直推都计。",
             ],
         ),
-        Answered(
+        FaqEntry(
             "virtual",
             "什么是虚拟商品？",
             [f"订单类型为 {types}，或类目含 {categories} 的商品。虚拟商品不计入任务，也没有补贴。"],
         ),
-        Answered(
+        FaqEntry(
             "compare",
             "比价订单算不算？",
             [
                 f"任务：{NOT_PRICE_COMPARE_FOR_TASK.zh(terms)}。补贴：{NOT_PRICE_COMPARE_FOR_SUBSIDY.zh(terms)}。"
             ],
         ),
-        Answered(
+        FaqEntry(
             "receipt",
             "收货晚了怎么办？",
             [f"任务要求{RECEIVED_IN_TIME.zh(terms)}。晚收货的订单不计入任务；您达标时，它仍可以有补贴。"],
         ),
-        Answered(
+        FaqEntry(
             "refund",
             "退款了怎么办？",
             [
                 f"任务要求{NOT_FAILED_BY_CUTOFF.zh(terms)}；补贴要求{NOT_FAILED_AT_ALL.zh(terms)}。部分退款按整单退款处理。"
             ],
         ),
-        Answered(
+        FaqEntry(
             "subsidy",
             "补贴怎么算？",
             [
@@ -115,12 +115,12 @@ def _chinese(terms: Terms) -> list[Answered]:
                 f"比例：{tiers}{'。' + caps if caps else ''}。按单四舍六入五成双到分，合计是各单之和。",
             ],
         ),
-        Answered(
+        FaqEntry(
             "links",
             "推广链接有什么要求？",
             [f"任务不限链接。补贴：{APP_LINK.zh(terms)}。"],
         ),
-        Answered(
+        FaqEntry(
             "payday",
             "补贴什么时候到账？",
             [
@@ -132,7 +132,7 @@ def _chinese(terms: Terms) -> list[Answered]:
                 ),
             ],
         ),
-        Answered(
+        FaqEntry(
             "notice",
             "公示以后还会变吗？",
             [
@@ -143,7 +143,7 @@ def _chinese(terms: Terms) -> list[Answered]:
     ]
 
 
-def _english(terms: Terms) -> list[Answered]:
+def _english(terms: Terms) -> list[FaqEntry]:
     task, subsidy, levels = terms.task, terms.subsidy, sorted(terms.levels.items())
     tenures = [
         f"{name} must be registered for {level.min_tenure_months} months on the 1st of the month"
@@ -156,11 +156,11 @@ def _english(terms: Terms) -> list[Answered]:
     tiers = "; ".join(
         f"from {percent(tier.at)} of the target {tier.rate_permille}‰" for tier in subsidy.tiers
     )
-    caps = said_caps(terms, "at most ¥{} an order", "at most ¥{} a promoter and period", ", ")
-    types = said_ids(terms.virtual.types, "none")
-    categories = said_ids(terms.virtual.category_ids, "none")
+    caps = caps_text(terms, "at most ¥{} an order", "at most ¥{} a promoter and period", ", ")
+    types = ids_text(terms.virtual.types, "none")
+    categories = ids_text(terms.virtual.category_ids, "none")
     return [
-        Answered(
+        FaqEntry(
             "eligibility",
             "Why am I not eligible?",
             [
@@ -181,7 +181,7 @@ def _english(terms: Terms) -> list[Answered]:
                 ),
             ],
         ),
-        Answered(
+        FaqEntry(
             "target",
             "Where does my target come from?",
             [
@@ -194,7 +194,7 @@ def _english(terms: Terms) -> list[Answered]:
                 ),
             ],
         ),
-        Answered(
+        FaqEntry(
             "counts",
             "Which orders count to the task?",
             [
@@ -206,7 +206,7 @@ def _english(terms: Terms) -> list[Answered]:
                 ),
             ],
         ),
-        Answered(
+        FaqEntry(
             "direct",
             "What is direct push?",
             [
@@ -220,7 +220,7 @@ def _english(terms: Terms) -> list[Answered]:
                 else "At every level direct and indirect orders count.",
             ],
         ),
-        Answered(
+        FaqEntry(
             "virtual",
             "What are virtual goods?",
             [
@@ -231,7 +231,7 @@ def _english(terms: Terms) -> list[Answered]:
                 )
             ],
         ),
-        Answered(
+        FaqEntry(
             "compare",
             "Do price-comparison orders count?",
             [
@@ -241,7 +241,7 @@ def _english(terms: Terms) -> list[Answered]:
                 )
             ],
         ),
-        Answered(
+        FaqEntry(
             "receipt",
             "What if the goods are received late?",
             [
@@ -252,7 +252,7 @@ def _english(terms: Terms) -> list[Answered]:
                 )
             ],
         ),
-        Answered(
+        FaqEntry(
             "refund",
             "What if an order is refunded?",
             [
@@ -262,7 +262,7 @@ def _english(terms: Terms) -> list[Answered]:
                 )
             ],
         ),
-        Answered(
+        FaqEntry(
             "subsidy",
             "How is the subsidy worked out?",
             [
@@ -273,12 +273,12 @@ def _english(terms: Terms) -> list[Answered]:
                 f"Rates: {tiers}{caps}. Rounded half-even to the fen an order; totals are sums of orders.",
             ],
         ),
-        Answered(
+        FaqEntry(
             "links",
             "Which links may I use?",
             [f"Any for the task. For the subsidy: {APP_LINK.en(terms)}."],
         ),
-        Answered(
+        FaqEntry(
             "payday",
             "When is the subsidy paid?",
             [
@@ -298,7 +298,7 @@ def _english(terms: Terms) -> list[Answered]:
                 ),
             ],
         ),
-        Answered(
+        FaqEntry(
             "notice",
             "Can a result change after its notice?",
             [

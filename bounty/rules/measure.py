@@ -12,7 +12,7 @@ from bounty.db import Query
 from bounty.models import OpenPeriod, Order, RosterEntry
 from bounty.rules.clauses import RECEIVED_IN_TIME, TASK_CLAUSES, BoundColumns, Facts, all_hold
 from bounty.rules.periods import Period
-from bounty.rules.sql_math import lesser, total
+from bounty.rules.sql_math import capped_at, sum_or_zero
 from bounty.rules.terms import Terms
 
 COUNTED = "COUNTED"
@@ -32,8 +32,8 @@ class Measure:
 
 def measured(facts: Facts, terms: Terms) -> Measure:
     """GMV and orders of rows that were restricted to those which count."""
-    capped = lesser(facts.order_amount_fen, terms.task.order_cap_fen)
-    return Measure(gmv_fen=total(capped), orders=func.count(facts.promoter_id))
+    capped = capped_at(facts.order_amount_fen, terms.task.order_cap_fen)
+    return Measure(gmv_fen=sum_or_zero(capped), orders=func.count(facts.promoter_id))
 
 
 def counts(facts: Facts, bounds: BoundColumns, terms: Terms) -> ColumnElement[bool]:

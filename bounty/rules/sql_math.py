@@ -17,7 +17,7 @@ from bounty.db import WholeNumber
 Whole = ColumnElement[int]
 
 
-def total(amounts: ColumnElement[int]) -> Whole:
+def sum_or_zero(amounts: ColumnElement[int]) -> Whole:
     """The sum over rows as a whole number; 0 over none."""
     return cast(func.coalesce(func.sum(amounts), 0), WholeNumber)
 
@@ -29,10 +29,10 @@ def running_total(amounts: Whole, within: Whole, *order: ColumnElement[Any]) -> 
 
 def count_where(condition: ColumnElement[bool]) -> Whole:
     """How many rows hold a condition."""
-    return total(case((condition, 1), else_=0))
+    return sum_or_zero(case((condition, 1), else_=0))
 
 
-def lesser(amount: Whole, cap: int | None) -> Whole:
+def capped_at(amount: Whole, cap: int | None) -> Whole:
     """The amount, at most the cap; the amount itself without a cap, and null if it is null."""
     return amount if cap is None else case((amount > cap, cap), else_=amount)
 

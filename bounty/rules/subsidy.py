@@ -3,7 +3,7 @@
 from sqlalchemy import BindParameter, ColumnElement, FromClause, and_, case, null, or_, select
 
 from bounty.rules.clauses import Facts
-from bounty.rules.sql_math import Whole, lesser, reaches, running_total, share_half_even
+from bounty.rules.sql_math import Whole, capped_at, reaches, running_total, share_half_even
 from bounty.rules.terms import Terms
 
 
@@ -41,7 +41,7 @@ def basis(facts: Facts, terms: Terms) -> Whole:
 
 def before_promoter_cap(facts: Facts, rate_permille: Whole, terms: Terms) -> Whole:
     """What an order that holds all subsidy clauses earns: its share, at most the order cap."""
-    return lesser(share_half_even(basis(facts, terms), rate_permille), terms.subsidy.order_cap_fen)
+    return capped_at(share_half_even(basis(facts, terms), rate_permille), terms.subsidy.order_cap_fen)
 
 
 def after_promoter_cap(earned: Whole, running: Whole, cap: int | BindParameter[int]) -> Whole:

@@ -18,8 +18,8 @@ def _chinese(terms: Terms) -> list[str]:
     )
     basis = "实付金额" if terms.subsidy.basis == "order_amount" else "佣金"
     lapse = terms.subsidy.lapse_months
-    caps = said_caps(terms, "每单最多 ¥{}", "每人每期最多 ¥{}", "，")
-    types, categories = said_ids(terms.virtual.types, "无"), said_ids(terms.virtual.category_ids, "无")
+    caps = caps_text(terms, "每单最多 ¥{}", "每人每期最多 ¥{}", "，")
+    types, categories = ids_text(terms.virtual.types, "无"), ids_text(terms.virtual.category_ids, "无")
     return [
         f"{terms.name}（自 {terms.effective_from} 期起）",
         *(f"{name}：{level_zh(level)}" for name, level in sorted(terms.levels.items())),
@@ -39,14 +39,14 @@ def _english(terms: Terms) -> list[str]:
     )
     basis = "amount paid" if terms.subsidy.basis == "order_amount" else "commission"
     types, categories, lapse = terms.virtual.types, terms.virtual.category_ids, terms.subsidy.lapse_months
-    caps = said_caps(terms, "at most ¥{} an order", "at most ¥{} a promoter and period", ", ")
+    caps = caps_text(terms, "at most ¥{} an order", "at most ¥{} a promoter and period", ", ")
     return [
         f"{terms.name} (from period {terms.effective_from})",
         *(f"{name}: {level_en(level)}" for name, level in sorted(terms.levels.items())),
         f"An order counts to the task when it is: {task}. Each counts at most ¥{shown_yuan(terms.task.order_cap_fen)}.",
         f"Who passed earns a part of the {basis} of each order of the month that is: {subsidy}.",
         f"Rates: {tiers}{caps}; rounded half-even to the fen an order, paid as its commission settles.",
-        f"Virtual goods: of type {said_ids(types, 'none')}, or with a category of {said_ids(categories, 'none')}.",
+        f"Virtual goods: of type {ids_text(types, 'none')}, or with a category of {ids_text(categories, 'none')}.",
         *([f"What has not settled {lapse} months after the month is void."] if lapse else []),
     ]
 
@@ -89,7 +89,7 @@ def level_en(level: LevelTerms) -> str:
     return f"{tenure}{counted}; {' and '.join(targets)}"
 
 
-def said_ids(ids: list[int], nothing: str) -> str:
+def ids_text(ids: list[int], nothing: str) -> str:
     """Numbers of types or categories, or the word for none."""
     return ", ".join(map(str, sorted(set(ids)))) or nothing
 
@@ -104,7 +104,7 @@ def percent(myriad: int) -> str:
     return f"{whole}{f'.{part:02d}'.rstrip('0') if part else ''}%"
 
 
-def said_caps(terms: Terms, an_order: str, a_promoter: str, comma: str) -> str:
+def caps_text(terms: Terms, an_order: str, a_promoter: str, comma: str) -> str:
     """The caps that there are, each behind a comma; blank where there are none."""
     caps = ((an_order, terms.subsidy.order_cap_fen), (a_promoter, terms.subsidy.promoter_cap_fen))
     return "".join(comma + said.format(shown_yuan(cap)) for said, cap in caps if cap is not None)

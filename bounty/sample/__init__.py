@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bounty.rules.periods import Period
 from bounty.rules.terms import read_terms
-from bounty.sample.context import HISTORY_MONTHS, World, months_until
+from bounty.sample.context import HISTORY_MONTHS, SampleContext, months_until
 from bounty.sample.files import (
     write_links,
     write_orders,
@@ -25,7 +25,7 @@ from bounty.sample.files import (
 )
 from bounty.sample.orders import draw_orders
 from bounty.sample.people import draw_links, draw_people, draw_violations
-from bounty.sample.sales_targets import draw_own_targets
+from bounty.sample.sales_targets import draw_given_targets
 from bounty.sample.terms import sample_terms
 from bounty.sample.updates import draw_updates
 
@@ -58,12 +58,12 @@ def write_sample(
     months = months_until(now)
     terms_toml = sample_terms(effective_from=months[HISTORY_MONTHS])
     rng = random.Random(seed)  # noqa: S311 - to come out the same again, not to be hard to guess
-    world = World(rng, now, read_terms(terms_toml), months)
+    world = SampleContext(rng, now, read_terms(terms_toml), months)
 
     # All draw from one stream of chance: in another order they would come out otherwise.
     people = draw_people(world, promoters, orders)
     violations = draw_violations(world, people)
-    world.own_targets = draw_own_targets(world, people, {each.promoter_id for each in violations})
+    world.own_targets = draw_given_targets(world, people, {each.promoter_id for each in violations})
     made = draw_orders(world, people, orders)
     links = draw_links(world, people)
     updates = draw_updates(world, made)

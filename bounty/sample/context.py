@@ -19,7 +19,7 @@ PAST_PERIODS: Final = 3
 
 
 @dataclass(frozen=True)
-class Target:
+class SampleTarget:
     """What a promoter must reach in a period; 0 for no such target."""
 
     gmv_fen: int
@@ -27,7 +27,7 @@ class Target:
 
 
 @dataclass
-class World:
+class SampleContext:
     """Chance, the present and the terms, and what has been decided so far."""
 
     rng: random.Random
@@ -35,7 +35,7 @@ class World:
     terms: Terms
     months: list[Period]
     """The history, the past periods, the open one."""
-    own_targets: dict[tuple[Period, int], Target] = field(default_factory=dict)
+    own_targets: dict[tuple[Period, int], SampleTarget] = field(default_factory=dict)
     """Of the targets file, by period and promoter."""
     history_fen: dict[tuple[Period, int], int] = field(default_factory=dict)
     """GMV that counts where a level asks for no direct orders, by month and promoter."""

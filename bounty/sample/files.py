@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from bounty.money import shown_yuan
 from bounty.rules.periods import Period
-from bounty.sample.context import Target, World
+from bounty.sample.context import SampleContext, SampleTarget
 from bounty.sample.orders import digits
-from bounty.sample.people import Promoter, Violation
+from bounty.sample.people import SamplePromoter, SampleViolation
 from bounty.sample.rows import detail_body, feed_row, increment_bodies, sheet_row
 from bounty.sample.updates import Channel, Update
 
@@ -23,7 +23,7 @@ def write_terms(folder: Path, toml: str) -> Path:
     return _write(folder / "sample-terms.toml", toml)
 
 
-def write_promoters(folder: Path, people: Iterable[Promoter]) -> Path:
+def write_promoters(folder: Path, people: Iterable[SamplePromoter]) -> Path:
     """sample-promoters.csv, a row a level."""
     columns = "promoter_id name level level_from registered_on".split()
     rows = [
@@ -34,7 +34,7 @@ def write_promoters(folder: Path, people: Iterable[Promoter]) -> Path:
     return _write_csv(folder / "sample-promoters.csv", columns, rows)
 
 
-def write_violations(folder: Path, violations: Iterable[Violation]) -> Path:
+def write_violations(folder: Path, violations: Iterable[SampleViolation]) -> Path:
     """sample-violations.csv."""
     columns = "promoter_id occurred_on reason cleared_on".split()
     rows = [[each.promoter_id, each.occurred_on, each.reason, each.cleared_on] for each in violations]
@@ -46,7 +46,7 @@ def write_links(folder: Path, channels: Mapping[str, str]) -> Path:
     return _write_csv(folder / "sample-links.csv", ["p_id", "channel"], channels.items())
 
 
-def write_targets(folder: Path, targets: Mapping[tuple[Period, int], Target]) -> Path:
+def write_targets(folder: Path, targets: Mapping[tuple[Period, int], SampleTarget]) -> Path:
     """sample-targets.csv; a target of 0 is an empty cell."""
     columns = "period promoter_id gmv_yuan orders".split()
     rows = [
@@ -57,7 +57,7 @@ def write_targets(folder: Path, targets: Mapping[tuple[Period, int], Target]) ->
 
 
 def write_orders(
-    world: World, folder: Path, updates: Mapping[tuple[Period, Channel], Sequence[Update]]
+    world: SampleContext, folder: Path, updates: Mapping[tuple[Period, Channel], Sequence[Update]]
 ) -> list[Path]:
     """Files of what was updated in each month, by channel; no file where there was nothing."""
     return [
@@ -69,7 +69,7 @@ def write_orders(
 
 
 def _write_month(
-    world: World, folder: Path, month: Period, channel: Channel, updates: Sequence[Update]
+    world: SampleContext, folder: Path, month: Period, channel: Channel, updates: Sequence[Update]
 ) -> Path:
     path = folder / f"sample-{month}-{channel.value}"
     match channel:
@@ -93,7 +93,7 @@ def _newest_of_each(updates: Iterable[Update]) -> Iterable[Update]:
     return {update.order.serial: update for update in updates}.values()
 
 
-def _bad_rows(world: World, good_rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+def _bad_rows(world: SampleContext, good_rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
     """A handful of rows that can't be taken in, each made from a good one: what the quarantine is for."""
     faults: list[tuple[str, Callable[[str], str]]] = [
         ("实付金额(元)", lambda _: "12.345"),

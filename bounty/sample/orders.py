@@ -8,12 +8,12 @@ from typing import Final
 from bounty.clock import shanghai_date
 from bounty.money import fen_of, money_of, share
 from bounty.rules.periods import Period
-from bounty.sample.context import HOUR, World
+from bounty.sample.context import HOUR, SampleContext
 from bounty.sample.goods import SCENES, VIRTUAL_GOODS, Goods
-from bounty.sample.order_lifecycle import Step, draw_steps
-from bounty.sample.outcomes import Fate, counts_in_history, fates_of
-from bounty.sample.people import Promoter, Span
-from bounty.sample.sales_targets import draw_goal
+from bounty.sample.order_lifecycle import OrderStep, draw_steps
+from bounty.sample.outcomes import OrderOutcome, counts_in_history, outcomes_of
+from bounty.sample.people import SamplePromoter, Span
+from bounty.sample.sales_targets import draw_sales_target
 
 _COUPONS_FEN: Final = (1_00, 3_00, 5_00, 10_00, 20_00)
 _BUSY: Final = (3, 2, 1, 1, 1, 1, 2, 3, 5, 7, 8, 8, 8, 8, 7, 7, 7, 7, 7, 8, 10, 10, 9, 6)
@@ -21,11 +21,11 @@ _BUSY: Final = (3, 2, 1, 1, 1, 1, 2, 3, 5, 7, 8, 8, 8, 8, 7, 7, 7, 7, 7, 8, 10, 
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class SampleOrder:
     """What does not change of an order, and its steps, oldest first; None for what its rows do not carry."""
 
     serial: int
-    fate: Fate
+    fate: OrderOutcome
     order_sn: str
     place: str
     goods: Goods
@@ -39,22 +39,22 @@ class Order:
     price_compare: int | None
     created_at: int
     paid_at: int | None
-    steps: list[Step]
+    steps: list[OrderStep]
 
 
-def draw_orders(world: World, people: Sequence[Promoter], count: int) -> list[Order]:
+def draw_orders(world: SampleContext, people: Sequence[SamplePromoter], count: int) -> list[SampleOrder]:
     """All orders: those of the task windows, by month, and others until there are as many as asked for."""
     made = [order for month in world.months for one in people for order in _task_orders(world, one, month)]
     return made + _other_orders(world, people, count - len(made))
 
 
-def _task_orders(world: World, one: Promoter, month: Period) -> list[Order]:
+def _task_orders(world: SampleContext, one: SamplePromoter, month: Period) -> list[SampleOrder]:
     """The orders of a promoter in a task window: as many that count as the goal asks for, and some that do not."""
-    goal = draw_goal(world, one, month)
+    goal = draw_sales_target(world, one, month)
     span = one.task_span(world, month)
-    counting, failing = fates_of(world, one, month)
+    counting, failing = outcomes_of(world, one, month)
     gmv_fen = counted = 0
-    made: list[Order] = []
+    made: list[SampleOrder] = []
     while counted < goal.orders or gmv_fen < goal.gmv_fen:
         # The order that completes the goal does so to the fen, the others being as they come.
         short_fen = goal.gmv_fen - gmv_fen if counted + 1 >= goal.orders else 0
@@ -70,7 +70,7 @@ def _task_orders(world: World, one: Promoter, month: Period) -> list[Order]:
     return made
 
 
-def _other_orders(world: World, people: Sequence[Promoter], count: int) -> list[Order]:
+def _other_orders(world: SampleContext, people: Sequence[SamplePromoter], count: int) -> list[SampleOrder]:
     """So many orders after the task windows, by everybody's size and the time there was."""
     slots = []
     weights = []
@@ -84,32 +84,39 @@ def _other_orders(world: World, people: Sequence[Promoter], count: int) -> list[
         return []
     made = []
     for one, month, span in world.rng.choices(slots, weights, k=max(0, count)):
-        counting, failing = fates_of(world, one, month)
+        counting, failing = outcomes_of(world, one, month)
         made.append(_order(world, one, month, world.drawn(failing if world.chance(220) else counting), span))
     return made
 
 
-def _order(world: World, one: Promoter, month: Period, fate: Fate, span: Span, short_fen: int = 0) -> Order:
+def _order(
+    world: SampleContext,
+    one: SamplePromoter,
+    month: Period,
+    fate: OrderOutcome,
+    span: Span,
+    short_fen: int = 0,
+) -> SampleOrder:
     """An order of that fate, paid within the span.
 
     short_fen  what the promoter lacks; the order is of just that amount if it is worth more
     """
     rng = world.rng
     serial = world.next_serial()
-    goods = rng.choice(VIRTUAL_GOODS if fate is Fate.VIRTUAL else one.goods)
+    goods = rng.choice(VIRTUAL_GOODS if fate is OrderOutcome.VIRTUAL else one.goods)
     quantity, amount_fen = _amount(rng, goods)
     if 1_00 <= short_fen <= world.capped_fen(amount_fen):
         amount_fen = short_fen
-    compared = fate is Fate.COMPARED
+    compared = fate is OrderOutcome.COMPARED
     rate_permille = _rate_permille(fate, goods)
     paid_at = _instant(rng, *span)
     created_at = paid_at - rng.randrange(3, rng.choice((20, 120, 1000)))
-    known = fate is Fate.VIRTUAL or not world.chance(4)
-    return Order(
+    known = fate is OrderOutcome.VIRTUAL or not world.chance(4)
+    return SampleOrder(
         serial=serial,
         fate=fate,
         order_sn=f"{shanghai_date(created_at):%y%m%d}-{digits(serial)}",
-        place=one.punished[month] if fate is Fate.PUNISHED else rng.choice(one.places),
+        place=one.punished[month] if fate is OrderOutcome.PUNISHED else rng.choice(one.places),
         goods=goods,
         quantity=quantity,
         amount_fen=amount_fen,
@@ -117,10 +124,10 @@ def _order(world: World, one: Promoter, month: Period, fate: Fate, span: Span, s
         commission_fen=fen_of(share(money_of(amount_fen), rate_permille)),
         type=world.drawn(SCENES) if goods.type is None else goods.type,
         cat_ids=goods.cat_ids if known else None,
-        is_direct={Fate.INDIRECT: 0, Fate.DIRECT_UNKNOWN: None}.get(fate, 1),
+        is_direct={OrderOutcome.INDIRECT: 0, OrderOutcome.DIRECT_UNKNOWN: None}.get(fate, 1),
         price_compare=int(compared) if known or compared else None,
         created_at=created_at,
-        paid_at=None if fate is Fate.UNPAID else paid_at,
+        paid_at=None if fate is OrderOutcome.UNPAID else paid_at,
         steps=draw_steps(rng, fate, paid_at, world.bounds[month]),
     )
 
@@ -133,11 +140,11 @@ def _amount(rng: random.Random, goods: Goods) -> tuple[int, int]:
     return quantity, full_fen - (rng.choice(coupons) if rng.randrange(3) == 0 else 0)
 
 
-def _rate_permille(fate: Fate, goods: Goods) -> int:
+def _rate_permille(fate: OrderOutcome, goods: Goods) -> int:
     """The commission's rate; less on an order that was found by comparing prices."""
-    if fate is Fate.NO_COMMISSION:
+    if fate is OrderOutcome.NO_COMMISSION:
         return 0
-    return goods.rate_permille // 2 if fate is Fate.COMPARED else goods.rate_permille
+    return goods.rate_permille // 2 if fate is OrderOutcome.COMPARED else goods.rate_permille
 
 
 def _instant(rng: random.Random, start: int, until: int) -> int:

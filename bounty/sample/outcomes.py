@@ -4,11 +4,11 @@ from enum import Enum, auto
 from typing import Final
 
 from bounty.rules.periods import Period
-from bounty.sample.context import World
-from bounty.sample.people import Promoter
+from bounty.sample.context import SampleContext
+from bounty.sample.people import SamplePromoter
 
 
-class Fate(Enum):
+class OrderOutcome(Enum):
     """What becomes of an order, or what it is from the start."""
 
     ORDINARY = auto()
@@ -32,35 +32,37 @@ class Fate(Enum):
 
 
 _COUNTING_DIRECT: Final = {
-    Fate.ORDINARY: 92,
-    Fate.COMPARED: 5,
-    Fate.AFTER_SALE_OPEN: 1,
-    Fate.REFUNDED_LATE: 2,
+    OrderOutcome.ORDINARY: 92,
+    OrderOutcome.COMPARED: 5,
+    OrderOutcome.AFTER_SALE_OPEN: 1,
+    OrderOutcome.REFUNDED_LATE: 2,
 }
-_NOT_DIRECT: Final = {Fate.INDIRECT: 30, Fate.DIRECT_UNKNOWN: 3}
+_NOT_DIRECT: Final = {OrderOutcome.INDIRECT: 30, OrderOutcome.DIRECT_UNKNOWN: 3}
 """These count where a level asks for no direct orders."""
 _COUNTING: Final = _COUNTING_DIRECT | _NOT_DIRECT
 _FAILING: Final = {
-    Fate.VIRTUAL: 20,
-    Fate.RECEIVED_LATE: 10,
-    Fate.UNRECEIVED: 4,
-    Fate.REFUNDED_UNRECEIVED: 20,
-    Fate.REFUNDED: 14,
-    Fate.RISKY: 3,
-    Fate.RETURNED: 4,
-    Fate.NO_COMMISSION: 3,
-    Fate.UNPAID: 5,
+    OrderOutcome.VIRTUAL: 20,
+    OrderOutcome.RECEIVED_LATE: 10,
+    OrderOutcome.UNRECEIVED: 4,
+    OrderOutcome.REFUNDED_UNRECEIVED: 20,
+    OrderOutcome.REFUNDED: 14,
+    OrderOutcome.RISKY: 3,
+    OrderOutcome.RETURNED: 4,
+    OrderOutcome.NO_COMMISSION: 3,
+    OrderOutcome.UNPAID: 5,
 }
 
 
-def fates_of(world: World, one: Promoter, month: Period) -> tuple[dict[Fate, int], dict[Fate, int]]:
+def outcomes_of(
+    world: SampleContext, one: SamplePromoter, month: Period
+) -> tuple[dict[OrderOutcome, int], dict[OrderOutcome, int]]:
     """Which fates count for the task of the promoter's level, and which do not, with their weights."""
-    failing = _FAILING | ({Fate.PUNISHED: 120} if month in one.punished else {})
+    failing = _FAILING | ({OrderOutcome.PUNISHED: 120} if month in one.punished else {})
     if world.terms.direct_only(one.level_in(month)):
         return _COUNTING_DIRECT, failing | _NOT_DIRECT
     return _COUNTING, failing
 
 
-def counts_in_history(fate: Fate) -> bool:
+def counts_in_history(fate: OrderOutcome) -> bool:
     """Whether an order adds to the GMV of which a target may be made."""
     return fate in _COUNTING

@@ -16,11 +16,11 @@ from bounty.clock import midnight, shanghai_date
 from bounty.db import snapshot, transaction
 from bounty.models import Order, Payout, TrancheLine, User
 from bounty.money import shown_yuan
-from bounty.payees.encryption import Details, Seal
-from bounty.payees.files import GivenPayee
+from bounty.payees.encryption import PayeeCipher, PayeeDetails
+from bounty.payees.files import PayeeRow
 from bounty.payees.service import approve_payees, promoters_without_payee, propose_payees
-from bounty.payment_results.files import read_receipt
-from bounty.payment_results.service import take
+from bounty.payment_results.files import read_payment_results
+from bounty.payment_results.service import import_results
 from bounty.rules.periods import PAID_FROM_DAY, Period
 from bounty.tranches import approval, preparation, state
 from bounty.tranches.files import payout_id
@@ -30,7 +30,7 @@ WITHOUT = 12
 FINANCE, ADMIN = "finance@example.com", "admin@example.com"
 
 
-def pay_sample(engine: Engine, folder: Path, seal: Seal, now: int) -> str:
+def pay_sample(engine: Engine, folder: Path, seal: PayeeCipher, now: int) -> str:
     """Pay what settled before last month's payout day, and prepare what did before today; in a line, what was done.
 
     folder   for the files that come in
@@ -52,7 +52,7 @@ def pay_sample(engine: Engine, folder: Path, seal: Seal, now: int) -> str:
         receipt = _receipt(connection, first.tranche_id, folder / "receipt.csv")
         refund = _refund(connection, first.tranche_id, now, folder / "orders-refunded.jsonl")
     with transaction(finance) as connection:
-        take(connection, read_receipt(receipt), seal, now)
+        import_results(connection, read_payment_results(receipt), seal, now)
     importer.import_file(engine, "orders", refund, now)
     with transaction(finance) as connection:
         second, _ = preparation.prepare(connection, midnight(shanghai_date(now)), now)
@@ -69,7 +69,7 @@ def _as(engine: Engine, email: str) -> Engine:
     return acting(engine, Actor(email, row.user_id, row.role))
 
 
-def _payees(connection: Connection) -> list[GivenPayee]:
+def _payees(connection: Connection) -> list[PayeeRow]:
     """Made-up accounts for most of whom the notices give a subsidy."""
     given = []
     for place, row in enumerate(connection.execute(promoters_without_payee()), 2):
@@ -77,10 +77,10 @@ def _payees(connection: Connection) -> list[GivenPayee]:
             continue
         if row.promoter_id % 3 == 0:
             account = f"62220000{row.promoter_id:08d}"[:19]
-            details = Details("bank", account, "示例收款人", "示例银行示例支行", "102100099996")
+            details = PayeeDetails("bank", account, "示例收款人", "示例银行示例支行", "102100099996")
         else:
-            details = Details("alipay", f"sample{row.promoter_id}@example.com", "示例收款人", "", "")
-        given.append(GivenPayee(place, row.promoter_id, details))
+            details = PayeeDetails("alipay", f"sample{row.promoter_id}@example.com", "示例收款人", "", "")
+        given.append(PayeeRow(place, row.promoter_id, details))
     return given
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from bounty.clock import midnight
 from bounty.rules.periods import Period
-from bounty.sample.context import HOUR, World
+from bounty.sample.context import HOUR, SampleContext
 from bounty.sample.goods import GOODS, Goods
 
 _SURNAMES: Final = "陈林李王张刘黄周吴徐孙马朱胡郭何高罗郑梁谢宋唐许韩冯邓曹彭曾"
@@ -31,7 +31,7 @@ class Career:
 
 
 @dataclass(frozen=True)
-class Promoter:
+class SamplePromoter:
     """Who sells, what, where and how much."""
 
     promoter_id: int
@@ -51,22 +51,22 @@ class Promoter:
         listed = self.career.registered_on < month.first_day
         return self.career.levels[started[-1]] if listed and started else None
 
-    def task_span(self, world: World, month: Period) -> Span:
+    def task_span(self, world: SampleContext, month: Period) -> Span:
         """When the promoter sells within the month's task window."""
         bounds = world.bounds[month]
         return self._span(world, bounds.task_from, bounds.task_until)
 
-    def later_span(self, world: World, month: Period) -> Span:
+    def later_span(self, world: SampleContext, month: Period) -> Span:
         """When the promoter sells in the rest of the month."""
         bounds = world.bounds[month]
         return self._span(world, bounds.task_until, bounds.month_until)
 
-    def _span(self, world: World, start: int, until: int) -> Span:
+    def _span(self, world: SampleContext, start: int, until: int) -> Span:
         return max(start, midnight(self.career.registered_on) + HOUR), min(until, world.latest)
 
 
 @dataclass(frozen=True)
-class Violation:
+class SampleViolation:
     """What a promoter did, and the day on which it was cleared; None where it still stands."""
 
     promoter_id: int
@@ -75,7 +75,7 @@ class Violation:
     cleared_on: date | None
 
 
-def draw_people(world: World, count: int, orders: int) -> list[Promoter]:
+def draw_people(world: SampleContext, count: int, orders: int) -> list[SamplePromoter]:
     """Everybody, the largest first.
 
     orders  how many distinct order numbers the whole history is to have
@@ -93,7 +93,7 @@ def draw_people(world: World, count: int, orders: int) -> list[Promoter]:
         places = [f"{promoter_id}_{number}" for number in rng.sample(range(10**8, 10**9), rng.randint(2, 6))]
         punished = {punished_in[rank]: places.pop()} if rank in punished_in else {}
         people.append(
-            Promoter(
+            SamplePromoter(
                 promoter_id=promoter_id,
                 name=f"示例·{names[rank % len(names)]}",
                 career=careers[rank],
@@ -124,7 +124,7 @@ def _range_of_goods(rng: random.Random) -> list[Goods]:
     return rng.sample(GOODS[max(0, middle - 12) : middle + 8], 8)
 
 
-def _careers(world: World, count: int) -> list[Career]:
+def _careers(world: SampleContext, count: int) -> list[Career]:
     """A career by rank, those on the edges of the roster among the ranks that sell a little."""
     careers = [_career(world, rank, count) for rank in range(count)]
     edges = _edge_careers(world)
@@ -133,7 +133,7 @@ def _careers(world: World, count: int) -> list[Career]:
     return careers[:count]
 
 
-def _career(world: World, rank: int, count: int) -> Career:
+def _career(world: SampleContext, rank: int, count: int) -> Career:
     """A career of the last two years; the large have risen more often."""
     start = world.months[-1].plus(-24).first_day
     registered_on = start + timedelta(days=world.rng.randrange((world.today - start).days))
@@ -146,7 +146,7 @@ def _career(world: World, rank: int, count: int) -> Career:
     return Career(registered_on, {registered_on: level})
 
 
-def _edge_careers(world: World) -> list[Career]:
+def _edge_careers(world: SampleContext) -> list[Career]:
     """For each period a V1 who has been registered just long enough and one who lacks a day; one without a level."""
     tenure = world.terms.levels["V1"].min_tenure_months
     days = [period.plus(-tenure).day(number) for period in world.periods for number in (1, 2)]
@@ -155,7 +155,7 @@ def _edge_careers(world: World) -> list[Career]:
     return [*(Career(day, {day: "V1"}) for day in days), late]
 
 
-def draw_violations(world: World, people: Sequence[Promoter]) -> list[Violation]:
+def draw_violations(world: SampleContext, people: Sequence[SamplePromoter]) -> list[SampleViolation]:
     """Violations of one promoter in twenty, some of them cleared by now."""
     violations = []
     for one in people:
@@ -166,11 +166,13 @@ def draw_violations(world: World, people: Sequence[Promoter]) -> list[Violation]
         cleared_on = occurred_on + timedelta(days=world.rng.randint(30, 90))
         cleared = cleared_on <= world.today and world.chance(400)
         reason = world.rng.choice(_REASONS)
-        violations.append(Violation(one.promoter_id, occurred_on, reason, cleared_on if cleared else None))
+        violations.append(
+            SampleViolation(one.promoter_id, occurred_on, reason, cleared_on if cleared else None)
+        )
     return violations
 
 
-def draw_links(world: World, people: Sequence[Promoter]) -> dict[str, str]:
+def draw_links(world: SampleContext, people: Sequence[SamplePromoter]) -> dict[str, str]:
     """Where places make their links: most in the app, some elsewhere; those of which nothing is known are absent."""
     channels = {place: world.drawn({"app": 80, "other": 9, "": 11}) for one in people for place in one.places}
     return {place: channel for place, channel in channels.items() if channel}

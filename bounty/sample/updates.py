@@ -7,10 +7,10 @@ from typing import Final
 
 from bounty.clock import midnight, shanghai_date
 from bounty.rules.periods import Period
-from bounty.sample.context import HOUR, World
-from bounty.sample.order_lifecycle import Step
-from bounty.sample.orders import Order
-from bounty.sample.outcomes import Fate
+from bounty.sample.context import HOUR, SampleContext
+from bounty.sample.order_lifecycle import OrderStep
+from bounty.sample.orders import SampleOrder
+from bounty.sample.outcomes import OrderOutcome
 
 
 class Channel(Enum):
@@ -29,11 +29,13 @@ _CHANNELS: Final = {Channel.INCREMENT: 35, Channel.FEED: 15, Channel.EXPORT: 50}
 class Update:
     """An order as of one of its steps."""
 
-    order: Order
-    step: Step
+    order: SampleOrder
+    step: OrderStep
 
 
-def draw_updates(world: World, orders: Iterable[Order]) -> dict[tuple[Period, Channel], list[Update]]:
+def draw_updates(
+    world: SampleContext, orders: Iterable[SampleOrder]
+) -> dict[tuple[Period, Channel], list[Update]]:
     """All that was caught, by month of update and channel, each list oldest first."""
     updates: dict[tuple[Period, Channel], list[Update]] = {}
     for order in orders:
@@ -45,7 +47,7 @@ def draw_updates(world: World, orders: Iterable[Order]) -> dict[tuple[Period, Ch
     return updates
 
 
-def _caught(world: World, order: Order) -> list[tuple[Channel, Step]]:
+def _caught(world: SampleContext, order: SampleOrder) -> list[tuple[Channel, OrderStep]]:
     """The steps that were caught by now: always the newest that the order's channel had, and some before it."""
     happened = [step for step in order.steps if step.modified_at <= world.now]
     listed = [step for step in happened if step.return_status is None]
@@ -55,12 +57,12 @@ def _caught(world: World, order: Order) -> list[tuple[Channel, Step]]:
         channel, known = Channel.INCREMENT, listed
     caught = [*(step for step in known[:-1] if world.chance(350)), known[-1]]
     details = [step for step in happened if step.return_status is not None]
-    if not details and order.fate is Fate.ORDINARY and world.chance(15):
+    if not details and order.fate is OrderOutcome.ORDINARY and world.chance(15):
         details = [replace(known[-1], return_status=0)]
     return [(channel, step) for step in caught] + [(Channel.DETAIL, step) for step in details]
 
 
-def _synced_at(world: World, channel: Channel) -> int:
+def _synced_at(world: SampleContext, channel: Channel) -> int:
     """The increment is up to the minute, the feed is some hours old, the export was made at midnight."""
     if channel is Channel.EXPORT:
         return midnight(world.today)

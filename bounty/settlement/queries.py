@@ -8,7 +8,7 @@ from bounty.rules.clauses import SUBSIDY_CLAUSES, all_hold
 from bounty.rules.measure import counts, frozen_bounds, measured, of_eligible
 from bounty.rules.periods import Bounds, Period
 from bounty.rules.revocations import void_stands
-from bounty.rules.sql_math import total
+from bounty.rules.sql_math import sum_or_zero
 from bounty.rules.subsidy import basis, before_promoter_cap, rate, under_promoter_cap
 from bounty.rules.terms import Terms
 
@@ -111,7 +111,9 @@ def write_results(settlement_id: int, period: Period) -> Insert:
     """Write one result per promoter on the roster, with the sums of the lines just written."""
     sums = (
         select(
-            Line.promoter_id, func.count().label("lines"), total(Line.__table__.c.subsidy_fen).label("fen")
+            Line.promoter_id,
+            func.count().label("lines"),
+            sum_or_zero(Line.__table__.c.subsidy_fen).label("fen"),
         )
         .join(attained, attained.c.promoter_id == Line.promoter_id)
         .where(Line.settlement_id == settlement_id)

@@ -11,7 +11,7 @@ from bounty.db import analyze, clear
 from bounty.errors import BountyError
 from bounty.models import Batch, Line, Result, Settlement
 from bounty.money import shown_yuan
-from bounty.notifications.outbox import Letter, announce, tell_operators
+from bounty.notifications.outbox import MessageText, announce, notify_operators
 from bounty.roster.terms import open_period, terms_in_force
 from bounty.rules.periods import Period
 from bounty.settlement.files import FileFacts, content_sha256, lines_file, results_file
@@ -100,7 +100,7 @@ def settle(connection: Connection, period: Period, now: int) -> Settled:
 
 def _tell(connection: Connection, period: Period, settlement_id: int, lines: FileFacts, now: int) -> None:
     fen, at = shown_yuan(lines.sum_fen), shown(now)[:16].replace("T", " ")
-    letter = Letter(
+    letter = MessageText(
         (f"{period} 期草稿已就绪：补贴 ¥{fen}", f"{period}: the draft is ready, subsidy ¥{fen}"),
         zh=f"{period} 期核算 {settlement_id} 于 {at} 完成：{lines.rows} 单，补贴 ¥{fen}。"
         "请核对检查清单，再由第二人批准。",
@@ -109,7 +109,7 @@ def _tell(connection: Connection, period: Period, settlement_id: int, lines: Fil
         path=f"/operations/periods/{period}/settling",
     )
     cause = f"{period} settlement {settlement_id}"
-    tell_operators(connection, "draft", cause, letter, now)
+    notify_operators(connection, "draft", cause, letter, now)
     told = {"period": str(period), "settlement": settlement_id, "subsidy_fen": lines.sum_fen}
     announce(connection, "draft", cause, told, now)
 

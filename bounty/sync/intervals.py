@@ -14,18 +14,18 @@ REACH: Final = 90 * DAY - 3600
 """How far back the platform tells of updates, less an hour, in which the oldest of them are read."""
 
 
-class Span(NamedTuple):
+class Interval(NamedTuple):
     """Epoch seconds, half-open."""
 
     from_at: int
     until_at: int
 
 
-def uncovered(span: Span, covered: Iterable[Span]) -> list[Span]:
+def uncovered(span: Interval, covered: Iterable[Interval]) -> list[Interval]:
     """What of a span none of the others covers, the earliest first.
 
-    >>> uncovered(Span(0, 100), [Span(30, 50), Span(-5, 10), Span(40, 60)])
-    [Span(from_at=10, until_at=30), Span(from_at=60, until_at=100)]
+    >>> uncovered(Interval(0, 100), [Interval(30, 50), Interval(-5, 10), Interval(40, 60)])
+    [Interval(from_at=10, until_at=30), Interval(from_at=60, until_at=100)]
     """
     gaps = []
     reached = span.from_at
@@ -33,33 +33,37 @@ def uncovered(span: Span, covered: Iterable[Span]) -> list[Span]:
         if from_at >= span.until_at:
             break
         if from_at > reached:
-            gaps.append(Span(reached, from_at))
+            gaps.append(Interval(reached, from_at))
         reached = max(reached, until_at)
     if reached < span.until_at:
-        gaps.append(Span(reached, span.until_at))
+        gaps.append(Interval(reached, span.until_at))
     return gaps
 
 
-def pieces(spans: Iterable[Span]) -> list[Span]:
+def split_into_windows(spans: Iterable[Interval]) -> list[Interval]:
     """The same in spans that the platform can be asked for.
 
-    >>> [until_at - from_at for from_at, until_at in pieces([Span(0, 2 * LONGEST + 7)])]
+    >>> [until_at - from_at for from_at, until_at in split_into_windows([Interval(0, 2 * LONGEST + 7)])]
     [85800, 85800, 7]
     """
     return [
-        Span(start, min(start + LONGEST, span.until_at))
+        Interval(start, min(start + LONGEST, span.until_at))
         for span in spans
         for start in range(span.from_at, span.until_at, LONGEST)
     ]
 
 
-def halves(span: Span) -> list[Span]:
+def halves(span: Interval) -> list[Interval]:
     """The same in two; in one where it is a second long."""
     middle = (span.from_at + span.until_at) // 2
-    return [half for half in (Span(span.from_at, middle), Span(middle, span.until_at)) if half[0] < half[1]]
+    return [
+        half
+        for half in (Interval(span.from_at, middle), Interval(middle, span.until_at))
+        if half[0] < half[1]
+    ]
 
 
-def made_good_until(paid: Sequence[tuple[Span, int]], month: Span, until_at: int) -> int:
+def made_good_until(paid: Sequence[tuple[Interval, int]], month: Interval, until_at: int) -> int:
     """Until when readings by pay time stand for those by time of update, for the orders paid in a month.
 
     paid      spans of pay time, each with the instant as of which its orders were told
@@ -69,7 +73,7 @@ def made_good_until(paid: Sequence[tuple[Span, int]], month: Span, until_at: int
     what was told at t or later covers the month up to t.
     """
     for told_at in sorted({min(told_at, until_at) for _, told_at in paid}, reverse=True):
-        needed = Span(month.from_at, min(told_at, month.until_at))
+        needed = Interval(month.from_at, min(told_at, month.until_at))
         since = [span for span, at in paid if min(at, until_at) >= told_at]
         if needed.from_at < needed.until_at and not uncovered(needed, since):
             return told_at

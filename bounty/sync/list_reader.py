@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from bounty.platforms.pdd.client import PAGE_SIZE, PAGES_LIMIT, PAID_PAGE_SIZE, Platform
-from bounty.platforms.pdd.replies import Page
-from bounty.sync.intervals import OVERLAP, Span
+from bounty.platforms.pdd.replies import OrderPage
+from bounty.sync.intervals import OVERLAP, Interval
 
 PASSES: Final = 4
 """How often a list is read from end to end, until a pass holds."""
@@ -27,7 +27,7 @@ class TooMany(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ListReading:
     """What reading a span came to."""
 
     told: int | None
@@ -49,7 +49,7 @@ class _Kept:
         self.orders: set[str] = set()
         self.pages = 0
 
-    def add(self, page: Page) -> None:
+    def add(self, page: OrderPage) -> None:
         if not page.orders:
             return
         self._file.write(page.body + b"\n")
@@ -58,7 +58,7 @@ class _Kept:
         self._told(len(self.orders))
 
 
-def read_updated(platform: Platform, span: Span, file: BinaryIO, told: Told) -> Reading:
+def read_updated(platform: Platform, span: Interval, file: BinaryIO, told: Told) -> ListReading:
     """Read the orders last updated within a span into a file of bodies.
 
     told     called with the number of orders read so far
@@ -66,7 +66,7 @@ def read_updated(platform: Platform, span: Span, file: BinaryIO, told: Told) -> 
     Raises TooMany, and PlatformError.
     """
 
-    def ask(number: int) -> Page:
+    def ask(number: int) -> OrderPage:
         return platform.updated_orders(span.from_at - OVERLAP, span.until_at, number)
 
     count: int | None = None
@@ -91,10 +91,10 @@ def read_updated(platform: Platform, span: Span, file: BinaryIO, told: Told) -> 
             break
     held = len(kept.orders)
     why = None if sound else "SHORT" if count is not None and held < count else "RESTLESS"
-    return Reading(count, held, kept.pages, why)
+    return ListReading(count, held, kept.pages, why)
 
 
-def _counted(ask: Callable[[int], Page]) -> Page:
+def _counted(ask: Callable[[int], OrderPage]) -> OrderPage:
     """The first page, if possible with a count."""
     page = ask(1)
     for _ in range(ASKS - 1):
@@ -104,7 +104,7 @@ def _counted(ask: Callable[[int], Page]) -> Page:
     return page
 
 
-def _read_counted(ask: Callable[[int], Page], count: int, kept: _Kept) -> tuple[bool, int]:
+def _read_counted(ask: Callable[[int], OrderPage], count: int, kept: _Kept) -> tuple[bool, int]:
     """One pass; whether nothing can have been missed, and the count as of its end.
 
     It begins behind the last page, where there must be nothing: a count that is too low is seen there.
@@ -118,7 +118,9 @@ def _read_counted(ask: Callable[[int], Page], count: int, kept: _Kept) -> tuple[
     return sound and len(kept.orders) >= count, count
 
 
-def _fitting(ask: Callable[[int], Page], number: int, count: int, seen: set[str]) -> tuple[Page, bool]:
+def _fitting(
+    ask: Callable[[int], OrderPage], number: int, count: int, seen: set[str]
+) -> tuple[OrderPage, bool]:
     """A page, asked for until it fits; or as it came last, and that it doesn't."""
     page = ask(number)
     for _ in range(ASKS - 1):
@@ -128,7 +130,7 @@ def _fitting(ask: Callable[[int], Page], number: int, count: int, seen: set[str]
     return page, _fits(page, number, count, seen)
 
 
-def _fits(page: Page, number: int, count: int, seen: set[str]) -> bool:
+def _fits(page: OrderPage, number: int, count: int, seen: set[str]) -> bool:
     """Whether a page has as many rows as its count says, and repeats no more than left since the page before.
 
     count    as of the page before. The span lies in the past: nothing comes in
@@ -140,7 +142,7 @@ def _fits(page: Page, number: int, count: int, seen: set[str]) -> bool:
     return len(page.orders) == due and len(page.orders) - len(fresh) <= count - page.told
 
 
-def _read_uncounted(ask: Callable[[int], Page], kept: _Kept) -> bool:
+def _read_uncounted(ask: Callable[[int], OrderPage], kept: _Kept) -> bool:
     """One pass without counts; whether every page but the last is full and nothing stands behind that one."""
     last = 1
     while len(ask(last).orders) == PAGE_SIZE and last < PAGES_LIMIT:
@@ -153,7 +155,7 @@ def _read_uncounted(ask: Callable[[int], Page], kept: _Kept) -> bool:
     return whole
 
 
-def read_paid(platform: Platform, span: Span, file: BinaryIO, told: Told) -> Reading:
+def read_paid(platform: Platform, span: Interval, file: BinaryIO, told: Told) -> ListReading:
     """Read the orders paid within a span, as they are now, into a file of bodies.
 
     This list is not counted, so it must come out the same twice. Raises PlatformError.
@@ -165,10 +167,10 @@ def read_paid(platform: Platform, span: Span, file: BinaryIO, told: Told) -> Rea
         sound, before = whole and kept.orders == before, set(kept.orders)
         if sound:
             break
-    return Reading(None, len(kept.orders), kept.pages, None if sound else "RESTLESS")
+    return ListReading(None, len(kept.orders), kept.pages, None if sound else "RESTLESS")
 
 
-def _follow(platform: Platform, span: Span, kept: _Kept) -> bool:
+def _follow(platform: Platform, span: Interval, kept: _Kept) -> bool:
     """One pass, from each page to the one behind it, until there is none; whether no page was out of place."""
     after = ""
     while True:

@@ -18,7 +18,7 @@ from bounty.ingest.batches import Counts
 from bounty.models import Batch, Notice, OpenPeriod, Order, OrderRepeat, OrderVersion
 from bounty.platforms.pdd.client import Platform
 from bounty.platforms.pdd.errors import PlatformError
-from bounty.platforms.pdd.replies import Detail
+from bounty.platforms.pdd.replies import OrderDetail
 from bounty.roster.terms import terms_in_force
 from bounty.rules.clauses import SUBSIDY_CLAUSES, all_hold
 from bounty.rules.measure import frozen_bounds, may_count, of_eligible
@@ -31,7 +31,7 @@ AT_ONCE: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Swept:
+class Rechecked:
     """One batch of a sweep."""
 
     orders: int
@@ -52,7 +52,7 @@ def unsettled(connection: Connection, now: int) -> list[Period]:
     return [Period.parse(row.period) for row in rows]
 
 
-def to_sweep(connection: Connection, period: Period) -> list[str]:
+def orders_to_recheck(connection: Connection, period: Period) -> list[str]:
     """The orders of an open period that count, may still count, or would earn, of who is eligible, and that no detail
     was read of since the receipt cutoff; by their numbers.
 
@@ -91,9 +91,9 @@ def _details_since_cutoff() -> Query:
     return detail.correlate(Order, OpenPeriod)
 
 
-def sweep(
+def recheck_orders(
     engine: Engine, platform: Platform, clock: Clock, period: Period, told: Told = lambda _: None
-) -> Iterator[Swept]:
+) -> Iterator[Rechecked]:
     """Read the orders of a period that can still change its result, a batch after the other; again: the rest of them.
 
     told   called with the number of orders read so far
@@ -101,13 +101,13 @@ def sweep(
     Raises PlatformError; what was read before stays.
     """
     with snapshot(engine) as connection:
-        orders = to_sweep(connection, period)
+        orders = orders_to_recheck(connection, period)
     for start in range(0, len(orders), AT_ONCE):
         yield _sweep(engine, platform, clock, period, orders[start : start + AT_ONCE])
         told(min(start + AT_ONCE, len(orders)))
 
 
-def _sweep(engine: Engine, platform: Platform, clock: Clock, period: Period, orders: list[str]) -> Swept:
+def _sweep(engine: Engine, platform: Platform, clock: Clock, period: Period, orders: list[str]) -> Rechecked:
     unanswered = []
     with TemporaryDirectory() as folder:
         path = Path(folder, f"details-{period}-{orders[0]}.jsonl")
@@ -121,7 +121,7 @@ def _sweep(engine: Engine, platform: Platform, clock: Clock, period: Period, ord
         with transaction(engine) as connection:
             now, batch_id, counts = clock(), None, Counts()
             if len(unanswered) < len(orders):
-                batch_id, counts = importer.take_in(connection, importer.open_file("orders", path), now)
+                batch_id, counts = importer.import_rows(connection, importer.open_file("orders", path), now)
             after = {
                 "orders": len(orders),
                 "unanswered": unanswered,
@@ -129,10 +129,10 @@ def _sweep(engine: Engine, platform: Platform, clock: Clock, period: Period, ord
                 "counts": str(counts),
             }
             record(connection, "sync.sweep", str(period), now, after=after)
-    return Swept(len(orders), tuple(unanswered), counts)
+    return Rechecked(len(orders), tuple(unanswered), counts)
 
 
-def _detail(platform: Platform, order_sn: str) -> Detail | None:
+def _detail(platform: Platform, order_sn: str) -> OrderDetail | None:
     """What the platform tells of an order; None where it knows no such order, or tells of another."""
     for _ in range(ASKS):
         try:

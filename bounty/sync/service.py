@@ -14,12 +14,12 @@ from bounty.clock import shown
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.ingest.batches import Counts
-from bounty.models import Slice
+from bounty.models import FetchWindow
 from bounty.platforms.pdd.client import Platform
 from bounty.platforms.pdd.errors import PlatformError
 from bounty.sync.coverage import covered_by
-from bounty.sync.intervals import LAG, REACH, Span, halves, pieces, uncovered
-from bounty.sync.list_reader import Reading, Told, TooMany, read_paid, read_updated
+from bounty.sync.intervals import LAG, REACH, Interval, halves, split_into_windows, uncovered
+from bounty.sync.list_reader import ListReading, Told, TooMany, read_paid, read_updated
 
 Clock = Callable[[], int]
 READERS: Final = {"UPDATED": read_updated, "PAID": read_paid}
@@ -30,14 +30,14 @@ class Read:
     """A span that was read, and what became of its rows."""
 
     kind: str
-    span: Span
-    reading: Reading
+    span: Interval
+    reading: ListReading
     counts: Counts
 
 
 def due(
     engine: Engine, platform: Platform, now: int, from_at: int | None, until_at: int | None
-) -> list[Span]:
+) -> list[Interval]:
     """The spans to read by time of update, the earliest first.
 
     from_at, until_at   what to read whether it is held or not; without from_at, whatever is not covered yet: from where
@@ -61,14 +61,16 @@ def due(
                 f"happened in the last {LAG} s is read a little later.",
                 f"{shown(from_at)} 与 {shown(until_at)} 之间没有时间段：--from 须早于 --to，最近 {LAG} 秒稍后再取。",
             )
-        return pieces([Span(from_at, until_at)])
+        return split_into_windows([Interval(from_at, until_at)])
     with snapshot(engine) as connection:
-        began = connection.execute(select(func.min(Slice.from_at)).where(Slice.kind == "UPDATED")).scalar()
-        span = Span(earliest if began is None else max(began, earliest), until_at)
-        return pieces(uncovered(span, covered_by(connection, "UPDATED", platform.listed, span)))
+        began = connection.execute(
+            select(func.min(FetchWindow.from_at)).where(FetchWindow.kind == "UPDATED")
+        ).scalar()
+        span = Interval(earliest if began is None else max(began, earliest), until_at)
+        return split_into_windows(uncovered(span, covered_by(connection, "UPDATED", platform.listed, span)))
 
 
-def due_backfill(now: int, from_at: int | None, until_at: int | None) -> list[Span]:
+def due_backfill(now: int, from_at: int | None, until_at: int | None) -> list[Interval]:
     """The spans to read by time of payment; whatever was read before, since orders go on changing.
 
     Raises BountyError without a beginning.
@@ -79,7 +81,7 @@ def due_backfill(now: int, from_at: int | None, until_at: int | None) -> list[Sp
             "Say from when on orders were paid, before --to and in the past: --backfill --from 2022-12-01.",
             "请用 --from 写明从何时支付的订单补起，须早于 --to 且已过去：--backfill --from 2022-12-01。",
         )
-    return pieces([Span(from_at, until_at)])
+    return split_into_windows([Interval(from_at, until_at)])
 
 
 def sync(
@@ -87,7 +89,7 @@ def sync(
     platform: Platform,
     clock: Clock,
     kind: str,
-    spans: list[Span],
+    spans: list[Interval],
     told: Told = lambda _: None,
 ) -> Iterator[Read]:
     """Read spans one after the other, each with its rows in one transaction; yields each once it is committed.
@@ -114,7 +116,9 @@ def _counting_on(told: Told, before: int) -> Told:
     return lambda orders: told(before + orders)
 
 
-def _sync_span(engine: Engine, platform: Platform, clock: Clock, kind: str, span: Span, told: Told) -> Read:
+def _sync_span(
+    engine: Engine, platform: Platform, clock: Clock, kind: str, span: Interval, told: Told
+) -> Read:
     asked_at = clock()
     with TemporaryDirectory() as folder:
         path = Path(folder, f"{kind.lower()}-{_stamp(span.from_at)}-{_stamp(span.until_at)}.jsonl")
@@ -123,7 +127,7 @@ def _sync_span(engine: Engine, platform: Platform, clock: Clock, kind: str, span
                 reading = READERS[kind](platform, span, file, told)
         except PlatformError as error:
             with transaction(engine) as connection:
-                nothing = Read(kind, span, Reading(None, 0, 0, error.family), Counts())
+                nothing = Read(kind, span, ListReading(None, 0, 0, error.family), Counts())
                 _keep(connection, nothing, platform.listed, asked_at, clock(), None)
             raise
         # By the platform's clock: where ours is ahead, what is yet to happen there is not proven by our asking.
@@ -131,13 +135,13 @@ def _sync_span(engine: Engine, platform: Platform, clock: Clock, kind: str, span
         if known_at <= span.from_at:
             reading = replace(reading, why="CLOCK")
         elif known_at < span.until_at:
-            span = Span(span.from_at, known_at)
+            span = Interval(span.from_at, known_at)
         # The file is read as any that an operator imports: the same shapes, quarantine and fold.
         opened = importer.open_file("orders", path) if reading.pages else None
         with transaction(engine) as connection:
             now, batch_id, counts = clock(), None, Counts()
             if opened is not None:
-                batch_id, counts = importer.take_in(connection, opened, now)
+                batch_id, counts = importer.import_rows(connection, opened, now)
             read = Read(kind, span, reading, counts)
             _keep(connection, read, platform.listed, known_at, now, batch_id)
     return read
@@ -149,7 +153,7 @@ def _keep(
     """The slice, beside its rows, and who asked for it."""
     reading, span = read.reading, read.span
     connection.execute(
-        insert(Slice).values(
+        insert(FetchWindow).values(
             kind=read.kind,
             whose=whose,
             from_at=span.from_at,

@@ -10,8 +10,8 @@ from bounty.errors import BountyError
 from bounty.models import TrancheStep, User
 from bounty.money import shown_yuan
 from bounty.settlement.approval import approvals_needed, approver
-from bounty.tranches.preparation import draft
-from bounty.tranches.state import open_tranche, summary_of, take_step, tranche_of
+from bounty.tranches.preparation import prepare_draft
+from bounty.tranches.state import open_tranche, record_step, summary_of, tranche_of
 
 
 def approvals_of(connection: Connection, tranche: Any) -> list[Any]:
@@ -55,7 +55,7 @@ def approve(connection: Connection, tranche_id: int, content_sha256: str, now: i
     require_unchanged(connection, tranche)
     if any(one.user_id == user_id for one in approvals_of(connection, tranche)):
         return
-    take_step(connection, tranche, "APPROVED", now)
+    record_step(connection, tranche, "APPROVED", now)
     record(connection, "payout.approve", f"tranche {tranche_id}", now, after=summary_of(tranche))
 
 
@@ -63,7 +63,7 @@ def require_unchanged(connection: Connection, tranche: Any) -> None:
     """Raises BountyError where preparing the open tranche again would not give the same: an order has failed since, a
     payee or a notice has changed."""
     attempt = connection.begin_nested()
-    drafted = draft(connection, tranche.settled_before, tranche)
+    drafted = prepare_draft(connection, tranche.settled_before, tranche)
     attempt.rollback()
     if drafted["content_sha256"] != tranche.content_sha256:
         then, now = shown_yuan(tranche.payable_fen), shown_yuan(drafted["payable_fen"])
@@ -97,6 +97,6 @@ def export_begins(connection: Connection, tranche_id: int, now: int, *, approval
             f"批次 {tranche_id} 还差 {missing} 个账号批准，准备的人本人不算。",
         )
     require_unchanged(connection, tranche)
-    take_step(connection, tranche, "EXPORTED", now)
+    record_step(connection, tranche, "EXPORTED", now)
     record(connection, "payout.export", f"tranche {tranche_id}", now, after=summary_of(tranche))
     return tranche_of(connection, tranche_id)

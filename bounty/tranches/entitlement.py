@@ -35,13 +35,13 @@ from bounty.models import (
 )
 from bounty.rules.clauses import NO_COMMISSION_STATUSES
 from bounty.rules.periods import Period, lapses_at
-from bounty.rules.sql_math import total
+from bounty.rules.sql_math import sum_or_zero
 from bounty.rules.terms import read_terms
 
-SETTLED = 5
+COMMISSION_SETTLED = 5
 """The platform's status of an order whose commission has settled."""
 
-CAUSES = {
+LINE_CAUSES = {
     "EARNED": ("公示的补贴，佣金已结算", "the notice's subsidy, its commission settled"),
     "FAILED": ("退款、审核失败或处罚", "refunded, failed its audit, or punished"),
     "NO_COMMISSION": ("订单不再有佣金", "no longer commissionable"),
@@ -52,10 +52,10 @@ CAUSES = {
 }
 """Why a line of a tranche is there -> its sentence in Chinese and English."""
 
-VOID = {
-    "FAILED": CAUSES["FAILED"],
-    "NO_COMMISSION": CAUSES["NO_COMMISSION"],
-    "MOVED": CAUSES["MOVED"],
+VOID_REASONS = {
+    "FAILED": LINE_CAUSES["FAILED"],
+    "NO_COMMISSION": LINE_CAUSES["NO_COMMISSION"],
+    "MOVED": LINE_CAUSES["MOVED"],
     "LAPSED": ("佣金逾期未结算", "its commission did not settle in time"),
 }
 """Why a line of a notice earns nothing any more -> its sentence in Chinese and English."""
@@ -70,7 +70,7 @@ _JUDGED: dict[str, TypeEngine[Any]] = {
 }
 
 
-def judged_periods(connection: Connection, settled_before: int) -> Query:
+def published_periods(connection: Connection, settled_before: int) -> Query:
     """The periods that have a notice, with what their lines are held against: period, settlement_id (of the newest
     notice), month_from, month_until, settled_until (when commissions must have settled, exclusive), and whether what
     has not settled by then has ``lapsed`` (1 or 0).
@@ -106,7 +106,7 @@ def judged_periods(connection: Connection, settled_before: int) -> Query:
     return given_rows(_JUDGED, [judged(dict(row)) for row in rows])
 
 
-def standing(but: int | None = None) -> ColumnElement[bool]:
+def not_replaced(but: int | None = None) -> ColumnElement[bool]:
     """Whether a line's tranche stands: nothing has replaced it.
 
     but    a tranche that is about to be replaced
@@ -119,7 +119,7 @@ def standing(but: int | None = None) -> ColumnElement[bool]:
 def orders_due(judged: Query, *, but: int | None = None, promoter_id: int | None = None) -> Query:
     """Every order with a line in a newest notice or in a standing tranche, and what is due to it.
 
-    judged        as ``judged_periods`` gives it
+    judged        as ``published_periods`` gives it
     but           a tranche that is about to be replaced, and holds nothing any more
     promoter_id   of this promoter alone
 
@@ -146,7 +146,7 @@ def orders_due(judged: Query, *, but: int | None = None, promoter_id: int | None
             TrancheLine.tranche_id,
         )
         .join(at, at.c.period == TrancheLine.period)
-        .where(standing(but))
+        .where(not_replaced(but))
     )
     if promoter_id is not None:
         given, held = (
@@ -163,7 +163,9 @@ def _judged_orders(sides: FromClause, at: FromClause) -> Query:
     in_month = and_(
         side.line_fen.is_not(None), Order.paid_at >= at.c.month_from, Order.paid_at < at.c.month_until
     )
-    settled_in_time = and_(in_month, Order.order_status == SETTLED, Order.settled_at < at.c.settled_until)
+    settled_in_time = and_(
+        in_month, Order.order_status == COMMISSION_SETTLED, Order.settled_at < at.c.settled_until
+    )
     summed = (
         select(
             side.promoter_id,
@@ -172,9 +174,9 @@ def _judged_orders(sides: FromClause, at: FromClause) -> Query:
             func.coalesce(func.max(case((in_month, at.c.settlement_id))), func.max(at.c.settlement_id)).label(
                 "settlement_id"
             ),
-            total(side.line_fen).label("line_fen"),
-            total(case((in_month, side.line_fen))).label("standing_fen"),
-            total(side.held_fen).label("held_fen"),
+            sum_or_zero(side.line_fen).label("line_fen"),
+            sum_or_zero(case((in_month, side.line_fen))).label("standing_fen"),
+            sum_or_zero(side.held_fen).label("held_fen"),
             func.min(side.tranche_id).label("first_id"),
             func.max(case((settled_in_time, 1), else_=0)).label("settled"),
             func.max(case((in_month, at.c.lapsed), else_=0)).label("lapsed"),

@@ -18,10 +18,10 @@ from sqlalchemy import Connection, Engine, and_, select
 from bounty.clock import shown
 from bounty.db import transaction
 from bounty.errors import BountyError
-from bounty.exports.workbooks import Cell, new_book, yuan_cell
+from bounty.exports.workbooks import Cell, new_workbook, yuan_cell
 from bounty.models import Payee, Payout
 from bounty.notices.service import MANIFEST
-from bounty.payees.encryption import Seal
+from bounty.payees.encryption import PayeeCipher
 from bounty.settlement.files import FileFacts
 from bounty.tranches.approval import export_begins
 from bounty.tranches.files import lines_file, lines_of, payout_id, payouts_file, payouts_of
@@ -59,7 +59,7 @@ def export_tranche(
     engine: Engine,
     tranche_id: int,
     folder: Path,
-    seal: Seal,
+    seal: PayeeCipher,
     payer: Payer,
     now: int,
     *,
@@ -123,7 +123,9 @@ class _Folder:
                 (self._folder / f".{name}.part").unlink(missing_ok=True)
 
 
-def _write(connection: Connection, tranche: Any, folder: _Folder, seal: Seal, payer: Payer) -> dict[str, Any]:
+def _write(
+    connection: Connection, tranche: Any, folder: _Folder, seal: PayeeCipher, payer: Payer
+) -> dict[str, Any]:
     """Every file of a tranche; its manifest.
 
     Raises RuntimeError where they do not add up to the tranche, which is a mistake of the program's.
@@ -150,7 +152,7 @@ def _write(connection: Connection, tranche: Any, folder: _Folder, seal: Seal, pa
     return manifest
 
 
-def _payments(connection: Connection, tranche_id: int, method: str, seal: Seal) -> Iterator[Payment]:
+def _payments(connection: Connection, tranche_id: int, method: str, seal: PayeeCipher) -> Iterator[Payment]:
     """The payouts of a tranche that are due, by promoter."""
     with connection.execute(
         select(Payout.promoter_id, Payee.proposal_id, Payout.payable_fen, Payee.secret)
@@ -167,7 +169,7 @@ def _payments(connection: Connection, tranche_id: int, method: str, seal: Seal) 
 def _workbook(connection: Connection, tranche: Any, folder: _Folder) -> FileFacts:
     number, name = tranche.tranche_id, f"tranche-{tranche.tranche_id}.xlsx"
     path = folder.beside(name)
-    with new_book(path, tranche.prepared_at) as book:
+    with new_workbook(path, tranche.prepared_at) as book:
         payouts = connection.execute(payouts_of(number), execution_options=_STREAMED)
         people, payable = book.write("应付 payouts", PAYOUTS_SHEET, _payouts(number, payouts))
         lines = connection.execute(lines_of(number), execution_options=_STREAMED)

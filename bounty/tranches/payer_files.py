@@ -9,7 +9,7 @@ from typing import Final
 
 from bounty.money import shown_yuan
 from bounty.orders.warnings import FORMULA_STARTS
-from bounty.payees.encryption import Details
+from bounty.payees.encryption import PayeeDetails
 from bounty.settlement.files import FileFacts
 
 REMARK_LIMIT: Final = 20
@@ -42,7 +42,7 @@ class Payment:
     payout: str
     """Its id, as ``P3-1000939``."""
     amount_fen: int
-    details: Details
+    details: PayeeDetails
 
 
 def unfit_remark(remark: str) -> str | None:

@@ -14,16 +14,16 @@ from bounty.db import Query, WholeNumber, analyze, wait_for_turn
 from bounty.errors import BountyError
 from bounty.models import Payout, Tranche, TrancheLine
 from bounty.payees.service import payees_in_force
-from bounty.rules.sql_math import total
-from bounty.tranches.entitlement import judged_periods, standing, tranche_lines_due
+from bounty.rules.sql_math import sum_or_zero
+from bounty.tranches.entitlement import not_replaced, published_periods, tranche_lines_due
 from bounty.tranches.files import content_sha256, lines_file, payouts_file
 from bounty.tranches.state import (
     is_due,
     newest_outcomes,
     of_payout,
     open_tranche,
+    record_step,
     summary_of,
-    take_step,
     tranche_of,
 )
 
@@ -51,7 +51,7 @@ def prepare(connection: Connection, settled_before: int, now: int) -> tuple[Any,
         )
     before = open_tranche(connection)
     attempt = connection.begin_nested()
-    drafted = draft(connection, settled_before, before)
+    drafted = prepare_draft(connection, settled_before, before)
     if before is not None and before.content_sha256 == drafted["content_sha256"]:
         attempt.rollback()
         return before, False
@@ -64,7 +64,7 @@ def prepare(connection: Connection, settled_before: int, now: int) -> tuple[Any,
     actor = actor_of(connection)
     connection.execute(insert(Tranche).values(**drafted, prepared_at=now, prepared_by_id=actor.user_id))
     if before is not None:
-        take_step(connection, before, "REPLACED", now)
+        record_step(connection, before, "REPLACED", now)
     attempt.commit()
     made = tranche_of(connection, drafted["tranche_id"])
     record(
@@ -78,12 +78,12 @@ def prepare(connection: Connection, settled_before: int, now: int) -> tuple[Any,
     return made, True
 
 
-def draft(connection: Connection, settled_before: int, replacing: Any | None) -> dict[str, Any]:
+def prepare_draft(connection: Connection, settled_before: int, replacing: Any | None) -> dict[str, Any]:
     """Write the lines and payouts of the next tranche; the columns of its row."""
     but = None if replacing is None else replacing.tranche_id
     number = select(func.coalesce(func.max(Tranche.tranche_id), 0) + 1)
     tranche_id: int = connection.execute(number).scalar_one()
-    due = tranche_lines_due(judged_periods(connection, settled_before), but)
+    due = tranche_lines_due(published_periods(connection, settled_before), but)
     names = [*due.selected_columns.keys(), "tranche_id"]
     connection.execute(insert(TrancheLine).from_select(names, due.add_columns(literal(tranche_id))))
     analyze(connection, TrancheLine)
@@ -114,13 +114,13 @@ def _says_anything(connection: Connection, drafted: dict[str, Any]) -> bool:
     return bool(drafted["lines_rows"]) or connection.execute(due).first() is not None
 
 
-def positions(but: int | None, before: int) -> Query:
+def carried_balances(but: int | None, before: int) -> Query:
     """What earlier tranches leave of each promoter: promoter_id, carry_fen: above 0 what was not paid, below 0 a debt.
 
     All lines of standing tranches before one, less what was paid of their payouts.
     """
     lines = select(TrancheLine.promoter_id, TrancheLine.amount_fen.label("fen")).where(
-        standing(but), TrancheLine.tranche_id < before
+        not_replaced(but), TrancheLine.tranche_id < before
     )
     outcome = newest_outcomes().subquery("outcome")
     paid = (
@@ -129,7 +129,7 @@ def positions(but: int | None, before: int) -> Query:
         .where(outcome.c.paid.is_(true()), Payout.tranche_id < before)
     )
     side = union_all(lines, paid).subquery("sides").c
-    return select(side.promoter_id, total(side.fen).label("carry_fen")).group_by(side.promoter_id)
+    return select(side.promoter_id, sum_or_zero(side.fen).label("carry_fen")).group_by(side.promoter_id)
 
 
 def _payouts(tranche_id: int, but: int | None) -> Query:
@@ -140,10 +140,10 @@ def _payouts(tranche_id: int, but: int | None) -> Query:
         TrancheLine.amount_fen.label("fen"),
         literal(1, WholeNumber).label("rows"),
     ).where(TrancheLine.tranche_id == tranche_id)
-    carried = positions(but, tranche_id).subquery("carried").c
+    carried = carried_balances(but, tranche_id).subquery("carried").c
     left = select(carried.promoter_id, carried.carry_fen, literal(0, WholeNumber), literal(0, WholeNumber))
     side = union_all(own, left).subquery("sides").c
-    carry, fen, rows = total(side.carry_fen), total(side.fen), total(side.rows)
+    carry, fen, rows = sum_or_zero(side.carry_fen), sum_or_zero(side.fen), sum_or_zero(side.rows)
     each = (
         select(
             side.promoter_id,

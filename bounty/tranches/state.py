@@ -11,7 +11,7 @@ from bounty.clock import shown
 from bounty.db import Query
 from bounty.errors import BountyError
 from bounty.models import Payout, PayoutOutcome, Tranche, TrancheStep
-from bounty.rules.sql_math import count_where, total
+from bounty.rules.sql_math import count_where, sum_or_zero
 
 STATES = {
     "prepared": ("待批准", "prepared"),
@@ -69,14 +69,14 @@ def every_tranche() -> Query:
         select(
             Payout.tranche_id,
             count_where(due).label("promoters_due"),
-            total(case((due, Payout.payable_fen), else_=0)).label("due_fen"),
+            sum_or_zero(case((due, Payout.payable_fen), else_=0)).label("due_fen"),
             count_where(held).label("held"),
-            total(case((held, Payout.payable_fen), else_=0)).label("held_fen"),
+            sum_or_zero(case((held, Payout.payable_fen), else_=0)).label("held_fen"),
             count_where(outcome.c.paid.is_(true())).label("paid"),
-            total(case((outcome.c.paid.is_(true()), Payout.payable_fen), else_=0)).label("paid_fen"),
+            sum_or_zero(case((outcome.c.paid.is_(true()), Payout.payable_fen), else_=0)).label("paid_fen"),
             count_where(outcome.c.paid.is_(false())).label("failed"),
             count_where(and_(due, outcome.c.paid.is_(None))).label("waiting"),
-            total(Payout.__table__.c.carry_in_fen).label("carry_in_fen"),
+            sum_or_zero(Payout.__table__.c.carry_in_fen).label("carry_in_fen"),
         )
         .outerjoin(outcome, of_payout(outcome))
         .group_by(Payout.tranche_id)
@@ -164,7 +164,7 @@ def summary_of(tranche: Any) -> dict[str, object]:
     }
 
 
-def take_step(connection: Connection, tranche: Any, step: str, now: int) -> None:
+def record_step(connection: Connection, tranche: Any, step: str, now: int) -> None:
     """Keep what was done with a tranche, by whoever acts."""
     number = select(func.coalesce(func.max(TrancheStep.number), 0) + 1).where(
         TrancheStep.tranche_id == tranche.tranche_id

@@ -44,7 +44,7 @@ class _Read:
             self.months[row.period] += 1
 
 
-def try_in(
+def dry_run(
     engine: Engine, opened: importer.Opened, now: int, told: Callable[[int], None] = lambda _: None
 ) -> dict[str, Any]:
     """What importing a file would do; nothing of it stays.
@@ -63,7 +63,7 @@ def try_in(
     source, seen = opened.source, _Read()
     with transaction(engine) as connection:
         noted = replace(opened, rows=seen.pass_on(opened.rows))
-        imported = importer.bring_in(connection, noted, now, told)
+        imported = importer.import_opened(connection, noted, now, told)
         counts = imported.counts
         found = {
             "encoding": source.encoding,

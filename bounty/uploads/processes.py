@@ -20,7 +20,7 @@ _WIDTH = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ImportProcess:
     """How far a process has come."""
 
     stage: str
@@ -40,7 +40,7 @@ class Run:
 
 
 def launch(
-    path: Path, run: Run, command: Callable[[int], Sequence[str]], environment: Mapping[str, str]
+    path: Path, run: ImportProcess, command: Callable[[int], Sequence[str]], environment: Mapping[str, str]
 ) -> bool:
     """Start a process; False if the one before it still runs.
 
@@ -67,7 +67,7 @@ def launch(
     return True
 
 
-def run_of(path: Path) -> Run | None:
+def run_of(path: Path) -> ImportProcess | None:
     """How far the process has come, or had when it ended; null where there never was one."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -82,7 +82,7 @@ def run_of(path: Path) -> Run | None:
             alive = True
     finally:
         os.close(descriptor)
-    return replace(Run(**json.loads(text)), alive=alive) if text.strip() else None
+    return replace(ImportProcess(**json.loads(text)), alive=alive) if text.strip() else None
 
 
 class Report:
@@ -91,7 +91,7 @@ class Report:
     def __init__(self, descriptor: int) -> None:
         os.set_inheritable(descriptor, False)  # what it starts itself must not keep the lock
         self._descriptor = descriptor
-        self._run = Run(**json.loads(os.pread(descriptor, _WIDTH, 0)))
+        self._run = ImportProcess(**json.loads(os.pread(descriptor, _WIDTH, 0)))
 
     def told(self, rows: int) -> None:
         """So many rows were read."""
@@ -113,5 +113,5 @@ def _locked(descriptor: int) -> bool:
     return False
 
 
-def _write(descriptor: int, run: Run) -> None:
+def _write(descriptor: int, run: ImportProcess) -> None:
     os.pwrite(descriptor, json.dumps(asdict(run)).encode().ljust(_WIDTH), 0)

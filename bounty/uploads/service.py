@@ -33,15 +33,15 @@ from bounty.clock import shown
 from bounty.db import Query, Words, snapshot, transaction
 from bounty.errors import BountyError
 from bounty.models import AuditEvent, Batch, Upload, User
-from bounty.uploads.dry_run import try_in
-from bounty.uploads.processes import Report, Run, run_of
+from bounty.uploads.dry_run import dry_run
+from bounty.uploads.processes import ImportProcess, Report, run_of
 
 STAGES = ("try", "import")
 BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredFile:
     """A file in the uploads folder."""
 
     sha256: str
@@ -49,14 +49,14 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class UploadState:
     """An upload as it stands."""
 
     facts: Any
     """Its row, with ``by`` (the uploader's name), ``undone_at`` and the rows_ counts of its batch."""
     state: str
     """WAITING, RUNNING, STOPPED, TRIED, REFUSED, IMPORTED or UNDONE."""
-    run: Run | None
+    run: ImportProcess | None
     tried: dict[str, Any] | None
     """What the dry run found; see trial."""
     refused: dict[str, str] | None
@@ -65,7 +65,7 @@ class Standing:
     """The batch that brought just this file already, so that it would change nothing: batch_id, imported_at, by."""
 
 
-def keep_file(folder: Path, stream: IO[bytes], ending: str) -> Kept:
+def keep_file(folder: Path, stream: IO[bytes], ending: str) -> StoredFile:
     """Store a file under its hash, block by block; one that is there already stays as it is.
 
     ending   of its name, with the dot
@@ -87,7 +87,7 @@ def keep_file(folder: Path, stream: IO[bytes], ending: str) -> Kept:
             Path(kept.name).replace(folder / f"{digest.hexdigest()}{ending}")
         finally:
             Path(kept.name).unlink(missing_ok=True)
-    return Kept(digest.hexdigest(), size)
+    return StoredFile(digest.hexdigest(), size)
 
 
 def ending_of(file_name: str) -> str:
@@ -100,7 +100,7 @@ def ending_of(file_name: str) -> str:
     return found[0].lower() if found else ""
 
 
-def add_upload(connection: Connection, kind: str, file_name: str, kept: Kept, now: int) -> int:
+def add_upload(connection: Connection, kind: str, file_name: str, kept: StoredFile, now: int) -> int:
     """Note an uploaded file; its number. One of the same content that still waits is the same upload.
 
     Raises BountyError if the same file was imported already and would change nothing.
@@ -170,13 +170,13 @@ def subject_of_batch() -> ColumnElement[str]:
     return literal("batch ") + cast(Batch.batch_id, Words)
 
 
-def standing(connection: Connection, folder: Path, upload_id: int) -> Standing | None:
+def upload_state(connection: Connection, folder: Path, upload_id: int) -> UploadState | None:
     """An upload as it stands; null where there is no such one."""
     row = connection.execute(uploads().where(Upload.upload_id == upload_id)).first()
     if row is None:
         return None
     run = run_of(progress_file(folder, upload_id))
-    return Standing(
+    return UploadState(
         facts=row,
         state=_state(row, run),
         run=run,
@@ -209,7 +209,7 @@ def uploads() -> Query:
     )
 
 
-def _state(row: Any, run: Run | None) -> str:
+def _state(row: Any, run: ImportProcess | None) -> str:
     if run is not None and run.alive:
         return "RUNNING"
     ended = run is not None and (run.stage == "import" or row.state == "WAITING")
@@ -241,7 +241,7 @@ def rows_expected(path: Path, tried: dict[str, Any] | None) -> int | None:
     return found
 
 
-def require_startable(standing: Standing, stage: str) -> None:
+def require_startable(standing: UploadState, stage: str) -> None:
     """Raises BountyError if an upload is not where this stage can begin, or its batch would change nothing."""
     if stage not in STAGES:
         raise BountyError(f"{stage!r} is no stage of an import.")
@@ -273,20 +273,20 @@ def carry_out(engine: Engine, folder: Path, upload_id: int, stage: str, now: int
     engine   on whose connections the account acts
     """
     with snapshot(engine) as connection:
-        found = standing(connection, folder, upload_id)
+        found = upload_state(connection, folder, upload_id)
     if found is None:
         raise BountyError(f"There is no upload {upload_id}.")
     upload = found.facts
     try:
         opened = importer.open_file(upload.kind, stored_file(folder, upload), upload.file_name)
         if stage == "try":
-            _note(engine, upload_id, tried=_text(try_in(engine, opened, now, report.told)))
+            _note(engine, upload_id, tried=_text(dry_run(engine, opened, now, report.told)))
             return
         with transaction(engine) as connection:
             batch = select(Upload.batch_id).join(Batch, Batch.batch_id == Upload.batch_id)
             held = batch.where(Upload.upload_id == upload_id, Batch.undone_at.is_(None))
             if connection.execute(held).first() is None:
-                imported = importer.bring_in(connection, opened, now, report.told)
+                imported = importer.import_opened(connection, opened, now, report.told)
                 _set(connection, upload_id, batch_id=imported.batch_id)
     except BountyError as refusal:
         en = getattr(refusal, "en", str(refusal))

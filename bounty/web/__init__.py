@@ -11,7 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bounty.accounts import login
 from bounty.notifications.mail import encrypted, host_and_port
-from bounty.payees.encryption import Seal
+from bounty.payees.encryption import PayeeCipher
 from bounty.web.finance import adjustments, notices, payees, payment_results, reconciliation, tranches
 from bounty.web.operations import (
     appeals as operations_appeals,
@@ -107,7 +107,7 @@ def install(
         count = settings.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
     app.jinja_env.undefined = StrictUndefined
-    request_context.install(app, request_context.SiteBooks(engine, now, settings, Seal(payee_key)))
+    request_context.install(app, request_context.SiteBooks(engine, now, settings, PayeeCipher(payee_key)))
     if production:
         logs.install(app)
     headers.install(app, https=production)

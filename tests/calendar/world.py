@@ -8,20 +8,20 @@ from typing import Any
 from sqlalchemy import Engine, func, select
 
 from bounty.audit.service import Actor, acting
-from bounty.calendar.jobs import Means
-from bounty.calendar.schedule import Calendar, asked_for
+from bounty.calendar.jobs import JobContext
+from bounty.calendar.schedule import Calendar, scheduled_slots
 from bounty.checks.books import CALENDAR_DONE
 from bounty.db import make_engine, snapshot
 from bounty.models import AuditEvent, Settlement
-from bounty.notifications.delivery import Post
+from bounty.notifications.delivery import DeliveryChannels
 from bounty.notifications.mail import Mail
-from bounty.platforms.pdd.account import GATEWAY, Account
-from bounty.worker import Desk, once
+from bounty.platforms.pdd.account import GATEWAY, PlatformAccount
+from bounty.worker import WorkerContext, once
 from tests.factories import PROMOTER, Month, Row, order_row, promoter, shanghai, terms_toml
 
 BEGINS, ENDS = shanghai("2022-11-20 00:00:00"), shanghai("2023-03-01 12:00:00")
 CALENDAR = Calendar(backups=False)
-FROM_FILES = Account(GATEWAY, "", "")
+FROM_FILES = PlatformAccount(GATEWAY, "", "")
 """No account on the platform."""
 LEVELS = {
     "V0": 'direct_only = true\ngmv_yuan = "700.00"\norders = 6',
@@ -89,18 +89,22 @@ def wake(database_url: str, now: int) -> list[str]:
 
 
 def desk(
-    engine: Engine, now: int, folder: Path | None = None, platform: Account = FROM_FILES, **settings: Any
-) -> Desk:
+    engine: Engine,
+    now: int,
+    folder: Path | None = None,
+    platform: PlatformAccount = FROM_FILES,
+    **settings: Any,
+) -> WorkerContext:
     """A worker's.
 
     folder    of its backups and mails
     settings  of the calendar
     """
     folder = folder or Path("/dev/null")
-    post = Post(Mail("", "bounty@example.com", folder / "mails", "http://127.0.0.1:5000"), None)
+    post = DeliveryChannels(Mail("", "bounty@example.com", folder / "mails", "http://127.0.0.1:5000"), None)
     calendar = replace(CALENDAR, **settings)
-    means = Means(acting(engine, Actor("worker")), lambda: now, calendar, platform, folder / "backups")
-    return Desk(means, 60, 600, post, 30)
+    means = JobContext(acting(engine, Actor("worker")), lambda: now, calendar, platform, folder / "backups")
+    return WorkerContext(means, 60, 600, post, 30)
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,7 @@ class Verdict:
 def verdict(engine: Engine, now: int) -> Verdict:
     """By the slots and, for how often each was done, by the audit."""
     with snapshot(engine) as connection:
-        asked = asked_for(connection, CALENDAR, now)
+        asked = scheduled_slots(connection, CALENDAR, now)
         acts = connection.execute(
             select(AuditEvent.subject, func.count())
             .where(AuditEvent.act == CALENDAR_DONE)

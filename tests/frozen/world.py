@@ -16,19 +16,19 @@ from bounty.models import (
     Appeal,
     AppealAnswer,
     Approval,
+    FetchWindow,
     PassVoid,
     PassVoidAnswer,
     PeriodClosing,
     RosterOverride,
-    Slice,
     Waiver,
 )
 from bounty.notices.service import publish
-from bounty.payees.encryption import Details, Seal
-from bounty.payees.files import GivenPayee
+from bounty.payees.encryption import PayeeCipher, PayeeDetails
+from bounty.payees.files import PayeeRow
 from bounty.payees.service import propose_payees
-from bounty.payment_results.files import ReceiptFile, Told
-from bounty.payment_results.service import take
+from bounty.payment_results.files import PaymentResultFile, PaymentResultRow
+from bounty.payment_results.service import import_results
 from bounty.roster.service import open_roster
 from bounty.roster.terms import add_terms
 from bounty.rules.periods import Period
@@ -182,7 +182,7 @@ def decide_the_month(engine: Engine) -> None:
                 },
             ),
             (
-                Slice,
+                FetchWindow,
                 {
                     "slice_id": 1,
                     "kind": "UPDATED",
@@ -206,12 +206,12 @@ def pay_the_month(engine: Engine) -> None:
     now = AFTER_THE_CUTOFF
     void = {"promoter_id": 1001, "period": "2022-12", "number": 1}
     with transaction(engine) as connection:
-        given = [GivenPayee(2, 1001, Details("alipay", "13812345678", "陈默", "", ""))]
-        propose_payees(connection, given, Seal("a key"), now, reason=None, approval_required=False)
+        given = [PayeeRow(2, 1001, PayeeDetails("alipay", "13812345678", "陈默", "", ""))]
+        propose_payees(connection, given, PayeeCipher("a key"), now, reason=None, approval_required=False)
         tranche, _ = prepare(connection, now, now)
         export_begins(connection, tranche.tranche_id, now, approval_required=False)
-        paid = Told(4, ("P1-1001",), None, None, tranche.payable_fen, paid=True)
-        take(connection, ReceiptFile("回单.csv", "", "", [paid]), Seal("a key"), now)
+        paid = PaymentResultRow(4, ("P1-1001",), None, None, tranche.payable_fen, paid=True)
+        import_results(connection, PaymentResultFile("回单.csv", "", "", [paid]), PayeeCipher("a key"), now)
         for number, act in enumerate(ACTS, start=1):
             closing = {"period": "2022-12", "number": number, "act": act, "acted_at": now}
             connection.execute(insert(PeriodClosing).values(closing))

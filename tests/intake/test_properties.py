@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bounty.clock import shown
 from bounty.errors import RefusedFile
-from bounty.files.encoding import tell_codepage
+from bounty.files.encoding import detect_encoding
 from bounty.files.problems import CONTROL, BadRow
 from bounty.money import shown_yuan
 from bounty.platforms.pdd import json_fast, json_orders
@@ -248,7 +248,7 @@ def test_any_bytes_are_rows_or_a_refusal(tmp_path: Path, content: bytes, name: s
 def test_utf_8_is_always_told(tmp_path: Path, text: str, codepage: str) -> None:
     if text.startswith("\ufeff") or text.count("\0") * 4 > len(text.encode(codepage)):
         return
-    assert tell_codepage(write(tmp_path, "x.csv", text.encode(codepage))).name == codepage
+    assert detect_encoding(write(tmp_path, "x.csv", text.encode(codepage))).name == codepage
 
 
 # --- One fate for one row ---

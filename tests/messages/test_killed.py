@@ -13,7 +13,7 @@ from sqlalchemy import Engine, func, select
 
 from bounty.db import make_engine, snapshot, transaction
 from bounty.models import Message
-from bounty.notifications.delivery import CLAIM, Post, send_due
+from bounty.notifications.delivery import CLAIM, DeliveryChannels, send_due
 from bounty.notifications.mail import Mail
 from bounty.notifications.outbox import announce
 from bounty.notifications.webhook import webhook_of
@@ -37,7 +37,9 @@ def work(database_url: str, url: str, certificate: str, now: int) -> None:
     os.environ["SSL_CERT_FILE"] = certificate
     webhook = webhook_of(url, f"whsec_{base64.b64encode(SECRET).decode()}", private=True)
     engine = make_engine(database_url)
-    for _ in send_due(engine, Post(Mail("", "b@example.com", Path("/dev/null"), ""), webhook), lambda: now):
+    for _ in send_due(
+        engine, DeliveryChannels(Mail("", "b@example.com", Path("/dev/null"), ""), webhook), lambda: now
+    ):
         pass
     engine.dispose()
 

@@ -15,10 +15,10 @@ from bounty.audit.service import Actor, acting
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.models import AuditEvent, Message
-from bounty.notifications.delivery import CLAIM, MOST, Post, send_due, wait_after
+from bounty.notifications.delivery import CLAIM, MOST, DeliveryChannels, send_due, wait_after
 from bounty.notifications.mail import Mail
-from bounty.notifications.outbox import Letter, announce, tell_operators
-from bounty.notifications.service import Choice, choose, messages, resend
+from bounty.notifications.outbox import MessageText, announce, notify_operators
+from bounty.notifications.service import MailChoice, messages, resend, save_mail_choice
 from bounty.notifications.webhook import signature, webhook_of
 from bounty.progress.reminders import remind
 from bounty.roster.service import open_roster
@@ -28,7 +28,7 @@ from tests.messages.receivers import SECRET, MailServer, Receiver, mail_server, 
 
 NOW = shanghai("2023-01-07 09:00:00")
 LEVELS = {"V0": 'direct_only = true\ngmv_yuan = "700.00"\norders = 6'}
-LETTER = Letter(("草稿", "Draft"), zh="请核对。", en="Look at it.", path="/operations/")
+LETTER = MessageText(("草稿", "Draft"), zh="请核对。", en="Look at it.", path="/operations/")
 
 
 @pytest.fixture
@@ -45,10 +45,10 @@ def hook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def post(mails: MailServer, hook: Receiver, tmp_path: Path) -> Post:
+def post(mails: MailServer, hook: Receiver, tmp_path: Path) -> DeliveryChannels:
     secret = f"whsec_{base64.b64encode(SECRET).decode()}"
     mail = Mail(mails.address, "bounty@example.com", tmp_path / "mails", "https://bounty.example/")
-    return Post(mail, webhook_of(hook.url, secret, private=True))
+    return DeliveryChannels(mail, webhook_of(hook.url, secret, private=True))
 
 
 STAFF: list[tuple[str, str, int | None]] = [
@@ -88,16 +88,16 @@ def kinds(engine: Engine) -> dict[tuple[str, str], int]:
         return {(kind, recipient): count for kind, recipient, count in connection.execute(query)}
 
 
-def choosing(engine: Engine, email: str, choice: Choice) -> None:
+def choosing(engine: Engine, email: str, choice: MailChoice) -> None:
     with snapshot(engine) as connection:
         user_id = connection.execute(
             select(func.max(Message.user_id)).where(Message.recipient == email)
         ).scalar_one()
     with transaction(acting(engine, Actor(email, user_id, "promoter"))) as connection:
-        choose(connection, choice, NOW)
+        save_mail_choice(connection, choice, NOW)
 
 
-def send(engine: Engine, post: Post, now: int = NOW) -> list[str | None]:
+def send(engine: Engine, post: DeliveryChannels, now: int = NOW) -> list[str | None]:
     return [each.error for each in send_due(engine, post, lambda: now)]
 
 
@@ -105,7 +105,7 @@ def send(engine: Engine, post: Post, now: int = NOW) -> list[str | None]:
 
 
 def test_a_frozen_roster_tells_each_promoter_their_target_once(
-    engine: Engine, tmp_path: Path, post: Post, mails: MailServer, hook: Receiver
+    engine: Engine, tmp_path: Path, post: DeliveryChannels, mails: MailServer, hook: Receiver
 ) -> None:
     december(engine, tmp_path)
     assert kinds(engine) == {
@@ -135,7 +135,7 @@ def test_a_frozen_roster_tells_each_promoter_their_target_once(
 
 
 def test_who_has_orders_without_receipt_is_reminded_as_they_chose(
-    engine: Engine, tmp_path: Path, post: Post, mails: MailServer, hook: Receiver
+    engine: Engine, tmp_path: Path, post: DeliveryChannels, mails: MailServer, hook: Receiver
 ) -> None:
     month = december(engine, tmp_path)
     late: dict[str, Any] = {"received": None, "status": 1}
@@ -147,8 +147,8 @@ def test_who_has_orders_without_receipt_is_reminded_as_they_chose(
         order_row(number=5, promoter_id=PROMOTER + 2, amount_fen=60_00, **late),
         order_row(number=6, amount_fen=9_00, paid="2022-12-21 00:00:00", **late),
     )
-    choosing(engine, "a@example.com", Choice("zh"))
-    choosing(engine, "b@example.com", Choice("en", receipts=False))
+    choosing(engine, "a@example.com", MailChoice("zh"))
+    choosing(engine, "b@example.com", MailChoice("en", receipts=False))
     with transaction(engine) as connection:
         reminded = remind(connection, Period(2022, 12), NOW)
     assert (reminded.promoters, reminded.mailed, reminded.orders, reminded.capped_fen) == (3, 1, 4, 429_00)
@@ -212,14 +212,16 @@ def test_a_disabled_account_and_a_month_that_is_over_are_told_nothing(engine: En
         disable(connection, "operator@example.com", NOW)
     month.open()
     with transaction(engine) as connection:
-        assert tell_operators(connection, "draft", "x", LETTER, NOW) == 0
+        assert notify_operators(connection, "draft", "x", LETTER, NOW) == 0
     assert kinds(engine) == {}
 
 
 # How it is sent
 
 
-def test_a_message_that_was_sent_twice_has_one_effect(engine: Engine, post: Post, hook: Receiver) -> None:
+def test_a_message_that_was_sent_twice_has_one_effect(
+    engine: Engine, post: DeliveryChannels, hook: Receiver
+) -> None:
     """The receiver took it and its answer was lost; or the worker was killed before it could say so."""
     with transaction(engine) as connection:
         announce(connection, "draft", "1", {"settlement": 1}, NOW)
@@ -238,7 +240,7 @@ def test_a_message_that_was_sent_twice_has_one_effect(engine: Engine, post: Post
     assert sorted(hook.effects.values()) == [1, 1]
 
 
-def test_several_workers_share_the_outbox(engine: Engine, post: Post, hook: Receiver) -> None:
+def test_several_workers_share_the_outbox(engine: Engine, post: DeliveryChannels, hook: Receiver) -> None:
     with transaction(engine) as connection:
         for number in range(50):
             announce(connection, "draft", str(number), {}, NOW)
@@ -249,7 +251,7 @@ def test_several_workers_share_the_outbox(engine: Engine, post: Post, hook: Rece
 
 
 def test_a_webhook_is_tried_again_ever_later_then_given_up_and_sent_by_hand(
-    engine: Engine, database_url: str, post: Post, hook: Receiver
+    engine: Engine, database_url: str, post: DeliveryChannels, hook: Receiver
 ) -> None:
     with transaction(engine) as connection:
         announce(connection, "books", "2023-01-07", {"violations": {"whole-fen": 1}}, NOW)
@@ -273,7 +275,7 @@ def test_a_webhook_is_tried_again_ever_later_then_given_up_and_sent_by_hand(
 
 
 def test_what_the_mail_server_refuses_waits_or_is_given_up_and_the_others_go(
-    engine: Engine, tmp_path: Path, post: Post, mails: MailServer
+    engine: Engine, tmp_path: Path, post: DeliveryChannels, mails: MailServer
 ) -> None:
     december(engine, tmp_path)
     mails.answers = ["550 no such mailbox", "451 later"]
@@ -292,19 +294,21 @@ def test_what_the_mail_server_refuses_waits_or_is_given_up_and_the_others_go(
     assert len(mails.taken) == 1
 
 
-def test_without_a_mail_server_mails_are_files(engine: Engine, tmp_path: Path, post: Post) -> None:
+def test_without_a_mail_server_mails_are_files(
+    engine: Engine, tmp_path: Path, post: DeliveryChannels
+) -> None:
     people(engine, STAFF)
     with transaction(engine) as connection:
-        tell_operators(connection, "draft", "1", LETTER, NOW)
+        notify_operators(connection, "draft", "1", LETTER, NOW)
     assert send(engine, replace(post, mail=replace(post.mail, server=""))) == [None]
     (path,) = (tmp_path / "mails").iterdir()
     assert b"operator@example.com" in path.read_bytes()
 
 
-def test_a_server_that_is_not_there_is_an_error_that_is_seen(engine: Engine, post: Post) -> None:
+def test_a_server_that_is_not_there_is_an_error_that_is_seen(engine: Engine, post: DeliveryChannels) -> None:
     people(engine, STAFF)
     with transaction(engine) as connection:
-        tell_operators(connection, "draft", "1", LETTER, NOW)
+        notify_operators(connection, "draft", "1", LETTER, NOW)
     (said,) = send(engine, replace(post, mail=replace(post.mail, server="127.0.0.1:1")))
     assert said is not None
     assert said.startswith("ConnectionRefusedError")
@@ -323,7 +327,7 @@ def test_the_signature_is_that_of_standard_webhooks() -> None:
 
 
 def test_a_webhook_on_a_private_network_is_not_connected_to(
-    engine: Engine, post: Post, hook: Receiver
+    engine: Engine, post: DeliveryChannels, hook: Receiver
 ) -> None:
     assert post.webhook is not None
     with transaction(engine) as connection:
@@ -336,7 +340,7 @@ def test_a_webhook_on_a_private_network_is_not_connected_to(
 
 
 def test_a_certificate_of_another_host_and_a_redirect_are_not_followed(
-    engine: Engine, post: Post, hook: Receiver, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, post: DeliveryChannels, hook: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with transaction(engine) as connection:
         announce(connection, "draft", "1", {}, NOW)
@@ -372,7 +376,7 @@ def test_a_message_that_there_is_not_cant_be_sent_again(engine: Engine) -> None:
 
 def test_the_same_choice_again_leaves_no_event(engine: Engine, tmp_path: Path) -> None:
     december(engine, tmp_path)
-    for choice in (Choice(), Choice("zh"), Choice("zh"), Choice("zh", target=False)):
+    for choice in (MailChoice(), MailChoice("zh"), MailChoice("zh"), MailChoice("zh", target=False)):
         choosing(engine, "a@example.com", choice)
     with snapshot(engine) as connection:
         acts = connection.execute(select(AuditEvent.after).where(AuditEvent.act == "user.messages")).scalars()

@@ -7,11 +7,11 @@ from sqlalchemy import Engine, func, select
 
 from bounty.db import snapshot, transaction
 from bounty.models import AuditEvent, PayoutOutcome, Receipt, ReceiptRow
-from bounty.payees.encryption import Details
-from bounty.payees.files import GivenPayee
+from bounty.payees.encryption import PayeeDetails
+from bounty.payees.files import PayeeRow
 from bounty.payees.service import propose_payees
-from bounty.payment_results.files import ReceiptFile, read_receipt
-from bounty.payment_results.service import Taken, mark, preview, take
+from bounty.payment_results.files import PaymentResultFile, read_payment_results
+from bounty.payment_results.service import ImportedResults, import_results, mark_by_hand, preview
 from tests.factories import PROMOTER, write_text
 from tests.payout.world import FEBRUARY_20, OTHER, SEAL, Paying, earning
 
@@ -43,46 +43,46 @@ class Desk(Paying):
     def payee(self, *promoter_ids: int) -> None:
         with transaction(self.engine) as connection:
             given = [
-                GivenPayee(
-                    2, each, Details("bank" if each == OTHER else "alipay", *PEOPLE[each], *BANK[each])
+                PayeeRow(
+                    2, each, PayeeDetails("bank" if each == OTHER else "alipay", *PEOPLE[each], *BANK[each])
                 )
                 for each in promoter_ids
             ]
             propose_payees(connection, given, SEAL, 0, reason="换号", approval_required=False)
 
-    def file(self, text: str, encoding: str = "utf-8-sig") -> ReceiptFile:
+    def file(self, text: str, encoding: str = "utf-8-sig") -> PaymentResultFile:
         self.files += 1
-        return read_receipt(write_text(self.folder / f"回单{self.files}.csv", text, encoding))
+        return read_payment_results(write_text(self.folder / f"回单{self.files}.csv", text, encoding))
 
     def alipay(
         self, *rows: str, sums: tuple[str, str, str] = ("", "", ""), encoding: str = "utf-8-sig"
-    ) -> ReceiptFile:
+    ) -> PaymentResultFile:
         return self.file(HEAD.format(*sums) + "".join(f"{row}\r\n" for row in rows), encoding)
 
-    def plain(self, *rows: str) -> ReceiptFile:
+    def plain(self, *rows: str) -> PaymentResultFile:
         """Rows of payout_id, account, payee_name, amount_yuan, status, serial and reason."""
         header = "payout_id,account,payee_name,amount_yuan,status,serial,reason\n"
         return self.file(header + "".join(f"{row}\n" for row in rows))
 
-    def take(self, file: ReceiptFile) -> Taken:
+    def take(self, file: PaymentResultFile) -> ImportedResults:
         """Take a receipt in, as its preview foretold, and again: nothing changes."""
         with snapshot(self.engine) as connection:
             seen = preview(connection, file, SEAL)
         with transaction(self.engine) as connection:
-            taken = take(connection, file, SEAL, FEBRUARY_20)
+            taken = import_results(connection, file, SEAL, FEBRUARY_20)
         assert [(each.verdict, each.why) for each in seen] == [
             (each.verdict, each.why) for each in taken.rows
         ]
         held = self.held()
         with transaction(self.engine) as connection:
-            again = take(connection, file, SEAL, FEBRUARY_20)
+            again = import_results(connection, file, SEAL, FEBRUARY_20)
         assert (again.receipt_id, again.anew) == (taken.receipt_id, False)
         assert self.held() == held
         return taken
 
     def mark(self, *payouts: str, paid: bool = True, reason: str = "网银流水") -> list[str]:
         with transaction(self.engine) as connection:
-            return mark(connection, payouts, paid=paid, reason=reason, now=FEBRUARY_20)
+            return mark_by_hand(connection, payouts, paid=paid, reason=reason, now=FEBRUARY_20)
 
     def outcomes(self) -> list[tuple[Any, ...]]:
         """Promoter, tranche, number, whether paid, reason, and the receipt's number."""

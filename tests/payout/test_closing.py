@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, insert, select
 
-from bounty.accounting.period_closing import ACTS, ask_reopening, close, reopen, why_not
+from bounty.accounting.period_closing import ACTS, ask_reopening, close, closing_refusal, reopen
 from bounty.accounts.service import add_user
 from bounty.audit.service import Actor, acting
 from bounty.checks.books import CHECKS
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.models import AuditEvent, PeriodClosing
-from bounty.notices.period_status import stage_of
-from bounty.notices.period_summaries import glances
-from bounty.notices.public_index import board
+from bounty.notices.period_status import period_status
+from bounty.notices.period_summaries import period_summaries
+from bounty.notices.public_index import public_periods
 from bounty.rules.periods import Period
 from bounty.settlement.revocations import answer_void, ask_void
 from tests.factories import PROMOTER, Month, order_row, shanghai
@@ -33,9 +33,9 @@ def states(month: Month) -> set[str]:
     """What the month's own page, the list of months and the public board say of it."""
     with snapshot(month.engine) as connection:
         return {
-            stage_of(connection, month.period, month.now).state,
-            glances(connection, month.now)[0].state,
-            board(connection, month.now)[0].state,
+            period_status(connection, month.period, month.now).state,
+            period_summaries(connection, month.now)[0].state,
+            public_periods(connection, month.now)[0].state,
         }
 
 
@@ -77,7 +77,7 @@ class Ledger(Desk):
 
     def open_kinds(self, now: int = MARCH_20) -> list[tuple[str, int, int]]:
         with snapshot(self.engine) as connection:
-            return [(each.kind, each.lines, each.fen) for each in why_not(connection, DECEMBER, now)]
+            return [(each.kind, each.lines, each.fen) for each in closing_refusal(connection, DECEMBER, now)]
 
     def close(self, now: int = MARCH_20) -> bool:
         with transaction(self.engine) as connection:

@@ -12,8 +12,8 @@ from bounty.db import transaction
 from bounty.errors import BountyError
 from bounty.models import AuditEvent, TrancheStep
 from bounty.money import shown_yuan
-from bounty.payees.encryption import Details, Seal
-from bounty.payees.files import GivenPayee
+from bounty.payees.encryption import PayeeCipher, PayeeDetails
+from bounty.payees.files import PayeeRow
 from bounty.payees.service import propose_payees
 from bounty.tranches.export import Exported, export_tranche
 from bounty.tranches.files import content_sha256
@@ -33,8 +33,10 @@ from tests.payout.world import JANUARY_20, OTHER, SEAL, Paying, earning
 
 HELD = 1000941
 PAYER = Payer("推广服务费", 1000)
-BY_ALIPAY = Details("alipay", "13812345678", "陈默", "", "")
-BY_BANK = Details("bank", "6222021234567890123", "示例（上海）公司", "中国工商银行徐汇支行", "102290024433")
+BY_ALIPAY = PayeeDetails("alipay", "13812345678", "陈默", "", "")
+BY_BANK = PayeeDetails(
+    "bank", "6222021234567890123", "示例（上海）公司", "中国工商银行徐汇支行", "102290024433"
+)
 SAMPLES = Path(__file__).parents[1] / "samples"
 AT = "2023-01-20T00:00:00+08:00"
 
@@ -53,8 +55,8 @@ def paying(engine: Engine, tmp_path: Path) -> Paying:
     return made
 
 
-def propose(paying: Paying, payees: dict[int, Details]) -> None:
-    given = [GivenPayee(2, promoter_id, details) for promoter_id, details in payees.items()]
+def propose(paying: Paying, payees: dict[int, PayeeDetails]) -> None:
+    given = [PayeeRow(2, promoter_id, details) for promoter_id, details in payees.items()]
     with transaction(paying.engine) as connection:
         propose_payees(connection, given, SEAL, 0, reason="x", approval_required=False)
 
@@ -155,7 +157,7 @@ def test_what_lacks_an_approval_or_its_key_does_not_leave(paying: Paying, tmp_pa
         export(paying, tmp_path / "out", required=True)
     assert not (tmp_path / "out").exists()
     with pytest.raises(BountyError, match="BOUNTY_PAYEE_KEY is not"):
-        export(paying, tmp_path / "out", seal=Seal("another"))
+        export(paying, tmp_path / "out", seal=PayeeCipher("another"))
     (tmp_path / "file").write_text("")
     with pytest.raises(BountyError, match="can't be written"):
         export(paying, tmp_path / "file" / "out")

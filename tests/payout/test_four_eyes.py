@@ -33,11 +33,11 @@ from bounty.models import (
     TrancheStep,
 )
 from bounty.notices.service import publish
-from bounty.payees.encryption import Details
-from bounty.payees.files import GivenPayee
+from bounty.payees.encryption import PayeeDetails
+from bounty.payees.files import PayeeRow
 from bounty.payees.service import approve_payees, propose_payees, waiting_proposals
-from bounty.payment_results.files import ReceiptFile, Told
-from bounty.payment_results.service import mark, take
+from bounty.payment_results.files import PaymentResultFile, PaymentResultRow
+from bounty.payment_results.service import import_results, mark_by_hand
 from bounty.roster.service import open_roster
 from bounty.rules.periods import Period
 from bounty.settlement.approval import approve
@@ -76,7 +76,7 @@ def _approve(connection: Connection) -> None:
 
 
 def _propose(connection: Connection) -> None:
-    given = [GivenPayee(2, OTHER, Details("alipay", "13912345678", "示例", "", ""))]
+    given = [PayeeRow(2, OTHER, PayeeDetails("alipay", "13912345678", "示例", "", ""))]
     propose_payees(connection, given, SEAL, NOW, reason="换号", approval_required=True)
 
 
@@ -98,8 +98,8 @@ def _export(connection: Connection) -> None:
 
 
 def _take(connection: Connection) -> None:
-    paid = Told(4, (f"P1-{PROMOTER}",), None, None, 100_00, paid=True)
-    take(connection, ReceiptFile("回单.csv", "", "", [paid]), SEAL, NOW)
+    paid = PaymentResultRow(4, (f"P1-{PROMOTER}",), None, None, 100_00, paid=True)
+    import_results(connection, PaymentResultFile("回单.csv", "", "", [paid]), SEAL, NOW)
 
 
 ACTS = {
@@ -116,7 +116,7 @@ ACTS = {
     "payout approve": Act(_approve_tranche, ("finance", "admin")),
     "payout export": Act(_export, ("finance",)),
     "payout mark": Act(
-        lambda c: mark(c, [f"P1-{PROMOTER}"], paid=True, reason="网银流水", now=NOW),
+        lambda c: mark_by_hand(c, [f"P1-{PROMOTER}"], paid=True, reason="网银流水", now=NOW),
         ("finance", "admin"),
     ),
     "payout receipt": Act(_take, ("finance",)),

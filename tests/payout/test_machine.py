@@ -31,15 +31,15 @@ from bounty.errors import BountyError
 from bounty.importer import import_file
 from bounty.models import Payout, TrancheLine
 from bounty.notices.service import publish
-from bounty.payees.encryption import Details, Seal
-from bounty.payees.files import GivenPayee
+from bounty.payees.encryption import PayeeCipher, PayeeDetails
+from bounty.payees.files import PayeeRow
 from bounty.payees.service import propose_payees
-from bounty.payment_results.service import mark
+from bounty.payment_results.service import mark_by_hand
 from bounty.rules.periods import Period
 from bounty.settlement.revocations import answer_void, ask_void
 from bounty.settlement.service import settle
 from bounty.tranches import approval, preparation, state
-from bounty.tranches.entitlement import standing
+from bounty.tranches.entitlement import not_replaced
 from tests import postgres
 from tests.factories import Month, order_row, promoter, shanghai, sn, write_json
 from tests.payout.model import Model, OneOrder
@@ -100,7 +100,7 @@ class Books:
         with snapshot(self.engine) as connection:
             rows = connection.execute(
                 select(TrancheLine.promoter_id, TrancheLine.order_sn, func.sum(TrancheLine.amount_fen))
-                .where(standing())
+                .where(not_replaced())
                 .group_by(TrancheLine.promoter_id, TrancheLine.order_sn)
             )
             return {(row[0], row[1]): int(row[2]) for row in rows if row[2]}
@@ -254,11 +254,11 @@ class Paying(RuleBasedStateMachine):
     @rule(promoter_id=st.sampled_from(PROMOTERS))
     def give_payee(self, promoter_id: int) -> None:
         self.step()
-        given = [GivenPayee(2, promoter_id, Details("alipay", "13812345678", "陈默", "", ""))]
+        given = [PayeeRow(2, promoter_id, PayeeDetails("alipay", "13812345678", "陈默", "", ""))]
         for books in self.both:
             books.write(
                 lambda connection: propose_payees(
-                    connection, given, Seal("key"), self.now, reason="新", approval_required=False
+                    connection, given, PayeeCipher("key"), self.now, reason="新", approval_required=False
                 )
             )
         self.model.payees.add(promoter_id)
@@ -363,7 +363,7 @@ class Paying(RuleBasedStateMachine):
     def marked(self, tranche_id: int, who: int, paid: bool) -> None:
         for books in self.both:
             said = books.write(
-                lambda connection: mark(
+                lambda connection: mark_by_hand(
                     connection, [f"P{tranche_id}-{who}"], paid=paid, reason="回单", now=self.now
                 ),
                 books.people[1],

@@ -5,20 +5,27 @@ from typing import Any
 
 import pytest
 
-from bounty.payment_results.files import Told
-from bounty.payment_results.matching import AMBIGUOUS, MATCHED, UNMATCHED, Asked, Known, judge
+from bounty.payment_results.files import PaymentResultRow
+from bounty.payment_results.matching import (
+    AMBIGUOUS,
+    MATCHED,
+    UNMATCHED,
+    KnownPayouts,
+    RequestedPayout,
+    match_rows,
+)
 
 PHONE, NAME = "13812345678", "陈默"
 
 
-def asked(payout: str = "P3-1", **fields: Any) -> Asked:
+def asked(payout: str = "P3-1", **fields: Any) -> RequestedPayout:
     """A payout of 100 yuan that waits."""
-    return replace(Asked(payout, 100_00, "138****5678", "陈*", PHONE, NAME), **fields)
+    return replace(RequestedPayout(payout, 100_00, "138****5678", "陈*", PHONE, NAME), **fields)
 
 
-def row(place: int = 1, **fields: Any) -> Told:
+def row(place: int = 1, **fields: Any) -> PaymentResultRow:
     """A row that tells, by account, name and amount, that 100 yuan were paid."""
-    return replace(Told(place, (), PHONE, NAME, 100_00, True), **fields)
+    return replace(PaymentResultRow(place, (), PHONE, NAME, 100_00, True), **fields)
 
 
 PAID: dict[str, Any] = {"paid": True, "outcomes": 1}
@@ -99,7 +106,7 @@ CASES = {
 def test_a_row_is_of_one_payout_or_of_none(name: str) -> None:
     told, payouts, expected = CASES[name]
     nobody = {"P9-1": ("没有", "there is none")}
-    (judged,) = judge([told], Known({each.payout: each for each in payouts}, nobody))
+    (judged,) = match_rows([told], KnownPayouts({each.payout: each for each in payouts}, nobody))
     assert (judged.verdict, judged.payout and judged.payout.payout, judged.news) == expected
     assert all(judged.why)
 
@@ -119,10 +126,12 @@ def test_the_cases_are_counted() -> None:
     ],
     ids=["the same twice", "by id and by payee", "failed and paid", "two payments"],
 )
-def test_two_rows_that_would_be_of_one_payout_are_of_none(first: Told, second: Told) -> None:
+def test_two_rows_that_would_be_of_one_payout_are_of_none(
+    first: PaymentResultRow, second: PaymentResultRow
+) -> None:
     other = row(3, payouts=("P3-2",))
     payouts = {each.payout: each for each in (asked(), asked("P3-2", name="李雷"))}
-    judged = judge([first, other, second], Known(payouts))
+    judged = match_rows([first, other, second], KnownPayouts(payouts))
     assert [each.verdict for each in judged] == [AMBIGUOUS, MATCHED, AMBIGUOUS]
     assert [each.news for each in judged] == [False, True, False]
     assert "2 rows of this receipt are of payout P3-1" in judged[0].why[1]
@@ -130,6 +139,6 @@ def test_two_rows_that_would_be_of_one_payout_are_of_none(first: Told, second: T
 
 def test_a_row_of_the_same_file_stays_with_the_payout_that_it_was_matched_to() -> None:
     payouts = {each.payout: each for each in (asked(**UNNUMBERED), asked("P4-1"))}
-    assert judge([row()], Known(payouts))[0].verdict == AMBIGUOUS
-    (judged,) = judge([row()], Known(payouts, held={1: "P3-1"}))
+    assert match_rows([row()], KnownPayouts(payouts))[0].verdict == AMBIGUOUS
+    (judged,) = match_rows([row()], KnownPayouts(payouts, held={1: "P3-1"}))
     assert (judged.verdict, judged.news) == (MATCHED, False)

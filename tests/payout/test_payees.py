@@ -15,8 +15,8 @@ from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.files.problems import BadRow
 from bounty.models import AuditEvent, Payee, PayeeApproval, PayeeProposal
-from bounty.payees.encryption import Details, Seal
-from bounty.payees.files import GivenPayee, read_payees
+from bounty.payees.encryption import PayeeCipher, PayeeDetails
+from bounty.payees.files import PayeeRow, read_payees
 from bounty.payees.service import Proposed, approve_payees, payees_in_force, propose_payees, waiting_proposals
 from tests.factories import Month, Row, command, payee, promoter, write_table
 
@@ -36,7 +36,7 @@ class Desk:
 
     def __init__(self, engine: Engine, folder: Path, *, approval_required: bool = True) -> None:
         self.engine, self.folder, self.approval_required = engine, folder, approval_required
-        self.seal = Seal(KEY)
+        self.seal = PayeeCipher(KEY)
         Month(engine, folder).table("promoters", *(promoter(number) for number in (1, 2, 3)))
         with transaction(engine) as connection:
             self.ids = {
@@ -186,19 +186,19 @@ def test_people_see_masks(desk: Desk) -> None:
 
 
 def test_another_key_and_another_promoter_open_nothing() -> None:
-    details = Details("alipay", "13812345678", "陈默", "", "")
-    secret = Seal(KEY).close(1, 1, details)
-    assert Seal(KEY).open(1, 1, secret) == details
+    details = PayeeDetails("alipay", "13812345678", "陈默", "", "")
+    secret = PayeeCipher(KEY).close(1, 1, details)
+    assert PayeeCipher(KEY).open(1, 1, secret) == details
     for seal, promoter_id, proposal_id, held in (
-        (Seal(KEY + "x"), 1, 1, secret),
-        (Seal(KEY), 2, 1, secret),
-        (Seal(KEY), 1, 2, secret),
-        (Seal(KEY), 1, 1, secret[:-4] + b"AAA="),
+        (PayeeCipher(KEY + "x"), 1, 1, secret),
+        (PayeeCipher(KEY), 2, 1, secret),
+        (PayeeCipher(KEY), 1, 2, secret),
+        (PayeeCipher(KEY), 1, 1, secret[:-4] + b"AAA="),
     ):
         with pytest.raises(BountyError, match=f"promoter {promoter_id} .* can't be read"):
             seal.open(promoter_id, proposal_id, held)
-    assert Seal(KEY).fingerprint(details) == Seal(KEY).fingerprint(details)
-    assert Seal(KEY).fingerprint(details) != Seal(KEY + "x").fingerprint(details)
+    assert PayeeCipher(KEY).fingerprint(details) == PayeeCipher(KEY).fingerprint(details)
+    assert PayeeCipher(KEY).fingerprint(details) != PayeeCipher(KEY + "x").fingerprint(details)
 
 
 BAD = [
@@ -267,8 +267,8 @@ def test_a_workbook_is_read_too_and_what_its_numbers_lost_is_refused(desk: Desk,
         sheet.write_row(2, 0, [2, "bank", "6222021234567890123", "李雷", "中国银行"])
         sheet.write_row(3, 0, [3, "bank", 6222021234567890123, "韩梅梅", "中国银行"])
     good_one, good_two, bad = read_payees(path)
-    assert isinstance(good_one, GivenPayee)
-    assert isinstance(good_two, GivenPayee)
+    assert isinstance(good_one, PayeeRow)
+    assert isinstance(good_two, PayeeRow)
     assert (good_one.details.account, good_two.details.account) == ("13812345678", "6222021234567890123")
     assert isinstance(bad, BadRow)
     assert (bad.place, bad.column, bad.code) == (4, "account", "E-ID-MANGLED")

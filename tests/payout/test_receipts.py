@@ -9,7 +9,7 @@ from sqlalchemy import Engine, select
 from bounty.db import snapshot
 from bounty.errors import BountyError
 from bounty.models import AuditEvent, ReceiptRow
-from bounty.payment_results.files import read_receipt
+from bounty.payment_results.files import read_payment_results
 from tests.factories import PROMOTER, write_text
 from tests.payout.desk import HEAD, Desk
 from tests.payout.world import MARCH_20, OTHER
@@ -177,7 +177,7 @@ def test_a_receipt_with_anything_wrong_is_refused_whole_with_line_and_column(
 ) -> None:
     text, sentence = BAD[name]
     with pytest.raises(BountyError, match=sentence) as refusal:
-        read_receipt(write_text(tmp_path / "回单.csv", text, "utf-8-sig"))
+        read_payment_results(write_text(tmp_path / "回单.csv", text, "utf-8-sig"))
     assert "\n" not in str(refusal.value)
 
 
@@ -185,4 +185,4 @@ def test_a_mixture_of_code_pages_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "回单.csv"
     path.write_bytes(HEAD.encode("gb18030") + BOTH[0].encode() + b"\n")
     with pytest.raises(BountyError, match="E-ENC"):
-        read_receipt(path)
+        read_payment_results(path)

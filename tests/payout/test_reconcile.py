@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from bounty.accounting.reconciliation import Difference, reconcile, sums_of
+from bounty.accounting.reconciliation import ReconciliationDifference, reconcile, sums_of
 from bounty.db import snapshot
 from bounty.errors import BountyError
 from tests.factories import PROMOTER, sn
@@ -20,7 +20,7 @@ def desk(engine: Engine, tmp_path: Path) -> Desk:
     return Desk(engine, tmp_path)
 
 
-def differences(desk: Desk, tranche: int | None = None) -> list[Difference]:
+def differences(desk: Desk, tranche: int | None = None) -> list[ReconciliationDifference]:
     with snapshot(desk.engine) as connection:
         found, sums = reconcile(connection, tranche), sums_of(connection, tranche)
     for each in sums:

@@ -5,7 +5,7 @@ from sqlalchemy import Engine, select
 
 from bounty.db import snapshot
 from bounty.errors import BountyError
-from bounty.tranches.entitlement import judged_periods, orders_due
+from bounty.tranches.entitlement import orders_due, published_periods
 from tests.factories import PROMOTER, plain_terms, shanghai, sn
 from tests.payout.world import FEBRUARY_20, JANUARY_20, MARCH_20, OTHER, Paying, earning
 
@@ -161,7 +161,7 @@ def test_what_has_not_settled_in_time_lapses_and_what_was_given_does_not(engine:
     last = paying.prepare(shanghai("2023-12-20 00:00:00"))
     assert paying.lines(last.tranche_id) == [(PROMOTER, sn(2), 2_00, "EARNED", None)]
     with snapshot(engine) as connection:
-        every = orders_due(judged_periods(connection, last.settled_before)).subquery().c
+        every = orders_due(published_periods(connection, last.settled_before)).subquery().c
         found = connection.execute(select(every.order_sn, every.void).order_by(every.order_sn))
         assert [tuple(row) for row in found] == [(sn(1), None), (sn(2), None), (sn(3), "LAPSED")]
 

@@ -9,15 +9,15 @@ from sqlalchemy import Engine, func, insert, select
 from bounty.audit.service import Actor, acting
 from bounty.db import snapshot, transaction
 from bounty.models import Payee, Payout, PayoutOutcome, TrancheLine
-from bounty.payees.encryption import Details, Seal
-from bounty.payees.files import GivenPayee
+from bounty.payees.encryption import PayeeCipher, PayeeDetails
+from bounty.payees.files import PayeeRow
 from bounty.payees.service import propose_payees
 from bounty.tranches import approval, preparation, state
 from tests.factories import PROMOTER, Month, Row, order_row, promoter, shanghai
 
 OTHER = 1000940
 SEAL_KEY = "a key of the tests, which keeps no secret"
-SEAL = Seal(SEAL_KEY)
+SEAL = PayeeCipher(SEAL_KEY)
 JANUARY_20 = shanghai("2023-01-20 00:00:00")
 FEBRUARY_20 = shanghai("2023-02-20 00:00:00")
 MARCH_20 = shanghai("2023-03-20 00:00:00")
@@ -51,7 +51,7 @@ class Paying:
         with transaction(self.engine) as connection:
             held = connection.execute(select(func.count()).select_from(Payee)).scalar_one()
             given = [
-                GivenPayee(2, each, Details("alipay", f"{13800000000 + held}", "陈默", "", ""))
+                PayeeRow(2, each, PayeeDetails("alipay", f"{13800000000 + held}", "陈默", "", ""))
                 for each in promoter_ids
             ]
             proposed = propose_payees(connection, given, SEAL, 0, reason="换号", approval_required=False)

@@ -13,7 +13,7 @@ import pytest
 from bounty.errors import BountyError
 from bounty.fake_platform.faults import FAULTS, Fault, Faults
 from bounty.platforms.pdd import client as client_module
-from bounty.platforms.pdd.account import GATEWAY, Account, require_safe_address
+from bounty.platforms.pdd.account import GATEWAY, PlatformAccount, require_safe_address
 from bounty.platforms.pdd.client import TRIES, Platform
 from bounty.platforms.pdd.errors import FAMILIES, PASSING, PlatformError, refusal
 from bounty.platforms.pdd.signing import signature
@@ -183,7 +183,7 @@ def test_safe_addresses_are_taken() -> None:
 
 def test_without_an_account_there_is_a_sentence() -> None:
     with pytest.raises(BountyError, match="BOUNTY_PLATFORM_CLIENT_SECRET"):
-        Platform(Account(GATEWAY, "", ""), lambda: 0)
+        Platform(PlatformAccount(GATEWAY, "", ""), lambda: 0)
 
 
 class _Elsewhere(BaseHTTPRequestHandler):
@@ -214,7 +214,7 @@ def test_a_redirect_is_not_followed_and_what_is_handed_back_is_not_told(
     monkeypatch.setattr(_Elsewhere, "seen", [])
     with TCPServer(("127.0.0.1", 0), _Elsewhere) as server:
         Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        account = Account(f"http://127.0.0.1:{server.server_address[1]}/api/router", "id", SECRET)
+        account = PlatformAccount(f"http://127.0.0.1:{server.server_address[1]}/api/router", "id", SECRET)
         platform = Platform(account, lambda: shanghai("2026-01-01 00:00:00"), lambda _: None)
         monkeypatch.setattr(Platform, "_compare_clocks", lambda *_: None)
         with pytest.raises(PlatformError, match="302"):

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from bounty.platforms.pdd.client import PAGE_SIZE
-from bounty.platforms.pdd.replies import Page
-from bounty.sync.intervals import Span
-from bounty.sync.list_reader import Reading, read_updated
+from bounty.platforms.pdd.replies import OrderPage
+from bounty.sync.intervals import Interval
+from bounty.sync.list_reader import ListReading, read_updated
 
 LISTS = 1500
 
@@ -28,9 +28,9 @@ class Shrinking:
     """Of a hundred replies so many are wrong."""
     lost: frozenset[str] = frozenset()
     """Counted, and never handed out."""
-    before: Page | None = field(default=None, init=False)
+    before: OrderPage | None = field(default=None, init=False)
 
-    def updated_orders(self, _from_at: int, _until_at: int, number: int) -> Page:
+    def updated_orders(self, _from_at: int, _until_at: int, number: int) -> OrderPage:
         for _ in range(self.rng.randint(0, self.leaving)):
             if self.orders:
                 self.orders.pop(self.rng.randrange(len(self.orders)))
@@ -40,12 +40,12 @@ class Shrinking:
         self.before = page
         return told
 
-    def _page(self, orders: list[str], told: int | None) -> Page:
-        return Page(" ".join(orders).encode(), tuple(orders), told, None)
+    def _page(self, orders: list[str], told: int | None) -> OrderPage:
+        return OrderPage(" ".join(orders).encode(), tuple(orders), told, None)
 
-    def _lied(self, page: Page) -> Page:
+    def _lied(self, page: OrderPage) -> OrderPage:
         orders, told = list(page.orders), len(self.orders)
-        ways: list[Callable[[], Page]] = [
+        ways: list[Callable[[], OrderPage]] = [
             lambda: self.before or page,
             lambda: self._page([], told),
             lambda: self._page(orders[: len(orders) // 2], told),
@@ -56,9 +56,9 @@ class Shrinking:
         return self.rng.choice(ways)()
 
 
-def read(shrinking: Any) -> tuple[Reading, set[str]]:
+def read(shrinking: Any) -> tuple[ListReading, set[str]]:
     file = BytesIO()
-    reading = read_updated(shrinking, Span(0, 1000), file, lambda _: None)
+    reading = read_updated(shrinking, Interval(0, 1000), file, lambda _: None)
     return reading, set(file.getvalue().decode().split())
 
 

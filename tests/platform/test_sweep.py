@@ -9,7 +9,7 @@ from bounty.db import snapshot
 from bounty.fake_platform.faults import Faults
 from bounty.models import AuditEvent, Order
 from bounty.platforms.pdd.errors import PlatformError
-from bounty.sync.recheck import Swept, sweep, to_sweep
+from bounty.sync.recheck import Rechecked, orders_to_recheck, recheck_orders
 from tests.factories import Month, promoter, shanghai
 from tests.platform.test_sync import DECEMBER, held, sound, synced
 from tests.platform.world import PROMOTERS, World, a_world
@@ -26,11 +26,11 @@ def month(engine: Engine, tmp_path: Path) -> Month:
 
 def waiting(engine: Engine, month: Month) -> list[str]:
     with snapshot(engine) as connection:
-        return to_sweep(connection, month.period)
+        return orders_to_recheck(connection, month.period)
 
 
-def swept(engine: Engine, world: World, month: Month) -> list[Swept]:
-    return list(sweep(engine, world.platform(), world.clock.now, month.period))
+def swept(engine: Engine, world: World, month: Month) -> list[Rechecked]:
+    return list(recheck_orders(engine, world.platform(), world.clock.now, month.period))
 
 
 def test_every_order_that_matters_is_read_once_and_its_after_sale_is_held(
@@ -95,4 +95,6 @@ def test_who_is_not_let_in_is_told_so(engine: Engine, month: Month) -> None:
     with a_world(now=NOW, orders=60) as world:
         synced(engine, world, DECEMBER.month_from)
         with pytest.raises(PlatformError, match="20004"):
-            list(sweep(engine, world.platform(client_secret="another"), world.clock.now, month.period))
+            list(
+                recheck_orders(engine, world.platform(client_secret="another"), world.clock.now, month.period)
+            )

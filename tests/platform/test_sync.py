@@ -15,13 +15,13 @@ from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.fake_platform.fake_orders import STRANGE_STATUS
 from bounty.fake_platform.faults import Faults
-from bounty.models import AuditEvent, Batch, Order, OrderVersion, Quarantined, Slice
+from bounty.models import AuditEvent, Batch, FetchWindow, Order, OrderVersion, Quarantined
 from bounty.orders.undo import undo_batch
 from bounty.platforms.pdd.errors import PlatformError
 from bounty.rules.periods import Bounds
 from bounty.sync import list_reader
 from bounty.sync.coverage import Coverage, coverage_of
-from bounty.sync.intervals import Span, made_good_until, pieces, uncovered
+from bounty.sync.intervals import Interval, made_good_until, split_into_windows, uncovered
 from bounty.sync.service import Read, due, due_backfill, sync
 from tests.factories import SCRIPT, Month, bounty, environment, promoter, shanghai
 from tests.platform.world import CLIENT_ID, PROMOTERS, SECRET, World, a_world
@@ -103,8 +103,8 @@ def sound(engine: Engine) -> None:
 
 
 def test_a_span_is_asked_for_in_pieces_that_tile_it() -> None:
-    whole = Span(0, 90 * 86_400)
-    tiles = pieces([whole])
+    whole = Interval(0, 90 * 86_400)
+    tiles = split_into_windows([whole])
     assert uncovered(whole, tiles) == []
     assert sum(until_at - from_at for from_at, until_at in tiles) == whole.until_at
     assert max(until_at - from_at for from_at, until_at in tiles) + 600 == 86_400
@@ -114,17 +114,17 @@ def test_a_span_is_asked_for_in_pieces_that_tile_it() -> None:
     ("paid", "until"),
     [
         ([], 0),
-        ([(Span(0, 100), 150)], 150),
-        ([(Span(0, 100), 250)], 200),  # not beyond where it stops
-        ([(Span(0, 50), 150), (Span(50, 100), 160)], 150),
-        ([(Span(10, 100), 150)], 0),  # what was paid in the first seconds was not asked for
-        ([(Span(0, 60), 60)], 60),  # all that was paid by then
-        ([(Span(0, 60), 90)], 0),  # what was paid between 60 and 90 was not asked for
-        ([(Span(0, 60), 60), (Span(0, 100), 150), (Span(0, 60), 200)], 150),
+        ([(Interval(0, 100), 150)], 150),
+        ([(Interval(0, 100), 250)], 200),  # not beyond where it stops
+        ([(Interval(0, 50), 150), (Interval(50, 100), 160)], 150),
+        ([(Interval(10, 100), 150)], 0),  # what was paid in the first seconds was not asked for
+        ([(Interval(0, 60), 60)], 60),  # all that was paid by then
+        ([(Interval(0, 60), 90)], 0),  # what was paid between 60 and 90 was not asked for
+        ([(Interval(0, 60), 60), (Interval(0, 100), 150), (Interval(0, 60), 200)], 150),
     ],
 )
-def test_a_backfill_stands_for_all_updates_before_it(paid: list[tuple[Span, int]], until: int) -> None:
-    assert made_good_until(paid, Span(0, 100), 200) == until
+def test_a_backfill_stands_for_all_updates_before_it(paid: list[tuple[Interval, int]], until: int) -> None:
+    assert made_good_until(paid, Interval(0, 100), 200) == until
 
 
 # Fetched once, whole
@@ -161,7 +161,7 @@ def test_a_span_with_too_many_orders_is_read_in_halves(
 ) -> None:
     with_promoters(engine, tmp_path)
     monkeypatch.setattr(list_reader, "ROWS_LIMIT", 60)
-    day = Span(shanghai("2022-12-08 00:00:00"), shanghai("2022-12-08 20:00:00"))
+    day = Interval(shanghai("2022-12-08 00:00:00"), shanghai("2022-12-08 20:00:00"))
     with a_world(now="2022-12-09 00:00:00", orders=4000) as world:
         reads = synced(engine, world, *day)
         listed = {sold.fixed["order_sn"] for sold, _ in world.market.updated(*day, world.clock.at)}
@@ -226,7 +226,7 @@ def test_rows_that_cant_be_taken_in_wait_as_those_of_a_file_do(engine: Engine, t
 
 def test_a_page_that_is_dropped_is_a_gap_until_it_comes(engine: Engine, tmp_path: Path) -> None:
     with_promoters(engine, tmp_path)
-    day = Span(shanghai("2022-12-08 00:00:00"), shanghai("2022-12-08 20:00:00"))
+    day = Interval(shanghai("2022-12-08 00:00:00"), shanghai("2022-12-08 20:00:00"))
     with a_world(now="2022-12-09 00:00:00", orders=4000) as world:
         listed = [sold.fixed["order_sn"] for sold, _ in world.market.updated(*day, world.clock.at)]
         assert len(listed) > 100
@@ -235,7 +235,7 @@ def test_a_page_that_is_dropped_is_a_gap_until_it_comes(engine: Engine, tmp_path
         assert (read.reading.why, read.reading.held) == ("SHORT", (read.reading.told or 0) - 50)
         gaps = covered(engine).gaps
         assert [gap for gap in gaps if gap.from_at < day.until_at] == [
-            Span(DECEMBER.month_from, gaps[0].until_at)
+            Interval(DECEMBER.month_from, gaps[0].until_at)
         ]
         assert gaps[0].until_at > day.until_at
         assert held(engine).keys().isdisjoint(listed[50:100])
@@ -244,7 +244,7 @@ def test_a_page_that_is_dropped_is_a_gap_until_it_comes(engine: Engine, tmp_path
         (read,) = synced(engine, world, *day)
         assert read.reading.why is None
     assert [gap for gap in covered(engine).gaps if gap.from_at < day.until_at] == [
-        Span(DECEMBER.month_from, day.from_at)
+        Interval(DECEMBER.month_from, day.from_at)
     ]
     assert held(engine).keys() >= set(listed)
     sound(engine)
@@ -256,7 +256,7 @@ def test_a_list_that_never_agrees_with_itself_is_done_only_if_it_can_be_known(
 ) -> None:
     """Without any count it has to come out the same twice; with wrong ones there is no knowing."""
     with_promoters(engine, tmp_path)
-    day = Span(shanghai("2022-12-08 00:00:00"), shanghai("2022-12-08 20:00:00"))
+    day = Interval(shanghai("2022-12-08 00:00:00"), shanghai("2022-12-08 20:00:00"))
     with a_world(
         now="2022-12-09 00:00:00", orders=4000, faults=Faults(kinds=(kind,), permille=1000)
     ) as world:
@@ -277,10 +277,12 @@ def test_a_batch_taken_back_is_a_gap_again(engine: Engine, tmp_path: Path) -> No
         assert covered(engine).gaps == []
         with transaction(engine) as connection:
             row = (
-                connection.execute(select(Slice).where(Slice.batch_id.is_not(None)).limit(1)).mappings().one()
+                connection.execute(select(FetchWindow).where(FetchWindow.batch_id.is_not(None)).limit(1))
+                .mappings()
+                .one()
             )
             undo_batch(connection, row["batch_id"], world.clock.at)
-        assert covered(engine).gaps == [Span(row["from_at"], row["until_at"])]
+        assert covered(engine).gaps == [Interval(row["from_at"], row["until_at"])]
         assert [read.span for read in synced(engine, world)] == covered(engine).gaps or covered(
             engine
         ).gaps == []
@@ -293,7 +295,7 @@ def test_what_the_platform_refuses_is_on_record_and_stops_there(engine: Engine, 
         with pytest.raises(PlatformError, match="20004"):
             synced(engine, world, shanghai("2022-12-18 00:00:00"), client_secret="another")
         with snapshot(engine) as connection:
-            row = connection.execute(select(Slice)).mappings().one()
+            row = connection.execute(select(FetchWindow)).mappings().one()
             texts = connection.execute(select(AuditEvent.after, AuditEvent.subject)).all()
         assert (row["done"], row["why"], row["pages"]) == (False, "ACCESS", 0)
         assert SECRET not in str(texts)
@@ -332,8 +334,8 @@ def test_what_was_not_read_yet_is_no_gap_at_once(engine: Engine, tmp_path: Path)
         now = world.clock.at
         synced(engine, world, DECEMBER.month_from)
     found = covered(engine)
-    assert found.gaps == [Span(now - 60, found.span.until_at)]
-    for later, past in ((0, []), (3000, []), (7200, [Span(now - 60, now + 3600)])):
+    assert found.gaps == [Interval(now - 60, found.span.until_at)]
+    for later, past in ((0, []), (3000, []), (7200, [Interval(now - 60, now + 3600)])):
         gaps, ahead = found.gaps_at(now + later)
         assert gaps == past
         assert ahead[0].from_at == (past[0].until_at if past else now - 60)
@@ -378,7 +380,10 @@ def test_asking_for_too_long_ago_or_for_nothing_is_refused(engine: Engine) -> No
 def test_a_backfill_closes_the_gap_of_an_accounts_own_orders(engine: Engine, tmp_path: Path) -> None:
     with_promoters(engine, tmp_path)
     with a_world(now="2023-06-01 00:00:00", orders=1500) as world:
-        for listed, gaps in (("all", [Span(DECEMBER.month_from, DECEMBER.receipt_cutoff + 60)]), ("own", [])):
+        for listed, gaps in (
+            ("all", [Interval(DECEMBER.month_from, DECEMBER.receipt_cutoff + 60)]),
+            ("own", []),
+        ):
             platform = world.platform(listed=listed)
             spans = due_backfill(world.clock.at, DECEMBER.month_from, DECEMBER.month_until)
             reads = list(sync(engine, platform, world.clock.now, "PAID", spans))
@@ -415,13 +420,13 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(
             victim.communicate()
         assert victim.returncode == -signal.SIGKILL
         with snapshot(engine) as connection:
-            done = connection.execute(select(func.count(Slice.slice_id))).scalar_one()
+            done = connection.execute(select(func.count(FetchWindow.slice_id))).scalar_one()
             assert done >= 12
             rows = connection.execute(
                 select(func.sum(Batch.rows_read)).where(Batch.kind == "orders")
             ).scalar_one()
             of_slices = connection.execute(
-                select(func.sum(Batch.rows_read)).join(Slice, Slice.batch_id == Batch.batch_id)
+                select(func.sum(Batch.rows_read)).join(FetchWindow, FetchWindow.batch_id == Batch.batch_id)
             ).scalar_one()
             assert rows == of_slices
         assert covered(engine).gaps != []

@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from bounty.fake_platform.fake_orders import Market
+from bounty.fake_platform.fake_orders import FakeOrders
 from bounty.fake_platform.faults import Faults
 from bounty.fake_platform.gateway import Gateway
 from bounty.fake_platform.server import StandIn, serving
-from bounty.platforms.pdd.account import Account
+from bounty.platforms.pdd.account import PlatformAccount
 from bounty.platforms.pdd.client import Platform
 from tests.factories import shanghai
 
@@ -44,17 +44,17 @@ class World:
     """How long the client would have waited before each further try."""
 
     @property
-    def market(self) -> Market:
+    def market(self) -> FakeOrders:
         return self.server.gateway.market
 
-    def account(self, **changed: Any) -> Account:
+    def account(self, **changed: Any) -> PlatformAccount:
         given: dict[str, Any] = {
             "url": self.server.url,
             "client_id": CLIENT_ID,
             "client_secret": SECRET,
             "read_seconds": 0.5,
         }
-        return Account(**(given | changed))
+        return PlatformAccount(**(given | changed))
 
     def platform(self, **changed: Any) -> Platform:
         return Platform(self.account(**changed), self.clock.now, self.waits.append)
@@ -73,7 +73,7 @@ def a_world(
 ) -> Iterator[World]:
     """A month's orders behind a server; nothing goes wrong unless asked for."""
     clock = Clock(shanghai(now), step)
-    market = Market(seed, promoters, *MONTH, orders)
+    market = FakeOrders(seed, promoters, *MONTH, orders)
     gateway = Gateway(market, CLIENT_ID, SECRET, clock.asked, calls_a_second)
     with serving(gateway, faults) as server:
         yield World(server, clock)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bounty.rules.clause_texts import PLAIN, spell, until
-from bounty.rules.clauses import SUBSIDY_CLAUSES, TASK_CLAUSES, Clause, Known
+from bounty.rules.clause_texts import CLAUSE_TEXTS, deadline_text, duration_text
+from bounty.rules.clauses import SUBSIDY_CLAUSES, TASK_CLAUSES, Clause, OrderContext
 from bounty.rules.periods import Period, bounds_of
 from bounty.rules.terms import read_terms
 from tests.factories import plain_terms, shanghai
@@ -25,17 +25,17 @@ BAD = {
 NOT_PAID = BAD | {"order_status": -1, "paid_at": None, "received_at": None}
 
 
-def known(facts: dict[str, object]) -> Known:
-    return Known(facts, bounds_of(Period(2022, 12), TERMS), direct_only=True, terms=TERMS)
+def known(facts: dict[str, object]) -> OrderContext:
+    return OrderContext(facts, bounds_of(Period(2022, 12), TERMS), direct_only=True, terms=TERMS)
 
 
 def test_every_clause_has_plain_words() -> None:
-    assert set(PLAIN) == {*TASK_CLAUSES, *SUBSIDY_CLAUSES}
+    assert set(CLAUSE_TEXTS) == {*TASK_CLAUSES, *SUBSIDY_CLAUSES}
 
 
-@pytest.mark.parametrize("clause", PLAIN, ids=lambda clause: clause.code)
+@pytest.mark.parametrize("clause", CLAUSE_TEXTS, ids=lambda clause: clause.code)
 def test_plain_words_are_in_both_languages(clause: Clause) -> None:
-    plain = PLAIN[clause]
+    plain = CLAUSE_TEXTS[clause]
     for facts in (BAD, NOT_PAID):
         sayings = [
             plain.name,
@@ -50,7 +50,7 @@ def test_plain_words_are_in_both_languages(clause: Clause) -> None:
 
 
 def test_a_late_receipt_says_by_how_much_and_until_when() -> None:
-    receipt = PLAIN[TASK_CLAUSES[-1]]
+    receipt = CLAUSE_TEXTS[TASK_CLAUSES[-1]]
     assert receipt.why_not(known(BAD))[0] == "收货比截止晚了 1 天 9 小时 31 分"
     assert receipt.asked(known(BAD))[0] == "早于 2023-01-11 00:00"
     assert receipt.if_only(known(BAD)) == (
@@ -61,5 +61,5 @@ def test_a_late_receipt_says_by_how_much_and_until_when() -> None:
 
 
 def test_durations_and_deadlines() -> None:
-    assert spell(26 * 86_400 + 9 * 3600, parts=1) == ("26 天", "26 d")
-    assert until(shanghai("2022-12-21 00:00:00"))[0] == "12-20 24点"
+    assert duration_text(26 * 86_400 + 9 * 3600, parts=1) == ("26 天", "26 d")
+    assert deadline_text(shanghai("2022-12-21 00:00:00"))[0] == "12-20 24点"

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from bounty.rules.faq import answered
+from bounty.rules.faq import faq_entries
 from bounty.rules.terms import read_terms
 from tests.rules.test_words import CHANGES, TERMS, both_languages, changed
 
@@ -14,12 +14,12 @@ NOT_ASKED = {("定向赏金", "赏金"), ('"2022-12"', '"2023-01"')}
 
 def answers(toml: str, *, chinese: bool) -> str:
     return "\n".join(
-        "\n".join([each.question, *each.sentences]) for each in answered(read_terms(toml), chinese=chinese)
+        "\n".join([each.question, *each.sentences]) for each in faq_entries(read_terms(toml), chinese=chinese)
     )
 
 
 def test_the_questions_of_promoters_are_answered() -> None:
-    asked = [each.question for each in answered(read_terms(TERMS), chinese=True)]
+    asked = [each.question for each in faq_entries(read_terms(TERMS), chinese=True)]
     for question in (
         "为什么没有参与资格？",
         "什么是直推？",
@@ -32,7 +32,7 @@ def test_the_questions_of_promoters_are_answered() -> None:
 
 def test_both_languages_answer_the_same_questions() -> None:
     terms = read_terms(TERMS)
-    zh, en = answered(terms, chinese=True), answered(terms, chinese=False)
+    zh, en = faq_entries(terms, chinese=True), faq_entries(terms, chinese=False)
     assert [each.name for each in zh] == [each.name for each in en]
     assert len({each.name for each in zh}) == len(zh)
     assert all(sentence.strip() for each in (*zh, *en) for sentence in each.sentences)

@@ -15,12 +15,12 @@ from bounty.db import WholeNumber, Words, clear, load, transaction, workspace
 from bounty.money import fen_of, money_of, share
 from bounty.rules.sql_math import (
     by_bytes,
+    capped_at,
     count_where,
-    lesser,
     reaches,
     running_total,
     share_half_even,
-    total,
+    sum_or_zero,
     whole_part,
 )
 
@@ -136,9 +136,9 @@ def test_the_lesser_keeps_null_and_without_a_cap_the_amount(engine: Engine) -> N
     amounts = [0, 1, 19_999, 20_000, 20_001, LARGEST_FEN, None]
     pairs: list[Pair] = [(amount, None) for amount in amounts]
     with transaction(engine) as connection:
-        capped = computed(connection, pairs, lesser(first, 20_000))
-        free = computed(connection, pairs, lesser(first, None))
-        nothing = computed(connection, pairs, lesser(first, 0))
+        capped = computed(connection, pairs, capped_at(first, 20_000))
+        free = computed(connection, pairs, capped_at(first, None))
+        nothing = computed(connection, pairs, capped_at(first, 0))
     assert capped == [0, 1, 19_999, 20_000, 20_000, 20_000, None]
     assert free == amounts
     assert nothing == [0, 0, 0, 0, 0, 0, None]
@@ -167,7 +167,7 @@ def of_all(connection: Connection, amounts: Sequence[int | None], *sums: Any) ->
 def test_a_total_over_no_rows_is_zero(engine: Engine) -> None:
     with transaction(engine) as connection:
         for amounts in ([], [None, None]):
-            assert of_all(connection, amounts, total(first), count_where(first > 0)) == (0, 0)
+            assert of_all(connection, amounts, sum_or_zero(first), count_where(first > 0)) == (0, 0)
 
 
 @on_one_database
@@ -178,9 +178,9 @@ def test_a_total_is_a_whole_number_that_divides_as_one(engine: Engine, amounts: 
         found = of_all(
             connection,
             amounts,
-            total(first),
-            whole_part(total(first), 7),
-            total(first) % 7,
+            sum_or_zero(first),
+            whole_part(sum_or_zero(first), 7),
+            sum_or_zero(first) % 7,
             count_where(first > 5),
         )
     assert found == (sum(known), sum(known) // 7, sum(known) % 7, sum(amount > 5 for amount in known))
@@ -189,7 +189,7 @@ def test_a_total_is_a_whole_number_that_divides_as_one(engine: Engine, amounts: 
 
 def test_a_total_that_no_column_holds_is_an_error_and_not_another_number(engine: Engine) -> None:
     with pytest.raises(DBAPIError), transaction(engine) as connection:
-        of_all(connection, [2**62, 2**62], total(first))
+        of_all(connection, [2**62, 2**62], sum_or_zero(first))
 
 
 @on_one_database

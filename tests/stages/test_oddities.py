@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from bounty.db import snapshot
 from bounty.errors import BountyError
-from bounty.orders.warnings import Medians, medians, odd_rows
+from bounty.orders.warnings import Medians, flagged_rows, medians
 from bounty.rules.periods import Period
 from tests.factories import Month, bounty, order_row, plain_terms, promoter, shanghai, sn
 
@@ -49,7 +49,7 @@ def test_what_looks_odd_goes_in_and_is_flagged_and_what_does_not_is_not(month: M
     for number, (fields, flag) in enumerate(ODD, start=101):
         assert {*CODES} & {*month.explain(number).flags} == {flag}, fields
     with snapshot(month.engine) as connection:
-        found = [(row.place, row.order_sn, row.flags) for row in odd_rows(connection, 3, month.now)]
+        found = [(row.place, row.order_sn, row.flags) for row in flagged_rows(connection, 3, month.now)]
     expected = [
         (len(FINE) + at, sn(100 + at), (CODES[flag],)) for at, (_fields, flag) in enumerate(ODD, start=1)
     ]
@@ -81,4 +81,4 @@ def test_the_command_lists_the_flags_of_a_batch_of_orders_alone(month: Month, da
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "There is no batch 1 of orders" in refused.stderr
     with snapshot(month.engine) as connection, pytest.raises(BountyError, match="import list"):
-        list(odd_rows(connection, 99, month.now))
+        list(flagged_rows(connection, 99, month.now))

@@ -13,7 +13,7 @@ from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.models import AuditEvent
 from bounty.roster.eligibility import in_words
-from bounty.roster.overrides import Standing, entry_of, override, overrides_of
+from bounty.roster.overrides import EntryState, entry_of, override, overrides_of
 from tests.factories import PROMOTER, Month, order_row, promoter, shanghai, violation
 
 VIOLATOR = PROMOTER + 1
@@ -43,22 +43,22 @@ def month(engine: Engine, tmp_path: Path) -> Month:
     return month
 
 
-def put_right(month: Month, promoter_id: int, to: Standing, reason: str = "平台已撤销违规") -> bool:
+def put_right(month: Month, promoter_id: int, to: EntryState, reason: str = "平台已撤销违规") -> bool:
     with transaction(month.engine) as connection:
         return override(connection, month.period, promoter_id, to, reason, month.now)
 
 
 def test_an_override_changes_progress_and_settlement_and_keeps_who_and_why(month: Month) -> None:
     assert month.progress(VIOLATOR)["reason"] == "VIOLATION"
-    assert put_right(month, VIOLATOR, Standing(None, 2, None))
-    assert not put_right(month, VIOLATOR, Standing(None, 2, None))  # it stands so already
+    assert put_right(month, VIOLATOR, EntryState(None, 2, None))
+    assert not put_right(month, VIOLATOR, EntryState(None, 2, None))  # it stands so already
     found = month.progress(VIOLATOR)
     assert (found["eligible"], found["targets"], found["passed"]) == (
         True,
         {"gmv_fen": 2, "orders": None},
         True,
     )
-    assert put_right(month, PROMOTER, Standing(None, 1, 2), "目标加单数")
+    assert put_right(month, PROMOTER, EntryState(None, 1, 2), "目标加单数")
     with snapshot(month.engine) as connection:
         entry = entry_of(connection, month.period, VIOLATOR)
         assert entry is not None
@@ -87,8 +87,8 @@ def test_an_override_changes_progress_and_settlement_and_keeps_who_and_why(month
 
 
 def test_a_second_override_keeps_what_the_rules_said(month: Month) -> None:
-    put_right(month, PROMOTER, Standing(None, 500, None), "先调高")
-    put_right(month, PROMOTER, Standing("VIOLATION", None, None), "发现违规")
+    put_right(month, PROMOTER, EntryState(None, 500, None), "先调高")
+    put_right(month, PROMOTER, EntryState("VIOLATION", None, None), "发现违规")
     found = month.progress()
     assert (found["eligible"], found["reason"]) == (False, "VIOLATION")
     with snapshot(month.engine) as connection:
@@ -101,29 +101,29 @@ def test_a_second_override_keeps_what_the_rules_said(month: Month) -> None:
 def test_after_the_window_or_a_settlement_the_roster_stays(month: Month) -> None:
     month.now += 1  # the 21st, 00:00
     with pytest.raises(BountyError, match="closed at 2022-12-21T00:00:00"):
-        put_right(month, VIOLATOR, Standing(None, 2, None))
+        put_right(month, VIOLATOR, EntryState(None, 2, None))
     month.now = shanghai("2023-01-15 12:00:00")
     month.settle()
     month.now = shanghai("2022-12-20 12:00:00")
     with pytest.raises(BountyError, match="is settled"):
-        put_right(month, VIOLATOR, Standing(None, 2, None))
+        put_right(month, VIOLATOR, EntryState(None, 2, None))
 
 
 def test_what_cannot_be_is_refused_with_a_sentence(month: Month) -> None:
     for to, reason, sentence in (
-        (Standing(None, 2, None), " ", "needs a reason"),
-        (Standing(None, None, None), "x", "a target above 0"),
-        (Standing(None, 0, 1), "x", "a target above 0"),
-        (Standing("VIOLATION", 2, None), "x", "no target"),
-        (Standing("WHIM", None, None), "x", "is not eligible has one of"),
+        (EntryState(None, 2, None), " ", "needs a reason"),
+        (EntryState(None, None, None), "x", "a target above 0"),
+        (EntryState(None, 0, 1), "x", "a target above 0"),
+        (EntryState("VIOLATION", 2, None), "x", "no target"),
+        (EntryState("WHIM", None, None), "x", "is not eligible has one of"),
     ):
         with pytest.raises(BountyError, match=sentence):
             put_right(month, PROMOTER, to, reason)
     with pytest.raises(BountyError, match="not on the roster"):
-        put_right(month, 1, Standing(None, 2, None))
+        put_right(month, 1, EntryState(None, 2, None))
     month.engine = acting(month.engine, Actor("command line: somebody"))
     with pytest.raises(BountyError, match="Only an account"):
-        put_right(month, PROMOTER, Standing(None, 2, None))
+        put_right(month, PROMOTER, EntryState(None, 2, None))
 
 
 @pytest.mark.parametrize(
@@ -138,6 +138,6 @@ def test_what_cannot_be_is_refused_with_a_sentence(month: Month) -> None:
     ],
 )
 def test_the_database_lets_nothing_else_change_it(month: Month, statement: str) -> None:
-    put_right(month, VIOLATOR, Standing(None, 2, None))
+    put_right(month, VIOLATOR, EntryState(None, 2, None))
     with pytest.raises(DBAPIError, match="written once"), transaction(month.engine) as connection:
         connection.execute(text(statement), {"promoter_id": VIOLATOR})

@@ -17,7 +17,7 @@ from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.models import AuditEvent, Batch, Order, OrderVersion, Quarantined, Upload
 from bounty.uploads import service as uploads
-from bounty.uploads.processes import Run, launch, run_of
+from bounty.uploads.processes import ImportProcess, launch, run_of
 from tests.factories import (
     PROMOTER,
     SCRIPT,
@@ -62,23 +62,23 @@ class Desk:
         begun = [SCRIPT, "upload", str(number), stage, "--user", str(self.user_id)]
         return launch(
             uploads.progress_file(self.folder, number),
-            Run(stage, expected=7),
+            ImportProcess(stage, expected=7),
             lambda descriptor: [*begun, "--folder", str(self.folder), "--report", str(descriptor)],
             environment(self.database_url, "2023-01-15T12:00:00+08:00"),
         )
 
-    def standing(self, number: int) -> uploads.Standing:
+    def standing(self, number: int) -> uploads.UploadState:
         with snapshot(self.engine) as connection:
-            found = uploads.standing(connection, self.folder, number)
+            found = uploads.upload_state(connection, self.folder, number)
         assert found is not None
         return found
 
-    def run(self, number: int, stage: str) -> uploads.Standing:
+    def run(self, number: int, stage: str) -> uploads.UploadState:
         """Start the process and wait for its end."""
         assert self.start(number, stage)
         return self.ended(number)
 
-    def ended(self, number: int) -> uploads.Standing:
+    def ended(self, number: int) -> uploads.UploadState:
         until = time.monotonic() + 120
         while (found := self.standing(number)).state == "RUNNING":
             assert time.monotonic() < until, found.run

@@ -9,13 +9,13 @@ from sqlalchemy import select, update
 
 from bounty.db import snapshot, transaction
 from bounty.models import AuditEvent, Message, User
-from bounty.notifications.outbox import Letter, announce, tell_operators, tell_promoters
-from bounty.notifications.service import Choice, choice_of
+from bounty.notifications.outbox import MessageText, announce, notify_operators, notify_promoters
+from bounty.notifications.service import MailChoice, mail_choice_of
 from tests.factories import PROMOTER, shanghai
 from tests.web.clients import application, close, log_in, post, words_of
 from tests.web.world import DECEMBER, EMAILS, copied
 
-LETTER = Letter(("题", "Subject"), zh="中文正文", en="English text")
+LETTER = MessageText(("题", "Subject"), zh="中文正文", en="English text")
 CHINESE = {"Accept-Language": "zh"}
 
 
@@ -37,9 +37,9 @@ def test_a_promoter_chooses_and_is_mailed_so(app: Flask) -> None:
     assert client.get("/messages").text.count(" checked") == 3
     with transaction(engine) as connection:
         user_id = connection.execute(select(User.id).where(User.promoter_id == PROMOTER)).scalar_one()
-        assert choice_of(connection, user_id) == Choice("zh", target=False)
+        assert mail_choice_of(connection, user_id) == MailChoice("zh", target=False)
         told = [
-            tell_promoters(connection, kind, "x", lambda who: LETTER if who == PROMOTER else None, 1)
+            notify_promoters(connection, kind, "x", lambda who: LETTER if who == PROMOTER else None, 1)
             for kind in ("target", "receipts")
         ]
         assert told == [0, 1]
@@ -65,7 +65,7 @@ def test_operations_see_what_failed_and_send_it_again(app: Flask) -> None:
     log_in(client, EMAILS["operator"])
     with transaction(engine) as connection:
         connection.execute(update(Message).values(sent_at=2, next_try_at=None))
-        tell_operators(connection, "draft", "one", LETTER, shanghai(DECEMBER))
+        notify_operators(connection, "draft", "one", LETTER, shanghai(DECEMBER))
         announce(connection, "books", "2022-12-15", {}, shanghai(DECEMBER))
         failed = {"next_try_at": None, "tries": 12, "last_error": "HTTP 503"}
         connection.execute(update(Message).where(Message.kind == "books").values(**failed))

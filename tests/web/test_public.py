@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine
 
 from bounty.db import snapshot
-from bounty.notices.period_summaries import glances
+from bounty.notices.period_summaries import period_summaries
 from tests.factories import (
     PROMOTER,
     Month,
@@ -115,7 +115,7 @@ def test_the_public_is_told_the_state_but_not_of_a_draft(month: Month, opened: O
 def test_the_state_that_operations_see_follows_from_the_clock_and_what_was_done(month: Month) -> None:
     def seen(now: int = month.now) -> str:
         with snapshot(month.engine) as connection:
-            (period,) = glances(connection, now)
+            (period,) = period_summaries(connection, now)
         assert (period.on_roster, period.eligible) == (5, 3)
         return period.state
 

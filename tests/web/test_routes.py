@@ -21,7 +21,7 @@ from bounty.appeals.service import answer, ask
 from bounty.audit.service import Actor, acting
 from bounty.db import snapshot, transaction
 from bounty.models import AuditEvent, User
-from bounty.roster.overrides import Standing, override
+from bounty.roster.overrides import EntryState, override
 from bounty.rules.periods import Period
 from bounty.web.shared.access import EVERYBODY, allowed
 from bounty.web.shared.headers import POLICY
@@ -77,7 +77,7 @@ def app(paid_books: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         query = select(User.id).where(User.email == EMAILS["operator"])
         operator = Actor(EMAILS["operator"], connection.execute(query).scalar_one(), "operator")
     with transaction(acting(engine, operator)) as connection:
-        override(connection, Period(2022, 12), PROMOTER, Standing(None, 70_000, 7), "与推手商定", now)
+        override(connection, Period(2022, 12), PROMOTER, EntryState(None, 70_000, 7), "与推手商定", now)
         answer(connection, 1, 1, "DECLINED", "不是直推", now)
     yield app
     close(app)

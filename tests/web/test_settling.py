@@ -17,11 +17,11 @@ from bounty.accounts.service import add_user
 from bounty.app import create_app
 from bounty.checks.books import CHECKS
 from bounty.db import snapshot, transaction
-from bounty.models import AuditEvent, Slice, User
+from bounty.models import AuditEvent, FetchWindow, User
 from bounty.money import read_yuan
 from bounty.notices.differences import difference
-from bounty.notices.period_status import stage_of
-from bounty.notices.results_query import by_tier, funnel, standings
+from bounty.notices.period_status import period_status
+from bounty.notices.results_query import by_tier, funnel, results_query
 from bounty.web.shared.request_context import EXTENSION
 from config import Settings
 from tests.factories import PROMOTER, Month, bounty, order_row, promoter, shanghai, terms_toml
@@ -232,7 +232,7 @@ def test_causes_sum_to_the_difference_and_so_do_the_orders_listed(
     month.orders(*sold(0, 1, status=4, verified="2023-01-09 12:00:00"))
     operator.act("settle")
     with snapshot(engine) as connection:
-        stage = stage_of(connection, month.period, month.now)
+        stage = period_status(connection, month.period, month.now)
         found = difference(connection, month.period, stage.terms, stage.before, stage.newest)
     assert found.subsidy_fen != 0
     assert sum(cause.subsidy_fen for cause in found.causes) == found.subsidy_fen
@@ -262,15 +262,15 @@ def rows_of(content: bytes) -> list[dict[str, str]]:
 
 def test_what_is_expected_now_is_what_a_settlement_then_says(month: Month, engine: Engine) -> None:
     with snapshot(engine) as connection:
-        stage = stage_of(connection, month.period, month.now)
-        now = connection.execute(standings(stage.bounds, stage.terms).order_by("promoter_id")).all()
+        stage = period_status(connection, month.period, month.now)
+        now = connection.execute(results_query(stage.bounds, stage.terms).order_by("promoter_id")).all()
         tiers = by_tier(connection, stage.bounds, stage.terms, None)
         steps = funnel(connection, stage.bounds, stage.terms, None, month.now)
     settled = month.settle()
     with snapshot(engine) as connection:
         bounds, terms = stage.bounds, stage.terms
         then = connection.execute(
-            standings(bounds, terms, settled.settlement_id).order_by("promoter_id")
+            results_query(bounds, terms, settled.settlement_id).order_by("promoter_id")
         ).all()
         assert by_tier(connection, bounds, terms, settled.settlement_id) == tiers
         assert funnel(connection, bounds, terms, settled.settlement_id, month.now) == steps
@@ -286,7 +286,7 @@ def test_what_is_expected_now_is_what_a_settlement_then_says(month: Month, engin
 def test_on_pace_is_who_would_pass_by_going_on_so(month: Month, engine: Engine) -> None:
     month.orders(*sold(4, 2, received=None))
     with snapshot(engine) as connection:
-        stage = stage_of(connection, month.period, month.now)
+        stage = period_status(connection, month.period, month.now)
         half = shanghai("2022-12-11 00:00:00")
         found = funnel(connection, stage.bounds, stage.terms, None, half)
     assert (found.on_pace, found.passed) == (4, 2)  # two more have half of it, pending included
@@ -321,7 +321,9 @@ def a_slice(engine: Engine, from_at: str, until_at: str) -> None:
     span = {"from_at": shanghai(from_at), "until_at": shanghai(until_at)}
     empty = {"rows_told": 0, "rows_held": 0, "pages": 0, "known_at": 0, "read_at": 0}
     with transaction(engine) as connection:
-        connection.execute(insert(Slice).values(kind="UPDATED", whose="all", done=True, **span, **empty))
+        connection.execute(
+            insert(FetchWindow).values(kind="UPDATED", whose="all", done=True, **span, **empty)
+        )
 
 
 def test_where_orders_may_be_missing_the_notice_waits_or_a_second_person_answers_for_it(

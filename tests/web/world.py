@@ -22,11 +22,11 @@ from bounty.accounts.service import add_user
 from bounty.audit.service import Actor, acting
 from bounty.db import transaction
 from bounty.models import User
-from bounty.payees.encryption import Details, Seal
-from bounty.payees.files import GivenPayee
+from bounty.payees.encryption import PayeeCipher, PayeeDetails
+from bounty.payees.files import PayeeRow
 from bounty.payees.service import propose_payees
-from bounty.payment_results.files import read_receipt
-from bounty.payment_results.service import take
+from bounty.payment_results.files import read_payment_results
+from bounty.payment_results.service import import_results
 from bounty.tranches import approval, preparation
 from tests.factories import (
     PROMOTER,
@@ -183,10 +183,12 @@ def pay(engine: Engine, folder: Path) -> None:
     )
     with transaction(engine) as connection:
         given = [
-            GivenPayee(place, each, Details("alipay", f"1380000{place:04d}", "示例收款人", "", ""))
+            PayeeRow(place, each, PayeeDetails("alipay", f"1380000{place:04d}", "示例收款人", "", ""))
             for place, each in enumerate((PROMOTER, NEIGHBOUR), 2)
         ]
-        propose_payees(connection, given, Seal(PAYEE_KEY), month.now, reason=None, approval_required=False)
+        propose_payees(
+            connection, given, PayeeCipher(PAYEE_KEY), month.now, reason=None, approval_required=False
+        )
         first, _ = preparation.prepare(connection, shanghai("2022-12-14 00:00:00"), month.now)
         approval.export_begins(connection, first.tranche_id, month.now, approval_required=False)
     receipt = folder / "receipt.csv"
@@ -197,7 +199,7 @@ def pay(engine: Engine, folder: Path) -> None:
     )
     later = Month(engine, folder / "refunded", period="2022-11", now="2022-12-15 08:00:00")
     with transaction(engine) as connection:
-        take(connection, read_receipt(receipt), Seal(PAYEE_KEY), later.now)
+        import_results(connection, read_payment_results(receipt), PayeeCipher(PAYEE_KEY), later.now)
     later.orders(
         settled(100, 12_000, status=4, modified="2022-12-14 18:00:00"),
         settled(103, 12_003, settled="2022-12-14 20:00:00", modified="2022-12-14 20:00:00"),

@@ -13,7 +13,7 @@ _LOOPBACK: Final = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class PlatformAccount:
     """An application on the platform."""
 
     url: str

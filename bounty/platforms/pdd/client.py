@@ -14,9 +14,9 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 
 from bounty.clock import shown
 from bounty.errors import BountyError
-from bounty.platforms.pdd.account import Account, Listed, require_safe_address
+from bounty.platforms.pdd.account import Listed, PlatformAccount, require_safe_address
 from bounty.platforms.pdd.errors import PASSING, PlatformError, clock_off, unread
-from bounty.platforms.pdd.replies import Detail, Page, detail_of, page_of
+from bounty.platforms.pdd.replies import OrderDetail, OrderPage, read_detail, read_page
 from bounty.platforms.pdd.signing import signature
 
 PAGE_SIZE: Final = 50
@@ -41,14 +41,14 @@ CLOCK_LIMIT: Final = 9 * 60
 CLOCK_ALARM: Final = 60
 REPLY_LIMIT: Final = 32 << 20
 """Bytes of a reply."""
-_Reply = TypeVar("_Reply", Page, Detail)
+_Reply = TypeVar("_Reply", OrderPage, OrderDetail)
 
 
 class Platform:
     """The platform, as one application sees it."""
 
     def __init__(
-        self, account: Account, now: Callable[[], int], pause: Callable[[float], None] = time.sleep
+        self, account: PlatformAccount, now: Callable[[], int], pause: Callable[[float], None] = time.sleep
     ) -> None:
         """Raises BountyError if the account is not set, or its address is neither https nor on this machine."""
         require_safe_address(account.url)
@@ -80,7 +80,7 @@ class Platform:
         """Whether the clocks are so far apart that somebody should look."""
         return abs(self.clock_off) >= CLOCK_ALARM
 
-    def updated_orders(self, from_at: int, until_at: int, page: int) -> Page:
+    def updated_orders(self, from_at: int, until_at: int, page: int) -> OrderPage:
         """A page of the orders last updated within a span of at most 24 hours, in the last 90 days.
 
         Raises PlatformError once asking again doesn't help any more, or wouldn't.
@@ -91,9 +91,9 @@ class Platform:
             "page": str(page),
             "page_size": str(PAGE_SIZE),
         }
-        return self._ask(LISTS[self.listed], asked, page_of)
+        return self._ask(LISTS[self.listed], asked, read_page)
 
-    def paid_orders(self, from_at: int, until_at: int, after: str) -> Page:
+    def paid_orders(self, from_at: int, until_at: int, after: str) -> OrderPage:
         """A page of the orders paid within a span, as they are now.
 
         after    last_order_id of the page before; blank for the first
@@ -104,11 +104,11 @@ class Platform:
             "last_order_id": after,
             "page_size": str(PAID_PAGE_SIZE),
         }
-        return self._ask(PAID_LIST, asked, page_of)
+        return self._ask(PAID_LIST, asked, read_page)
 
-    def order(self, order_sn: str) -> Detail:
+    def order(self, order_sn: str) -> OrderDetail:
         """One order with its after-sale state."""
-        return self._ask(DETAIL, {"order_sn": order_sn}, detail_of)
+        return self._ask(DETAIL, {"order_sn": order_sn}, read_detail)
 
     def _ask(self, name: str, asked: dict[str, str], read: Callable[[bytes], _Reply]) -> _Reply:
         reply: _Reply = self._retrying(self._ask_once, name, asked, read)

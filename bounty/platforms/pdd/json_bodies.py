@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import IO, Final, Literal
 
 from bounty.errors import RefusedFile
-from bounty.files.encoding import Codepage, utf8_of
+from bounty.files.encoding import FileEncoding, utf8_of
 from bounty.files.json_stream import Document
 from bounty.files.problems import BadRow, bad_row, refused
 from bounty.platforms.pdd.json_orders import ENVELOPES, NotJson, fields_of, read_order
@@ -17,7 +17,7 @@ Contents = Literal["bodies", "lines"]
 _BLANK: Final = b" \t\r\n"
 
 
-def contents_of(path: Path, codepage: Codepage, ending: str) -> Contents:
+def contents_of(path: Path, codepage: FileEncoding, ending: str) -> Contents:
     """Whether a file holds bodies or one order a line: told by what stands in it, whatever its ending.
 
     Raises RefusedFile E-KIND for other JSON and E-JSON where it is broken at once; for ``.jsonl``, where every line
@@ -78,7 +78,7 @@ def _is_full(fields: Collection[str]) -> bool:
     return "is_direct" in fields or "order_receive_time" in fields
 
 
-def body_rows(path: Path, codepage: Codepage, *, several: bool) -> Iterator[OrderRow | BadRow]:
+def body_rows(path: Path, codepage: FileEncoding, *, several: bool) -> Iterator[OrderRow | BadRow]:
     """The orders of one body, or of a list of them; their places count on from body to body, from 1.
 
     several  whether bodies may also follow each other, as in ``.jsonl``
@@ -152,7 +152,7 @@ def _error_reply(raw: bytes) -> RefusedFile:
     return refused("error reply", error_code=fields.get("error_code", ""), message=message)
 
 
-def line_rows(path: Path, codepage: Codepage) -> Iterator[OrderRow | BadRow]:
+def line_rows(path: Path, codepage: FileEncoding) -> Iterator[OrderRow | BadRow]:
     """The orders of a file with one a line; a line that is not JSON is a bad row.
 
     Raises RefusedFile E-KIND at the end, if no order has is_direct or order_receive_time, or no line is meant as one
@@ -189,7 +189,7 @@ def _skip_line(file: IO[bytes]) -> None:
         pass
 
 
-def _is_one_value(path: Path, codepage: Codepage) -> bool:
+def _is_one_value(path: Path, codepage: FileEncoding) -> bool:
     """Whether the file is one JSON value over several lines."""
     with utf8_of(path, codepage) as file:
         document = Document(file)

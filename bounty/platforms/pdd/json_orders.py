@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from bounty.files import cells
 from bounty.files.cells import FIELD_LIMIT, STATUSES, TYPE_LIMIT
-from bounty.files.columns import Column, read_values
+from bounty.files.columns import FileColumn, read_values
 from bounty.files.problems import CONTROL, BadRow, Fault, bad_row
 from bounty.platforms.pdd.json_fast import read_quickly
 from bounty.platforms.pdd.order_row import OrderRow, check_together, row_from
@@ -61,7 +61,7 @@ def _text(read: Callable[[str], Any], case: str) -> Callable[[Any], Any]:
     def of(value: Any) -> Any:
         if type(value) is not str:
             raise Fault(case)
-        return read(cells.tidy(value))
+        return read(cells.normalised(value))
 
     return of
 
@@ -70,7 +70,7 @@ def _fen(value: Any) -> int:
     """Whole fen from a whole number or its text."""
     if type(value) is not int and type(value) is not str and not _is_big(value):
         raise Fault("fen")
-    return cells.fen(cells.tidy(str(value)))
+    return cells.fen(cells.normalised(str(value)))
 
 
 def _name(value: Any) -> str | None:
@@ -115,28 +115,28 @@ def _epoch(value: Any) -> int | None:
 
 
 _OF_LIST: Final = (
-    Column("order_sn", "order_sn", _text(cells.order_number, "order number")),
-    Column("p_id", "p_id", _text(cells.promotion_place, "place")),
-    Column("goods_name", "goods_name", _name, blank=None),
-    Column("order_status", "order_status", _status),
-    Column("order_amount", "order_amount_fen", _fen),
-    Column("promotion_amount", "promotion_amount_fen", _fen, blank=0),
-    Column("type", "type", _type, blank=None),
-    Column("cat_ids", "cat_ids", _categories, blank=None),
-    Column("is_direct", "is_direct", _flag(0, 1), blank=None),
-    Column("price_compare_status", "price_compare_status", _flag(0, 1), blank=None),
-    Column("order_create_time", "created_at", _epoch, blank=None),
-    Column("order_pay_time", "paid_at", _epoch, blank=None),
-    Column("order_receive_time", "received_at", _epoch, blank=None),
-    Column("order_verify_time", "verified_at", _epoch, blank=None),
-    Column("order_settle_time", "settled_at", _epoch, blank=None),
-    Column("order_modify_at", "modified_at", _epoch),
+    FileColumn("order_sn", "order_sn", _text(cells.order_number, "order number")),
+    FileColumn("p_id", "p_id", _text(cells.promotion_id, "place")),
+    FileColumn("goods_name", "goods_name", _name, blank=None),
+    FileColumn("order_status", "order_status", _status),
+    FileColumn("order_amount", "order_amount_fen", _fen),
+    FileColumn("promotion_amount", "promotion_amount_fen", _fen, blank=0),
+    FileColumn("type", "type", _type, blank=None),
+    FileColumn("cat_ids", "cat_ids", _categories, blank=None),
+    FileColumn("is_direct", "is_direct", _flag(0, 1), blank=None),
+    FileColumn("price_compare_status", "price_compare_status", _flag(0, 1), blank=None),
+    FileColumn("order_create_time", "created_at", _epoch, blank=None),
+    FileColumn("order_pay_time", "paid_at", _epoch, blank=None),
+    FileColumn("order_receive_time", "received_at", _epoch, blank=None),
+    FileColumn("order_verify_time", "verified_at", _epoch, blank=None),
+    FileColumn("order_settle_time", "settled_at", _epoch, blank=None),
+    FileColumn("order_modify_at", "modified_at", _epoch),
 )
-_PID: Final = Column("pid", "p_id", _text(cells.promotion_place, "place"))
+_PID: Final = FileColumn("pid", "p_id", _text(cells.promotion_id, "place"))
 _OF_DETAIL: Final = (
     *(_PID if column.name == "p_id" else column for column in _OF_LIST),
-    Column("return_status", "return_status", _flag(0, 1, 2), blank=None),
-    Column("url_last_generate_time", "link_made_at", _epoch, blank=None),
+    FileColumn("return_status", "return_status", _flag(0, 1, 2), blank=None),
+    FileColumn("url_last_generate_time", "link_made_at", _epoch, blank=None),
 )
 
 
@@ -155,7 +155,7 @@ def read_carefully(text: str, place: int) -> OrderRow | BadRow:
     reading = read_values(columns, (fields.get(column.name) for column in columns))
     if doubled is not None:
         # Which of its two values was meant can't be known.
-        reading.fault, reading.column = Fault("double key", key=doubled), Column(doubled, doubled, str)
+        reading.fault, reading.column = Fault("double key", key=doubled), FileColumn(doubled, doubled, str)
         fields[doubled] = None
         for column in columns:
             if column.name == doubled:
@@ -165,7 +165,7 @@ def read_carefully(text: str, place: int) -> OrderRow | BadRow:
     check_together(columns, reading)
     for name, value in fields.items() if may_be_odd else ():
         for fault in _faults_in(name, value):
-            reading.blame(fault, Column(name, name, str))
+            reading.blame(fault, FileColumn(name, name, str))
     return row_from(
         reading,
         place=place,

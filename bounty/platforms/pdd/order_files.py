@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from bounty.files.encoding import tell_codepage
+from bounty.files.encoding import detect_encoding
 from bounty.files.file_types import ending_of
 from bounty.files.problems import BadRow, bad_row
 from bounty.files.tables import open_table, reread_record
@@ -51,7 +51,7 @@ def open_orders(path: Path) -> OrderFile:
         read = reader_of(layout_of(table.header), table.header)
         shape: Shape = "csv" if ending == ".csv" else "xlsx"
         return OrderFile(shape, table.header_raw, table.encoding, map(read, table.rows()))
-    codepage = tell_codepage(path)
+    codepage = detect_encoding(path)
     if contents_of(path, codepage, ending) == "bodies":
         rows = body_rows(path, codepage, several=ending == ".jsonl")
     else:

@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from bounty.files.cells import promoter_of
-from bounty.files.columns import Column, Reading
+from bounty.files.cells import promoter_of_p_id
+from bounty.files.columns import CellReading, FileColumn
 from bounty.files.problems import BadRow, Fault, bad_row
 
 
@@ -65,7 +65,7 @@ class _Promoters(dict[str, int]):
     def __missing__(self, p_id: str) -> int:
         if len(self) >= self.ROOM:
             self.clear()
-        self[p_id] = promoter_id = promoter_of(p_id)
+        self[p_id] = promoter_id = promoter_of_p_id(p_id)
         return promoter_id
 
 
@@ -80,11 +80,11 @@ def order_row(place: int, facts: tuple[Any, ...], raw: str) -> OrderRow:
     return OrderRow._make((place, *facts, blake2b(_encode(_said(facts)), digest_size=16).digest(), raw))
 
 
-def check_together(columns: tuple[Column, ...], reading: Reading) -> None:
+def check_together(columns: tuple[FileColumn, ...], reading: CellReading) -> None:
     """Blame what only several facts together show, and add the promoter."""
     facts = reading.facts
     if "p_id" in facts:
-        facts["promoter_id"] = promoter_of(facts["p_id"])
+        facts["promoter_id"] = promoter_of_p_id(facts["p_id"])
     unpaid = facts.get("order_status", UNPAID) == UNPAID
     for column in columns:
         # 0 is a blank too, so these can be blank where the cell is not.
@@ -94,12 +94,12 @@ def check_together(columns: tuple[Column, ...], reading: Reading) -> None:
 
 
 def row_from(
-    reading: Reading,
+    reading: CellReading,
     *,
     place: int,
     is_detail: bool,
     raw: str,
-    shown: Callable[[Column], str | None],
+    shown: Callable[[FileColumn], str | None],
     content: str | None = None,
 ) -> OrderRow | BadRow:
     """The row, if nothing is to blame.

@@ -35,7 +35,7 @@ _read_order = msgspec.json.Decoder(_Order).decode
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class OrderPage:
     """A reply of one of the lists."""
 
     body: bytes = field(repr=False)
@@ -49,7 +49,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Detail:
+class OrderDetail:
     """A reply about one order."""
 
     body: bytes = field(repr=False)
@@ -57,21 +57,21 @@ class Detail:
     """Of the order that it is about, or what the reply says."""
 
 
-def page_of(body: bytes) -> Page:
+def read_page(body: bytes) -> OrderPage:
     """Raises PlatformError for an error reply and for what is no list."""
     listed = _body_of(body).order_list_get_response
     if listed is None:
         raise unread("no list of orders in the reply", "应答里没有订单列表")
     orders = tuple(map(_order_number, listed.order_list or ()))
-    return Page(body, orders, listed.total_count, listed.last_order_id)
+    return OrderPage(body, orders, listed.total_count, listed.last_order_id)
 
 
-def detail_of(body: bytes) -> Detail:
+def read_detail(body: bytes) -> OrderDetail:
     """Raises PlatformError for an error reply and for what is no detail of an order."""
     order = _body_of(body).order_detail_response
     if not bytes(order).startswith(b"{"):
         raise unread("no order in the reply", "应答里没有订单")
-    return Detail(body, _order_number(order))
+    return OrderDetail(body, _order_number(order))
 
 
 def _body_of(body: bytes) -> _Body:

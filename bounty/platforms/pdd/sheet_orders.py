@@ -10,7 +10,7 @@ from typing import Final
 
 from bounty.files import cells
 from bounty.files.cells import CLOCKS, FIELD_LIMIT, MIDNIGHTS, TYPE_LIMIT
-from bounty.files.columns import Column, Layout, Remembered, lay_out
+from bounty.files.columns import FileColumn, HeaderMatch, Remembered, match_headers
 from bounty.files.csv_records import Record
 from bounty.files.problems import BadRow, Fault, bad_row, refused
 from bounty.files.tables import no_data_case
@@ -34,58 +34,58 @@ _RETURN: Final = cells.word({"0": 0, "1": 1, "2": 2}, "flag", choices="0 / 1 / 2
 _DIRECT: Final = cells.word({"是": 1, "否": 0, "1": 1, "0": 0}, "flag", choices="是 / 否")
 _COMPARED: Final = cells.word({"正常": 0, "比价": 1, "0": 0, "1": 1}, "flag", choices="正常 / 比价")
 _NAME: Final = cells.text_up_to(FIELD_LIMIT)
-_TYPE: Final = cells.whole(TYPE_LIMIT)
+_TYPE: Final = cells.whole_number(TYPE_LIMIT)
 _STATUS_WORD: Final = cells.word(_CODES | _WORDS, "status word")
 
 _PLAIN_NUMBER: Final = re.compile(r"[0-9]{1,15}-[0-9]{1,48}")
 
 # In the order of OrderRow's fields.
 API: Final = (
-    Column("order_sn", "order_sn", cells.order_number),
-    Column("p_id", "p_id", cells.promotion_place),
-    Column("goods_name", "goods_name", _NAME, blank=None, may_lack=True, verbatim=True),
-    Column("order_status", "order_status", cells.word(_CODES, "status")),
-    Column("order_amount", "order_amount_fen", cells.fen),
-    Column("promotion_amount", "promotion_amount_fen", cells.fen, blank=0, may_lack=True),
-    Column("type", "type", _TYPE, blank=None),
-    Column("cat_ids", "cat_ids", cells.category_cell, blank=None),
-    Column("is_direct", "is_direct", _FLAG, blank=None),
-    Column("price_compare_status", "price_compare_status", _FLAG, blank=None),
-    Column("order_create_time", "created_at", cells.epoch, blank=None, may_lack=True),
-    Column("order_pay_time", "paid_at", cells.epoch, blank=None),
-    Column("order_receive_time", "received_at", cells.epoch, blank=None),
-    Column("order_verify_time", "verified_at", cells.epoch, blank=None),
-    Column("order_settle_time", "settled_at", cells.epoch, blank=None),
-    Column("order_modify_at", "modified_at", cells.epoch),
+    FileColumn("order_sn", "order_sn", cells.order_number),
+    FileColumn("p_id", "p_id", cells.promotion_id),
+    FileColumn("goods_name", "goods_name", _NAME, blank=None, may_lack=True, verbatim=True),
+    FileColumn("order_status", "order_status", cells.word(_CODES, "status")),
+    FileColumn("order_amount", "order_amount_fen", cells.fen),
+    FileColumn("promotion_amount", "promotion_amount_fen", cells.fen, blank=0, may_lack=True),
+    FileColumn("type", "type", _TYPE, blank=None),
+    FileColumn("cat_ids", "cat_ids", cells.category_cell, blank=None),
+    FileColumn("is_direct", "is_direct", _FLAG, blank=None),
+    FileColumn("price_compare_status", "price_compare_status", _FLAG, blank=None),
+    FileColumn("order_create_time", "created_at", cells.epoch, blank=None, may_lack=True),
+    FileColumn("order_pay_time", "paid_at", cells.epoch, blank=None),
+    FileColumn("order_receive_time", "received_at", cells.epoch, blank=None),
+    FileColumn("order_verify_time", "verified_at", cells.epoch, blank=None),
+    FileColumn("order_settle_time", "settled_at", cells.epoch, blank=None),
+    FileColumn("order_modify_at", "modified_at", cells.epoch),
 )
 DETAIL: Final = (
-    *(column if column.name != "p_id" else Column("pid", "p_id", cells.promotion_place) for column in API),
-    Column("return_status", "return_status", _RETURN, blank=None, may_lack=True),
-    Column("url_last_generate_time", "link_made_at", cells.epoch, blank=None, may_lack=True),
+    *(column if column.name != "p_id" else FileColumn("pid", "p_id", cells.promotion_id) for column in API),
+    FileColumn("return_status", "return_status", _RETURN, blank=None, may_lack=True),
+    FileColumn("url_last_generate_time", "link_made_at", cells.epoch, blank=None, may_lack=True),
 )
 CHINESE: Final = (
-    Column("订单编号", "order_sn", cells.order_number),
-    Column("推广位ID", "p_id", cells.promotion_place),
-    Column("商品名称", "goods_name", _NAME, blank=None, may_lack=True, verbatim=True),
-    Column("订单状态", "order_status", _STATUS_WORD),
-    Column("实付金额(元)", "order_amount_fen", cells.yuan),
-    Column("佣金(元)", "promotion_amount_fen", cells.yuan, blank=0, may_lack=True),
-    Column("订单类型", "type", _TYPE, blank=None),
-    Column("类目ID", "cat_ids", cells.categories, blank=None),
-    Column("是否直推", "is_direct", _DIRECT, blank=None),
-    Column("比价状态", "price_compare_status", _COMPARED, blank=None),
-    Column("生成时间", "created_at", cells.instant, blank=None, may_lack=True),
-    Column("支付时间", "paid_at", cells.instant, blank=None),
-    Column("确认收货时间", "received_at", cells.instant, blank=None),
-    Column("审核时间", "verified_at", cells.instant, blank=None),
-    Column("结算时间", "settled_at", cells.instant, blank=None),
-    Column("更新时间", "modified_at", cells.instant),
+    FileColumn("订单编号", "order_sn", cells.order_number),
+    FileColumn("推广位ID", "p_id", cells.promotion_id),
+    FileColumn("商品名称", "goods_name", _NAME, blank=None, may_lack=True, verbatim=True),
+    FileColumn("订单状态", "order_status", _STATUS_WORD),
+    FileColumn("实付金额(元)", "order_amount_fen", cells.yuan),
+    FileColumn("佣金(元)", "promotion_amount_fen", cells.yuan, blank=0, may_lack=True),
+    FileColumn("订单类型", "type", _TYPE, blank=None),
+    FileColumn("类目ID", "cat_ids", cells.categories, blank=None),
+    FileColumn("是否直推", "is_direct", _DIRECT, blank=None),
+    FileColumn("比价状态", "price_compare_status", _COMPARED, blank=None),
+    FileColumn("生成时间", "created_at", cells.instant, blank=None, may_lack=True),
+    FileColumn("支付时间", "paid_at", cells.instant, blank=None),
+    FileColumn("确认收货时间", "received_at", cells.instant, blank=None),
+    FileColumn("审核时间", "verified_at", cells.instant, blank=None),
+    FileColumn("结算时间", "settled_at", cells.instant, blank=None),
+    FileColumn("更新时间", "modified_at", cells.instant),
 )
 _API_NAMES: Final = {column.name for column in (*API, *DETAIL)}
 _CHINESE_NAMES: Final = {column.name for column in CHINESE}
 
 
-def layout_of(header: list[str]) -> Layout:
+def layout_of(header: list[str]) -> HeaderMatch:
     """Which set of names a header uses, and where its columns stand.
 
     Raises RefusedFile E-HEAD where one is missing, any is doubled, or the two sets are mixed; E-DELIM.
@@ -97,11 +97,11 @@ def layout_of(header: list[str]) -> Layout:
     if "pid" in api and "p_id" in api:
         raise refused("doubled headers", columns="p_id, pid")
     if chinese or not (api or "".join(header).isascii()):
-        return lay_out(CHINESE, header)
-    return lay_out(DETAIL if "pid" in api else API, header)
+        return match_headers(CHINESE, header)
+    return match_headers(DETAIL if "pid" in api else API, header)
 
 
-def reader_of(layout: Layout, header: list[str]) -> Callable[[Record | BadRow], OrderRow | BadRow]:
+def reader_of(layout: HeaderMatch, header: list[str]) -> Callable[[Record | BadRow], OrderRow | BadRow]:
     """A reader of the rows under a header: what is written plainly is read at once, all else with care."""
     is_detail = layout.columns is DETAIL
     pick = itemgetter(*layout.places)
@@ -161,7 +161,7 @@ def _epochs(texts: Sequence[str]) -> list[int | None]:
     return [cells.epoch(text) if text else None for text in texts]
 
 
-def _explained(layout: Layout, header: list[str], record: Record, is_detail: bool) -> OrderRow | BadRow:
+def _explained(layout: HeaderMatch, header: list[str], record: Record, is_detail: bool) -> OrderRow | BadRow:
     """What is wrong with a row, column by column."""
     reading = layout.read(record.cells)
     check_together(layout.columns, reading)

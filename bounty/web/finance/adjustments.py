@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, render_template, request
 
 from bounty.accounting import finance_queries
-from bounty.tranches.entitlement import CAUSES
+from bounty.tranches.entitlement import LINE_CAUSES
 from bounty.web.finance.notices import READERS
 from bounty.web.finance.tables import by_order, by_promoter
 from bounty.web.shared.access import allows
@@ -34,7 +34,7 @@ ADJUSTMENTS = Table(
             "cause",
             tuple(
                 Option(code, *words, equal("cause", code))
-                for code, words in CAUSES.items()
+                for code, words in LINE_CAUSES.items()
                 if code != "EARNED"
             ),
         ),
@@ -73,7 +73,7 @@ def index() -> str:
     with reading() as connection:
         page = page_of(connection, ADJUSTMENTS, finance_queries.adjustments(), request.args)
         owed = page_of(connection, DEBTS, finance_queries.debts(), {})
-    return render_template("finance/adjustments.html", page=page, owed=owed, causes=CAUSES, now=now())
+    return render_template("finance/adjustments.html", page=page, owed=owed, causes=LINE_CAUSES, now=now())
 
 
 @blueprint.get("/adjustments.csv")

@@ -19,7 +19,7 @@ from bounty.web.finance.tables import by_promoter
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.errors import said
-from bounty.web.shared.form_files import given_file
+from bounty.web.shared.form_files import uploaded_file
 from bounty.web.shared.language import t
 from bounty.web.shared.request_context import now, reading, site, writing
 from bounty.web.shared.step_up_auth import require_fresh_code
@@ -103,7 +103,7 @@ def index() -> str:
 def propose() -> Any:
     """Propose the payees of a file."""
     try:
-        rows = _read(*given_file())
+        rows = _read(*uploaded_file())
         with writing() as connection:
             made = service.propose_payees(
                 connection,
@@ -145,7 +145,7 @@ def _read(file: FileStorage, name: str) -> list[Any]:
 @allows(*READERS)
 def file() -> Response:
     """Exactly the payees that the filters leave, masked."""
-    return csv_response(PAYEES, finance_queries.payees_told(), request.args, "payees")
+    return csv_response(PAYEES, finance_queries.payee_list(), request.args, "payees")
 
 
 @blueprint.get("/missing")
@@ -213,7 +213,7 @@ def _found(connection: Connection, number: int) -> Any:
 
 def _index(refused: str | None = None) -> str:
     with reading() as connection:
-        page = page_of(connection, PAYEES, finance_queries.payees_told(), request.args)
+        page = page_of(connection, PAYEES, finance_queries.payee_list(), request.args)
         missing = page_of(connection, MISSING, finance_queries.without_payee(), {})
         waiting = connection.execute(service.waiting_proposals()).all()
     return render_template(

@@ -13,15 +13,15 @@ from bounty.db import Query
 from bounty.errors import BountyError
 from bounty.models import Receipt, ReceiptRow, User
 from bounty.payment_results import service
-from bounty.payment_results.files import ReceiptFile, read_receipt
-from bounty.payment_results.matching import AMBIGUOUS, MATCHED, UNMATCHED, VERDICTS, Judged
-from bounty.rules.sql_math import count_where, total
+from bounty.payment_results.files import PaymentResultFile, read_payment_results
+from bounty.payment_results.matching import AMBIGUOUS, MATCHED, UNMATCHED, VERDICTS, MatchedRow
+from bounty.rules.sql_math import count_where, sum_or_zero
 from bounty.uploads.service import ending_of
 from bounty.web.finance.notices import READERS
 from bounty.web.shared.access import allows, person
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.errors import said
-from bounty.web.shared.form_files import given_file
+from bounty.web.shared.form_files import uploaded_file
 from bounty.web.shared.language import t
 from bounty.web.shared.request_context import now, reading, site, writing
 from bounty.web.shared.step_up_auth import require_fresh_code
@@ -111,7 +111,7 @@ def index() -> str:
 def preview() -> Any:
     """Look at what a file would come to; nothing is written to the books."""
     try:
-        file, name = given_file()
+        file, name = uploaded_file()
         content = file.read()
         read = _read(content, name)
         with reading() as connection:
@@ -131,7 +131,7 @@ def take() -> Any:
         require_fresh_code()
         read = _read(_kept(waiting), name)
         with writing() as connection:
-            taken = service.take(connection, read, site().seal, now())
+            taken = service.import_results(connection, read, site().seal, now())
         _place(waiting).unlink(missing_ok=True)
     except BountyError as refusal:
         return _index(said(refusal)), 409
@@ -182,8 +182,8 @@ def _receipts() -> Query:
         select(
             row.receipt_id,
             *(count_where(row.verdict == code).label(code.lower()) for code in VERDICTS),
-            total(case((row.paid, row.amount_fen), else_=0)).label("paid_fen"),
-            total(case((row.paid, 0), else_=row.amount_fen)).label("failed_fen"),
+            sum_or_zero(case((row.paid, row.amount_fen), else_=0)).label("paid_fen"),
+            sum_or_zero(case((row.paid, 0), else_=row.amount_fen)).label("failed_fen"),
         )
         .group_by(row.receipt_id)
         .subquery("of_rows")
@@ -221,7 +221,7 @@ def _index(refused: str | None = None) -> str:
     return render_template("finance/receipts.html", page=page, refused=refused, now=now())
 
 
-def _preview(read: ReceiptFile, judged: list[Judged], waiting: str) -> str:
+def _preview(read: PaymentResultFile, judged: list[MatchedRow], waiting: str) -> str:
     places = {UNMATCHED: 0, AMBIGUOUS: 1, MATCHED: 2}
     ordered = sorted(judged, key=lambda each: (places[each.verdict], not each.news, each.row.place))
     return render_template(
@@ -246,11 +246,11 @@ def _preview(read: ReceiptFile, judged: list[Judged], waiting: str) -> str:
 # A file between the look at it and the yes: it names accounts, so it lies there sealed, and not for long
 
 
-def _read(content: bytes, name: str) -> ReceiptFile:
+def _read(content: bytes, name: str) -> PaymentResultFile:
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"receipt{ending_of(name)}"
         path.write_bytes(content)
-        return read_receipt(path, name)
+        return read_payment_results(path, name)
 
 
 def _folder() -> Path:

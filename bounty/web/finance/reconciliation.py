@@ -7,7 +7,7 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from sqlalchemy import Connection, case, func, select
 
 from bounty.accounting import period_closing
-from bounty.accounting.reconciliation import KINDS, differences, sums_of, told
+from bounty.accounting.reconciliation import KINDS, difference_text, differences, sums_of
 from bounty.db import Query
 from bounty.errors import BountyError
 from bounty.models import (
@@ -92,7 +92,7 @@ def index() -> str:
         tranches=tranches,
         tranche_id=tranche_id,
         kinds=KINDS,
-        told=told,
+        told=difference_text,
         now=now(),
     )
 
@@ -205,7 +205,7 @@ def _period(period: Period, refused: str | None = None) -> str:
     with reading() as connection:
         open_period(connection, period)
         notice = newest_notice(connection, period)
-        still = [] if notice is None else period_closing.why_not(connection, period, now())
+        still = [] if notice is None else period_closing.closing_refusal(connection, period, now())
         acts = connection.execute(
             select(PeriodClosing.__table__, User.name)
             .outerjoin(User, User.id == PeriodClosing.user_id)

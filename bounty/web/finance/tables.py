@@ -7,7 +7,7 @@ from sqlalchemy import cast
 from bounty.accounting import finance_queries
 from bounty.db import Words
 from bounty.tranches import state
-from bounty.tranches.entitlement import CAUSES
+from bounty.tranches.entitlement import LINE_CAUSES
 from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal
 
 
@@ -92,7 +92,7 @@ CAUSE = Filter(
     "cause",
     "原因",
     "cause",
-    tuple(Option(code, *words, equal("cause", code)) for code, words in CAUSES.items()),
+    tuple(Option(code, *words, equal("cause", code)) for code, words in LINE_CAUSES.items()),
 )
 LINES = Table(
     "tranche_lines",

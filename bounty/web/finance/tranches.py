@@ -17,7 +17,7 @@ from bounty.models import Tranche
 from bounty.payment_results import service
 from bounty.settlement.approval import approvals_needed
 from bounty.tranches import approval, preparation, state
-from bounty.tranches.entitlement import CAUSES
+from bounty.tranches.entitlement import LINE_CAUSES
 from bounty.tranches.export import export_tranche
 from bounty.tranches.files import payout_id
 from bounty.tranches.payer_files import Payer, refused_words
@@ -51,7 +51,7 @@ def index() -> str:
 @allows(*READERS)
 def tranches_csv() -> Response:
     """Exactly the tranches that the filters leave."""
-    return csv_response(TRANCHES, finance_queries.desk(), request.args, "tranches")
+    return csv_response(TRANCHES, finance_queries.tranche_overview(), request.args, "tranches")
 
 
 @blueprint.post("/tranches")
@@ -86,13 +86,13 @@ def _day(text: str) -> int:
 def _desk(refused: str | None = None) -> str:
     today = midnight(shanghai_date(now()))
     with reading() as connection:
-        page = page_of(connection, TRANCHES, finance_queries.desk(), request.args)
+        page = page_of(connection, TRANCHES, finance_queries.tranche_overview(), request.args)
         newest = connection.execute(
             state.every_tranche().order_by(Tranche.tranche_id.desc()).limit(1)
         ).first()
         waits = newest is not None and newest.state == "exported"
         opened = newest if newest is not None and newest.state in ("prepared", "approved") else None
-        coming = None if waits else finance_queries.coming(connection, today, opened)
+        coming = None if waits else finance_queries.next_tranche(connection, today, opened)
     return render_template(
         "finance/tranches.html",
         page=page,
@@ -125,7 +125,10 @@ def payouts_csv(tranche_id: int) -> Response:
     """Exactly the payouts that the filters leave."""
     _known(tranche_id)
     return csv_response(
-        PAYOUTS, finance_queries.payouts_told(tranche_id), request.args, f"payouts-{tranche_id}-filtered"
+        PAYOUTS,
+        finance_queries.payouts_with_outcomes(tranche_id),
+        request.args,
+        f"payouts-{tranche_id}-filtered",
     )
 
 
@@ -135,9 +138,9 @@ def lines(tranche_id: int) -> str:
     """What each order gives, or takes back."""
     with reading() as connection:
         found = _found(connection, tranche_id)
-        page = page_of(connection, LINES, finance_queries.lines_told(tranche_id), request.args)
+        page = page_of(connection, LINES, finance_queries.tranche_lines_with_orders(tranche_id), request.args)
     return render_template(
-        "finance/tranche_lines.html", tranche=found, page=page, causes=CAUSES, states=state.STATES
+        "finance/tranche_lines.html", tranche=found, page=page, causes=LINE_CAUSES, states=state.STATES
     )
 
 
@@ -147,7 +150,10 @@ def lines_csv(tranche_id: int) -> Response:
     """Exactly the lines that the filters leave."""
     _known(tranche_id)
     return csv_response(
-        LINES, finance_queries.lines_told(tranche_id), request.args, f"tranche_lines-{tranche_id}-filtered"
+        LINES,
+        finance_queries.tranche_lines_with_orders(tranche_id),
+        request.args,
+        f"tranche_lines-{tranche_id}-filtered",
     )
 
 
@@ -244,7 +250,7 @@ def mark(tranche_id: int) -> Any:
         paid = request.form.get("paid") == "yes"
         reason = request.form.get("reason", "")
         with writing() as connection:
-            marked = service.mark(connection, payouts, paid=paid, reason=reason, now=now())
+            marked = service.mark_by_hand(connection, payouts, paid=paid, reason=reason, now=now())
         many = len(marked)
         return t(f"已标记 {many} 笔，其余原本如此。", f"{many} marked; the others were so already.")
 
@@ -261,7 +267,7 @@ def order(promoter_id: int, order_sn: str) -> str:
 
 
 def _found(connection: Connection, tranche_id: int) -> Any:
-    row = finance_queries.desk().subquery("row")
+    row = finance_queries.tranche_overview().subquery("row")
     return connection.execute(row.select().where(row.c.tranche_id == tranche_id)).first() or abort(404)
 
 
@@ -285,8 +291,8 @@ def _done(tranche_id: int, act: Callable[[], str]) -> Any:
 def _tranche(tranche_id: int, refused: str | None = None) -> str:
     with reading() as connection:
         row = _found(connection, tranche_id)
-        page = page_of(connection, PAYOUTS, finance_queries.payouts_told(tranche_id), request.args)
-        fates = finance_queries.fates_of(connection, tranche_id)
+        page = page_of(connection, PAYOUTS, finance_queries.payouts_with_outcomes(tranche_id), request.args)
+        fates = finance_queries.payout_status_sums(connection, tranche_id)
         approvals = approval.approvals_of(connection, row)
     return render_template(
         "finance/tranche.html",

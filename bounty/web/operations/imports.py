@@ -27,11 +27,11 @@ from bounty.importer import KINDS
 from bounty.models import AuditEvent, Batch, Quarantined, User
 from bounty.orders.undo import undo_batch
 from bounty.uploads import service as uploads
-from bounty.uploads.processes import Run, launch
+from bounty.uploads.processes import ImportProcess, launch
 from bounty.web.shared.access import allows, person
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.errors import said
-from bounty.web.shared.form_files import given_file
+from bounty.web.shared.form_files import uploaded_file
 from bounty.web.shared.language import counted, t
 from bounty.web.shared.request_context import now, reading, site, writing
 from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
@@ -176,7 +176,7 @@ def upload() -> Redirect | tuple[str, int]:
     """Keep a file, and try it."""
     kind = request.form.get("kind", "")
     try:
-        file, name = given_file()
+        file, name = uploaded_file()
         if kind not in KINDS:
             raise BountyError("Say what the file holds.", "请选择文件的种类。")
         kept = uploads.keep_file(_folder(), file.stream, uploads.ending_of(name))
@@ -299,9 +299,9 @@ def _uploaded(number: int, refused: str | None = None) -> str:
     )
 
 
-def _standing(number: int) -> uploads.Standing:
+def _standing(number: int) -> uploads.UploadState:
     with reading() as connection:
-        found = uploads.standing(connection, _folder(), number)
+        found = uploads.upload_state(connection, _folder(), number)
     return found or abort(404)
 
 
@@ -339,7 +339,7 @@ def _start(number: int, stage: str) -> None:
         environment |= {"BOUNTY_NOW": shown(settings.now)}
     launch(
         uploads.progress_file(_folder(), number),
-        Run(stage, expected=expected),
+        ImportProcess(stage, expected=expected),
         lambda descriptor: [*command, "--report", str(descriptor)],
         environment,
     )

@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 from bounty.db import Query, WholeNumber, Words, given_rows
 from bounty.notices.changes import CAUSES
 from bounty.notices.differences import difference
-from bounty.notices.period_status import Stage, stage_of
-from bounty.notices.period_summaries import STATES, glances
+from bounty.notices.period_status import PeriodStatus, period_status
+from bounty.notices.period_summaries import STATES, period_summaries
 from bounty.notices.results_query import by_tier, funnel
 from bounty.release.checklist import LINES, checklist, waiting_by_code
 from bounty.release.next_step import NextStep, next_step
@@ -82,7 +82,7 @@ def periods_file() -> Response:
 def show(period: Period) -> str:
     """One period, as of now."""
     with reading() as connection:
-        stage = stage_of(connection, period, now())
+        stage = period_status(connection, period, now())
         settlement_id = None if stage.newest is None else stage.newest.settlement_id
         found = checklist(connection, stage, now())
         step = next_step(stage, found, approval_required=site().settings.approval_required)
@@ -116,7 +116,7 @@ def show(period: Period) -> str:
 def file(period: Period) -> Response:
     """Exactly the promoters that the page lists."""
     with reading() as connection:
-        stage = stage_of(connection, period, now())
+        stage = period_status(connection, period, now())
     return csv_response(NEAREST, active(stage), request.args, f"nearest-{period}")
 
 
@@ -139,12 +139,12 @@ def _periods(connection: Connection) -> Query:
                 "notice": None if each.notice is None else each.notice.notice,
                 "published_at": None if each.notice is None else each.notice.published_at,
             }
-            for each in glances(connection, now())
+            for each in period_summaries(connection, now())
         ),
     )
 
 
-def active(stage: Stage) -> Query:
+def active(stage: PeriodStatus) -> Query:
     """The promoters with a target and an order in the task window."""
     row = rows_of(stage).subquery("row")
     return row.select().where(row.c.active == 1, row.c.reason.is_(None))
@@ -157,7 +157,7 @@ def place_of(step: NextStep, period: Period) -> str:
     return url_for("roster.listing" if step.place == "ROSTER" else "settling.show", period=period)
 
 
-def steps_of(stage: Stage, moment: int) -> list[tuple[str, str, str]]:
+def steps_of(stage: PeriodStatus, moment: int) -> list[tuple[str, str, str]]:
     """The month's five steps: name, note, and done, now or ahead."""
     bounds, newest, notices = stage.bounds, stage.newest, stage.notices
     ends, cutoff = day(bounds.task_until - 1), day(bounds.receipt_cutoff - 1)

@@ -13,7 +13,7 @@ from bounty import importer
 from bounty.db import Query, snapshot
 from bounty.errors import BountyError
 from bounty.ingest.correction_files import write_to_mend
-from bounty.ingest.quarantine import dismiss
+from bounty.ingest.quarantine import dismiss_entries
 from bounty.models import Batch, Quarantined
 from bounty.settlement.files import inert
 from bounty.web.operations.imports import KIND_NAMES, READERS
@@ -114,7 +114,7 @@ def dismissal(entry: int) -> Redirect | tuple[str, int]:
     """Let an entry go for good, with a reason."""
     try:
         with writing() as connection:
-            dismiss(connection, entry, request.form.get("reason", ""), now())
+            dismiss_entries(connection, entry, request.form.get("reason", ""), now())
     except BountyError as refusal:
         return _index(said(refusal)), 422
     flash(t(f"第 {entry} 条已放弃。", f"Entry {entry} is dismissed."), "success")

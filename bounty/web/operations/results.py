@@ -6,9 +6,9 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from sqlalchemy import and_, or_
 
 from bounty.db import Query
-from bounty.notices.period_status import Stage, stage_of
-from bounty.notices.period_summaries import glances
-from bounty.notices.results_query import AT_RISK, standings
+from bounty.notices.period_status import PeriodStatus, period_status
+from bounty.notices.period_summaries import period_summaries
+from bounty.notices.results_query import AT_RISK, results_query
 from bounty.rules.periods import Period
 from bounty.settlement.revocations import voids_of
 from bounty.web.shared.access import allows
@@ -86,7 +86,7 @@ SEARCH = Search(
 )
 
 
-def table_of(stage: Stage) -> Table:
+def table_of(stage: PeriodStatus) -> Table:
     """The promoters of a period, by what its levels are."""
     levels = tuple(Option(level, level, level, equal("level", level)) for level in sorted(stage.terms.levels))
     return Table(
@@ -99,10 +99,10 @@ def table_of(stage: Stage) -> Table:
     )
 
 
-def rows_of(stage: Stage) -> Query:
+def rows_of(stage: PeriodStatus) -> Query:
     """Every promoter on the roster: by the newest settlement and against the one before, or as of now."""
     newest, before = stage.newest, stage.before
-    return standings(
+    return results_query(
         stage.bounds,
         stage.terms,
         None if newest is None else newest.settlement_id,
@@ -115,7 +115,7 @@ def rows_of(stage: Stage) -> Query:
 def newest() -> Any:
     """The results of the newest period of which there are any."""
     with reading() as connection:
-        found = glances(connection, now())
+        found = period_summaries(connection, now())
     settled = next((each for each in found if each.settlement is not None), found[0] if found else None)
     if settled is None:
         return redirect(url_for("period.index"))
@@ -127,9 +127,9 @@ def newest() -> Any:
 def index(period: Period) -> str:
     """The promoters of a period, nearest to the line first unless asked otherwise."""
     with reading() as connection:
-        stage = stage_of(connection, period, now())
+        stage = period_status(connection, period, now())
         page = page_of(connection, table_of(stage), rows_of(stage), request.args)
-        periods = [each.period for each in glances(connection, now())]
+        periods = [each.period for each in period_summaries(connection, now())]
         voids = connection.execute(voids_of(period)).all()
     return render_template(
         "operations/results.html", stage=stage, page=page, periods=periods, voids=voids, now=now()
@@ -141,5 +141,5 @@ def index(period: Period) -> str:
 def file(period: Period) -> Response:
     """Exactly the promoters that the filters leave."""
     with reading() as connection:
-        stage = stage_of(connection, period, now())
+        stage = period_status(connection, period, now())
     return csv_response(table_of(stage), rows_of(stage), request.args, f"standings-{period}")

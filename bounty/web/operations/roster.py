@@ -18,8 +18,8 @@ from bounty.models import Level, OpenPeriod, RosterEntry, User, Violation
 from bounty.money import read_yuan
 from bounty.promoters.invitations import invite_from_file
 from bounty.roster.eligibility import INELIGIBLE, in_words
-from bounty.roster.ineligibility_text import tenure_reached, why_not
-from bounty.roster.overrides import Standing, entry_of, override, overrides_of, refusal_of
+from bounty.roster.ineligibility_text import ineligibility_text, tenure_reached
+from bounty.roster.overrides import EntryState, entry_of, override, overrides_of, refusal_of
 from bounty.roster.service import open_roster
 from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import Period
@@ -27,7 +27,7 @@ from bounty.settlement.files import inert
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.errors import said
-from bounty.web.shared.form_files import given_file
+from bounty.web.shared.form_files import uploaded_file
 from bounty.web.shared.language import language, t
 from bounty.web.shared.request_context import now, reading, site, writing
 from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
@@ -148,7 +148,7 @@ def invitations() -> str:
 def invite() -> str | tuple[str, int]:
     """One-time links, shown this once: only their hashes are kept."""
     try:
-        given, _name = given_file()
+        given, _name = uploaded_file()
         with TemporaryDirectory() as folder:
             path = Path(folder) / "invitations.csv"
             given.save(path)
@@ -223,7 +223,7 @@ def _entry(month: Period, promoter_id: int, refused: str | None = None) -> str:
     if rules is not None and rules.min_tenure_months:
         tenure = (rules.min_tenure_months, tenure_reached(row.registered_on, rules.min_tenure_months))
     stands = next((each for each in violations if _stands(each, month)), None)
-    reason = None if row.reason is None else t(*why_not(row.reason, row.level, derivation, stands))
+    reason = None if row.reason is None else t(*ineligibility_text(row.reason, row.level, derivation, stands))
     return render_template(
         "operations/roster_entry.html",
         row=row,
@@ -251,11 +251,11 @@ def _stands(violation: Any, month: Period) -> bool:
     return violation.occurred_on < month.first_day and (cleared is None or cleared >= month.first_day)
 
 
-def _standing() -> Standing:
+def _standing() -> EntryState:
     """What the form says that the roster should say."""
     reason = request.form.get("ineligible", "")
     if reason:
-        return Standing(reason, None, None)
+        return EntryState(reason, None, None)
     gmv, orders = (request.form.get(name, "").strip() for name in ("gmv_yuan", "orders"))
     try:
         gmv_fen = read_yuan(gmv) if gmv else None
@@ -265,7 +265,7 @@ def _standing() -> Standing:
         ) from None
     if orders and not (orders.isascii() and orders.isdigit() and len(orders) <= 9):
         raise BountyError(f"{orders!r} is no number of orders.", f"「{orders}」不是单数。")
-    return Standing(None, gmv_fen, int(orders) if orders else None)
+    return EntryState(None, gmv_fen, int(orders) if orders else None)
 
 
 def _periods(connection: Connection) -> list[str]:

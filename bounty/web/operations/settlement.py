@@ -12,8 +12,8 @@ from bounty.db import Query
 from bounty.errors import BountyError
 from bounty.notices.changes import CAUSES, changes_between
 from bounty.notices.differences import difference
-from bounty.notices.period_status import Stage, stage_of
-from bounty.notices.period_summaries import STATES, glances
+from bounty.notices.period_status import PeriodStatus, period_status
+from bounty.notices.period_summaries import STATES, period_summaries
 from bounty.notices.service import moved_by_cause
 from bounty.release import service as closing
 from bounty.release.checklist import LINES, WAIVABLE, checklist
@@ -64,7 +64,7 @@ CHANGES = Table(
 def index() -> Any:
     """The period that is to be settled or published next; the newest settled one where none is."""
     with reading() as connection:
-        found = glances(connection, now())
+        found = period_summaries(connection, now())
     due = [each for each in reversed(found) if each.state in ("READY_TO_SETTLE", "DRAFT", "APPROVED")]
     chosen = due or [each for each in found if each.settlement] or found
     return redirect(url_for(".show", period=chosen[0].period) if chosen else url_for("period.index"))
@@ -155,7 +155,7 @@ def publish(period: Period) -> Any:
 def preview(period: Period) -> Any:
     """The draft as the notice that it would become, by the public's own template."""
     with reading() as connection:
-        stage = stage_of(connection, period, now())
+        stage = period_status(connection, period, now())
         draft, before = stage.draft, stage.notices[0] if stage.notices else None
         if draft is None:
             return redirect(url_for(".show", period=period))
@@ -175,7 +175,7 @@ def preview(period: Period) -> Any:
 def changes(period: Period) -> str:
     """Every order that the newest settlement judges otherwise than the one before, and why."""
     with reading() as connection:
-        stage = stage_of(connection, period, now())
+        stage = period_status(connection, period, now())
         page = page_of(connection, CHANGES, _changes(stage), request.args)
     return render_template("operations/changes.html", stage=stage, page=page, causes=CAUSES)
 
@@ -185,11 +185,11 @@ def changes(period: Period) -> str:
 def changes_csv(period: Period) -> Response:
     """Exactly the orders that the filters leave."""
     with reading() as connection:
-        stage = stage_of(connection, period, now())
+        stage = period_status(connection, period, now())
     return csv_response(CHANGES, _changes(stage), request.args, f"changes-{period}")
 
 
-def _changes(stage: Stage) -> Query:
+def _changes(stage: PeriodStatus) -> Query:
     if stage.before is None:
         raise BountyError(
             f"{stage.period} has not been settled twice: there is nothing to compare yet.",
@@ -236,7 +236,7 @@ def _done(
 
 def _page(period: Period, refused: str | None = None) -> str:
     with reading() as connection:
-        stage = stage_of(connection, period, now())
+        stage = period_status(connection, period, now())
         newest, before = stage.newest, stage.before
         found = checklist(connection, stage, now())
         step = next_step(stage, found, approval_required=site().settings.approval_required)

@@ -14,7 +14,7 @@ from bounty.rules.terms_text import terms_in_words
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.errors import said
-from bounty.web.shared.form_files import given_file
+from bounty.web.shared.form_files import uploaded_file
 from bounty.web.shared.language import language, t
 from bounty.web.shared.request_context import now, reading, writing
 from bounty.web.shared.tables import Column, Filter, Option, Table, page_of
@@ -96,7 +96,7 @@ def version(terms_id: int) -> str:
 def add() -> Redirect | tuple[str, int]:
     """Add a version from a file; a refusal names each key that can't be, and what would be right."""
     try:
-        file, _name = given_file("Choose a file of terms (TOML).", "请选择条款文件（TOML）。")
+        file, _name = uploaded_file("Choose a file of terms (TOML).", "请选择条款文件（TOML）。")
         content = file.read(LONGEST_BYTES + 1)
         if len(content) > LONGEST_BYTES:
             raise BountyError("The file is too large to be one of terms.", "文件过大，不像是条款文件。")

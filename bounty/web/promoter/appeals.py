@@ -10,7 +10,7 @@ from bounty.appeals.queries import STATES, appeals
 from bounty.errors import BountyError
 from bounty.models import Appeal
 from bounty.progress.service import explain
-from bounty.rules.clause_texts import PLAIN
+from bounty.rules.clause_texts import CLAUSE_TEXTS
 from bounty.rules.clauses import SUBSIDY_CLAUSES, TASK_CLAUSES
 from bounty.rules.periods import Period
 from bounty.web.shared.access import allows, own_promoter
@@ -24,8 +24,8 @@ blueprint = Blueprint("appeals", __name__, url_prefix="/appeals")
 KINDS = {"OPEN": "wait", "OVERDUE": "bad", "ASKED": "wait", "ACCEPTED": "ok", "DECLINED": "bad"}
 """State -> the chip's colour."""
 CLAUSES = {
-    "task": {clause.code: PLAIN[clause].name for clause in TASK_CLAUSES},
-    "subsidy": {clause.code: PLAIN[clause].name for clause in SUBSIDY_CLAUSES},
+    "task": {clause.code: CLAUSE_TEXTS[clause].name for clause in TASK_CLAUSES},
+    "subsidy": {clause.code: CLAUSE_TEXTS[clause].name for clause in SUBSIDY_CLAUSES},
 }
 """Code -> its name in Chinese and English, for what an appeal keeps as JSON."""
 STATE_FILTER = Filter(

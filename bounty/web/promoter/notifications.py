@@ -31,12 +31,14 @@ def choose() -> Response | str:
     promoter_id = own_promoter()
     with reading() as connection:
         user_id = connection.execute(select(User.id).where(User.promoter_id == promoter_id)).scalar()
-        held = service.Choice() if user_id is None else service.choice_of(connection, user_id)
+        held = service.MailChoice() if user_id is None else service.mail_choice_of(connection, user_id)
     form = ChoiceForm(obj=held)
     if form.validate_on_submit():
-        choice = service.Choice(form.language.data, form.target.data, form.receipts.data, form.result.data)
+        choice = service.MailChoice(
+            form.language.data, form.target.data, form.receipts.data, form.result.data
+        )
         with writing() as connection:
-            service.choose(connection, choice, now())
+            service.save_mail_choice(connection, choice, now())
         flash(t("已保存。", "Saved."), "success")
         return redirect(url_for(".choose"), 303)
     return render_template("promoter/messages.html", form=form, held=held)

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from bounty.accounting.promoter_statement import fates, month_lines, payment_lines
+from bounty.accounting.promoter_statement import month_lines, payment_lines, payout_statuses
 from bounty.models import Order
 from bounty.progress.history import data_as_of, month_of
 from bounty.progress.order_list import listed_now
@@ -43,7 +43,7 @@ def order_page(connection: Connection, promoter_id: int, order_sn: str) -> dict[
         "trail": connection.execute(
             select(trail).where(trail.c.order_sn == order_sn).order_by(trail.c.tranche_id)
         ).all(),
-        "fates": fates(connection, promoter_id),
+        "fates": payout_statuses(connection, promoter_id),
         "received": rows_received(connection, promoter_id, order_sn),
         "as_of": data_as_of(connection),
         "now": now(),

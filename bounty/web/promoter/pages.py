@@ -13,8 +13,8 @@ from bounty.progress.history import PromoterMonth, month_of, months, months_of, 
 from bounty.progress.order_list import listed_now
 from bounty.progress.task import task_of
 from bounty.roster.eligibility import in_words
-from bounty.roster.ineligibility_text import from_when, why_not
-from bounty.rules.clauses import Known
+from bounty.roster.ineligibility_text import eligible_from_text, ineligibility_text
+from bounty.rules.clauses import OrderContext
 from bounty.rules.periods import Period, lapses_at
 from bounty.web.promoter import tables
 from bounty.web.promoter import texts as words
@@ -56,8 +56,8 @@ def task(period: Period | None = None) -> str:
         known=_known(month),
         charts=_charts(standing),
         derived=in_words(month.derivation, chinese=language() == "zh"),
-        why_not=why_not,
-        from_when=from_when,
+        why_not=ineligibility_text,
+        from_when=eligible_from_text,
     )
 
 
@@ -224,10 +224,10 @@ def _chosen(found: list[PromoterMonth], period: Period | None) -> PromoterMonth 
     return next((month for month in found if month.period == period), None) or abort(404)
 
 
-def _known(month: PromoterMonth) -> Callable[[Any], Known]:
+def _known(month: PromoterMonth) -> Callable[[Any], OrderContext]:
     """What a clause is told of a listed order."""
     direct_only = month.terms.direct_only(month.level)
-    return lambda row: Known(row._mapping, month.bounds, direct_only, month.terms)
+    return lambda row: OrderContext(row._mapping, month.bounds, direct_only, month.terms)
 
 
 def _charts(task: Any) -> list[tuple[str, DailyChart]]:

@@ -4,7 +4,7 @@ from sqlalchemy import FromClause, not_
 from sqlalchemy.sql import ColumnElement
 
 from bounty.accounting.promoter_statement import STATES
-from bounty.rules.clause_texts import PLAIN
+from bounty.rules.clause_texts import CLAUSE_TEXTS
 from bounty.rules.clauses import TASK_CLAUSES
 from bounty.rules.measure import COUNTED, PENDING
 from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal
@@ -195,5 +195,5 @@ HISTORY = Table(
 )
 """Of ``history.months``."""
 
-CLAUSES = {clause.code: (clause, PLAIN[clause]) for clause in TASK_CLAUSES}
+CLAUSES = {clause.code: (clause, CLAUSE_TEXTS[clause]) for clause in TASK_CLAUSES}
 """Task clause -> itself, and how it is said."""

@@ -6,29 +6,36 @@ from typing import Any
 
 from bounty.clock import midnight
 from bounty.progress.history import PromoterMonth
-from bounty.progress.service import Explanation, Judged
-from bounty.roster.ineligibility_text import why_not
-from bounty.rules.clause_texts import PLAIN, STATUSES, Said, failure, spell, until
-from bounty.rules.clauses import NO_COMMISSION_STATUSES, SUBSIDY_CLAUSES, Known
+from bounty.progress.service import Explanation, JudgedOrder
+from bounty.roster.ineligibility_text import ineligibility_text
+from bounty.rules.clause_texts import (
+    CLAUSE_TEXTS,
+    STATUSES,
+    BothLanguages,
+    deadline_text,
+    duration_text,
+    failure_text,
+)
+from bounty.rules.clauses import NO_COMMISSION_STATUSES, SUBSIDY_CLAUSES, OrderContext
 from bounty.rules.measure import COUNTED, PENDING
 from bounty.rules.periods import PAID_FROM_DAY, PUBLISHED_BY_DAY, lapses_at
 from bounty.web.promoter.tables import CLAUSES
 from bounty.web.shared.formats import day, full_moment, moment, money
 from bounty.web.shared.language import t
 
-_EARNING = {clause.code: PLAIN[clause] for clause in SUBSIDY_CLAUSES}
+_EARNING = {clause.code: CLAUSE_TEXTS[clause] for clause in SUBSIDY_CLAUSES}
 Chip = tuple[str, str, str]
 """Kind (ok, wait, bad), word, and the reason beside it."""
 
 
 def ends(instant: int) -> str:
     """The end of a window: ``12-20 24点``."""
-    return t(*until(instant))
+    return t(*deadline_text(instant))
 
 
 def left(seconds: int) -> str:
     """A countdown; days alone from a week on."""
-    return t(*spell(seconds, parts=1 if seconds >= 7 * 86_400 else 2))
+    return t(*duration_text(seconds, parts=1 if seconds >= 7 * 86_400 else 2))
 
 
 def month_name(month: PromoterMonth) -> str:
@@ -81,7 +88,7 @@ def steps(month: PromoterMonth, now: int) -> list[tuple[str, str, str]]:
     ]
 
 
-def chip(row: Any, known: Known, now: int) -> Chip:
+def chip(row: Any, known: OrderContext, now: int) -> Chip:
     """What a listed order counts as, and why, as short as a table has room for."""
     if row.verdict == COUNTED:
         return (
@@ -144,7 +151,7 @@ def fact_name(name: str) -> str:
 
 def ineligible(row: Any) -> str:
     """Why a month of the history was without the promoter."""
-    return t(*why_not(row.reason, row.level, json.loads(row.derivation), None))
+    return t(*ineligibility_text(row.reason, row.level, json.loads(row.derivation), None))
 
 
 def unearned(row: Any) -> str:
@@ -152,7 +159,7 @@ def unearned(row: Any) -> str:
     return t(*_EARNING[row.unearned].name) if row.unearned else ""
 
 
-FLAGS: dict[str, Said] = {
+FLAGS: dict[str, BothLanguages] = {
     "DIRECT_UNKNOWN": ("直推状态未知，按非直推算", "whether it is direct is unknown; taken as indirect"),
     "CATEGORY_UNKNOWN": ("类目未知，按普通商品算", "its category is unknown; taken as ordinary goods"),
     "PRICE_COMPARE_UNKNOWN": ("比价状态未知，按正常算", "price comparison is unknown; taken as ordinary"),
@@ -175,7 +182,7 @@ FLAGS: dict[str, Said] = {
     ),
 }
 """What is unknown of an order, odd, or in conflict."""
-FACT_NAMES: dict[str, Said] = {
+FACT_NAMES: dict[str, BothLanguages] = {
     "order_status": ("状态", "state"),
     "order_amount_fen": ("实付", "amount"),
     "promotion_amount_fen": ("佣金", "commission"),
@@ -190,8 +197,8 @@ FACT_NAMES: dict[str, Said] = {
     "return_status": ("售后", "after-sale"),
 }
 
-_YES_NO: dict[int, Said] = {0: ("否", "no"), 1: ("是", "yes")}
-_VALUES: dict[str, dict[int, Said]] = {
+_YES_NO: dict[int, BothLanguages] = {0: ("否", "no"), 1: ("是", "yes")}
+_VALUES: dict[str, dict[int, BothLanguages]] = {
     "order_status": STATUSES,
     "is_direct": _YES_NO,
     "price_compare_status": _YES_NO,
@@ -212,7 +219,7 @@ def fact(name: str, value: Any) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class OrderVerdict:
     """The head of an order's page."""
 
     chips: list[tuple[str, str]]
@@ -226,7 +233,7 @@ class Verdict:
     """Whether only the receipt is missing: then its clause waits rather than fails."""
 
 
-def verdict_of(why: Explanation, row: Any | None, line: Any | None, now: int) -> Verdict:
+def verdict_of(why: Explanation, row: Any | None, line: Any | None, now: int) -> OrderVerdict:
     """Whether an order counts and earns, in a sentence.
 
     row, line   of ``listing.listed_orders`` and ``statement.month_lines``; null where there is none
@@ -249,10 +256,10 @@ def verdict_of(why: Explanation, row: Any | None, line: Any | None, now: int) ->
             title = t(f"待收货：还剩 {time}", f"Not received yet: {time} left")
         else:
             title = t("收货截止已过，尚未收到收货记录", "The cutoff has passed, and no receipt is known")
-        if_only = t(*(PLAIN[failing[0].clause].if_only(why.known) or ("", "")))
+        if_only = t(*(CLAUSE_TEXTS[failing[0].clause].if_only(why.known) or ("", "")))
     else:
         chips = [("bad", t("不计入任务", "does not count"))]
-        plain = PLAIN[failing[0].clause]
+        plain = CLAUSE_TEXTS[failing[0].clause]
         title = t(*plain.why_not(why.known))
         said = plain.if_only(why.known)
         if_only = None if said is None else t(*said)
@@ -265,17 +272,17 @@ def verdict_of(why: Explanation, row: Any | None, line: Any | None, now: int) ->
         chips.append(("ok", word))
     else:
         chips.append(("", t("无补贴", "no subsidy")))
-    return Verdict(chips, title[:1].upper() + title[1:], if_only, max(len(failing) - 1, 0), pending)
+    return OrderVerdict(chips, title[:1].upper() + title[1:], if_only, max(len(failing) - 1, 0), pending)
 
 
-def failing_first(clauses: tuple[Judged, ...]) -> list[Judged]:
+def failing_first(clauses: tuple[JudgedOrder, ...]) -> list[JudgedOrder]:
     """The clauses with those that fail on top."""
     return sorted(clauses, key=lambda judged: judged.holds)
 
 
-def clause_words(judged: Judged, known: Known) -> tuple[str, str, str]:
+def clause_words(judged: JudgedOrder, known: OrderContext) -> tuple[str, str, str]:
     """A clause's name, the order's fact, and what is asked."""
-    plain = PLAIN[judged.clause]
+    plain = CLAUSE_TEXTS[judged.clause]
     return t(*plain.name), t(*plain.fact(known)), t(*plain.asked(known))
 
 
@@ -295,7 +302,9 @@ def events(why: Explanation, month: PromoterMonth | None, row: Any | None, now: 
     facts, bounds = why.known.facts, why.known.bounds
     found: list[Event] = []
 
-    def happened(at: int | None, said: Said, note: Said = ("", ""), kind: str = "done") -> None:
+    def happened(
+        at: int | None, said: BothLanguages, note: BothLanguages = ("", ""), kind: str = "done"
+    ) -> None:
         if at is not None:
             found.append(Event(at, "ahead" if at > now else kind, t(*said), t(*note)))
 
@@ -311,10 +320,10 @@ def events(why: Explanation, month: PromoterMonth | None, row: Any | None, now: 
     if received is None or in_time:
         happened(received, ("确认收货", "Received"))
     else:
-        zh, en = spell(received - bounds.receipt_cutoff)
+        zh, en = duration_text(received - bounds.receipt_cutoff)
         happened(received, ("确认收货", "Received"), (f"晚 {zh}", f"{en} late"), "late")
     if failed is not None:
-        happened(failed, failure(facts["order_status"], facts["return_status"]), kind="late")
+        happened(failed, failure_text(facts["order_status"], facts["return_status"]), kind="late")
     if facts["verified_at"] != failed:
         happened(facts["verified_at"], ("平台审核", "Verified by the platform"))
     happened(facts["settled_at"], ("佣金结算", "Commission settled"))

@@ -14,7 +14,7 @@ from bounty.notices.changes import CAUSES
 from bounty.notices.period_summaries import STATES
 from bounty.notices.signed_statements import statement_of
 from bounty.roster.terms import TermsInForce, terms_in_force
-from bounty.rules.faq import answered
+from bounty.rules.faq import faq_entries
 from bounty.rules.periods import Period
 from bounty.rules.terms_text import terms_in_words
 from bounty.web.shared.access import public
@@ -40,7 +40,7 @@ def start() -> Response | str:
 def notices() -> str:
     """Every period with its notices, the newest first."""
     with reading() as connection:
-        periods = public_index.board(connection, now())
+        periods = public_index.public_periods(connection, now())
     return render_template("public/notices.html", now=now(), periods=periods, states=STATES)
 
 
@@ -136,7 +136,7 @@ def rules() -> str:
         period=period,
         terms=terms,
         words=terms and terms_in_words(terms.terms, chinese=chinese),
-        questions=terms and answered(terms.terms, chinese=chinese),
+        questions=terms and faq_entries(terms.terms, chinese=chinese),
     )
 
 

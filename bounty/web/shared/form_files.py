@@ -6,7 +6,7 @@ from werkzeug.datastructures import FileStorage
 from bounty.errors import BountyError
 
 
-def given_file(en: str = "Choose a file.", zh: str = "请选择文件。") -> tuple[FileStorage, str]:
+def uploaded_file(en: str = "Choose a file.", zh: str = "请选择文件。") -> tuple[FileStorage, str]:
     """The file of a form, and its name.
 
     Raises BountyError, in these words, where none was chosen.

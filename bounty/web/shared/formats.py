@@ -5,7 +5,7 @@ from flask_wtf.csrf import generate_csrf
 
 from bounty.clock import shown
 from bounty.money import shown_yuan
-from bounty.rules.clause_texts import until
+from bounty.rules.clause_texts import deadline_text
 from bounty.web.shared.access import Person
 
 NAVIGATION: dict[str, tuple[tuple[str, str, str], ...]] = {
@@ -130,5 +130,5 @@ def install(app: Flask, site_environment: str) -> None:
         full_moment=full_moment,
     )
     app.jinja_env.globals.update(
-        csrf_token=generate_csrf, until=until, navigation=navigation, environment=site_environment
+        csrf_token=generate_csrf, until=deadline_text, navigation=navigation, environment=site_environment
     )

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from bounty import schema
-from bounty.calendar.schedule import asked_for
+from bounty.calendar.schedule import scheduled_slots
 from bounty.db import snapshot
 from bounty.errors import BountyError
 from bounty.models import AuditEvent, Batch, Notice, Quarantined
@@ -164,7 +164,7 @@ class _Books(Collector):
             "bounty_slots", "What the calendar has asked for, by how it stands.", labels=["state"]
         )
         moment = now()
-        asked = asked_for(self._connection, site().settings.calendar, moment)
+        asked = scheduled_slots(self._connection, site().settings.calendar, moment)
         for state in ("done", "due", "missed"):
             slots.add_metric([state], sum(each.state(moment) == state for each in asked))
         yield slots

@@ -3,8 +3,8 @@
 from typing import Any
 
 from bounty.accounting.promoter_statement import STATES
-from bounty.rules.clause_texts import Said
-from bounty.tranches.entitlement import CAUSES, VOID
+from bounty.rules.clause_texts import BothLanguages
+from bounty.tranches.entitlement import LINE_CAUSES, VOID_REASONS
 from bounty.web.shared.formats import full_moment, money
 from bounty.web.shared.language import t
 
@@ -21,9 +21,9 @@ CHIPS = {
     "VOID": "bad",
 }
 """State -> the kind of its chip."""
-REASONS: dict[str, Said] = {
-    **CAUSES,
-    **VOID,
+REASONS: dict[str, BothLanguages] = {
+    **LINE_CAUSES,
+    **VOID_REASONS,
     "FAILED": ("订单已退款、审核失败或处罚", "the order was refunded, failed its audit or was punished"),
     "MOVED": ("订单已不属于您或不在本期", "the order is no longer yours, or of another month"),
 }
@@ -47,7 +47,7 @@ def whereabouts(line: Any, lapses_at: int | None) -> str:
     lapses_at   when its commission must have settled, exclusive; null where the terms have no such end
     """
     number = line.tranche_id
-    sentences: dict[str, Said] = {
+    sentences: dict[str, BothLanguages] = {
         "EXPECTED": (
             "等佣金结算" if lapses_at is None else f"等佣金在 {full_moment(lapses_at)} 前结算",
             "its commission is to settle"

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine
 
 from bounty.audit.service import Actor, acting
 from bounty.db import snapshot, transaction
-from bounty.payees.encryption import Seal
+from bounty.payees.encryption import PayeeCipher
 
 EXTENSION = "bounty.books"
 """Where the application keeps them."""
@@ -24,7 +24,7 @@ class SiteBooks:
     now: Callable[[], int]
     settings: Any
     """``config.Settings``: what may differ between installations."""
-    seal: Seal
+    seal: PayeeCipher
     """Closes and opens payees."""
 
 

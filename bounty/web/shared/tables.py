@@ -23,7 +23,7 @@ from bounty.clock import shown
 from bounty.db import Query
 from bounty.errors import BountyError
 from bounty.money import shown_yuan
-from bounty.rules.sql_math import count_where, total
+from bounty.rules.sql_math import count_where, sum_or_zero
 from bounty.settlement.files import inert
 
 PAGE = 50
@@ -180,7 +180,7 @@ def page_of(
     left = and_(*asked.conditions.values()) if asked.conditions else literal(1) == 1
     summed = [column.name for column in table.columns if column.summed]
     totals = connection.execute(
-        select(func.count().label("rows"), *(total(every.c[name]).label(name) for name in summed))
+        select(func.count().label("rows"), *(sum_or_zero(every.c[name]).label(name) for name in summed))
         .select_from(every)
         .where(left)
     ).one()
