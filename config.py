@@ -1,6 +1,7 @@
 """Settings, from the environment (``BOUNTY_...``). Read by entry points only."""
 
 import secrets
+import sys
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -14,7 +15,11 @@ from bounty.platforms.pdd.account import GATEWAY
 from bounty.tranches.payer_files import unfit_remark
 
 ROOT = Path(__file__).resolve().parent
-INSTANCE = ROOT / "instance"
+INSTANCE = (
+    ROOT / "instance" if (ROOT / "pyproject.toml").is_file() else Path(sys.prefix) / "var" / "bounty-instance"
+)
+"""Where data, uploads and backups are kept unless a setting says otherwise: in the checkout, or, for an installed
+package, in its environment."""
 SHORTEST_KEY = 32
 """Characters of a secret key in production; so many with at least a third of them different."""
 

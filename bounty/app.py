@@ -1,6 +1,7 @@
 """create_app(settings) and the console script: the only wiring."""
 
 import getpass
+import itertools
 import logging
 import os
 from typing import Any
@@ -19,8 +20,9 @@ from bounty.notifications.mail import Mail
 from bounty.notifications.webhook import webhook_of
 from bounty.payees.encryption import PayeeCipher
 from bounty.platforms.pdd.account import PlatformAccount
+from bounty.resources import PACKAGE, resource_folder
 from bounty.tranches.payer_files import Payer
-from config import ROOT, Settings, kept_key, read_settings, require_safe_site
+from config import Settings, kept_key, read_settings, require_safe_site
 
 
 def books_of(settings: Settings) -> cli.Books:
@@ -129,8 +131,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     schema.require_current(books.engine)
     app = Flask(
         "bounty",
-        template_folder=str(ROOT / "templates"),
-        root_path=str(ROOT / "bounty"),
+        template_folder=str(resource_folder("templates")),
+        root_path=str(PACKAGE),
         static_folder="web/static",
     )
     keys = {name: kept_key(settings, name) for name in ("secret_key", "totp_key", "payee_key")}
@@ -145,6 +147,14 @@ class Commands(FlaskGroup):
         return click.Group.list_commands(
             self, ctx
         )  # Flask's own would load the application to ask it for more
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands under their headings. Flask's own work but are not listed."""
+        for heading, commands in (*cli.COMMANDS.items(), ("Serving", (work,))):
+            shown = [(command.name or "", command) for command in commands if not command.hidden]
+            width = formatter.width - 6 - max(len(name) for name, _ in shown)
+            with formatter.section(heading):
+                formatter.write_dl([(name, command.get_short_help_str(width)) for name, command in shown])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         return click.Group.get_command(self, ctx, cmd_name)
@@ -182,5 +192,6 @@ def _sentence(error: DatabaseError) -> str:
 main = Commands(
     name="bounty", create_app=create_app, add_version_option=False, load_dotenv=False, help=cli.__doc__
 )
-for _command in (*cli.COMMANDS, work):
+click.version_option(package_name="bounty", message="bounty %(version)s")(main)
+for _command in (*itertools.chain.from_iterable(cli.COMMANDS.values()), work):
     main.add_command(_command)

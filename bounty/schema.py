@@ -9,13 +9,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
 from bounty.errors import BountyError
-
-_MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+from bounty.resources import resource_folder
 
 
 def _config(engine: Engine) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.set_main_option("script_location", str(resource_folder("migrations")))
     config.attributes["engine"] = engine
     return config
 

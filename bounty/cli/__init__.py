@@ -18,32 +18,11 @@ from bounty.cli.uploads import upload
 
 __all__ = ["BOOKS", "COMMANDS", "Books"]
 
-COMMANDS: tuple[click.Command, ...] = (
-    db,
-    import_,
-    quarantine,
-    terms,
-    open_,
-    progress,
-    explain,
-    settle,
-    approve,
-    publish,
-    notice,
-    void,
-    export,
-    payees,
-    payout,
-    check,
-    user,
-    audit,
-    backup,
-    restore,
-    demo,
-    upload,
-    sync,
-    stand_in,
-    slots,
-    outbox,
-)
-"""What hangs on the console script, beside Flask's own commands."""
+COMMANDS: dict[str, tuple[click.Command, ...]] = {
+    "The month": (terms, open_, progress, explain, settle, approve, publish, notice, void, export, check),
+    "Data in": (import_, quarantine, sync, stand_in),
+    "Money out": (payees, payout),
+    "People and messages": (user, audit, outbox),
+    "Running it": (db, slots, backup, restore, demo, upload),
+}
+"""What the console script offers beside Flask's own commands, by the heading that ``--help`` lists it under."""

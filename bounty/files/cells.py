@@ -1,7 +1,7 @@
 """The grammars: what a value in a file may look like, and nothing else.
 
-Every reader takes the value as ``normalised`` left it and returns what it means, or raises a ``Fault`` that says what would
-be right. A form that could be read in two ways is refused, never guessed.
+Every reader takes the value as ``normalised`` left it and returns what it means, or raises a ``Fault`` that says
+what would be right. A form that could be read in two ways is refused, never guessed.
 """
 
 import re
