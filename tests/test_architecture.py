@@ -1,5 +1,6 @@
 """What every table and every command keeps to, walked over the metadata and the console script."""
 
+import ast
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,10 +9,12 @@ import pytest
 from sqlalchemy import Column, Identity, Index, Numeric, Table, UniqueConstraint
 from sqlalchemy.types import Float
 
+from bounty import resources
 from bounty.app import main
 from bounty.db import Base, Day, WholeNumber, Words
 from bounty.importer import KINDS
 
+PACKAGE = resources.PACKAGE
 TABLES = list(Base.metadata.sorted_tables)
 
 
@@ -143,3 +146,15 @@ def test_a_promised_command_takes_what_was_promised_and_asks_no_more(path: str) 
     assert taken >= {name for name in promised if name.startswith("--")}
     assert asked == [name for name in promised if not name.startswith("--")]
     assert {name for option in options if option.required for name in option.opts} <= {"--out", "--reason"}
+
+
+# Names
+
+
+def test_no_public_class_name_occurs_twice_in_the_package() -> None:
+    places: dict[str, list[str]] = {}
+    for file in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.parse(file.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(str(file.relative_to(PACKAGE)))
+    assert {name: files for name, files in places.items() if len(files) > 1} == {}

@@ -140,8 +140,8 @@ PLANTS = (
     Plant(
         "the cap forgotten",
         "bounty/rules/measure.py",
-        "capped = lesser(facts.order_amount_fen, terms.task.order_cap_fen)",
-        "capped = lesser(facts.order_amount_fen, None)",
+        "capped = capped_at(facts.order_amount_fen, terms.task.order_cap_fen)",
+        "capped = capped_at(facts.order_amount_fen, None)",
         f"{BOUNDARIES}::case_03",
     ),
     Plant(
@@ -183,9 +183,9 @@ def _live_level(promoter_id):
     Plant(
         "catch and continue in the importer",
         "bounty/importer.py",
-        "        counts = orders.take_in(connection, batch_id, rows, now, told)\n",
+        "        counts = orders.import_order_rows(connection, batch_id, rows, now, told)\n",
         "        try:\n"
-        "            counts = orders.take_in(connection, batch_id, rows, now, told)\n"
+        "            counts = orders.import_order_rows(connection, batch_id, rows, now, told)\n"
         "        except Exception:\n"
         "            counts = Counts()\n",
         f"{FAULTS}::an_error_in_the_fold_is_refused",
