@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, select
 from bounty.audit.service import record
 from bounty.db import transaction
 from bounty.errors import BountyError
+from bounty.files.file_types import require_file
 from bounty.files.problems import BadRow
 from bounty.files.tables import reread_record
 from bounty.ingest.batches import Counts, Source, begin_batch, finish_batch
@@ -85,13 +86,14 @@ def open_file(kind: str, path: Path, name: str | None = None) -> Opened:
 
     Raises RefusedFile for a file that is wholly wrong, and BountyError if it can't be read.
     """
+    require_file(path)
     try:
         sha256, name = _sha256(path), name or path.name
         if kind == "orders":
             file = open_orders(path)
             return Opened(Source(kind, name, sha256, file.shape, file.header, file.encoding), file.rows())
         table = read_reference(path, kind)
-        return Opened(Source(kind, name, sha256, "csv", table.header, table.encoding), table.rows)
+        return Opened(Source(kind, name, sha256, table.shape, table.header, table.encoding), table.rows)
     except OSError as error:
         raise BountyError(f"can't be read: {error.strerror or error}.") from error
 
@@ -225,4 +227,4 @@ def _read_again(kind: str, entry: WaitingRow) -> Any:
     """The row of an entry, with the entry's number as its place; a BadRow if it still is one."""
     if kind == "orders":
         return reread(entry.shape, entry.header, entry.raw, entry.quarantine_id)
-    return reread_reference(kind, entry.header or "", entry.raw, entry.quarantine_id)
+    return reread_reference(kind, entry.header or "", entry.raw, entry.quarantine_id, entry.shape)
