@@ -1,7 +1,9 @@
 """ZIP archives as platforms deliver files: the one file in them that is meant, unpacked for as long as it is read."""
 
+import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Final, TypeVar
@@ -17,31 +19,38 @@ _ENCRYPTED: Final = 0x1
 _UTF8_NAMES: Final = 0x800
 
 
-def unzipped(path: Path, accepted: tuple[str, ...]) -> Iterator[Path]:
-    """The one file of an archive that is of an accepted kind; it is there until this iterator is closed.
+class Unzipped:
+    """The one file of an archive that is of an accepted kind: unpacked until this is closed or forgotten.
 
     Other files, folders and what macOS adds are let be.
 
     accepted  endings
     Raises    RefusedFile E-KIND where there is none or several, it is encrypted or broken, and E-LIMIT for too large
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entry = _meant(archive, accepted)
-            with tempfile.TemporaryDirectory() as folder:
-                inner = Path(folder) / f"content{_ending(entry)}"
-                with archive.open(entry) as packed, inner.open("wb") as file:
-                    while block := packed.read(_BLOCK):
-                        file.write(block)
-                yield inner
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
-        raise refused("archive broken", reason=error) from None
 
+    def __init__(self, path: Path, accepted: tuple[str, ...]) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="bounty-zip-"))
+        try:
+            with zipfile.ZipFile(path) as archive:
+                entry = _meant(archive, accepted)
+                self.path = self._folder / f"content{_ending(entry)}"
+                with archive.open(entry) as packed, self.path.open("wb") as file:
+                    shutil.copyfileobj(packed, file, _BLOCK)
+        except (zipfile.BadZipFile, zlib.error, NotImplementedError, ValueError, EOFError) as error:
+            raise refused("archive broken", reason=error) from None
 
-def held(rows: Iterator[T], archive: Iterator[Path]) -> Iterator[T]:
-    """The rows, for as long as which the file that ``unzipped`` gave is there."""
-    yield from rows
-    assert archive  # what it unpacked goes with it
+    def rows(self, rows: Iterator[T]) -> Iterator[T]:
+        """The rows of the file, after which it is gone."""
+        try:
+            yield from rows
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Remove what was unpacked."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    __del__ = close
 
 
 def _ending(entry: zipfile.ZipInfo) -> str:

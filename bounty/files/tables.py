@@ -18,7 +18,7 @@ from typing import Final, Literal
 import msgspec
 
 from bounty.errors import RefusedFile
-from bounty.files.archives import held, unzipped
+from bounty.files.archives import Unzipped
 from bounty.files.cells import COLUMN_LIMIT, FIELD_LIMIT, normalised
 from bounty.files.csv_records import Record, records_of
 from bounty.files.encoding import FileEncoding, detect_encoding, text_of
@@ -77,9 +77,9 @@ def open_table(
     """
     ending = ending_of(path, accepted)
     if ending == ".zip":
-        archive = unzipped(path, tuple(kind for kind in accepted if kind != ".zip"))
-        table = open_table(next(archive), accepted, lay_out)
-        return replace(table, _rows=held(table.rows(), archive))
+        archive = Unzipped(path, tuple(kind for kind in accepted if kind != ".zip"))
+        table = open_table(archive.path, accepted, lay_out)
+        return replace(table, _rows=archive.rows(table.rows()))
     if ending in WORKBOOK_ENDINGS:
         rows = sheet_records(path, ending, partial(_chosen_sheet, lay_out))
         header = next(rows)

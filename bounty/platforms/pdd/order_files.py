@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from bounty.files.archives import held, unzipped
+from bounty.files.archives import Unzipped
 from bounty.files.encoding import detect_encoding
 from bounty.files.file_types import ORDER_ENDINGS, TABLE_ENDINGS, ending_of
 from bounty.files.problems import BadRow, bad_row
@@ -48,9 +48,9 @@ def open_orders(path: Path) -> OrderFile:
     """
     ending = ending_of(path, (*ORDER_ENDINGS, ".zip"))
     if ending == ".zip":
-        archive = unzipped(path, ORDER_ENDINGS)
-        file = open_orders(next(archive))
-        return replace(file, _rows=held(file.rows(), archive))
+        archive = Unzipped(path, ORDER_ENDINGS)
+        file = open_orders(archive.path)
+        return replace(file, _rows=archive.rows(file.rows()))
     if ending in TABLE_ENDINGS:
         table = open_table(path, TABLE_ENDINGS, layout_of)
         read = reader_of(layout_of(table.header), table.header)
