@@ -1,8 +1,8 @@
 """Files in, of whichever kind: one file, one batch, one transaction; and rows out of quarantine again."""
 
 import hashlib
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,19 @@ class Strict(BountyError):
         self.counts = counts
 
 
+class _Footers:
+    """Counts the totals and remarks at the end of a file, as its rows go by."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+
+    def counted(self, rows: Iterable[Any]) -> Iterator[Any]:
+        """The rows, as they come."""
+        for row in rows:
+            self.rows = self.rows + 1 if isinstance(row, BadRow) and row.code == "E-TOTAL" else 0
+            yield row
+
+
 @dataclass(frozen=True, slots=True)
 class Imported:
     """What importing a file did."""
@@ -51,6 +64,8 @@ class Imported:
     released: list[tuple[str, Counts]]
     """Kind and counts of what came out of quarantine because the file named its promoters."""
     batch_id: int
+    footers: int = 0
+    """Of the quarantined rows, those at the end of the file that are totals or remarks: they are no orders gone bad."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +89,7 @@ def import_file(
     opened = open_file(kind, path)
     with transaction(engine) as connection:
         imported = import_opened(connection, opened, now, told)
-        if strict and imported.counts.quarantined:
+        if strict and imported.counts.quarantined > imported.footers:
             raise Strict(imported.counts)
     return imported
 
@@ -105,13 +120,16 @@ def import_opened(connection: Connection, opened: Opened, now: int, told: Told =
     """
     source = opened.source
     try:
-        batch_id, counts = import_rows(connection, opened, now, told)
+        footers = _Footers()
+        batch_id, counts = import_rows(
+            connection, replace(opened, rows=footers.counted(opened.rows)), now, told
+        )
     except OSError as error:
         raise BountyError(f"can't be read: {error.strerror or error}.") from error
     released = _release_known(connection, now) if source.kind in NAMES_PROMOTERS else []
     came = {"kind": source.kind, "file": source.file_name, "sha256": source.sha256, "counts": str(counts)}
     record(connection, "batch.import", f"batch {batch_id}", now, after=came | _told_of(released))
-    return Imported(counts, released, batch_id)
+    return Imported(counts, released, batch_id, footers.rows)
 
 
 def import_rows(

@@ -40,7 +40,7 @@ _UNWANTED: Final = (
     ("xl/embeddings/", "嵌入的文件 / embedded files"),
 )
 _MOST_TEXT: Final = 32 << 20
-_TEXT_RATIO: Final = 50
+_TEXT_RATIO: Final = 20
 """Bytes of text that any workbook may give, and how many more for each of its own: cells may share one long text, and
 1,000 rows of 15 such cells made 900 MB of a file of 58 KB. Real files give 3 to 10 for each."""
 
@@ -96,7 +96,7 @@ def _bounds(unpacked: int) -> tuple[int, int]:
 
 def _heads_from(child: subprocess.Popen[bytes]) -> list[SheetHead]:
     heads: list[SheetHead] = []
-    for line in _told(child):
+    for line, _ in _told(child):
         if not isinstance(line, dict):
             place, cells = line
             heads[-1].rows.append(Record(place, cells, ""))
@@ -109,20 +109,23 @@ def _heads_from(child: subprocess.Popen[bytes]) -> list[SheetHead]:
 
 def _records_after(header_place: int, child: subprocess.Popen[bytes], most_text: int) -> Iterator[Record]:
     text = 0
-    for line in _told(child):
+    for line, size in _told(child):
         if isinstance(line, dict):
             return
         place, cells = line
         if place > header_place:
-            text += sum(map(len, cells))
+            text += size
             if text > most_text:
                 what = f"{text >> 20} MB 文字 / of text"
                 raise refused("workbook too big", what=what, limit=f"{most_text >> 20} MB")
             yield Record(place, cells, "")
 
 
-def _told(child: subprocess.Popen[bytes]) -> Iterator[tuple[int, list[str]] | dict[str, str]]:
-    """What the child writes. Raises RefusedFile where the workbook is broken, or the child ended too soon."""
+def _told(child: subprocess.Popen[bytes]) -> Iterator[tuple[tuple[int, list[str]] | dict[str, str], int]]:
+    """What the child writes, each with its length in bytes.
+
+    Raises RefusedFile where the workbook is broken, or the child ended too soon.
+    """
     decode = msgspec.json.Decoder(tuple[int, list[str]] | dict[str, str]).decode
     assert child.stdout is not None
     for line in child.stdout:
@@ -132,7 +135,7 @@ def _told(child: subprocess.Popen[bytes]) -> Iterator[tuple[int, list[str]] | di
             break  # it was stopped in the middle of a line
         if isinstance(told, dict) and "broken" in told:
             raise refused("workbook broken", reason=told["broken"])
-        yield told
+        yield told, len(line)
     limit = f"{CHILD_MEMORY >> 20} MB, {CHILD_SECONDS} s"
     raise refused("workbook too big", what="所需内存或时间 / memory or time needed", limit=limit)
 

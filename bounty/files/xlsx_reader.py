@@ -437,7 +437,7 @@ class _SheetReader:
         try:
             return self._read(kind, value) if value else ""
         except (ValueError, IndexError, KeyError, OverflowError):
-            return marked(XML, value)
+            return marked(XML, value or "")
 
     def _lacks_value(self) -> bool:
         """Whether a formula has no stored result. A stored empty text is one; a stored 0 may be a stand-in.

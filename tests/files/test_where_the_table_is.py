@@ -187,7 +187,8 @@ TEXTS: list[tuple[str, str, str | bytes, Any]] = [
     ("a wrapped header", "o.csv", PLAIN.replace("实付金额(元)", '"实付金额\n（元）"'), [(3, "good")]),
     ("an unseen character in a header", "o.csv", PLAIN.replace("支付时间", "\u200b支付时间"), GOOD),
     ("JSON in a text file", "o.txt", lines(OF_THE_API), ("E-KIND", "JSON")),
-    ("a near miss in capitals", "o.csv", PLAIN.replace("推广位ID", "推广位id"), ("E-HEAD", "“推广位id”是否就是“推广位ID”")),
+    ("a near miss in capitals", "o.csv", PLAIN.replace("推广位ID", "推广位id"),
+     ("E-HEAD", "“推广位id”是否就是“推广位ID”")),
     ("what was found", "o.csv", PLAIN.replace("更新时间", "店铺"), ("E-HEAD", "店铺")),
 ]  # fmt: skip
 
@@ -284,7 +285,8 @@ def old_book(path: Path, change: Callable[[Any, Any], None], rows: int = 2) -> P
     """A workbook of Excel 97 with the header and some orders."""
     book = xlwt.Workbook()
     page = book.add_sheet("订单", cell_overwrite_ok=True)
-    for number, row in enumerate([HEADER, *([order()] * rows)]):
+    table: list[list[Any]] = [[*HEADER], *([[*order()]] * rows)]
+    for number, row in enumerate(table):
         for column, cell in enumerate(row):
             page.write(number, column, str(cell))
     change(book, page)
@@ -322,7 +324,8 @@ def test_a_hidden_sheet_of_an_old_workbook_is_let_be(tmp_path: Path) -> None:
     def hide(book: Any, page: Any) -> None:
         page.visibility = 1
         shown = book.add_sheet("新")
-        for number, row in enumerate([HEADER, order(), order(), order()]):
+        table: list[list[Any]] = [[*HEADER], [*order()], [*order()], [*order()]]
+        for number, row in enumerate(table):
             for column, cell in enumerate(row):
                 shown.write(number, column, str(cell))
         book.active_sheet = 1

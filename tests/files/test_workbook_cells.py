@@ -1,5 +1,4 @@
 """Cells of a workbook, one row a case: how the cell is written, and what is read of it."""
-# ruff: noqa: E501 - a table is read along its rows
 
 from pathlib import Path
 from typing import Any
