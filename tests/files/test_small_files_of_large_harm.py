@@ -42,7 +42,7 @@ def of_shared_cells(path: Path) -> Path:
 
 def of_one_shared_name(path: Path) -> Path:
     """20,000 good rows that share one goods name of 60,000 characters."""
-    rows = [HEADER, *([order(商品名称=SHARED)] * 20_000)]
+    rows: list[list[Content]] = [[*HEADER], *([order(商品名称=SHARED)] * 20_000)]
     return write_workbook(path, [SheetPart(rows)], shared("长" * 60_000))
 
 
