@@ -1,8 +1,8 @@
 """Files in, of whichever kind: one file, one batch, one transaction; and rows out of quarantine again."""
 
 import hashlib
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, select
 from bounty.audit.service import record
 from bounty.db import transaction
 from bounty.errors import BountyError
+from bounty.files.file_types import require_file
 from bounty.files.problems import BadRow
 from bounty.files.tables import reread_record
 from bounty.ingest.batches import Counts, Source, begin_batch, finish_batch
@@ -42,6 +43,19 @@ class Strict(BountyError):
         self.counts = counts
 
 
+class _Footers:
+    """Counts the totals and remarks at the end of a file, as its rows go by."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+
+    def counted(self, rows: Iterable[Any]) -> Iterator[Any]:
+        """The rows, as they come."""
+        for row in rows:
+            self.rows = self.rows + 1 if isinstance(row, BadRow) and row.code == "E-TOTAL" else 0
+            yield row
+
+
 @dataclass(frozen=True, slots=True)
 class Imported:
     """What importing a file did."""
@@ -50,6 +64,8 @@ class Imported:
     released: list[tuple[str, Counts]]
     """Kind and counts of what came out of quarantine because the file named its promoters."""
     batch_id: int
+    footers: int = 0
+    """Of the quarantined rows, those at the end of the file that are totals or remarks: they are no orders gone bad."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +89,7 @@ def import_file(
     opened = open_file(kind, path)
     with transaction(engine) as connection:
         imported = import_opened(connection, opened, now, told)
-        if strict and imported.counts.quarantined:
+        if strict and imported.counts.quarantined > imported.footers:
             raise Strict(imported.counts)
     return imported
 
@@ -85,13 +101,14 @@ def open_file(kind: str, path: Path, name: str | None = None) -> Opened:
 
     Raises RefusedFile for a file that is wholly wrong, and BountyError if it can't be read.
     """
+    require_file(path)
     try:
         sha256, name = _sha256(path), name or path.name
         if kind == "orders":
             file = open_orders(path)
             return Opened(Source(kind, name, sha256, file.shape, file.header, file.encoding), file.rows())
         table = read_reference(path, kind)
-        return Opened(Source(kind, name, sha256, "csv", table.header, table.encoding), table.rows)
+        return Opened(Source(kind, name, sha256, table.shape, table.header, table.encoding), table.rows)
     except OSError as error:
         raise BountyError(f"can't be read: {error.strerror or error}.") from error
 
@@ -103,13 +120,16 @@ def import_opened(connection: Connection, opened: Opened, now: int, told: Told =
     """
     source = opened.source
     try:
-        batch_id, counts = import_rows(connection, opened, now, told)
+        footers = _Footers()
+        batch_id, counts = import_rows(
+            connection, replace(opened, rows=footers.counted(opened.rows)), now, told
+        )
     except OSError as error:
         raise BountyError(f"can't be read: {error.strerror or error}.") from error
     released = _release_known(connection, now) if source.kind in NAMES_PROMOTERS else []
     came = {"kind": source.kind, "file": source.file_name, "sha256": source.sha256, "counts": str(counts)}
     record(connection, "batch.import", f"batch {batch_id}", now, after=came | _told_of(released))
-    return Imported(counts, released, batch_id)
+    return Imported(counts, released, batch_id, footers.rows)
 
 
 def import_rows(
@@ -225,4 +245,4 @@ def _read_again(kind: str, entry: WaitingRow) -> Any:
     """The row of an entry, with the entry's number as its place; a BadRow if it still is one."""
     if kind == "orders":
         return reread(entry.shape, entry.header, entry.raw, entry.quarantine_id)
-    return reread_reference(kind, entry.header or "", entry.raw, entry.quarantine_id)
+    return reread_reference(kind, entry.header or "", entry.raw, entry.quarantine_id, entry.shape)

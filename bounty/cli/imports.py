@@ -104,6 +104,12 @@ def _import(kind: str, files: tuple[Path, ...], *, strict: bool) -> None:
             click.echo(f"Error: {path}: {' '.join(str(refusal).split())}", err=True)
             continue
         click.echo(f"{path} {imported.counts}")
+        if imported.footers:
+            click.echo(
+                f"{path}: footers={imported.footers}: totals or remarks at the end, kept in quarantine (E-TOTAL); "
+                "they are no bad rows.",
+                err=True,
+            )
         _say_released(imported.released)
     if refused:
         click.get_current_context().exit(1)

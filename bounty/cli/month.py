@@ -11,6 +11,7 @@ from bounty.cli.identity import as_option, books_as, books_as_anyone
 from bounty.clock import shown
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
+from bounty.files.file_types import require_file
 from bounty.money import shown_yuan
 from bounty.notices import service as publication
 from bounty.notices.changes import CAUSES
@@ -33,6 +34,7 @@ def terms() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 def terms_add(file: Path) -> None:
     """Add a version from a TOML file; the same content again changes nothing."""
+    require_file(file)
     try:
         toml = file.read_bytes().decode("utf-8-sig")
     except OSError as error:

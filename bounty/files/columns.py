@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bounty.files.cells import normalised
+from bounty.files.headers import HeaderRefused, missing_headers
+from bounty.files.marked_cells import require_unmarked, shown_of
 from bounty.files.problems import Fault, refused
 
 REQUIRED: Final = object()
@@ -62,6 +64,7 @@ class Remembered(dict[str, Any]):
 
     def __missing__(self, cell: str) -> Any:
         column = self._column
+        require_unmarked(cell)
         text = cell if column.verbatim else normalised(cell)
         if not text and column.blank is REQUIRED:
             raise Fault("blank")
@@ -79,6 +82,8 @@ def read_values(columns: Iterable[FileColumn], values: Iterable[Any]) -> CellRea
     for column, value in zip(columns, values, strict=True):
         try:
             if value is not None:
+                if isinstance(value, str):
+                    require_unmarked(value)
                 reading.facts[column.fact] = column.read(value)
             elif column.blank is not REQUIRED:
                 reading.facts[column.fact] = column.blank
@@ -118,7 +123,7 @@ class HeaderMatch:
     def cell(self, column: FileColumn, cells: Sequence[str]) -> str | None:
         """What stood in a column; None for nothing."""
         at = self.places[self.columns.index(column)]
-        return cells[at] or None if at >= 0 else None
+        return shown_of(cells[at]) or None if at >= 0 else None
 
 
 def match_headers(columns: tuple[FileColumn, ...], header: list[str]) -> HeaderMatch:
@@ -128,13 +133,15 @@ def match_headers(columns: tuple[FileColumn, ...], header: list[str]) -> HeaderM
     Raises  RefusedFile E-HEAD where one is missing or any is doubled, E-DELIM where commas are not the delimiter
     """
     named = [name for name in header if name]
+    required = [column.name for column in columns if not column.may_lack]
     if doubled := sorted({name for name in named if named.count(name) > 1}):
-        raise refused("doubled headers", columns=", ".join(doubled))
-    missing = [column.name for column in columns if not column.may_lack and column.name not in named]
+        recognised = len(set(required).intersection(named))
+        raise HeaderRefused("doubled headers", recognised, columns=", ".join(doubled))
+    missing = not set(required).issubset(named)
     if missing and (found := foreign_delimiter(header)):
         raise refused("delimiter", found=found)
     if missing:
-        raise refused("missing headers", columns=", ".join(missing))
+        raise missing_headers(required, named)
     places = tuple(header.index(column.name) if column.name in named else -1 for column in columns)
     return HeaderMatch(columns, places)
 

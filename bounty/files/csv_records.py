@@ -1,4 +1,4 @@
-"""Records of a CSV file: strictly parted by commas, of one or more physical lines, whatever their line ends.
+"""Records of a CSV file: strictly parted by commas or tabs, of one or more physical lines, whatever their line ends.
 
 Python's reader swallows the rest of a file after an unclosed quote. Here the records before it are kept and the rest
 is one bad block; neither it nor a field of any length is ever held in memory as a whole.
@@ -27,15 +27,18 @@ class Record(NamedTuple):
     """CSV: its physical lines without the last line end. XLSX: the cells as a JSON list."""
 
 
-def records_of(text: IO[str]) -> Iterator[Record | BadRow]:
-    """The records of a CSV text opened with ``newline=""``; BadRow E-QUOTE and E-LIMIT for what can't be parted."""
+def records_of(text: IO[str], delimiter: str = ",") -> Iterator[Record | BadRow]:
+    """The records of a CSV text opened with ``newline=""``; BadRow E-QUOTE and E-LIMIT for what can't be parted.
+
+    delimiter  a comma or a tab
+    """
     lines = _Lines(text)
     while line := lines.read():
         if '"' in line:
-            yield _quoted_record(lines, line)
+            yield _quoted_record(lines, line, delimiter)
         elif lines.whole:
             raw = line.rstrip("\r\n")
-            yield Record(lines.number, raw.split(","), raw)
+            yield Record(lines.number, raw.split(delimiter), raw)
         else:
             place = lines.number
             lines.skip_rest()
@@ -85,30 +88,30 @@ class _Feed:
         return line
 
 
-def _quoted_record(lines: _Lines, first: str) -> Record | BadRow:
+def _quoted_record(lines: _Lines, first: str, delimiter: str) -> Record | BadRow:
     """The record that begins with this line, which has a quote in it."""
     place = lines.number
     feed = _Feed(lines, first)
     try:
-        cells = next(csv.reader(feed, strict=True))
+        cells = next(csv.reader(feed, delimiter=delimiter, strict=True))
     except (csv.Error, StopIteration):
-        return _unparted(lines, place, feed.taken)
+        return _unparted(lines, place, feed.taken, delimiter)
     if not lines.whole:
         lines.skip_rest()
         return bad_row("long row", place=place, raw="".join(feed.taken), limit=RECORD_LIMIT)
     return Record(place, cells, "".join(feed.taken).rstrip("\r\n"))
 
 
-def _unparted(lines: _Lines, place: int, taken: list[str]) -> BadRow:
+def _unparted(lines: _Lines, place: int, taken: list[str], delimiter: str) -> BadRow:
     """Why the csv reader gave up on a record after these lines; reads on to where the next one can begin."""
     raw = "".join(taken)
     inside: bool | None = False
     for line in taken:
-        inside = _inside_after(line, inside)
+        inside = _inside_after(line, inside, delimiter)
         if inside is None:
             break
     while inside and (line := lines.read()):
-        inside = _inside_after(line, inside)
+        inside = _inside_after(line, inside, delimiter)
         if len(raw) < RAW_KEPT:
             raw += line
     if inside is None and len(taken) == 1 and lines.whole and raw.count('"') % 2 == 0:
@@ -123,7 +126,7 @@ def _unparted(lines: _Lines, place: int, taken: list[str]) -> BadRow:
     return bad_row("unclosed quote", place=place, raw=raw[:RAW_KEPT], lines=lines.number - place + 1)
 
 
-def _inside_after(line: str, inside: bool | None) -> bool | None:
+def _inside_after(line: str, inside: bool | None, delimiter: str) -> bool | None:
     """Whether a quote is open at the end of a line, given whether one was at its start; None for a stray quote."""
     at = 0
     while True:
@@ -135,8 +138,8 @@ def _inside_after(line: str, inside: bool | None) -> bool | None:
             if at == len(line):
                 return True
             inside, at = False, at + 1
-            if line[at : at + 1] not in ("", ",", "\r", "\n"):
+            if line[at : at + 1] not in ("", delimiter, "\r", "\n"):
                 return None
-        at = line.find(",", at) + 1
+        at = line.find(delimiter, at) + 1
         if not at:
             return False

@@ -9,10 +9,25 @@ from bounty.files.encoding import MARKS
 from bounty.files.problems import refused
 
 HEAD: Final = 4096
+_TEXT: Final = "文本 / text"
+_OLD_EXCEL: Final = "旧版或加密的 Excel / an old or encrypted Excel file"
+TEXT_ENDINGS: Final = (".csv", ".txt")
+WORKBOOK_ENDINGS: Final = (".xlsx", ".xlsm", ".xls")
+TABLE_ENDINGS: Final = (*TEXT_ENDINGS, *WORKBOOK_ENDINGS)
+ORDER_ENDINGS: Final = (".json", ".jsonl", *TABLE_ENDINGS)
+_FITS: Final = {
+    **dict.fromkeys(TEXT_ENDINGS, (_TEXT,)),
+    ".xlsx": ("XLSX",),
+    ".xlsm": ("XLSX",),
+    ".xls": (_OLD_EXCEL,),
+    ".json": ("JSON",),
+    ".jsonl": ("JSON", _TEXT),
+    ".zip": ("ZIP",),
+}
 _MAGIC: Final = (
     (b"%PDF", "PDF"),
     (b"\x1f\x8b", "gzip"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "旧版或加密的 Excel / an old or encrypted Excel file"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", _OLD_EXCEL),
     (b"Rar!", "RAR"),
     (b"7z\xbc\xaf\x27\x1c", "7-Zip"),
     (b"BZh", "bzip2"),
@@ -24,23 +39,28 @@ _MAGIC: Final = (
     (b"SQLite format 3\0", "SQLite"),
     (b"{\\rtf", "RTF"),
 )
-_TEXT: Final = "文本 / text"
 
 
 def ending_of(path: Path, accepted: tuple[str, ...]) -> str:
     """The file's ending, once its content is known to be of that kind.
 
-    accepted  of ``.csv``, ``.xlsx``, ``.json``, ``.jsonl``
+    accepted  of ORDER_ENDINGS
     Raises    RefusedFile: E-KIND for another ending or other content, E-EMPTY, E-FILE
     """
     ending = path.suffix.lower()
     if ending not in accepted:
         raise refused("ending", ending=ending or path.name, accepted=" / ".join(accepted))
+    require_file(path)
     kind = _kind_of(path, _head_of(path))
-    fits = {".csv": (_TEXT,), ".xlsx": ("XLSX",), ".json": ("JSON",), ".jsonl": ("JSON", _TEXT)}
-    if kind not in fits[ending]:
+    if kind not in _FITS[ending]:
         raise refused("other kind", ending=ending, kind=kind)
     return ending
+
+
+def require_file(path: Path) -> None:
+    """Refuse what is there and no regular file, such as a device, before a byte of it is read. Raises RefusedFile."""
+    if path.exists() and not path.is_file():
+        raise refused("not a file")
 
 
 def _head_of(path: Path) -> bytes:

@@ -22,6 +22,9 @@ E-FILE unreadable
 E-FILE changed
     读取时文件被改动了；请在写完之后再导入
     the file changed while it was read; import it once it is complete
+E-FILE not a file
+    这不是普通文件；请给出文件的路径
+    this is no regular file; give the path of a file
 E-KIND ending
     不接受“{ending}”文件，这里应为 {accepted}
     “{ending}” files are not accepted here; give {accepted}
@@ -37,6 +40,18 @@ E-KIND workbook broken
 E-LIMIT workbook too big
     工作簿过大（{what}，上限 {limit}）；请另存为 CSV UTF-8
     the workbook is too big ({what}, at most {limit}); save it as CSV UTF-8
+E-KIND archive contents
+    压缩包里应恰好有一个可导入的文件（{accepted}），这里有 {count} 个：{found}
+    the archive must hold exactly one file of {accepted}; it holds {count}: {found}
+E-KIND archive encrypted
+    压缩包设有密码；请先解压，再导入其中的文件
+    the archive is encrypted; unpack it and import the file in it
+E-KIND archive broken
+    压缩包读不出来（{reason}）；请重新下载，或先解压
+    the archive can't be read ({reason}); download it again, or unpack it first
+E-LIMIT archive too big
+    压缩包过大（{what}，上限 {limit}）；请先解压
+    the archive is too big ({what}, at most {limit}); unpack it first
 E-EMPTY empty
     文件是空的；至少要有表头或一个订单
     the file is empty; give at least a header or one order
@@ -57,8 +72,24 @@ E-DELIM delimiter
     分隔符应为英文逗号，这里是“{found}”；<另存>
     columns must be separated by commas, not by “{found}”; <save>
 E-HEAD missing headers
-    表头缺少：{columns}；请补上（列的次序不限）
-    the header lacks: {columns}; add them, in any order
+    表头缺少：{columns}；请补上（列的次序不限）；这里有：{found}
+    the header lacks: {columns}; add them, in any order; found were: {found}
+E-HEAD near headers
+    表头缺少：{columns}；{meant_zh}？这里有：{found}
+    the header lacks: {columns}; {meant_en}? Found were: {found}
+E-HEAD header too low
+    表头在第 {line} 行；应在前 {limit} 行之内，请删去它上面的行
+    the header is row {line}; it must be one of the first {limit}: remove rows above it
+E-HEAD no sheet
+    可见的工作表（{sheets}）前 20 行里都没有完整的表头；最接近的是“{sheet}”：{reason_zh}
+    none of the visible sheets ({sheets}) has the whole header in its first 20 rows;
+        the nearest is “{sheet}”: {reason_en}
+E-HEAD several sheets
+    有多张可见的工作表带有这样的表头：{sheets}；请只留下一张，其余删除或隐藏
+    several visible sheets have such a header: {sheets}; keep one, and delete or hide the others
+E-HEAD no visible sheet
+    工作簿里没有可见的工作表；请取消隐藏要导入的那一张
+    the workbook has no visible sheet; show the one that is meant
 E-HEAD doubled headers
     表头重复：{columns}；每列只能出现一次
     the header has these more than once: {columns}; each may stand once
@@ -154,6 +185,16 @@ E-OPEN open period
 """
 
 _OF_A_CELL = """
+E-FORMULA formula
+    这个公式没有保存计算结果；请用表格软件打开文件，保存一次，再导入
+    the formula has no stored result; open the file in a spreadsheet program, save it once, and import again
+E-MERGED merged
+    这个单元格被合并覆盖，没有自己的值；请取消合并，并逐行填写
+    the cell lies under a merge and has no value of its own; unmerge the cells and fill in each row
+E-XML xml
+    这个单元格的内容写法会被不同程序读成不同的值；请用表格软件打开文件，保存一次，再导入
+    programs read this cell's content differently; open the file in a spreadsheet program, save it once, and
+        import again
 E-BLANK blank
     不能为空；请填写
     must not be blank; fill it in

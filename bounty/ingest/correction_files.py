@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from bounty.files.marked_cells import shown_of
 from bounty.files.problems import BadRow
 from bounty.files.tables import reread_record
 from bounty.ingest.quarantine import quarantine_list
@@ -43,9 +44,8 @@ def write_to_mend(
                 writer = csv.writer(file, lineterminator="\r\n")
                 writer.writerow([*names, *ERROR_COLUMNS])
                 for row, cells in readable:
-                    writer.writerow(
-                        [*map(inert, cells), row.code, inert(row.sentence_zh), inert(row.sentence_en)]
-                    )
+                    shown = [inert(shown_of(cell)) for cell in cells]
+                    writer.writerow([*shown, row.code, inert(row.sentence_zh), inert(row.sentence_en)])
             written.append((path, len(readable)))
         if unreadable:
             written.append(_write_lines(folder / f"{of_kind}-{number}-unreadable.txt", unreadable))

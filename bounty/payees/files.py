@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +14,7 @@ from bounty.files import cells
 from bounty.files.columns import FileColumn, HeaderMatch, match_headers
 from bounty.files.csv_records import Record
 from bounty.files.problems import BadRow, Fault, bad_row
-from bounty.files.tables import no_data_case, open_table
+from bounty.files.tables import ANY_TABLE, no_data_case, open_table
 from bounty.orders.warnings import FORMULA_STARTS
 from bounty.payees.encryption import PayeeDetails
 
@@ -43,7 +44,7 @@ def read_payees(path: Path) -> list[PayeeRow | BadRow]:
 
     Raises RefusedFile where the file is wholly wrong.
     """
-    table = open_table(path)
+    table = open_table(path, ANY_TABLE, partial(match_headers, _COLUMNS))
     layout = match_headers(_COLUMNS, table.header)
     return list(_once_each(_row(layout, table.header, record) for record in table.rows()))
 

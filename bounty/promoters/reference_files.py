@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ from bounty.files import cells
 from bounty.files.columns import CellReading, FileColumn, HeaderMatch, match_headers
 from bounty.files.csv_records import Record
 from bounty.files.problems import BadRow, bad_row
-from bounty.files.tables import no_data_case, open_table, reread_record
+from bounty.files.tables import ANY_TABLE, TableShape, no_data_case, open_table, reread_record
 
 NAME_LIMIT: Final = 500
 """Characters of a name, a level or a remark."""
@@ -130,6 +131,8 @@ _SHAPES: Final[dict[str, _Shape]] = {
 class Reference:
     """A reference file whose header has been read."""
 
+    shape: TableShape
+    """How its rows are written."""
     header: str
     """The header as it stood: with it a raw row can be read again."""
     encoding: str
@@ -142,19 +145,21 @@ def read_reference(path: Path, kind: str) -> Reference:
     """Open one of the four files and read its header.
 
     kind    promoters, violations, links or targets
-    Raises RefusedFile: E-KIND for anything but CSV, E-HEAD, E-DELIM, E-ENC, E-EMPTY and others of the catalogue
+    Raises RefusedFile: E-KIND for what is no table, E-HEAD, E-DELIM, E-ENC, E-EMPTY and others of the catalogue
     """
     shape = _SHAPES[kind]
-    table = open_table(path, accepted=(".csv",))
+    table = open_table(path, ANY_TABLE, partial(match_headers, shape.columns))
     layout = match_headers(shape.columns, table.header)
     rows = (_row(shape, layout, table.header, record) for record in table.rows())
-    return Reference(table.header_raw, table.encoding, rows)
+    return Reference(table.shape, table.header_raw, table.encoding, rows)
 
 
-def reread_reference(kind: str, header: str, raw: str, place: int = 1) -> ReferenceRow | BadRow:
-    """One stored row read again, with its file's kind and header."""
+def reread_reference(
+    kind: str, header: str, raw: str, place: int = 1, written: str = "csv"
+) -> ReferenceRow | BadRow:
+    """One stored row read again, with its file's kind and header; ``written`` is its file's shape."""
     shape = _SHAPES[kind]
-    names, record = reread_record("csv", header, raw, place)
+    names, record = reread_record(written, header, raw, place)
     return _row(shape, match_headers(shape.columns, names), names, record)
 
 

@@ -52,6 +52,7 @@ def dry_run(
         encoding, shape  as they were told
         columns          [[header, the fact it becomes or null], ...]
         counts           {read, new, changed, unchanged, stale, quarantined}
+        footers          of the quarantined rows, the totals and remarks at the end of the file
         amount_fen       of all good rows of orders, whole fen; null for other kinds
         months           [{month (blank: not paid), rows, amount_fen}, ...] of the good rows
         periods          [{period, notice or null, orders}, ...]: open periods of whose orders it would change some
@@ -73,6 +74,7 @@ def dry_run(
                 name: getattr(counts, name)
                 for name in ("read", "new", "changed", "unchanged", "stale", "quarantined")
             },
+            "footers": imported.footers,
             "amount_fen": seen.amount_fen if source.kind == "orders" else None,
             "months": [
                 {"month": month, "rows": rows, "amount_fen": seen.amounts.get(month)}

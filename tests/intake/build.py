@@ -161,7 +161,7 @@ def read_kind(path: Path, kind: str) -> list[Any]:
     file = read_reference(path, kind)
     rows = list(file.rows)
     for row in rows:
-        again = reread_reference(kind, file.header, row.raw, row.place)
+        again = reread_reference(kind, file.header, row.raw, row.place, file.shape)
         assert again == row or _was_cut(row, again), (row, again)
     return rows
 

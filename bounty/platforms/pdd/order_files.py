@@ -1,12 +1,13 @@
 """Orders from a file: whatever its shape, rows of one type, each explained if it is bad; streamed in flat memory."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from bounty.files.archives import Unzipped
 from bounty.files.encoding import detect_encoding
-from bounty.files.file_types import ending_of
+from bounty.files.file_types import ORDER_ENDINGS, TABLE_ENDINGS, ending_of
 from bounty.files.problems import BadRow, bad_row
 from bounty.files.tables import open_table, reread_record
 from bounty.platforms.pdd.json_bodies import body_rows, contents_of, line_rows
@@ -16,7 +17,7 @@ from bounty.platforms.pdd.sheet_orders import layout_of, reader_of
 
 __all__ = ["OrderFile", "OrderRow", "Shape", "open_orders", "reread"]
 
-Shape = Literal["json", "csv", "xlsx"]
+Shape = Literal["json", "csv", "tsv", "xlsx"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +42,19 @@ class OrderFile:
 
 
 def open_orders(path: Path) -> OrderFile:
-    """Open a file of orders: ``.json``, ``.jsonl``, ``.csv`` or ``.xlsx``.
+    """Open a file of orders: JSON, a table, or a ZIP archive with one of these.
 
     Raises RefusedFile: E-KIND, E-EMPTY, E-ENC, E-HEAD, E-DELIM, E-JSON, E-LIMIT, E-FILE and others of the catalogue
     """
-    ending = ending_of(path, (".json", ".jsonl", ".csv", ".xlsx"))
-    if ending in (".csv", ".xlsx"):
-        table = open_table(path)
+    ending = ending_of(path, (*ORDER_ENDINGS, ".zip"))
+    if ending == ".zip":
+        archive = Unzipped(path, ORDER_ENDINGS)
+        file = open_orders(archive.path)
+        return replace(file, _rows=archive.rows(file.rows()))
+    if ending in TABLE_ENDINGS:
+        table = open_table(path, TABLE_ENDINGS, layout_of)
         read = reader_of(layout_of(table.header), table.header)
-        shape: Shape = "csv" if ending == ".csv" else "xlsx"
-        return OrderFile(shape, table.header_raw, table.encoding, map(read, table.rows()))
+        return OrderFile(table.shape, table.header_raw, table.encoding, map(read, table.rows()))
     codepage = detect_encoding(path)
     if contents_of(path, codepage, ending) == "bodies":
         rows = body_rows(path, codepage, several=ending == ".jsonl")

@@ -12,6 +12,8 @@ from bounty.files import cells
 from bounty.files.cells import CLOCKS, FIELD_LIMIT, MIDNIGHTS, TYPE_LIMIT
 from bounty.files.columns import FileColumn, HeaderMatch, Remembered, match_headers
 from bounty.files.csv_records import Record
+from bounty.files.headers import HeaderRefused
+from bounty.files.marked_cells import require_unmarked
 from bounty.files.problems import BadRow, Fault, bad_row, refused
 from bounty.files.tables import no_data_case
 from bounty.platforms.pdd.order_row import PROMOTERS, UNPAID, OrderRow, check_together, order_row, row_from
@@ -93,7 +95,7 @@ def layout_of(header: list[str]) -> HeaderMatch:
     api = [name for name in header if name in _API_NAMES]
     chinese = [name for name in header if name in _CHINESE_NAMES]
     if api and chinese:
-        raise refused("mixed headers", columns=", ".join(api + chinese))
+        raise HeaderRefused("mixed headers", len(api + chinese), columns=", ".join(api + chinese))
     if "pid" in api and "p_id" in api:
         raise refused("doubled headers", columns="p_id, pid")
     if chinese or not (api or "".join(header).isascii()):
@@ -121,6 +123,7 @@ def reader_of(layout: HeaderMatch, header: list[str]) -> Callable[[Record | BadR
             order_sn, p_id, name, status, amount, promotion, kind, cat_ids, direct, compared = picked[:10]
             created, paid, received, verified, settled, modified = instants(picked[10:16])
             code = status_of(status)
+            require_unmarked(name)
             if not modified or not (paid or code == UNPAID) or not _PLAIN_NUMBER.fullmatch(order_sn):
                 return _explained(layout, header, record, is_detail)
             facts = (

@@ -1,0 +1,50 @@
+"""Headers that a file lacks: what is told of them, with what was found and what was probably meant."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from bounty.errors import RefusedFile
+from bounty.files.problems import say
+
+_FOUND_SHOWN: Final = 30
+"""Headers that are told of as found."""
+_ALIKE: Final = 0.6
+"""How alike two names must be for a suggestion, from 0 to 1; 实付金额 and 实付金额(元) come to 0.73."""
+
+
+class HeaderRefused(RefusedFile):
+    """A row that is no header, or not a whole one.
+
+    recognised   how many of the required columns it has: the row with the most is the header that was meant
+    """
+
+    def __init__(self, case: str, recognised: int, **facts: object) -> None:
+        super().__init__(*say(case, **facts))
+        self.recognised = recognised
+
+
+def missing_headers(required: Sequence[str], header: Iterable[str]) -> HeaderRefused:
+    """The refusal of a header that lacks some of the required columns.
+
+    required   their names
+    header     the names that stand there
+    """
+    found = [name for name in header if name]
+    missing = [name for name in required if name not in found]
+    spare = [name for name in found if name not in required]
+    near = [(name, like) for name in missing if (like := _like(name, spare))]
+    recognised = len(required) - len(missing)
+    facts = {"columns": ", ".join(missing), "found": ", ".join(found[:_FOUND_SHOWN])}
+    if not near:
+        return HeaderRefused("missing headers", recognised, **facts)
+    meant_zh = "；".join(f"“{like}”是否就是“{name}”" for name, like in near)
+    meant_en = "; ".join(f"did you mean “{name}” by “{like}”" for name, like in near)
+    return HeaderRefused("near headers", recognised, meant_zh=meant_zh, meant_en=meant_en, **facts)
+
+
+def _like(name: str, spare: list[str]) -> str | None:
+    """The header among these that is most like a name."""
+    by_fold = {other.casefold(): other for other in spare}
+    found = difflib.get_close_matches(name.casefold(), by_fold, n=1, cutoff=_ALIKE)
+    return by_fold[found[0]] if found else None
