@@ -19,6 +19,7 @@ from bounty.ingest.correction_files import write_to_mend
 from bounty.money import shown_yuan
 from bounty.orders import undo as undoing
 from bounty.orders import warnings
+from bounty.orders.unknowns import unknown_in_batch
 from bounty.settlement.files import inert
 
 
@@ -81,7 +82,10 @@ def import_flags(batch: str) -> None:
             flagged += 1
             click.echo(f"{row.place} {row.order_sn} {', '.join(row.flags)}")
         found = warnings.medians(connection, number)
+        unknown = unknown_in_batch(connection, number)
     click.echo(f"batch {number}: {flagged} rows flagged")
+    for each in unknown:
+        click.echo(each.en)
     if found is not None and found.month_fen is not None:
         warning = "W-UNIT, is the unit right? " if found.far_off else ""
         amounts = f"¥{shown_yuan(found.batch_fen)}, that of {found.month} ¥{shown_yuan(found.month_fen)}"

@@ -16,6 +16,7 @@ from bounty.models import (
     RosterEntry,
     Settlement,
 )
+from bounty.orders.unknowns import RECEIVED_STATUSES
 from bounty.progress.history import PublishedMonth, month_of
 from bounty.progress.queries import judged_order, verdict_totals
 from bounty.roster.terms import open_period, terms_in_force
@@ -304,6 +305,7 @@ def _flags(row: Any) -> tuple[str, ...]:
         "CATEGORY_UNKNOWN": row["cat_ids"] is None,
         "PRICE_COMPARE_UNKNOWN": row["price_compare_status"] is None,
         "LINK_UNKNOWN": row["link_channel"] == "unknown",
+        "RECEIPT_UNKNOWN": row["order_status"] in RECEIVED_STATUSES and row["received_at"] is None,
         "AFTERSALE_OPEN": row["return_status"] == 1,
         "TIMES_OUT_OF_ORDER": bool(row["times_out_of_order"]),
         "ODD_TEXT": bool(row["odd_text"]),

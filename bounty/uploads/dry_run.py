@@ -13,6 +13,8 @@ from bounty.db import transaction
 from bounty.files.problems import BadRow
 from bounty.models import Link, Notice, OpenPeriod, Order, OrderVersion, Quarantined
 from bounty.orders.service import orders_with_news
+from bounty.orders.unknowns import unknown_in_batch
+from bounty.orders.warnings import ODDITIES, flagged_rows
 
 BAD_SHOWN = 20
 """Bad rows that are told of, the first of the file."""
@@ -56,6 +58,7 @@ def dry_run(
         months           [{month (blank: not paid), rows, amount_fen}, ...] of the good rows
         periods          [{period, notice or null, orders}, ...]: open periods of whose orders it would change some
         released         [[kind, counts], ...]: what would come out of quarantine with it
+        flags            [{zh, en}, ...]: what was taken in and is unknown or odd, counted
         bad              [{place, column, value, code, zh, en}, ...], the first of those that are new to the quarantine
 
     Raises RefusedFile for a file that is wholly wrong, and BountyError if it can't be read.
@@ -81,6 +84,7 @@ def dry_run(
             "periods": _periods(connection, source.kind, imported),
             "released": [[kind, str(counts)] for kind, counts in imported.released],
             "bad": _bad(connection, imported.batch_id),
+            "flags": _flags(connection, source.kind, imported.batch_id, now),
         }
         connection.rollback()
     return found
@@ -111,6 +115,17 @@ def _periods(connection: Connection, kind: str, imported: importer.Imported) -> 
         .order_by(OpenPeriod.period)
     )
     return [dict(row) for row in rows.mappings()]
+
+
+def _flags(connection: Connection, kind: str, batch_id: int, now: int) -> list[dict[str, str]]:
+    if kind != "orders":
+        return []
+    odd = Counter(flag for row in flagged_rows(connection, batch_id, now) for flag in row.flags)
+    said = [{"zh": each.zh, "en": each.en} for each in unknown_in_batch(connection, batch_id)]
+    for code, (zh, en) in ODDITIES.items():
+        if odd[code]:
+            said.append({"zh": zh.format(rows=odd[code]), "en": en.format(rows=odd[code])})
+    return said
 
 
 def _bad(connection: Connection, batch_id: int) -> list[dict[str, Any]]:

@@ -85,6 +85,20 @@ _API_NAMES: Final = {column.name for column in (*API, *DETAIL)}
 _CHINESE_NAMES: Final = {column.name for column in CHINESE}
 
 
+_NO_SECONDS: Final = re.compile(r"[0-9](?:T| +)[0-9]{1,2}:[0-9]{2}")
+
+
+def without_seconds(layout: HeaderMatch, row: Sequence[str]) -> bool:
+    """Whether any time of a row, under the Chinese headers, is written without its seconds."""
+    return layout.columns is CHINESE and any(
+        value is not None
+        and column.fact.endswith("_at")
+        and _NO_SECONDS.search(value[-8:])
+        and value.count(":") == 1
+        for column, value in zip(layout.columns, layout.values(row), strict=True)
+    )
+
+
 def layout_of(header: list[str]) -> HeaderMatch:
     """Which set of names a header uses, and where its columns stand.
 
