@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,10 @@ from bounty.errors import BountyError
 from bounty.files.problems import BadRow
 from bounty.files.tables import reread_record
 from bounty.ingest.batches import Counts, Source, begin_batch, finish_batch
-from bounty.ingest.quarantine import UNKNOWN_PROMOTER, WaitingRow, close_entries, waiting
+from bounty.ingest.quarantine import UNKNOWN_PROMOTER, WaitingRow, close_entries, close_returned, waiting
 from bounty.models import OpenPeriod, Promoter, Quarantined
 from bounty.orders import service as orders
+from bounty.orders.unknowns import unknown_in_batch
 from bounty.platforms.pdd.order_files import open_orders, reread
 from bounty.platforms.pdd.sheet_orders import layout_of
 from bounty.promoters import reference_upsert
@@ -50,6 +51,8 @@ class Imported:
     released: list[tuple[str, Counts]]
     """Kind and counts of what came out of quarantine because the file named its promoters."""
     batch_id: int
+    notes: list[tuple[str, str]]
+    """What a person should know of the file as a whole, in Chinese and in English."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,10 @@ class Opened:
 
     source: Source
     rows: Iterable[Any]
+    entries: set[int] = field(default_factory=set)
+    """Entries of the quarantine from which its rows were exported; known once they are read."""
+    notes: list[tuple[str, str]] = field(default_factory=list)
+    """What a person should know of it as a whole, in Chinese and in English; known once its rows are read."""
 
 
 def import_file(
@@ -89,9 +96,16 @@ def open_file(kind: str, path: Path, name: str | None = None) -> Opened:
         sha256, name = _sha256(path), name or path.name
         if kind == "orders":
             file = open_orders(path)
-            return Opened(Source(kind, name, sha256, file.shape, file.header, file.encoding), file.rows())
+            return Opened(
+                Source(kind, name, sha256, file.shape, file.header, file.encoding),
+                file.rows(),
+                file.entries,
+                file.notes,
+            )
         table = read_reference(path, kind)
-        return Opened(Source(kind, name, sha256, "csv", table.header, table.encoding), table.rows)
+        return Opened(
+            Source(kind, name, sha256, "csv", table.header, table.encoding), table.rows, table.entries
+        )
     except OSError as error:
         raise BountyError(f"can't be read: {error.strerror or error}.") from error
 
@@ -109,7 +123,10 @@ def import_opened(connection: Connection, opened: Opened, now: int, told: Told =
     released = _release_known(connection, now) if source.kind in NAMES_PROMOTERS else []
     came = {"kind": source.kind, "file": source.file_name, "sha256": source.sha256, "counts": str(counts)}
     record(connection, "batch.import", f"batch {batch_id}", now, after=came | _told_of(released))
-    return Imported(counts, released, batch_id)
+    notes = list(opened.notes)
+    if source.kind == "orders":
+        notes += [(each.zh, each.en) for each in unknown_in_batch(connection, batch_id)]
+    return Imported(counts, released, batch_id, notes)
 
 
 def import_rows(
@@ -119,7 +136,11 @@ def import_rows(
 
     Raises RefusedFile where only reading on shows that the whole file is wrong.
     """
-    return _take_in(connection, opened.source, opened.rows, now, told)
+    batch_id, counts = _take_in(connection, opened.source, opened.rows, now, told)
+    if opened.entries:
+        bad = counts.quarantined > 0
+        close_returned(connection, opened.source.kind, batch_id, opened.entries, now, has_bad_rows=bad)
+    return batch_id, counts
 
 
 def columns_of(source: Source) -> list[tuple[str, str | None]]:

@@ -108,6 +108,8 @@ def _import(kind: str, files: tuple[Path, ...], *, strict: bool) -> None:
             click.echo(f"Error: {path}: {' '.join(str(refusal).split())}", err=True)
             continue
         click.echo(f"{path} {imported.counts}")
+        for _, en in imported.notes:
+            click.echo(f"{path}: {en}", err=True)
         _say_released(imported.released)
     if refused:
         click.get_current_context().exit(1)
@@ -129,14 +131,15 @@ _KIND = click.option("--kind", type=click.Choice(importer.KINDS), help="Only ent
 @quarantine.command("list")
 @_KIND
 def quarantine_list(kind: str | None) -> None:
-    """The open entries: number, file, place, column, value, code and what would be right."""
+    """The open entries, a line an error: number, file, place, column, value, code and what would be right."""
     with snapshot(open_books().engine) as connection:
         for row in holding.quarantine_list(connection, kind):
-            where = f"{row.file_name}:{row.place}" + (f" {row.column_name}" if row.column_name else "")
-            value = "" if row.value is None else f" {_visible(row.value)!r}"
-            click.echo(
-                f"{row.quarantine_id} {row.kind} {where}{value} {row.code} {row.sentence_zh} / {row.sentence_en}"
-            )
+            for error in holding.errors_of(row):
+                where = f"{row.file_name}:{row.place}" + (f" {error.column}" if error.column else "")
+                value = "" if error.value is None else f" {_visible(error.value)!r}"
+                click.echo(
+                    f"{row.quarantine_id} {row.kind} {where}{value} {error.code} {error.zh} / {error.en}"
+                )
 
 
 @quarantine.command("export")
@@ -179,17 +182,9 @@ def _write_listing(entries: Iterator[Any]) -> None:
         )
     )
     for row in entries:
-        cells = (
-            row.file_name,
-            row.place,
-            row.column_name,
-            row.value,
-            row.code,
-            row.sentence_zh,
-            row.sentence_en,
-            row.raw,
-        )
-        writer.writerow([row.quarantine_id, row.kind, *map(_safe, cells)])
+        for error in holding.errors_of(row):
+            cells = (row.file_name, row.place, *error, row.raw)
+            writer.writerow([row.quarantine_id, row.kind, *map(_safe, cells)])
 
 
 def _safe(cell: Any) -> Any:

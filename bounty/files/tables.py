@@ -24,6 +24,8 @@ _NO_DATA: Final = re.compile(
     r"(?:合计|总计|小计|共计|总和|汇总|(?:grand |sub)?total|sum)\s*:?\s*[0-9.,]*|(?:#|//|注:|备注:|说明:).*",
     re.IGNORECASE | re.DOTALL,
 )
+UNIT_SEPARATOR: Final = "\x1f"
+"""The one control character that exports leave at the ends of cells, and that means nothing there."""
 _FOREIGN: Final = ((";", ";"), ("\t", "Tab"), ("|", "|"), ("，", "，"))
 
 
@@ -120,7 +122,7 @@ def _judge(record: Record, header: list[str]) -> Record | BadRow:
         return _miscounted(record, header)
     if CONTROL.search("\n".join(cells)):
         for name, cell in zip(header, cells, strict=True):
-            if CONTROL.search(cell):
+            if CONTROL.search(cell.strip(UNIT_SEPARATOR)):
                 return bad_row("control", place=place, raw=raw, column=name, value=cell)
     if len(raw) > FIELD_LIMIT:
         for name, cell in zip(header, cells, strict=True):

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, false, func, or_
 from bounty.clock import midnight, shanghai_date
 from bounty.db import Query
 from bounty.errors import BountyError
+from bounty.files.cells import FORMULA_STARTS
 from bounty.files.csv_records import Record
 from bounty.files.tables import reread_record
 from bounty.models import Batch, Order, OrderVersion
@@ -17,8 +18,6 @@ from bounty.orders.unknowns import receipt_unknown
 from bounty.platforms.pdd.sheet_orders import layout_of, without_seconds
 from bounty.rules.periods import Period
 
-FORMULA_STARTS = tuple("=+-@\t\r＝＋－＠")
-"""What a spreadsheet takes for the start of a formula."""
 _UNSEEN = tuple("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufffd")
 """Characters that turn the direction of what is read, and the one that stands for a lost character."""
 _FAR_OFF = 30

@@ -174,8 +174,10 @@ class Explanation:
     """Its facts by column name, with link_channel, and the bounds and terms they are held against."""
 
     def as_json(self) -> dict[str, Any]:
-        """As ``contract.md`` section 5 has it."""
-        return {
+        """As ``contract.md`` section 5 has it; with ``flags`` where something of the order is in conflict or missing
+        that no clause shows by its fact."""
+        flags = [flag for flag in self.flags if flag in ("RECEIPT_UNKNOWN", "CONFLICT")]
+        told: dict[str, Any] = {
             "order_sn": self.order_sn,
             "promoter_id": self.promoter_id,
             "period": None if self.period is None else str(self.period),
@@ -192,6 +194,7 @@ class Explanation:
                 "clauses": [judged.as_json() for judged in self.subsidy],
             },
         }
+        return told | ({"flags": flags} if flags else {})
 
 
 def first_failing(clauses: tuple[JudgedOrder, ...]) -> str | None:

@@ -9,8 +9,9 @@ from typing import Any, Final
 from bounty.files import cells
 from bounty.files.columns import CellReading, FileColumn, HeaderMatch, match_headers
 from bounty.files.csv_records import Record
-from bounty.files.problems import BadRow, bad_row
+from bounty.files.problems import BadRow, bad_row, row_of_errors
 from bounty.files.tables import no_data_case, open_table, reread_record
+from bounty.ingest.correction_files import noting_entries
 
 NAME_LIMIT: Final = 500
 """Characters of a name, a level or a remark."""
@@ -136,6 +137,8 @@ class Reference:
     """utf-8, utf-8-sig or gb18030."""
     rows: Iterator[Any] = field(repr=False)
     """The kind's rows (PromoterRow, ...) or BadRow, in the file's order, once."""
+    entries: set[int] = field(default_factory=set)
+    """Entries of the quarantine from which rows were exported that come back in it; known once its rows are read."""
 
 
 def read_reference(path: Path, kind: str) -> Reference:
@@ -147,8 +150,10 @@ def read_reference(path: Path, kind: str) -> Reference:
     shape = _SHAPES[kind]
     table = open_table(path, accepted=(".csv",))
     layout = match_headers(shape.columns, table.header)
-    rows = (_row(shape, layout, table.header, record) for record in table.rows())
-    return Reference(table.header_raw, table.encoding, rows)
+    entries: set[int] = set()
+    records = noting_entries(table.header, table.rows(), entries)
+    rows = (_row(shape, layout, table.header, record) for record in records)
+    return Reference(table.header_raw, table.encoding, rows, entries)
 
 
 def reread_reference(kind: str, header: str, raw: str, place: int = 1) -> ReferenceRow | BadRow:
@@ -172,7 +177,7 @@ def _row(
     facts = reading.facts
     if "p_id" in facts:
         facts["promoter_id"] = cells.promoter_of_p_id(facts["p_id"])
-    if reading.fault is None:
+    if not reading.faults:
         return shape.row(place=record.place, raw=record.raw, **facts)
     return _bad(shape, layout, reading, header, record)
 
@@ -180,19 +185,14 @@ def _row(
 def _bad(
     shape: _Shape, layout: HeaderMatch, reading: CellReading, header: list[str], record: Record
 ) -> BadRow:
-    fault, column, facts = reading.fault, reading.column, reading.facts
-    assert fault is not None
-    assert column is not None
+    facts = reading.facts
     if case := no_data_case(header, record.cells):
         return bad_row(case, place=record.place, raw=record.raw)
-    return bad_row(
-        fault.case,
+    return row_of_errors(
+        reading.errors(lambda column: layout.cell(column, record.cells), layout.place),
         place=record.place,
         raw=record.raw,
-        column=column.name,
-        value=layout.cell(column, record.cells),
         subject=" ".join(str(facts[name]) for name in shape.key) if facts.keys() >= set(shape.key) else None,
         promoter_id=facts.get("promoter_id"),
         content=layout.content(record.cells),
-        **fault.facts,
     )

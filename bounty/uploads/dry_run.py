@@ -13,7 +13,6 @@ from bounty.db import transaction
 from bounty.files.problems import BadRow
 from bounty.models import Link, Notice, OpenPeriod, Order, OrderVersion, Quarantined
 from bounty.orders.service import orders_with_news
-from bounty.orders.unknowns import unknown_in_batch
 from bounty.orders.warnings import ODDITIES, flagged_rows
 
 BAD_SHOWN = 20
@@ -84,7 +83,7 @@ def dry_run(
             "periods": _periods(connection, source.kind, imported),
             "released": [[kind, str(counts)] for kind, counts in imported.released],
             "bad": _bad(connection, imported.batch_id),
-            "flags": _flags(connection, source.kind, imported.batch_id, now),
+            "flags": _flags(connection, source.kind, imported, now),
         }
         connection.rollback()
     return found
@@ -117,11 +116,11 @@ def _periods(connection: Connection, kind: str, imported: importer.Imported) -> 
     return [dict(row) for row in rows.mappings()]
 
 
-def _flags(connection: Connection, kind: str, batch_id: int, now: int) -> list[dict[str, str]]:
+def _flags(connection: Connection, kind: str, imported: importer.Imported, now: int) -> list[dict[str, str]]:
     if kind != "orders":
         return []
-    odd = Counter(flag for row in flagged_rows(connection, batch_id, now) for flag in row.flags)
-    said = [{"zh": each.zh, "en": each.en} for each in unknown_in_batch(connection, batch_id)]
+    odd = Counter(flag for row in flagged_rows(connection, imported.batch_id, now) for flag in row.flags)
+    said = [{"zh": zh, "en": en} for zh, en in imported.notes]
     for code, (zh, en) in ODDITIES.items():
         if odd[code]:
             said.append({"zh": zh.format(rows=odd[code]), "en": en.format(rows=odd[code])})

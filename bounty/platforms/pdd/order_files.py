@@ -9,6 +9,7 @@ from bounty.files.encoding import detect_encoding
 from bounty.files.file_types import ending_of
 from bounty.files.problems import BadRow, bad_row
 from bounty.files.tables import open_table, reread_record
+from bounty.ingest.correction_files import noting_entries
 from bounty.platforms.pdd.json_bodies import body_rows, contents_of, line_rows
 from bounty.platforms.pdd.json_orders import NotJson, read_order
 from bounty.platforms.pdd.order_row import OrderRow
@@ -30,6 +31,10 @@ class OrderFile:
     encoding: str
     """utf-8, utf-8-sig or gb18030; utf-8 for a workbook."""
     _rows: Iterator[OrderRow | BadRow] = field(repr=False)
+    entries: set[int] = field(default_factory=set)
+    """Entries of the quarantine from which rows were exported that come back in it; known once its rows are read."""
+    notes: list[tuple[str, str]] = field(default_factory=list)
+    """What a person should know of it as a whole, in Chinese and in English; known once its rows are read."""
 
     def rows(self) -> Iterator[OrderRow | BadRow]:
         """Its rows in their order, once; each row of the file comes out as one of the two.
@@ -49,14 +54,18 @@ def open_orders(path: Path) -> OrderFile:
     if ending in (".csv", ".xlsx"):
         table = open_table(path)
         read = reader_of(layout_of(table.header), table.header)
+        entries: set[int] = set()
+        rows = noting_entries(table.header, table.rows(), entries)
         shape: Shape = "csv" if ending == ".csv" else "xlsx"
-        return OrderFile(shape, table.header_raw, table.encoding, map(read, table.rows()))
+        return OrderFile(shape, table.header_raw, table.encoding, map(read, rows), entries)
     codepage = detect_encoding(path)
+    returned: set[int] = set()
+    notes: list[tuple[str, str]] = []
     if contents_of(path, codepage, ending) == "bodies":
-        rows = body_rows(path, codepage, several=ending == ".jsonl")
+        orders = body_rows(path, codepage, notes, several=ending == ".jsonl")
     else:
-        rows = line_rows(path, codepage)
-    return OrderFile("json", None, codepage.name, rows)
+        orders = line_rows(path, codepage, returned)
+    return OrderFile("json", None, codepage.name, orders, returned, notes)
 
 
 def reread(shape: str, header: str | None, raw: str, place: int) -> OrderRow | BadRow:
