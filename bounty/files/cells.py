@@ -63,6 +63,11 @@ def normalised(text: str) -> str:
     return _ENDS.sub("", unicodedata.normalize("NFKC", text))
 
 
+def trimmed(text: str) -> str:
+    """A text as it stood, without blanks and unseen marks at its ends."""
+    return _ENDS.sub("", text)
+
+
 def unwrapped(text: str) -> str:
     """A tidy text without what sheets and exports put around an id so that it stays text.
 

@@ -166,6 +166,18 @@ def match_headers(columns: tuple[FileColumn, ...], header: list[str]) -> HeaderM
     return HeaderMatch(columns, places)
 
 
+def lay_out_either(
+    plain: tuple[FileColumn, ...], chinese: tuple[FileColumn, ...], header: list[str]
+) -> HeaderMatch:
+    """Find the columns in a header that uses one of two sets of names. Raises RefusedFile as ``match_headers`` does."""
+    of_plain = [name for name in header if name in {column.name for column in plain}]
+    of_chinese = [name for name in header if name in {column.name for column in chinese}]
+    if of_plain and of_chinese:
+        raise refused("mixed headers", columns=", ".join(of_plain + of_chinese))
+    in_chinese = of_chinese or not (of_plain or "".join(header).isascii())
+    return match_headers(chinese if in_chinese else plain, header)
+
+
 def foreign_delimiter(cells: Sequence[str]) -> str | None:
     """The sign, other than a comma, that seems to part the columns of a header; None if there is none."""
     for sign, name in ((";", ";"), ("\t", "Tab"), ("|", "|"), (",", "，"), ("、", "、")):

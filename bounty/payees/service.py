@@ -202,8 +202,9 @@ def _all_good(connection: Connection, rows: Sequence[PayeeRow | BadRow]) -> list
             bad.append(bad_row("payee of nobody", place=row.place, raw="", column="promoter_id"))
     if bad:
         told, more = bad[:_TOLD], " ..." if len(bad) > _TOLD else ""
-        en = "; ".join(f"line {row.place} {row.column or ''}: {row.code} {row.en}" for row in told) + more
-        zh = "；".join(f"第 {row.place} 行 {row.column or ''}：{row.zh}" for row in told) + more
+        errors = [(row.place, each) for row in told for each in (row, *row.others)]
+        en = "; ".join(f"line {at} {each.column or ''}: {each.code} {each.en}" for at, each in errors) + more
+        zh = "；".join(f"第 {at} 行 {each.column or ''}：{each.zh}" for at, each in errors) + more
         raise BountyError(
             f"{len(bad)} of {len(rows)} rows are wrong, and none was taken in: {en}",
             f"{len(rows)} 行中有 {len(bad)} 行有误，整个文件都没有导入：{zh}",

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from bounty.files import cells
-from bounty.files.columns import CellReading, FileColumn, HeaderMatch, match_headers
+from bounty.files.columns import CellReading, FileColumn, HeaderMatch, lay_out_either
 from bounty.files.csv_records import Record
-from bounty.files.problems import BadRow, bad_row, row_of_errors
+from bounty.files.problems import BadRow, Fault, bad_row, row_of_errors
 from bounty.files.tables import no_data_case, open_table, reread_record
 from bounty.ingest.correction_files import noting_entries
 
@@ -80,8 +80,20 @@ class _Shape:
     key: tuple[str, str]
     """The facts that tell its rows apart; joined by a blank they are a row's subject."""
     columns: tuple[FileColumn, ...]
+    chinese: tuple[FileColumn, ...]
+    """The same under Chinese headers."""
 
 
+_CHANNEL_WORDS = {"APP": "app", "app": "app", "其他": "other", "other": "other"}
+
+
+def _channel_word(text: str) -> str:
+    if text not in _CHANNEL_WORDS:
+        raise Fault("channel")
+    return _CHANNEL_WORDS[text]
+
+
+_PROMOTER_ZH = FileColumn("推手ID", "promoter_id", cells.promoter_id)
 _PROMOTER = FileColumn("promoter_id", "promoter_id", cells.promoter_id)
 _TEXT = cells.text_up_to(NAME_LIMIT)
 _SHAPES: Final[dict[str, _Shape]] = {
@@ -95,6 +107,13 @@ _SHAPES: Final[dict[str, _Shape]] = {
             FileColumn("level_from", "level_from", cells.day),
             FileColumn("registered_on", "registered_on", cells.day),
         ),
+        (
+            _PROMOTER_ZH,
+            FileColumn("名称", "name", _TEXT, verbatim=True),
+            FileColumn("等级", "level", _TEXT),
+            FileColumn("等级生效日", "level_from", cells.some_day),
+            FileColumn("注册日", "registered_on", cells.some_day),
+        ),
     ),
     "violations": _Shape(
         ViolationRow,
@@ -105,6 +124,12 @@ _SHAPES: Final[dict[str, _Shape]] = {
             FileColumn("reason", "reason", _TEXT, blank="", verbatim=True),
             FileColumn("cleared_on", "cleared_on", cells.day, blank=None),
         ),
+        (
+            _PROMOTER_ZH,
+            FileColumn("发生日", "occurred_on", cells.some_day),
+            FileColumn("原因", "reason", _TEXT, blank="", verbatim=True),
+            FileColumn("解除日", "cleared_on", cells.sheet_day, blank=None),
+        ),
     ),
     "links": _Shape(
         LinkRow,
@@ -112,6 +137,10 @@ _SHAPES: Final[dict[str, _Shape]] = {
         (
             FileColumn("p_id", "p_id", cells.promotion_id),
             FileColumn("channel", "channel", cells.one_of(("app", "other"), "channel")),
+        ),
+        (
+            FileColumn("推广位ID", "p_id", cells.promotion_id),
+            FileColumn("渠道", "channel", _channel_word),
         ),
     ),
     "targets": _Shape(
@@ -122,6 +151,12 @@ _SHAPES: Final[dict[str, _Shape]] = {
             _PROMOTER,
             FileColumn("gmv_yuan", "gmv_fen", cells.yuan, blank=None),
             FileColumn("orders", "orders", cells.whole_number(10**9), blank=None),
+        ),
+        (
+            FileColumn("期次", "period", cells.period),
+            _PROMOTER_ZH,
+            FileColumn("目标GMV(元)", "gmv_fen", cells.yuan, blank=None),
+            FileColumn("目标订单", "orders", cells.whole_number(10**9), blank=None),
         ),
     ),
 }
@@ -149,7 +184,7 @@ def read_reference(path: Path, kind: str) -> Reference:
     """
     shape = _SHAPES[kind]
     table = open_table(path, accepted=(".csv",))
-    layout = match_headers(shape.columns, table.header)
+    layout = lay_out_either(shape.columns, shape.chinese, table.header)
     entries: set[int] = set()
     records = noting_entries(table.header, table.rows(), entries)
     rows = (_row(shape, layout, table.header, record) for record in records)
@@ -160,12 +195,12 @@ def reread_reference(kind: str, header: str, raw: str, place: int = 1) -> Refere
     """One stored row read again, with its file's kind and header."""
     shape = _SHAPES[kind]
     names, record = reread_record("csv", header, raw, place)
-    return _row(shape, match_headers(shape.columns, names), names, record)
+    return _row(shape, lay_out_either(shape.columns, shape.chinese, names), names, record)
 
 
 def reference_layout(kind: str, header: list[str]) -> HeaderMatch:
     """Where a kind's columns stand in a header. Raises RefusedFile."""
-    return match_headers(_SHAPES[kind].columns, header)
+    return lay_out_either(_SHAPES[kind].columns, _SHAPES[kind].chinese, header)
 
 
 def _row(
