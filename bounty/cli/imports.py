@@ -32,9 +32,12 @@ def _import_kind(kind: str) -> click.Command:
     @click.command(kind, help=f"Take in files of {kind}.")
     @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
     @click.option("--strict", is_flag=True, help="Refuse a file of which a row would go into quarantine.")
-    def command(files: tuple[Path, ...], *, strict: bool) -> None:
-        _import(kind, files, strict=strict)
+    def command(files: tuple[Path, ...], *, strict: bool, force: bool = False) -> None:
+        _import(kind, files, strict=strict, force=force)
 
+    if kind in importer.NAMES_PROMOTERS:
+        wanted = "Also where an older file puts back what a later one has changed."
+        command = click.option("--force", is_flag=True, help=wanted)(command)
     return command
 
 
@@ -92,14 +95,14 @@ def import_flags(batch: str) -> None:
         click.echo(f"{warning}median amount {amounts}")
 
 
-def _import(kind: str, files: tuple[Path, ...], *, strict: bool) -> None:
+def _import(kind: str, files: tuple[Path, ...], *, strict: bool, force: bool) -> None:
     books = open_books()
     refused = False
     for path in files:
         try:
             with progress_bar(path.name) as told:
                 imported = importer.import_file(
-                    books.engine, kind, path, books.now(), strict=strict, told=told
+                    books.engine, kind, path, books.now(), strict=strict, force=force, told=told
                 )
         except BountyError as refusal:
             refused = True

@@ -17,7 +17,7 @@ from bounty.models import Batch, Quarantined
 UNKNOWN_PROMOTER = "E-PROMOTER"
 """The one code that time alone can mend: such a row goes in by itself once its promoter is imported."""
 NO_DATA = "E-TOTAL"
-"""The code of totals, repeated headers and comments: rows that were never meant as data, and that no month waits for."""
+"""The code of totals, repeated headers and comments: rows never meant as data, for which no month waits."""
 
 _held = workspace(
     "held_rows",

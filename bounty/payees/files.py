@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from bounty.files import cells
+from bounty.files.cells import FORMULA_STARTS
 from bounty.files.columns import FileColumn, HeaderMatch, lay_out_either
 from bounty.files.csv_records import Record
 from bounty.files.problems import BadRow, Fault, bad_row, row_of_errors
 from bounty.files.tables import no_data_case, open_table
-from bounty.orders.warnings import FORMULA_STARTS
 from bounty.payees.encryption import PayeeDetails
 
 NAME_LIMIT: Final = 60

@@ -13,7 +13,7 @@ from bounty.audit.service import actor_of, record
 from bounty.db import Query
 from bounty.errors import BountyError
 from bounty.files.problems import BadRow, bad_row
-from bounty.models import Notice, Payee, PayeeApproval, PayeeProposal, Promoter, Result, User
+from bounty.models import Notice, Payee, PayeeApproval, PayeeProposal, Payout, Promoter, Result, User
 from bounty.payees.encryption import PayeeCipher, masked_account, masked_name
 from bounty.payees.files import PayeeRow
 from bounty.rules.sql_math import sum_or_zero
@@ -182,6 +182,39 @@ def propose_payees(
     told = {"payees": len(changed), "payees_sha256": sha256, "in_force": not approval_required}
     record(connection, PROPOSED, subject(number), now, after=told, reason=why)
     return Proposed(number, len(changed), sha256, in_force=not approval_required, anew=True)
+
+
+def shared_accounts(connection: Connection, *, tranche_id: int | None = None) -> list[tuple[str, list[int]]]:
+    """Accounts in force to which several promoters are paid under one name: masked account, promoter ids.
+
+    tranche_id   of the payouts of this tranche alone
+    """
+    held = payees_in_force().subquery("held").c
+    query = select(held.fingerprint, held.shown_account, held.promoter_id).order_by(held.promoter_id)
+    if tranche_id is not None:
+        paid = select(Payout.promoter_id).where(Payout.tranche_id == tranche_id, Payout.payable_fen > 0)
+        query = query.where(held.promoter_id.in_(paid))
+    sharing: dict[tuple[str, str], list[int]] = {}
+    for fingerprint, account, promoter_id in connection.execute(query):
+        sharing.setdefault((fingerprint, account), []).append(promoter_id)
+    return [(account, ids) for (_, account), ids in sharing.items() if len(ids) > 1]
+
+
+def sharing_in_file(
+    connection: Connection, rows: Sequence[PayeeRow | BadRow], seal: PayeeCipher
+) -> list[tuple[str, list[int]]]:
+    """The same for what a file of payees would bring, held against what is in force."""
+    held = payees_in_force().subquery("held").c
+    given = {row.promoter_id: row.details for row in rows if isinstance(row, PayeeRow)}
+    sharing: dict[str, tuple[str, set[int]]] = {}
+    by_account: dict[str, set[int]] = {}
+    for promoter_id, details in given.items():
+        by_account.setdefault(details.account, set()).add(promoter_id)
+        sharing[seal.fingerprint(details)] = (details.account, by_account[details.account])
+    for promoter_id, fingerprint in connection.execute(select(held.promoter_id, held.fingerprint)):
+        if promoter_id not in given and fingerprint in sharing:
+            sharing[fingerprint][1].add(promoter_id)
+    return [(masked_account(account), sorted(ids)) for account, ids in by_account.items() if len(ids) > 1]
 
 
 def _columns(*names: str) -> list[Any]:

@@ -19,6 +19,7 @@ from bounty.models import (
 from bounty.orders.unknowns import RECEIVED_STATUSES
 from bounty.progress.history import PublishedMonth, month_of
 from bounty.progress.queries import judged_order, verdict_totals
+from bounty.roster.levels import level_in
 from bounty.roster.terms import open_period, terms_in_force
 from bounty.rules.clauses import SUBSIDY_CLAUSES, TASK_CLAUSES, BoundColumns, Clause, OrderContext
 from bounty.rules.measure import COUNTED, PENDING, VERDICTS
@@ -215,7 +216,7 @@ def explain(connection: Connection, order_sn: str, now: int) -> Explanation:
     month = Period.of(shanghai_date(order.modified_at if order.paid_at is None else order.paid_at))
     terms = terms_in_force(connection, month).terms
     bounds = bounds_of(month, terms)
-    level = _level_in(connection, month, order.promoter_id, now)
+    level = level_in(terms.levels, _level_in(connection, month, order.promoter_id, now))
     direct_only = terms.direct_only(level)
     columns = BoundColumns(
         task_from=literal(bounds.task_from),

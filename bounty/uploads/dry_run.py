@@ -57,6 +57,7 @@ def dry_run(
         months           [{month (blank: not paid), rows, amount_fen}, ...] of the good rows
         periods          [{period, notice or null, orders}, ...]: open periods of whose orders it would change some
         released         [[kind, counts], ...]: what would come out of quarantine with it
+        put_back         whether an older file of promoters would put back what a later one has changed
         flags            [{zh, en}, ...]: what was taken in and is unknown or odd, counted
         bad              [{place, column, value, code, zh, en}, ...], the first of those that are new to the quarantine
 
@@ -65,7 +66,7 @@ def dry_run(
     source, seen = opened.source, _Read()
     with transaction(engine) as connection:
         noted = replace(opened, rows=seen.pass_on(opened.rows))
-        imported = importer.import_opened(connection, noted, now, told)
+        imported = importer.import_opened(connection, noted, now, told, force=True)
         counts = imported.counts
         found = {
             "encoding": source.encoding,
@@ -83,6 +84,7 @@ def dry_run(
             "periods": _periods(connection, source.kind, imported),
             "released": [[kind, str(counts)] for kind, counts in imported.released],
             "bad": _bad(connection, imported.batch_id),
+            "put_back": imported.put_back,
             "flags": _flags(connection, source.kind, imported, now),
         }
         connection.rollback()
@@ -117,10 +119,10 @@ def _periods(connection: Connection, kind: str, imported: importer.Imported) -> 
 
 
 def _flags(connection: Connection, kind: str, imported: importer.Imported, now: int) -> list[dict[str, str]]:
-    if kind != "orders":
-        return []
-    odd = Counter(flag for row in flagged_rows(connection, imported.batch_id, now) for flag in row.flags)
     said = [{"zh": zh, "en": en} for zh, en in imported.notes]
+    if kind != "orders":
+        return said
+    odd = Counter(flag for row in flagged_rows(connection, imported.batch_id, now) for flag in row.flags)
     for code, (zh, en) in ODDITIES.items():
         if odd[code]:
             said.append({"zh": zh.format(rows=odd[code]), "en": en.format(rows=odd[code])})

@@ -61,7 +61,7 @@ def roster(
         if rows[-1].registered_on >= month_first:
             continue
         reached = [row for row in rows if row.level_from <= month_first]
-        level_name = reached[-1].level if reached else ""
+        level_name = _as_spelled_in(terms, reached[-1].level) if reached else ""
         level = terms.levels.get(level_name)
         if promoter_id in given_targets:
             gmv_fen, count = given_targets[promoter_id]
@@ -94,6 +94,13 @@ def roster(
             )
         )
     return entries
+
+
+def _as_spelled_in(terms: Terms, level: str) -> str:
+    """`v0` and `V0级` are V0 where the terms know just that one."""
+    plain = level.lower()[: -1 if level.endswith("级") else None].strip()
+    meant = [name for name in terms.levels if name.lower() == plain]
+    return meant[0] if level not in terms.levels and len(meant) == 1 else level
 
 
 def _level_rows(promoters: Iterable[CsvRow]) -> dict[int, dict[date, _LevelRow]]:

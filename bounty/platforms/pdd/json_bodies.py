@@ -104,8 +104,7 @@ def body_rows(
         notes.append(
             (
                 f"平台说共有 {bodies.total_count:,} 单，文件里只有 {bodies.orders:,} 单：其余各页还没有导入",
-                f"the platform counts {bodies.total_count:,} orders, and the file holds {bodies.orders:,}: "
-                "import the other pages too",
+                f"total_count is {bodies.total_count:,}, the file holds {bodies.orders:,} orders: other pages lack",
             )
         )
 
