@@ -65,7 +65,9 @@ class CellReading:
         """
         found = sorted(self.faults, key=lambda each: -1 if each[1] is None else place_of(each[1]))
         return [
-            row_error(fault.case, column and column.name, column and shown(column), **fault.facts)
+            row_error(fault.case, None, None, **fault.facts)
+            if column is None
+            else row_error(fault.case, column.name, shown(column), **fault.facts)
             for fault, column in found
         ]
 

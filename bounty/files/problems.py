@@ -58,6 +58,11 @@ class BadRow:
     content: str | None = None
     others: tuple[RowError, ...] = ()
 
+    @property
+    def errors(self) -> tuple[RowError, ...]:
+        """All that is wrong with it."""
+        return (RowError(self.column, self.value, self.code, self.zh, self.en), *self.others)
+
 
 class Fault(ValueError):
     """What is wrong with a value: the case in the catalogue, and the facts of the case."""

@@ -110,7 +110,7 @@ def flagged_rows(connection: Connection, batch_id: int, now: int) -> Iterator[Fl
         "CONFLICT": in_conflict(row),
     }
     lacks_seconds = _seconds_of(batch.shape, batch.header)
-    query = select(row.place, row.order_sn, *(flag.label(code) for code, flag in flags.items()))
+    query: Query = select(row.place, row.order_sn, *(flag.label(code) for code, flag in flags.items()))
     query = query.where(or_(*flags.values())) if lacks_seconds is None else query.add_columns(row.raw)
     query = query.where(row.batch_id == batch_id).order_by(row.place)
     for found in connection.execute(query, execution_options={"yield_per": 1000}).mappings():

@@ -235,7 +235,7 @@ def _all_good(connection: Connection, rows: Sequence[PayeeRow | BadRow]) -> list
             bad.append(bad_row("payee of nobody", place=row.place, raw="", column="promoter_id"))
     if bad:
         told, more = bad[:_TOLD], " ..." if len(bad) > _TOLD else ""
-        errors = [(row.place, each) for row in told for each in (row, *row.others)]
+        errors = [(row.place, each) for row in told for each in row.errors]
         en = "; ".join(f"line {at} {each.column or ''}: {each.code} {each.en}" for at, each in errors) + more
         zh = "；".join(f"第 {at} 行 {each.column or ''}：{each.zh}" for at, each in errors) + more
         raise BountyError(

@@ -212,7 +212,7 @@ def test_all_errors_of_a_row_in_the_order_of_its_columns(
 ) -> None:
     (row,) = read_orders(write(tmp_path, "orders.csv", csv_text(CHINESE_ORDER | cells)))
     assert isinstance(row, BadRow)
-    assert [(error.column, error.code) for error in (row, *row.others)] == expected
+    assert [(error.column, error.code) for error in row.errors] == expected
 
 
 # --- Reference files under Chinese headers ---
