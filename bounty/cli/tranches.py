@@ -103,7 +103,7 @@ def approve(tranche: int, sha256: str, email: str | None) -> None:
     """Stand for the open tranche, as it was shown."""
     books = books_as(email, "finance", "admin")
     with transaction(books.engine) as connection:
-        approval.approve(connection, tranche, sha256, books.now())
+        approval.approve(connection, tranche, sha256, books.now(), books.payer.alipay_least_fen)
     click.echo(f"tranche {tranche} approved")
 
 

@@ -1,5 +1,5 @@
 """Values as people's files have them, one row a case: what is read in one way only is read, all else is bad."""
-# ruff: noqa: E501, RUF001 - a table is read along its rows, and odd characters are what it is about
+# ruff: noqa: E501 - a table is read along its rows, and odd characters are what it is about
 
 from datetime import date
 from pathlib import Path

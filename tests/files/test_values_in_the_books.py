@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 from bounty import importer
+from bounty.checks.tranches import lines_make_payouts
 from bounty.db import snapshot, transaction
 from bounty.importer import BroughtAgain
 from bounty.ingest.correction_files import write_to_mend
@@ -15,12 +16,15 @@ from bounty.orders.warnings import flagged_rows
 from bounty.payees.service import shared_accounts
 from bounty.settlement.files import inert
 from bounty.tranches import preparation
+from bounty.tranches.approval import export_begins
+from bounty.tranches.state import LEAST_BOUND_FEN
 from tests.factories import PROMOTER, Month, order_row, plain_terms, promoter
 from tests.intake.build import CHINESE_ORDER, csv_text, write
 from tests.payout.world import FEBRUARY_20, JANUARY_20, OTHER, Paying, earning
 
 OURS = CHINESE_ORDER | {
     "推广位ID": f"{PROMOTER}_1",
+    "生成时间": "",
     "支付时间": "2022-12-05 12:00:00",
     "更新时间": "2022-12-06 12:00:00",
 }
@@ -132,7 +136,7 @@ def test_an_older_promoters_file_changes_nothing_unseen(engine: Engine, tmp_path
         with snapshot(engine) as connection:
             return connection.execute(select(Level.level)).scalar_one()
 
-    with pytest.raises(BroughtAgain, match="promoter 1 from 2022-08-01, level: V1 -> V0.*--force"):
+    with pytest.raises(BroughtAgain, match=r"promoter 1 from 2022-08-01, level: V1 -> V0\..*--force"):
         importer.import_file(engine, "promoters", first, month.now)
     assert level() == "V1"
     assert importer.import_file(engine, "promoters", first, month.now, force=True).put_back
@@ -164,9 +168,12 @@ def test_less_than_the_payer_transfers_is_carried_on(engine: Engine, tmp_path: P
         made, anew = preparation.prepare(connection, JANUARY_20, JANUARY_20, due + 1)
     assert anew
     assert [row[3] for row in paying.payouts(made.tranche_id)] == [0]
-    paying.export(made.tranche_id)
+    with transaction(engine) as connection:
+        number = made.tranche_id
+        export_begins(connection, number, JANUARY_20, approval_required=False, alipay_least_fen=due + 1)
     with transaction(engine) as connection:
         later, _ = preparation.prepare(connection, FEBRUARY_20, FEBRUARY_20, due)
+        assert lines_make_payouts(connection) == (due >= LEAST_BOUND_FEN)
     assert paying.payouts(later.tranche_id) == [(PROMOTER, due, 0, due)]
 
 

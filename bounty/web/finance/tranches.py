@@ -164,7 +164,8 @@ def approve(tranche_id: int) -> Any:
 
     def act() -> str:
         with writing() as connection:
-            approval.approve(connection, tranche_id, request.form.get("content_sha256", ""), now())
+            seen = request.form.get("content_sha256", "")
+            approval.approve(connection, tranche_id, seen, now(), _payer().alipay_least_fen)
         return t("您已批准这个批次。", "You have approved the tranche.")
 
     return _done(tranche_id, act)
