@@ -84,7 +84,7 @@ def open_entries(month: Month) -> list[tuple[int, str]]:
         select(entry.quarantine_id, entry.code).where(entry.closed_at.is_(None)).order_by(entry.quarantine_id)
     )
     with snapshot(month.engine) as connection:
-        return [tuple(row) for row in connection.execute(query)]
+        return [(row.quarantine_id, row.code) for row in connection.execute(query)]
 
 
 @pytest.mark.parametrize("shape", ["csv", "jsonl"])
