@@ -252,7 +252,7 @@ E-DATE period
     write periods as 2022-12, within 2015 to 2099
 E-STATUS payment status
     付款状态应为 成功、失败、退票 或 处理中（paid、failed 也可）
-    a payment is 成功, 失败, 退票 or 处理中 (paid, failed)
+    a payment is 成功 or 失败, 退票 or 处理中 (paid or failed)
 E-ID payout
     付款编号应写成 P3-1000939
     write a payout's id as P3-1000939
