@@ -29,7 +29,7 @@ PAYOUTS_HEADER = (
 NO_PAYEE = "NO_PAYEE"
 """Why a payout is held."""
 BELOW_LEAST = "BELOW_LEAST"
-"""Why a payout above 0 is carried on: the payer transfers no so small amount."""
+"""Why a payout above 0 is carried on: it is below the payer's least amount."""
 _BATCH = 1_000
 
 
@@ -62,7 +62,7 @@ def payouts_of(tranche_id: int) -> Query:
     """The rows of payouts.csv, in its order: promoter_id, state, reason, method, shown_account, shown_name,
     proposal_id, carry_in_fen, lines_rows, lines_fen, carry_out_fen, payable_fen.
 
-    state   DUE; HELD, with its reason; or CARRIED where nothing is payable, with one if the payer takes no so small amount
+    state   DUE; HELD, with its reason; or CARRIED, with one where the amount is below the payer's least
     """
     net = Payout.carry_in_fen + Payout.lines_fen
     held = is_held()
