@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     """What a payer's file says of each payment, before the payout's id."""
     payer_rows: int = Field(default=1000, gt=0)
     """Payments in one part of a payer's file, at most."""
+    alipay_least_fen: int = Field(default=10, ge=0, le=100)
+    """The least that Alipay transfers, in fen; a payout below it is carried on."""
     allowed_hosts: str = ""
     """Host names the site answers to, joined by commas."""
     public_url: str = "http://127.0.0.1:5000"

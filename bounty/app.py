@@ -55,7 +55,7 @@ def books_of(settings: Settings) -> cli.Books:
 
 def payer_of(settings: Settings) -> Payer:
     """What differs between payers."""
-    return Payer(settings.payout_remark, settings.payer_rows)
+    return Payer(settings.payout_remark, settings.payer_rows, settings.alipay_least_fen)
 
 
 def post_of(settings: Settings) -> DeliveryChannels:
@@ -97,6 +97,7 @@ def work(*, once: bool) -> None:
         books.platform,
         books.backups,
         books.postgres_programs,
+        books.payer.alipay_least_fen,
     )
     desk = worker.WorkerContext(
         means,

@@ -63,6 +63,8 @@ class JobContext:
     """Where backups are kept."""
     postgres_programs: Path | None = None
     """The folder of PostgreSQL's client programs; null: on the PATH."""
+    alipay_least_fen: int = 10
+    """The least that Alipay transfers: less is carried on."""
 
 
 Prepared = AbstractContextManager[Any]
@@ -159,11 +161,16 @@ def _tell_of_gaps(connection: Connection, period: Period, gaps: list[Interval], 
     )
 
 
-def pay(connection: Connection, asked: ScheduledSlot, _: None, now: int) -> str:
+def payers_least(means: JobContext, _asked: ScheduledSlot) -> Prepared:
+    """The least that Alipay transfers."""
+    return nullcontext(means.alipay_least_fen)
+
+
+def pay(connection: Connection, asked: ScheduledSlot, alipay_least_fen: int, now: int) -> str:
     """Prepare a tranche of what settled before the day; people approve it and export it."""
     before = midnight(dt.date.fromisoformat(asked.slot))
     try:
-        tranche, anew = preparation.prepare(connection, before, now)
+        tranche, anew = preparation.prepare(connection, before, now, alipay_least_fen)
     except NothingDue as nothing_due:
         return str(nothing_due)
     state = "prepared" if anew else "prepared already"
@@ -227,7 +234,7 @@ JOBS = {
     "freeze": Job(freeze),
     "remind": Job(remind_of_receipts, together=True),
     "settle": Job(draft, swept),
-    "pay": Job(pay),
+    "pay": Job(pay, payers_least),
     "check": Job(check, checked, together=True),
     "backup": Job(backup, backed_up, together=True),
 }

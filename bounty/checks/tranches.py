@@ -12,7 +12,7 @@ from bounty.models import AuditEvent, Notice, Payout, Settlement, Tranche, Tranc
 from bounty.rules.sql_math import count_where, sum_or_zero
 from bounty.tranches.entitlement import not_replaced
 from bounty.tranches.files import content_sha256, lines_file, payouts_file
-from bounty.tranches.state import is_due, newest_outcomes, of_payout
+from bounty.tranches.state import LEAST_BOUND_FEN, is_due, newest_outcomes, of_payout
 
 _ACTS = ("settlement.make", "notice.publish", "payout.prepare", "payout.approve", "payout.export")
 
@@ -32,6 +32,7 @@ def lines_make_payouts(connection: Connection) -> int:
     )
     same = and_(sums.c.promoter_id == Payout.promoter_id, sums.c.tranche_id == Payout.tranche_id)
     net = Payout.carry_in_fen + Payout.lines_fen
+    too_little = and_(Payout.payable_fen == 0, net < LEAST_BOUND_FEN, Payout.proposal_id.is_not(None))
     off = (
         select(Payout.promoter_id)
         .outerjoin(sums, same)
@@ -40,7 +41,7 @@ def lines_make_payouts(connection: Connection) -> int:
             or_(
                 func.coalesce(sums.c.rows, 0) != Payout.lines_rows,
                 func.coalesce(sums.c.fen, 0) != Payout.lines_fen,
-                Payout.payable_fen != case((net > 0, net), else_=0),
+                and_(Payout.payable_fen != case((net > 0, net), else_=0), ~too_little),
                 Tranche.tranche_id.is_(None),
             )
         )

@@ -10,11 +10,13 @@ from sqlalchemy import Connection
 from bounty.cli import payment_results
 from bounty.cli.context import number_of, open_books
 from bounty.cli.identity import as_option, books_as, books_as_anyone
+from bounty.cli.payees import warn_of_shared
 from bounty.clock import midnight, shanghai_date, shown
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.models import Tranche
 from bounty.money import shown_yuan
+from bounty.payees import service
 from bounty.tranches import approval, preparation, state
 from bounty.tranches.export import export_tranche
 from bounty.tranches.files import payout_id, payouts_of
@@ -45,7 +47,9 @@ def prepare(settled_before: str | None, email: str | None) -> None:
     now = books.now()
     before = midnight(shanghai_date(now) if settled_before is None else _day(settled_before))
     with transaction(books.engine) as connection:
-        made, anew = preparation.prepare(connection, before, now)
+        made, anew = preparation.prepare(connection, before, now, books.payer.alipay_least_fen)
+        shared = service.shared_accounts(connection, tranche_id=made.tranche_id)
+    warn_of_shared(shared)
     click.echo(f"tranche {made.tranche_id} {'prepared' if anew else 'stands already, on the same facts'}")
     _tell(made)
 
@@ -99,7 +103,7 @@ def approve(tranche: int, sha256: str, email: str | None) -> None:
     """Stand for the open tranche, as it was shown."""
     books = books_as(email, "finance", "admin")
     with transaction(books.engine) as connection:
-        approval.approve(connection, tranche, sha256, books.now())
+        approval.approve(connection, tranche, sha256, books.now(), books.payer.alipay_least_fen)
     click.echo(f"tranche {tranche} approved")
 
 
@@ -132,6 +136,8 @@ def export(tranche: int, out: Path, email: str | None) -> None:
         books.now(),
         approval_required=books.approval_required,
     )
+    with snapshot(books.engine) as connection:
+        warn_of_shared(service.shared_accounts(connection, tranche_id=tranche))
     for file in exported.manifest["files"]:
         click.echo(f"{file['name']} {file['rows']} rows ¥{shown_yuan(file['sum_fen'])}")
     click.echo(f"content sha256:{exported.manifest['content_sha256']}")

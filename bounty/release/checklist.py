@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, select
 from bounty.clock import shown
 from bounty.models import AuditEvent, Batch, Order, Quarantined, User, Waiver
 from bounty.notices.period_status import PeriodStatus
+from bounty.orders.unknowns import Unknown, unknown_in_month
 from bounty.rules.periods import Period
 from bounty.settlement.queries import quarantined_of
 from bounty.sync.coverage import Coverage, coverage_of
@@ -22,6 +23,7 @@ LINES = {
     "CUTOFF": ("收货截止已过", "Receipt cutoff has passed"),
     "FRESH": ("数据新鲜", "Data is fresh"),
     "CHECKS": ("账目自查", "The books check themselves"),
+    "UNKNOWN": ("未知的内容", "What is unknown"),
 }
 """Line of the checklist -> its name in Chinese and English."""
 WAIVABLE = ("QUARANTINE", "COVERAGE", "FRESH")
@@ -40,6 +42,8 @@ class ChecklistItem:
     en: str
     waiver: Any | None = None
     """reason, name and waived_at, where somebody answers for it."""
+    noted: bool = False
+    """Whether it asks a person to look, though it stops nothing."""
 
     @property
     def passes(self) -> bool:
@@ -77,7 +81,7 @@ class Checklist:
 
 
 def checklist(connection: Connection, stage: PeriodStatus, now: int) -> Checklist:
-    """The checklist of a period, for its newest settlement; seven queries.
+    """The checklist of a period, for its newest settlement; eight queries.
 
     COVERAGE is a line of it once anything was fetched from the platform: files have none to prove.
     """
@@ -96,6 +100,7 @@ def checklist(connection: Connection, stage: PeriodStatus, now: int) -> Checklis
         _cutoff(bounds.receipt_cutoff, now),
         _fresh(freshness, bounds.receipt_cutoff, waivers),
         _checks(checked, stage.newest),
+        *_unknown(unknown_in_month(connection, stage.period)),
     )
     return Checklist(lines, freshness, waiting, checked)
 
@@ -169,6 +174,14 @@ def _fresh(freshness: Freshness, cutoff: int, waivers: dict[str, Any]) -> Checkl
         f"orders only up to {at}: receipts before the cutoff may be missing",
         waiver,
     )
+
+
+def _unknown(found: list[Unknown]) -> list[ChecklistItem]:
+    """What is not known of the month's orders: it stops nothing, and nobody should miss it."""
+    if not found:
+        return []
+    zh, en = "；".join(each.zh for each in found), "; ".join(each.en for each in found)
+    return [ChecklistItem("UNKNOWN", True, zh, en, noted=True)]
 
 
 def _checks(checked: Any | None, newest: Any | None) -> ChecklistItem:

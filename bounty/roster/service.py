@@ -12,6 +12,7 @@ from bounty.errors import BountyError
 from bounty.models import OpenPeriod, RosterEntry, Target
 from bounty.promoters.reference_upsert import ReferenceKind, Refusal
 from bounty.roster.eligibility import INELIGIBLE, Candidate, history_months, judge_candidate
+from bounty.roster.levels import level_in
 from bounty.roster.notifications import notify_targets
 from bounty.roster.queries import candidates, given_targets, history_of, orders_held
 from bounty.roster.terms import terms_in_force
@@ -89,13 +90,14 @@ def _freeze(connection: Connection, period: Period, terms_id: int, terms: Terms,
     }
     entries = []
     for row in connection.execute(candidates(period.first_day)):
+        level = level_in(terms.levels, row.level)
         candidate = Candidate(
             promoter_id=row.promoter_id,
-            level=row.level,
+            level=level,
             registered_on=row.registered_on,
             violated=bool(row.violated),
             given=given.get(row.promoter_id),
-            history=histories[terms.direct_only(row.level)].get(row.promoter_id, {}),
+            history=histories[terms.direct_only(level)].get(row.promoter_id, {}),
         )
         verdict = judge_candidate(candidate, period, terms)
         entries.append(
@@ -103,7 +105,7 @@ def _freeze(connection: Connection, period: Period, terms_id: int, terms: Terms,
                 "promoter_id": row.promoter_id,
                 "period": str(period),
                 "name": row.name,
-                "level": row.level,
+                "level": level,
                 "registered_on": row.registered_on,
                 "reason": verdict.reason,
                 "target_gmv_fen": verdict.target_gmv_fen,

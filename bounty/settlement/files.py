@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, Result
 
 from bounty.clock import ShownMinutes
+from bounty.files.cells import FORMULA_STARTS
 from bounty.money import ShownYuan
-from bounty.orders.warnings import FORMULA_STARTS
 from bounty.rules.periods import Period
 from bounty.settlement.queries import lines_of, results_of
 

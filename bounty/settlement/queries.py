@@ -3,6 +3,7 @@
 from sqlalchemy import Column, FromClause, Insert, and_, case, func, insert, literal, select, true
 
 from bounty.db import Query, WholeNumber, workspace
+from bounty.ingest.quarantine import NO_DATA
 from bounty.models import Line, OpenPeriod, Order, Quarantined, Result, RosterEntry
 from bounty.rules.clauses import SUBSIDY_CLAUSES, all_hold
 from bounty.rules.measure import counts, frozen_bounds, measured, of_eligible
@@ -193,10 +194,11 @@ def lines_of(settlement_id: int) -> Query:
 
 
 def quarantined_of(bounds: Bounds) -> Query:
-    """How many order rows wait in quarantine that are, or may be, of a month."""
+    """How many order rows wait in quarantine that are, or may be, of a month; a known footer is of none."""
     of_month = and_(Quarantined.paid_at >= bounds.month_from, Quarantined.paid_at < bounds.month_until)
     return select(func.count()).where(
         Quarantined.kind == "orders",
         Quarantined.closed_at.is_(None),
+        Quarantined.code != NO_DATA,
         Quarantined.paid_at.is_(None) | of_month,
     )

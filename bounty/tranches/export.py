@@ -75,7 +75,13 @@ def export_tranche(
     written = _Folder(folder)
     try:
         with transaction(engine) as connection:
-            tranche = export_begins(connection, tranche_id, now, approval_required=approval_required)
+            tranche = export_begins(
+                connection,
+                tranche_id,
+                now,
+                approval_required=approval_required,
+                alipay_least_fen=payer.alipay_least_fen,
+            )
             folder.mkdir(parents=True, exist_ok=True)
             manifest = _write(connection, tranche, written, seal, payer)
         written.finish()

@@ -28,6 +28,8 @@ PAYOUTS_HEADER = (
 )
 NO_PAYEE = "NO_PAYEE"
 """Why a payout is held."""
+BELOW_LEAST = "BELOW_LEAST"
+"""Why a payout above 0 is carried on: it is below the payer's least amount."""
 _BATCH = 1_000
 
 
@@ -60,7 +62,7 @@ def payouts_of(tranche_id: int) -> Query:
     """The rows of payouts.csv, in its order: promoter_id, state, reason, method, shown_account, shown_name,
     proposal_id, carry_in_fen, lines_rows, lines_fen, carry_out_fen, payable_fen.
 
-    state   DUE; HELD, with its reason; or CARRIED where nothing is payable
+    state   DUE; HELD, with its reason; or CARRIED, with one where the amount is below the payer's least
     """
     net = Payout.carry_in_fen + Payout.lines_fen
     held = is_held()
@@ -68,7 +70,7 @@ def payouts_of(tranche_id: int) -> Query:
         select(
             Payout.promoter_id,
             case((held, "HELD"), (Payout.payable_fen > 0, "DUE"), else_="CARRIED").label("state"),
-            case((held, NO_PAYEE)).label("reason"),
+            case((held, NO_PAYEE), (and_(net > 0, Payout.payable_fen == 0), BELOW_LEAST)).label("reason"),
             Payee.method,
             Payee.shown_account,
             Payee.shown_name,

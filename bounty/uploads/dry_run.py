@@ -13,6 +13,7 @@ from bounty.db import transaction
 from bounty.files.problems import BadRow
 from bounty.models import Link, Notice, OpenPeriod, Order, OrderVersion, Quarantined
 from bounty.orders.service import orders_with_news
+from bounty.orders.warnings import ODDITIES, flagged_rows
 
 BAD_SHOWN = 20
 """Bad rows that are told of, the first of the file."""
@@ -57,6 +58,8 @@ def dry_run(
         months           [{month (blank: not paid), rows, amount_fen}, ...] of the good rows
         periods          [{period, notice or null, orders}, ...]: open periods of whose orders it would change some
         released         [[kind, counts], ...]: what would come out of quarantine with it
+        put_back         whether an older file of promoters would put back what a later one has changed
+        flags            [{zh, en}, ...]: what was taken in and is unknown or odd, counted
         bad              [{place, column, value, code, zh, en}, ...], the first of those that are new to the quarantine
 
     Raises RefusedFile for a file that is wholly wrong, and BountyError if it can't be read.
@@ -64,7 +67,7 @@ def dry_run(
     source, seen = opened.source, _Read()
     with transaction(engine) as connection:
         noted = replace(opened, rows=seen.pass_on(opened.rows))
-        imported = importer.import_opened(connection, noted, now, told)
+        imported = importer.import_opened(connection, noted, now, told, force=True)
         counts = imported.counts
         found = {
             "encoding": source.encoding,
@@ -83,6 +86,8 @@ def dry_run(
             "periods": _periods(connection, source.kind, imported),
             "released": [[kind, str(counts)] for kind, counts in imported.released],
             "bad": _bad(connection, imported.batch_id),
+            "put_back": imported.put_back,
+            "flags": _flags(connection, source.kind, imported, now),
         }
         connection.rollback()
     return found
@@ -113,6 +118,17 @@ def _periods(connection: Connection, kind: str, imported: importer.Imported) -> 
         .order_by(OpenPeriod.period)
     )
     return [dict(row) for row in rows.mappings()]
+
+
+def _flags(connection: Connection, kind: str, imported: importer.Imported, now: int) -> list[dict[str, str]]:
+    said = [{"zh": zh, "en": en} for zh, en in imported.notes]
+    if kind != "orders":
+        return said
+    odd = Counter(flag for row in flagged_rows(connection, imported.batch_id, now) for flag in row.flags)
+    for code, (zh, en) in ODDITIES.items():
+        if odd[code]:
+            said.append({"zh": zh.format(rows=odd[code]), "en": en.format(rows=odd[code])})
+    return said
 
 
 def _bad(connection: Connection, batch_id: int) -> list[dict[str, Any]]:

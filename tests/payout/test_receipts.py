@@ -140,7 +140,7 @@ def test_marking_by_hand_takes_a_reason_and_twice_is_once(desk: Desk) -> None:
 PLAIN = "payout_id,account,payee_name,amount_yuan,status\n"
 BAD = {
     "an unknown status": (
-        HEAD + "1,,,A1,13812345678,陈默,3.00,处理中,,\n",
+        HEAD + "1,,,A1,13812345678,陈默,3.00,交易关闭,,\n",
         "E-STATUS line 4, 状态: a payment is 成功 or",
     ),
     "no amount": (
@@ -148,7 +148,7 @@ BAD = {
         r"E-BLANK line 4, 金额\(元\): must not be blank",
     ),
     "an amount with a sign": (
-        HEAD + "1,,,A1,13812345678,陈默,¥3,成功,,\n",
+        HEAD + "1,,,A1,13812345678,陈默,+3,成功,,\n",
         r"E-MONEY line 4, 金额\(元\): write yuan",
     ),
     "nobody": (PLAIN + ",,,3.00,paid\n", "E-BLANK line 2: give the payout_id, or both"),

@@ -61,7 +61,7 @@ def prepare() -> Any:
     try:
         before = _day(request.form.get("settled_before", ""))
         with writing() as connection:
-            made, anew = preparation.prepare(connection, before, now())
+            made, anew = preparation.prepare(connection, before, now(), _payer().alipay_least_fen)
     except BountyError as refusal:
         return _desk(said(refusal)), 409
     number = made.tranche_id
@@ -164,7 +164,8 @@ def approve(tranche_id: int) -> Any:
 
     def act() -> str:
         with writing() as connection:
-            approval.approve(connection, tranche_id, request.form.get("content_sha256", ""), now())
+            seen = request.form.get("content_sha256", "")
+            approval.approve(connection, tranche_id, seen, now(), _payer().alipay_least_fen)
         return t("您已批准这个批次。", "You have approved the tranche.")
 
     return _done(tranche_id, act)
@@ -235,7 +236,7 @@ def _export(books: Engine, tranche_id: int, folder: Path) -> None:
 
 
 def _payer() -> Payer:
-    return Payer(site().settings.payout_remark, site().settings.payer_rows)
+    return Payer(site().settings.payout_remark, site().settings.payer_rows, site().settings.alipay_least_fen)
 
 
 @blueprint.post("/tranches/<int:tranche_id>/mark")

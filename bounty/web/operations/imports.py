@@ -237,7 +237,17 @@ def start(number: int, stage: str) -> Redirect | tuple[str, int]:
         uploads.require_startable(_standing(number), stage)
     except BountyError as refusal:
         return _uploaded(number, said(refusal)), 409
-    _start(number, stage)
+    confirmed = request.form.get("confirm") == "put back"
+    tried = _standing(number).tried
+    if stage == "import" and tried and tried.get("put_back") and not confirmed:
+        return _uploaded(
+            number,
+            t(
+                "这份较早的文件会改回后来的更正：请先勾选确认。",
+                "This older file would put back what was corrected later: confirm that first.",
+            ),
+        ), 409
+    _start(number, stage, force=confirmed)
     return redirect(url_for(".uploaded", number=number), 303)
 
 
@@ -324,7 +334,7 @@ def _folder() -> Path:
     return folder
 
 
-def _start(number: int, stage: str) -> None:
+def _start(number: int, stage: str, *, force: bool = False) -> None:
     """Start the process that does it, as the person who asks; one that runs already goes on."""
     settings = site().settings
     found = _standing(number)
@@ -333,6 +343,7 @@ def _start(number: int, stage: str) -> None:
         str(Path(sys.executable).with_name("bounty")),
         *("upload", str(number), stage),
         *("--user", str(person().user_id), "--folder", str(_folder())),
+        *(["--force"] if force else []),
     ]
     environment = os.environ | {"BOUNTY_DATABASE_URL": settings.database_url}
     if settings.now is not None:

@@ -164,6 +164,10 @@ FLAGS: dict[str, BothLanguages] = {
     "CATEGORY_UNKNOWN": ("类目未知，按普通商品算", "its category is unknown; taken as ordinary goods"),
     "PRICE_COMPARE_UNKNOWN": ("比价状态未知，按正常算", "price comparison is unknown; taken as ordinary"),
     "LINK_UNKNOWN": ("推广链接渠道未知", "the channel of its link is unknown"),
+    "RECEIPT_UNKNOWN": (
+        "状态为已收货，却没有确认收货时间：按未收货算",
+        "its status says received, but not when; taken as not received",
+    ),
     "AFTERSALE_OPEN": (
         "售后处理中：若退款成功将不计入",
         "an after-sale is under way: a refund would undo it",
