@@ -4,8 +4,8 @@ A small table of our own, which the transaction that evaluates a guess reads and
 are counted one after the other, whichever process serves them. Flask-Limiter and the ``limits`` library under it count
 fixed windows without growing waits, in memory (a process each) or in a server of their own, outside our transaction.
 
-Anybody may try for any account, so nobody may lock out its owner: who tries from a device that the account has logged in
-with before is counted on that device alone, and not stopped by what others try elsewhere.
+Anybody may try for any account, so nobody may lock out its owner: who tries from a device that the account has logged
+in with before is counted on that device alone, and not stopped by what others try elsewhere.
 """
 
 import unicodedata

@@ -269,12 +269,14 @@ class LimitedReset(ForgotPasswordForm):
             return False
         accounts = _accounts()
         asker = accounts.asker(self.email.data or "")
-        nobody = Account(email=asker.email, password="-", fs_uniquifier=secrets.token_hex(16))
+        nobody = Account(email=asker.email, fs_uniquifier=secrets.token_hex(16))
+        nobody.password = nobody.fs_uniquifier
         user = self.user if good and self.user is not None else nobody
         # Signing takes a quarter of a second, for which no writer is kept waiting.
         accounts.session.expunge_all()
         accounts.session.rollback()
-        letter = _reset_letter(generate_reset_password_token(user))
+        token = generate_reset_password_token(user)  # type: ignore[no-untyped-call]
+        letter = _reset_letter(token)
         if not accounts.seconds_to_wait("reset", asker):
             if user is not nobody:
                 cause = f"reset {secrets.token_hex(8)}"
@@ -356,7 +358,7 @@ class _Mails(MailUtil):
         cause = f"{template} {secrets.token_hex(8)}"
         letter = MessageText((subject, subject), words, words)
         user_id = context["user"].id
-        tell_account(accounts.turn(), "account", cause, user_id, letter, accounts.now(), _language())
+        tell_account(accounts.turn(), "account", cause, user_id, letter, accounts.now(), language=_language())
 
     def normalize(self, email: str) -> str:
         """As accounts are kept."""

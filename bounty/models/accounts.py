@@ -69,7 +69,7 @@ class Invitation(Base):
 
 
 class Tries(Base):
-    """How often one thing was tried, and until when it can't be again; one row, so that many processes count the same."""
+    """How often one thing was tried, and until when it can't be again: one row, whichever process counts."""
 
     __tablename__ = "tries"
     __table_args__ = (Index("ix_tries_last_at", "last_at"), {"sqlite_strict": True})

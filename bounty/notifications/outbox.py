@@ -76,6 +76,7 @@ def tell_account(
     user_id: int,
     letter: MessageText,
     now: int,
+    *,
     language: str | None = None,
 ) -> int:
     """Mail one account, unless it is disabled; how many.

@@ -42,9 +42,12 @@ DIGITS = (
 )
 WORDS = (
     "\x00", "a\x00b", "\t/evil.example", "\r\nSet-Cookie: a=b", "\x1b[31m", "\x7f", "\u2028", "\u202e", "\ufeff",
-    "\ud800", "\udfff0", "[" * 3_000, "{" * 3_000, "%", "_", "\\", "'", '"; DROP TABLE users; --', "%00", "%ff", "../../etc",
-    "//evil.example", "/\\evil.example", "javascript:alert(1)", "a" * 70_000, "2022-13", "2022-99", "9999-12", "0000-00",
-    "2022-12-99", "2022-12-15T99:99", "NaN", "Infinity", "=cmd|'/c calc'!A1", "\U0010ffff", "é", "e\u0301" * 500, "", " ",
+    "\ud800", "\udfff0", "[" * 3_000, "{" * 3_000, "%", "_", "\\", "'", '"; DROP TABLE users; --',
+    "%00", "%ff", "../../etc",
+    "//evil.example", "/\\evil.example", "javascript:alert(1)", "a" * 70_000, "2022-13", "2022-99",
+    "9999-12", "0000-00",
+    "2022-12-99", "2022-12-15T99:99", "NaN", "Infinity", "=cmd|'/c calc'!A1", "\U0010ffff", "é",
+    "e\u0301" * 500, "", " ",
 )  # fmt: skip
 FOLDED = [  # as ``after`` has it: base64 of JSON
     "W1tbW1tbW1tb" * 400, "WzIsbnVsbF0=", "WzIsIDFd", "WzIsInRleHQiXQ==", "WzIsOTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5OV0=",
@@ -52,8 +55,8 @@ FOLDED = [  # as ``after`` has it: base64 of JSON
     "WzIsIlxcdWQ4MDAiXQ==", "WzIsIlx1ZDgwMCJd", "WzIsIlx1MDAwMCJd",
 ]  # fmt: skip
 HOSTILE = (*DIGITS, *WORDS, *FOLDED)
-EACH = 6
-"""So many of them a parameter, taken in turn: each comes to dozens of parameters, and each parameter gets of every kind."""
+EACH = 4
+"""So many of them a parameter, taken in turn, so that each comes to many parameters."""
 FORM = "application/x-www-form-urlencoded"
 
 

@@ -20,8 +20,7 @@ from tests.web.test_health import Served
 SLOW = 40
 HALVES = (
     b"GET /healthz HTTP/1.1\r\nHost: bounty.example\r\nX-Slow: ",
-    b"POST /login HTTP/1.1\r\nHost: bounty.example\r\nContent-Type: application/x-www-form-urlencoded\r\n"
-    b"Content-Length: 100\r\n\r\nemail=",
+    b"POST /login HTTP/1.1\r\nHost: bounty.example\r\nContent-Length: 100\r\n\r\nemail=",
 )
 
 

@@ -1,4 +1,4 @@
-"""How often somebody may try: each account's guesses are counted once, whatever they are spelt like and however many come
+"""How often somebody may try: an account is counted once, whatever it is spelt like and however many guesses come
 at once; nobody locks another out; a reset says nothing of accounts. Alike on both databases."""
 
 import time
