@@ -266,7 +266,7 @@ def test_a_reset_link_serves_once(app: Flask, tmp_path: Path, books: Engine) -> 
     third = "a third and still good one"
     post(app.test_client(), link, password=third, password_confirm=third)
     assert log_in(app.test_client(), PROMOTERS, third).status_code == 200
-    assert "重设" in mail_in(tmp_path, books)["Subject"]  # the owner is told
+    assert "重置" in mail_in(tmp_path, books)["Subject"]  # the owner is told
     assert "user.reset" in [act for act, _ in acts(books)]
 
 
