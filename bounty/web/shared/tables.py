@@ -360,4 +360,4 @@ def _held(value: object, column: ColumnElement[Any]) -> bool:
         kind = type(value)
     if kind is str:
         return isinstance(value, str) and not unfit(value)
-    return isinstance(value, int) and -GREATEST <= value <= GREATEST
+    return type(value) is int and -GREATEST <= value <= GREATEST  # true and false are no numbers here
