@@ -134,7 +134,9 @@ def write_to_mend(
                             f"{error.column}: {error.en}" if error.column else error.en for error in errors
                         ),
                     )
-                    writer.writerow([*(inert(shown_of(cells[at])) for at in own), row.quarantine_id, *map(inert, told)])
+                    writer.writerow(
+                        [*(inert(shown_of(cells[at])) for at in own), row.quarantine_id, *map(inert, told)]
+                    )
             written.append((path, len(readable)))
         if unreadable:
             written.append(_write_lines(folder / f"{of_kind}-{number}-unreadable.txt", unreadable))

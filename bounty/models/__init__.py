@@ -5,7 +5,7 @@ Money is whole fen (``_fen``), an instant is epoch seconds (``_at``), a date is 
 """
 
 from bounty.db import Base
-from bounty.models.accounts import ROLES, FailedLogin, Invitation, User
+from bounty.models.accounts import ROLES, Invitation, Tries, User
 from bounty.models.audit import AuditEvent
 from bounty.models.calendar import Slot
 from bounty.models.decisions import Appeal, AppealAnswer, Approval, RosterOverride, Waiver
@@ -83,7 +83,6 @@ __all__ = [
     "Base",
     "Batch",
     "CategorySet",
-    "FailedLogin",
     "FetchWindow",
     "Invitation",
     "Level",
@@ -120,6 +119,7 @@ __all__ = [
     "Tranche",
     "TrancheLine",
     "TrancheStep",
+    "Tries",
     "Upload",
     "User",
     "Violation",

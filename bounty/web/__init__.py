@@ -10,7 +10,6 @@ from sqlalchemy import Engine
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bounty.accounts import login
-from bounty.notifications.mail import encrypted, host_and_port
 from bounty.payees.encryption import PayeeCipher
 from bounty.web.finance import adjustments, notices, payees, payment_results, reconciliation, tranches
 from bounty.web.operations import appeals as operations_appeals
@@ -40,8 +39,8 @@ from bounty.web.shared import (
     logs,
     request_context,
     step_up_auth,
+    url_converters,
 )
-from bounty.web.shared.url_converters import PeriodConverter
 
 BLUEPRINTS = (
     health.blueprint,
@@ -97,7 +96,6 @@ def install(
         MAX_FORM_MEMORY_SIZE=1_000_000,
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session: a form left open over lunch still works
         PREFERRED_URL_SCHEME="https" if production else "http",
-        **_mail(settings),
     )
     if settings.proxies:
         count = settings.proxies
@@ -108,30 +106,23 @@ def install(
         logs.install(app)
     headers.install(app, https=production)
     health.install(app)
+    url_converters.install(app)
     language.install(app)
     login.install(
-        app, engine, now, reading=request_context.reading, totp_key=totp_key, second_factor=production
+        app,
+        engine,
+        now,
+        reading=request_context.reading,
+        may_go_to=url_converters.is_page,
+        totp_key=totp_key,
+        second_factor=production,
     )
     access.install(app)
     imports.bound_uploads(app)
     CSRFProtect(app)  # reads the form, so it comes after what says whether, and how much, may be sent at all
+    url_converters.refuse_unfit_forms(app)
     errors.install(app)
     formats.install(app, settings.env)
     step_up_auth.install(app)
-    app.url_map.converters["period"] = PeriodConverter
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
-
-
-def _mail(settings: Any) -> dict[str, Any]:
-    sender = {"MAIL_DEFAULT_SENDER": settings.mail_sender, "SECURITY_EMAIL_SENDER": settings.mail_sender}
-    if not settings.mail_server:
-        return sender | {"MAIL_BACKEND": "file", "MAIL_FILE_PATH": str(settings.uploads.parent / "mails")}
-    host, port = host_and_port(settings.mail_server)
-    return sender | {
-        "MAIL_SERVER": host,
-        "MAIL_PORT": port,
-        "MAIL_USE_TLS": encrypted(host),
-        "MAIL_USERNAME": settings.mail_user or None,
-        "MAIL_PASSWORD": settings.mail_password or None,
-    }

@@ -8,7 +8,6 @@ shown twice when others come meanwhile.
 """
 
 import base64
-import binascii
 import csv
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +24,7 @@ from bounty.errors import BountyError
 from bounty.money import shown_yuan
 from bounty.rules.sql_math import count_where, sum_or_zero
 from bounty.settlement.files import inert
+from bounty.web.shared.url_converters import GREATEST, unfit
 
 PAGE = 50
 """Rows of a page."""
@@ -186,7 +186,7 @@ def page_of(
     ).one()
     order, number, behind = _order(table, every, asked), 1, None
     if args.get("after"):
-        number, values = _unfold(args["after"], len(order))
+        number, values = _unfold(args["after"], order)
         behind = _behind(order, values, falling=asked.falling)
     query = (
         select(every)
@@ -339,15 +339,25 @@ def _fold(number: int, values: list[Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps([number, *values], separators=(",", ":")).encode()).decode()
 
 
-def _unfold(token: str, places: int) -> tuple[int, list[Any]]:
+def _unfold(token: str, order: list[ColumnElement[Any]]) -> tuple[int, list[Any]]:
     try:
         number, *values = json.loads(base64.urlsafe_b64decode(token.encode()))
-        whole = len(values) == places and all(isinstance(value, str | int) for value in (number, *values))
-        if whole and int(number) > 1:
+        if int(number) > 1 and len(values) == len(order) and all(map(_held, values, order)):
             return int(number), values
-    except (ValueError, binascii.Error, TypeError):
+    except (ValueError, TypeError, OverflowError, RecursionError):  # what is no JSON, or nested too deeply
         pass
     raise BountyError(
         "This page's address is broken: begin again with the first page.",
         "分页地址不完整：请从第一页重新开始。",
     )
+
+
+def _held(value: object, column: ColumnElement[Any]) -> bool:
+    """Whether a column can hold a value."""
+    try:
+        kind = column.type.python_type
+    except NotImplementedError:  # nothing says what it holds
+        kind = type(value)
+    if kind is str:
+        return isinstance(value, str) and not unfit(value)
+    return type(value) is int and -GREATEST <= value <= GREATEST  # true and false are no numbers here
