@@ -12,6 +12,7 @@ from flask.helpers import get_debug_flag
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from bounty import cli, clock, db, schema
+from bounty.audit.journal import keeping
 from bounty.audit.service import Actor, acting
 from bounty.errors import BountyError
 from bounty.notifications.delivery import DeliveryChannels
@@ -29,7 +30,8 @@ def books_of(settings: Settings) -> cli.Books:
     def now() -> int:
         return clock.now() if settings.now is None else settings.now
 
-    engine = acting(db.make_engine(settings.database_url), Actor(f"command line: {_login_name()}"))
+    engine = keeping(db.make_engine(settings.database_url), settings.backups)
+    engine = acting(engine, Actor(f"command line: {_login_name()}"))
     account = PlatformAccount(
         settings.platform_url,
         settings.platform_client_id,

@@ -6,7 +6,7 @@ Both databases are used the same way: any number of readers, each in one snapsho
 
 import datetime as dt
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -200,10 +200,21 @@ def _begin_sqlite(connection: Connection) -> None:
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
-    """The one way to write: a transaction with no other writer beside it, committed at the end or not at all."""
-    with engine.connect().execution_options(writing=True, has_turn=True) as connection, connection.begin():
-        _wait(connection)
-        yield connection
+    """The one way to write: a transaction with no other writer beside it, committed at the end or not at all.
+
+    An engine's option ``keeper`` is a function that is given the connection before the commit; what it returns, if
+    anything, is called once the commit has held.
+    """
+    with engine.connect().execution_options(writing=True, has_turn=True, recorded=[]) as connection:
+        kept: Callable[[], None] | None = None
+        with connection.begin():
+            _wait(connection)
+            yield connection
+            keeper = connection.get_execution_options().get("keeper")
+            if keeper is not None:
+                kept = keeper(connection)
+    if kept is not None:
+        kept()
 
 
 def wait_for_turn(connection: Connection) -> None:

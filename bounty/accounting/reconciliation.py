@@ -277,7 +277,9 @@ def _rows(tranche_id: int | None) -> Query:
         )
     )
     return (
-        rows if tranche_id is None else rows.where(or_(row.payout.is_(None), payout.tranche_id == tranche_id))
+        rows
+        if tranche_id is None
+        else rows.where(or_(payout.tranche_id.is_(None), payout.tranche_id == tranche_id))
     )
 
 

@@ -155,8 +155,15 @@ def _row(judged: MatchedRow, receipt_id: int) -> dict[str, Any]:
         "serial": row.serial,
         "words": row.words,
         "verdict": judged.verdict,
-        "payout": None if judged.payout is None else judged.payout.payout,
+        "payout": _payout_of(judged),
     }
+
+
+def _payout_of(judged: MatchedRow) -> str | None:
+    """The payout that a row is of, or the one that it names, whether or not these books know it."""
+    if judged.payout is not None:
+        return judged.payout.payout
+    return judged.row.payouts[0] if judged.verdict == UNMATCHED and judged.row.payouts else None
 
 
 def shown_account(row: PaymentResultRow) -> str:
