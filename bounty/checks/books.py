@@ -26,6 +26,7 @@ from bounty.checks.payees import payees_changed
 from bounty.checks.payment_results import closings_in_turn, outcomes_told
 from bounty.checks.tranches import INVARIANTS
 from bounty.db import Query, count_of
+from bounty.errors import BountyError
 from bounty.models import (
     AuditEvent,
     Base,
@@ -68,6 +69,18 @@ def run_checks(connection: Connection) -> Iterator[Finding]:
     """Every invariant of the books, with its count of violations."""
     for name, (promise, count) in CHECKS.items():
         yield Finding(name, promise, count(connection))
+
+
+def require_balanced(connection: Connection) -> None:
+    """Raises BountyError, naming what is off, unless every invariant holds: what no backup is made of and no notice is
+    published of is not paid either."""
+    off = [finding for finding in run_checks(connection) if finding.violations]
+    if off:
+        names = ", ".join(f"{finding.name} {finding.violations}" for finding in off)
+        raise BountyError(
+            f"The books do not balance ({names}): `bounty check` shows it. Pay nothing until it is known why.",
+            f"账目不平（{names}），见 bounty check。查明之前不能导出付款。",
+        )
 
 
 def lines_make_results(connection: Connection) -> int:

@@ -98,6 +98,8 @@ def _payouts(connection: Connection, tranche: int) -> Any:
 def approve(tranche: int, sha256: str, email: str | None) -> None:
     """Stand for the open tranche, as it was shown."""
     books = books_as(email, "finance", "admin")
+    with snapshot(books.engine) as connection:
+        books.require_balanced(connection)
     with transaction(books.engine) as connection:
         approval.approve(connection, tranche, sha256, books.now())
     click.echo(f"tranche {tranche} approved")
@@ -123,6 +125,8 @@ def _tell(row: Any) -> None:
 def export(tranche: int, out: Path, email: str | None) -> None:
     """Write a tranche's files for people and for the payers; again, the same bytes. Exported is not paid."""
     books = books_as(email, "finance")
+    with snapshot(books.engine) as connection:
+        books.require_balanced(connection)
     exported = export_tranche(
         books.engine,
         tranche,

@@ -12,7 +12,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, true
 from sqlalchemy.orm import aliased
 
 from bounty.audit.journal import EXPORT, Journal, Line, read_journal
@@ -197,7 +197,7 @@ def _receipts(connection: Connection) -> list[Question]:
         .where(
             row.verdict == UNMATCHED,
             row.payout.is_not(None),
-            row.paid.is_(True),
+            row.paid.is_(true()),
             ~matched.exists(),
             ~told_again.exists(),
         )

@@ -1,37 +1,48 @@
 """An old copy of the books doesn't pay again: the whole drill as commands, and each way in which it can be answered."""
 
+import gc
 import json
+import logging
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from warnings import catch_warnings
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import Engine, make_url, select
 
+from bounty.app import main
 from bounty.checks import books
 from bounty.db import make_engine, snapshot, transaction
 from bounty.models import AuditEvent, Message
 from tests import postgres
 from tests.factories import PROMOTER, SCRIPT, environment, write_text
 from tests.payout.desk import HEAD
-from tests.payout.people import KEY, PASSWORD, Codes, Person
+from tests.payout.people import KEY, PASSWORD, Person
 from tests.payout.world import OTHER, SEAL_KEY, Paying, earning
 
 AT = "2023-01-21T12:00:00+08:00"
 
 
-class Shell:
-    """Commands on books, each in a process of its own."""
+@dataclass(frozen=True)
+class Said:
+    returncode: int
+    stdout: str
+    stderr: str
 
-    def __init__(self, url: str, folder: Path, *, approval: bool = False) -> None:
-        self.url, self.folder, self.approval = url, folder, approval
+
+class Shell:
+    """Commands on books: in this process, which is quicker, or each in one of its own."""
+
+    def __init__(self, url: str, folder: Path, *, drill: bool = False) -> None:
+        self.url, self.folder, self.drill = url, folder, drill
         self.backups = folder / "backups"
 
-    def run(
-        self, *arguments: str | Path, by: Person | None = None, at: str = AT
-    ) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str | Path, by: Person | None = None, at: str = AT) -> Said:
         env = environment(
             self.url,
             at,
@@ -39,21 +50,30 @@ class Shell:
             BOUNTY_PAYEE_KEY=SEAL_KEY,
             BOUNTY_TOTP_KEY=KEY,
             BOUNTY_POSTGRES_PROGRAMS=str(postgres.client_programs()),
-            BOUNTY_REQUIRE_APPROVAL="1" if self.approval else "0",
+            BOUNTY_REQUIRE_APPROVAL="1" if self.drill else "0",
+            BOUNTY_CALENDAR_BACKUPS="0",
         )
-        command, typed = [SCRIPT, *map(str, arguments)], ""
+        words, typed = [*map(str, arguments)], ""
         if by is not None:
-            codes = Codes.__new__(Codes)  # the same authenticator, on these books
-            assert by.codes is not None
-            codes.__dict__.update(by.codes.__dict__)
             engine = make_engine(self.url)
-            codes._engine = engine
-            typed = f"{PASSWORD}\n{codes.fresh()}\n"
+            typed = f"{PASSWORD}\n{by.code(engine)}\n"
             engine.dispose()
-            command += ["--as", by.email]
-        return subprocess.run(
-            command, env=env, capture_output=True, encoding="utf-8", check=False, input=typed
-        )
+            words += ["--as", by.email]
+        if self.drill:
+            done = subprocess.run(
+                [SCRIPT, *words], env=env, capture_output=True, encoding="utf-8", check=False, input=typed
+            )
+            return Said(done.returncode, done.stdout, done.stderr)
+        handlers = logging.root.handlers[:]
+        try:
+            result = CliRunner(env=env).invoke(main, words, prog_name="bounty", input=typed)
+        finally:
+            logging.root.handlers[:] = handlers
+        said = Said(result.exit_code, result.stdout, result.stderr)
+        del result
+        with catch_warnings(action="ignore", category=ResourceWarning):
+            gc.collect()  # a command's connections end with its process, which here goes on
+        return said
 
     def does(self, *arguments: str | Path, by: Person | None = None, at: str = AT) -> str:
         done = self.run(*arguments, by=by, at=at)
@@ -66,7 +86,7 @@ class Shell:
         assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stdout + done.stderr
         return done.stderr
 
-    def content(self, tranche: int, by: Person | None = None) -> str:
+    def content(self, tranche: int) -> str:
         shown = self.does("payout", "show", str(tranche))
         return shown.split("content sha256:")[1].split()[0]
 
@@ -111,7 +131,7 @@ def copy_in(shell: Shell) -> Path:
 def test_the_drill(paying: Paying, database_url: str, other_url: str, tmp_path: Path) -> None:
     """Backup, prepare, approve, export, receipt; the copy restored; and nothing leaves twice."""
     qian, shen = (Person(paying.engine, name, "finance") for name in ("qian", "shen"))
-    old = Shell(database_url, tmp_path, approval=True)
+    old = Shell(database_url, tmp_path, drill=True)
     old.does("backup")
     assert "tranche 1 prepared" in old.does("payout", "prepare", "--settled-before", "2023-01-20", by=qian)
     old.does("payout", "approve", "1", "--sha256", old.content(1), by=shen)
@@ -120,7 +140,7 @@ def test_the_drill(paying: Paying, database_url: str, other_url: str, tmp_path: 
     assert "now paid 1 ¥100.00" in old.does("payout", "receipt", receipt_of(old, out), by=qian)
     sent = (out / "alipay-1-1.csv").read_bytes()
 
-    new = Shell(other_url, tmp_path, approval=True)
+    new = Shell(other_url, tmp_path, drill=True)
     told = new.does("restore", copy_in(new))
     assert "Tranche 1 (¥100.00) left for the payer" in told
     assert "until then" in told.lower()

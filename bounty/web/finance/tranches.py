@@ -11,7 +11,9 @@ from flask import Blueprint, Response, abort, flash, redirect, render_template, 
 from sqlalchemy import Connection, Engine
 
 from bounty.accounting import finance_queries
+from bounty.checks.books import require_balanced
 from bounty.clock import midnight, shanghai_date
+from bounty.db import snapshot
 from bounty.errors import BountyError
 from bounty.models import Tranche
 from bounty.payment_results import service
@@ -163,6 +165,8 @@ def approve(tranche_id: int) -> Any:
     """Stand for the open tranche as it was seen; not for one's own."""
 
     def act() -> str:
+        with snapshot(engine()) as connection:
+            require_balanced(connection)
         with writing() as connection:
             approval.approve(connection, tranche_id, request.form.get("content_sha256", ""), now())
         return t("您已批准这个批次。", "You have approved the tranche.")
@@ -223,6 +227,8 @@ def _file(tranche_id: int, name: str, kind: str) -> Response:
 
 
 def _export(books: Engine, tranche_id: int, folder: Path) -> None:
+    with snapshot(books) as connection:
+        require_balanced(connection)
     export_tranche(
         books,
         tranche_id,
