@@ -1,6 +1,7 @@
 """Files and folders that only their owner may read, whatever the umask: books, backups, mails, the journal."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -12,13 +13,20 @@ def private_folder(path: Path) -> Path:
     return path
 
 
-def private_file(path: Path) -> Path:
-    """An empty file with mode 0600, unless it is there already; then it is closed to others."""
-    try:
+def make_private_file(path: Path) -> None:
+    """An empty file with mode 0600, unless there is one."""
+    with suppress(FileExistsError):
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    except FileExistsError:
+
+
+def write_private_file(path: Path, content: bytes) -> None:
+    """A file with mode 0600 and this content, in place of one that is there; on the disk when this returns."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
         close_to_others(path)
-    return path
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def close_to_others(path: Path) -> None:

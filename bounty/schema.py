@@ -38,7 +38,7 @@ def upgrade(engine: Engine) -> None:
         if differ:
             more = f", and {len(differ) - 5} more" if len(differ) > 5 else ""
             raise BountyError(
-                f"The database says that its schema is {held}, and it differs from that: {'; '.join(differ[:5])}{more}. "
+                f"The database says that its schema is {held}, and differs from that: {'; '.join(differ[:5])}{more}. "
                 "Nothing was changed: go on with the program that made it, or restore a backup into a new database."
             )
     command.upgrade(_config(engine), "head")

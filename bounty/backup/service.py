@@ -20,7 +20,7 @@ from bounty.clock import shown
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.notifications.service import hold_messages
-from bounty.private import private_folder
+from bounty.private import private_folder, write_private_file
 from bounty.schema import program_revision
 
 
@@ -64,7 +64,7 @@ def back_up(engine: Engine, folder: Path, now: int, programs: Path | None) -> tu
             with snapshot(copy) as connection:
                 require_good(connection, wanted)
         backup = Backup(kind, now, part.stat().st_size, _sha256(part), wanted)
-        _write(
+        write_private_file(
             target.with_name(target.name + ".json"), msgspec.json.format(msgspec.json.encode(asdict(backup)))
         )
         _sync(part)
@@ -141,11 +141,6 @@ def _read(source: Path) -> Backup:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return file_digest(file, "sha256").hexdigest()
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
-    _sync(path)
 
 
 def _sync(path: Path) -> None:

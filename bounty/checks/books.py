@@ -50,6 +50,7 @@ from bounty.rules.revocations import void_stands
 from bounty.rules.sql_math import capped_at, share_half_even, sum_or_zero
 from bounty.rules.terms import InvalidTerms, Terms, read_terms
 from bounty.settlement.files import content_sha256, lines_file, results_file
+from bounty.storage import unsound_parts
 
 CALENDAR_DONE = "calendar.do"
 """The act under which a slot of the calendar stands in the audit."""
@@ -409,6 +410,7 @@ def audit_unbroken(connection: Connection) -> int:
 
 
 CHECKS: dict[str, tuple[str, Callable[[Connection], int]]] = {
+    "storage-sound": ("the database finds its own files sound", unsound_parts),
     "lines-make-results": ("the lines of a promoter sum to the result", lines_make_results),
     "results-make-settlements": (
         "the results sum to the settlement and its manifest",

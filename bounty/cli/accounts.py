@@ -83,7 +83,7 @@ def audit_verify() -> None:
     if journal is not None and ahead is not None:
         raise BountyError(
             f"The chain of {chain.events} events holds, and it is older than the journal {journal.path}: event "
-            f"{ahead['event']} of {shown(ahead['at'])} is not in it. These books are an old copy, or have lost what was "
-            "written last: restore the newest backup, and bring in again what came after it."
+            f"{ahead['event']} of {shown(ahead['at'])} is not in it. These books are an old copy, or have lost what "
+            "was written last: restore the newest backup, and bring in again what came after it."
         )
     click.echo(f"{chain.events} events, the chain holds, head sha256:{chain.head}")

@@ -80,16 +80,18 @@ def require_number_free(connection: Connection, drafted: dict[str, Any]) -> None
 
 
 def _other_content(line: Line) -> tuple[str, str]:
-    number, before = line["tranche"], line["settled_before"]
-    return (
-        f"批次 {number} 在备份之后已导出付款（结算截止 {before}，¥{shown_yuan(line['due_fen'])}），"
-        f"现在准备出来的内容与它不同：请按同一截止日重新准备，或用导出文件夹恢复："
-        f"bounty payout answer {number} left --from FOLDER --reason …",
-        f"Tranche {number} left for the payer after this copy was made (orders settled before {before}, "
-        f"¥{shown_yuan(line['due_fen'])}), and what would be prepared now is not the same: prepare it of orders settled "
-        f"before that day, or bring it back with `bounty payout answer {number} left --from FOLDER --reason ...`, FOLDER "
-        "being where it was exported to.",
+    number, day, fen = line["tranche"], line["settled_before"][:10], shown_yuan(line["due_fen"])
+    zh = (
+        f"批次 {number}（¥{fen}）在这份账的备份之后已导出付款，现在准备出来的内容与它不同："
+        f"请按 bounty payout prepare --settled-before {day} 重新准备，或用导出文件夹恢复："
+        f"bounty payout answer {number} left --from FOLDER --reason …"
     )
+    en = (
+        f"Tranche {number} left for the payer after this copy was made (¥{fen}), and what would be prepared now is not "
+        f"the same: run `bounty payout prepare --settled-before {day}`, or bring it back from the folder that it was "
+        f"exported to with `bounty payout answer {number} left --from FOLDER --reason ...`."
+    )
+    return zh, en
 
 
 def _tranches(connection: Connection, journal: Journal | None) -> list[Question]:
@@ -119,8 +121,8 @@ def _left(line: Line) -> Question:
         f"用 bounty payout answer {number} left --reason …（已交付款方，不再付）"
         f"或 bounty payout answer {number} stayed --reason …（没有交付款方）回答之后再继续。",
         f"Tranche {number} (¥{fen}) left for the payer on {shown(line['at'])}, which these books, an older copy, don't "
-        f"know: before anything else is paid, answer with `bounty payout answer {number} left --reason ...` if the payer "
-        f"was given its files, or `bounty payout answer {number} stayed --reason ...` if not.",
+        f"know: before anything else is paid, run `bounty payout answer {number} left --reason ...` if the payer was "
+        f"given its files, or `bounty payout answer {number} stayed --reason ...` if not.",
         line,
     )
 
@@ -154,9 +156,9 @@ def _copy(connection: Connection, journal: Journal | None) -> list[Question]:
             "请按导出文件夹里的 manifest.json 和付款方回单，逐个补回已付批次"
             f"（bounty payout answer N left --from FOLDER --reason …），再执行 {how[0]}。",
             f"These books were restored from {restored.subject} on {shown(restored.happened_at)}, and no journal tells "
-            "what left after that copy was made: go by the folders that were exported and by the payer's receipts, bring "
-            "back each tranche that left with `bounty payout answer N left --from FOLDER --reason ...`, and then run "
-            f"{how[1]}.",
+            "what left after that copy was made: go by the folders that were exported and by the payer's receipts, "
+            "bring back each tranche that left with `bounty payout answer N left --from FOLDER --reason ...`, and then "
+            f"run {how[1]}.",
         )
     ]
 
@@ -336,7 +338,7 @@ def _as_it_left(connection: Connection, line: Line) -> Any:
         number, before = line["tranche"], line["settled_before"]
         raise BountyError(
             f"These books don't hold tranche {number} as it left: prepare it again with `bounty payout prepare "
-            f"--settled-before {before[:10]}`, or bring it back with --from FOLDER, the folder that it was exported to.",
+            f"--settled-before {before[:10]}`, or bring it back with --from FOLDER, where it was exported to.",
             f"这份账里没有与导出时相同的批次 {number}：请先执行 bounty payout prepare --settled-before {before[:10]}，"
             "或用 --from FOLDER 从导出文件夹恢复。",
         )

@@ -23,6 +23,7 @@ from bounty.exports.workbooks import Cell, new_workbook, yuan_cell
 from bounty.models import Payee, Payout
 from bounty.notices.service import MANIFEST
 from bounty.payees.encryption import PayeeCipher
+from bounty.private import private_folder
 from bounty.settlement.files import FileFacts
 from bounty.tranches.approval import export_begins
 from bounty.tranches.files import lines_file, lines_of, payout_id, payouts_file, payouts_of
@@ -77,7 +78,7 @@ def export_tranche(
     try:
         with transaction(engine) as connection:
             tranche = export_begins(connection, tranche_id, now, approval_required=approval_required)
-            folder.mkdir(parents=True, exist_ok=True)
+            private_folder(folder)
             manifest = _write(connection, tranche, written, seal, payer)
         # After the commit and before the files are where people find them: what is in a folder is in the journal.
         _note_left(engine, tranche, now)

@@ -1,7 +1,7 @@
 """A tranche as it left, read from the folder that it was exported to, and brought back into books that lost it.
 
-The folder proves itself: its manifest hashes its files, and the content hash is of both. What is brought back renders to
-the same bytes again, or it isn't brought back.
+The folder proves itself: its manifest hashes its files, and the content hash is of both. What is brought back renders
+to the same bytes again, or it isn't brought back.
 """
 
 import csv
@@ -170,8 +170,8 @@ def _require_known(connection: Connection, folder: ExportedFolder) -> None:
     if payees - held:
         promoter_id, proposal = min(payees - held)
         raise BountyError(
-            f"Tranche {folder.tranche_id} pays promoter {promoter_id} by payee proposal {proposal}, which isn't in these "
-            "books: import the payees that came in after the copy first.",
+            f"Tranche {folder.tranche_id} pays promoter {promoter_id} by payee proposal {proposal}, which isn't in "
+            "these books: import the payees that came in after the copy first.",
             f"批次 {folder.tranche_id} 按收款提案 {proposal} 付给推手 {promoter_id}，这份账里没有："
             "请先导入备份之后的收款信息。",
         )

@@ -254,6 +254,7 @@ def test_where_the_journal_is_lost_somebody_must_say_that_nothing_else_left(
 def test_a_copy_put_back_by_hand_is_found_out_too(paying: Paying, database_url: str, tmp_path: Path) -> None:
     shell = Shell(database_url, tmp_path)
     shell.does("backup")
+    paying.engine.dispose()
     put_back(shell, lambda: spend(shell, tmp_path))
     said = shell.refuses("audit", "verify")
     assert "older than the journal" in said
@@ -276,8 +277,10 @@ def put_back(shell: Shell, meanwhile: Any) -> None:
     url = make_url(shell.url)
     if url.get_backend_name() == "sqlite":
         path = Path(str(url.database))
-        with make_engine(shell.url).connect() as connection:
+        engine = make_engine(shell.url)
+        with engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        engine.dispose()
         shutil.copy(path, shell.folder / "kept")
         meanwhile()
         for ending in ("-wal", "-shm"):
@@ -317,7 +320,7 @@ def test_messages_that_waited_when_the_copy_was_made_are_not_sent_again_unseen(
             connection.execute(
                 Message.__table__.insert().values(message=name, written_at=1, **waiting, **values)
             )
-    old, new = Shell(database_url, tmp_path), Shell(other_url, tmp_path)
+    old, new = (Shell(url, tmp_path, drill=True) for url in (database_url, other_url))
     old.does("backup")
     assert "1 messages that waited when the copy was made are held" in new.does("restore", copy_in(new))
     held = new.does("outbox", "list", "--state", "failed")
@@ -362,9 +365,10 @@ def test_an_acknowledged_act_that_was_lost_is_told(paying: Paying, database_url:
     """As when a write-ahead log was deleted: the chain of what is left holds, and the journal knows better."""
     shell = Shell(database_url, tmp_path)
     shell.does("backup")
+    paying.engine.dispose()
     put_back(shell, lambda: shell.does("void", "ask", "2022-12", str(PROMOTER), "--reason", "x"))
     said = shell.refuses("audit", "verify")
     assert "have lost what was written last" in said
-    with snapshot(make_engine(database_url)) as connection:
+    with snapshot(paying.engine) as connection:
         assert connection.execute(select(AuditEvent.event_id)).first() is not None
         assert sum(finding.violations for finding in books.run_checks(connection)) == 0
