@@ -43,6 +43,8 @@ class Settings(BaseSettings):
     """What a payer's file says of each payment, before the payout's id."""
     payer_rows: int = Field(default=1000, gt=0)
     """Payments in one part of a payer's file, at most."""
+    unusual_times: int = Field(default=3, gt=0)
+    """A tranche, or one payout, of more than so many times the largest that was exported before is told in red."""
     allowed_hosts: str = ""
     """Host names the site answers to, joined by commas."""
     public_url: str = "http://127.0.0.1:5000"
@@ -222,7 +224,7 @@ def kept_key(settings: Settings, name: Literal["secret_key", "totp_key", "payee_
     key = path.read_text(encoding="ascii").strip()
     if len(key) < SHORTEST_KEY:
         raise BountyError(
-            f"{path} holds no key: put back the one that the books were written with, or, if nothing was, delete the file."
+            f"{path} holds no key: put back the one that the books were written with, or, if nothing was, delete it."
         )
     return key
 

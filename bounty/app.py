@@ -9,7 +9,7 @@ import click
 from flask import Flask
 from flask.cli import FlaskGroup
 from flask.helpers import get_debug_flag
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, DataError, OperationalError
 
 from bounty import cli, clock, db, schema
 from bounty.audit.journal import keeping
@@ -50,6 +50,7 @@ def books_of(settings: Settings) -> cli.Books:
         lambda: kept_key(settings, "totp_key"),
         lambda: PayeeCipher(kept_key(settings, "payee_key")),
         payer_of(settings),
+        settings.unusual_times,
     )
 
 
@@ -166,8 +167,10 @@ class Commands(FlaskGroup):
         except BountyError as refusal:
             raise click.ClickException(" ".join(str(refusal).split())) from refusal
         except DatabaseError as error:
-            # OperationalError: locked, full, gone; DatabaseError itself: not a database. Its other kinds are bugs.
-            if type(error) not in (OperationalError, DatabaseError):
+            # OperationalError: locked, full, gone; DatabaseError itself: not a database. Its other kinds are bugs, but
+            # for a sum beyond 64 bits, which SQLite calls operational and PostgreSQL wrong data.
+            too_large = isinstance(error, DataError) and "out of range" in str(error.orig)
+            if type(error) not in (OperationalError, DatabaseError) and not too_large:
                 raise
             raise click.ClickException(_sentence(error)) from error
 
@@ -178,6 +181,8 @@ def _sentence(error: DatabaseError) -> str:
     waited = ("database is locked", "lock timeout", "deadlock detected")
     if any(words in said for words in waited):
         return f"Another command is still writing to the books. Nothing was changed: run this again later. ({said})"
+    if "out of range" in said or "integer overflow" in said:
+        return f"A sum is beyond what 64 bits hold: look for orders of absurd amounts. Nothing was changed. ({said})"
     return f"The database refused: {said}. Nothing was changed: mend it and run this again."
 
 

@@ -1,6 +1,7 @@
 """Paying: tranches are prepared, approved and exported."""
 
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from bounty.money import shown_yuan
 from bounty.tranches import approval, preparation, state
 from bounty.tranches.export import export_tranche
 from bounty.tranches.files import payout_id, payouts_of
+from bounty.tranches.unusual_amounts import unusual
 
 
 @click.group()
@@ -47,7 +49,9 @@ def prepare(settled_before: str | None, email: str | None) -> None:
     with transaction(books.engine) as connection:
         made, anew = preparation.prepare(connection, before, now)
     click.echo(f"tranche {made.tranche_id} {'prepared' if anew else 'stands already, on the same facts'}")
-    _tell(made)
+    with snapshot(books.engine) as connection:
+        warnings = unusual(connection, made, books.unusual_times)
+    _tell(made, warnings)
 
 
 def _day(text: str) -> dt.date:
@@ -73,10 +77,12 @@ def list_() -> None:
 @tranche_argument
 def show(tranche: int) -> None:
     """One tranche: its sums, who approved it, and each payout."""
-    with snapshot(open_books().engine) as connection:
+    books = open_books()
+    with snapshot(books.engine) as connection:
         row = state.tranche_of(connection, tranche)
         click.echo(f"tranche {row.tranche_id} {row.state}")
-        _tell(row)
+        opened = row.state in ("prepared", "approved")
+        _tell(row, unusual(connection, row, books.unusual_times) if opened else ())
         for one in approval.approvals_of(connection, row):
             click.echo(f"approved by {one.email} on {shown(one.taken_at)}")
         for each in _payouts(connection, tranche):
@@ -105,7 +111,9 @@ def approve(tranche: int, sha256: str, email: str | None) -> None:
     click.echo(f"tranche {tranche} approved")
 
 
-def _tell(row: Any) -> None:
+def _tell(row: Any, warnings: Sequence[tuple[str, str]] = ()) -> None:
+    for _, warning in warnings:
+        click.secho(warning, fg="red")
     click.echo(f"orders settled before {shown(row.settled_before)}")
     click.echo(f"content sha256:{row.content_sha256}")
     click.echo(

@@ -23,6 +23,7 @@ from bounty.tranches.entitlement import LINE_CAUSES
 from bounty.tranches.export import export_tranche
 from bounty.tranches.files import payout_id
 from bounty.tranches.payer_files import Payer, refused_words
+from bounty.tranches.unusual_amounts import unusual
 from bounty.web.finance.notices import PIECE, READERS, XLSX
 from bounty.web.finance.tables import LINES, PAYOUTS, TRANCHES
 from bounty.web.promoter.order_page import order_page
@@ -300,6 +301,8 @@ def _tranche(tranche_id: int, refused: str | None = None) -> str:
         page = page_of(connection, PAYOUTS, finance_queries.payouts_with_outcomes(tranche_id), request.args)
         fates = finance_queries.payout_status_sums(connection, tranche_id)
         approvals = approval.approvals_of(connection, row)
+        opened = row.state in ("prepared", "approved")
+        warnings = unusual(connection, row, site().settings.unusual_times) if opened else []
     return render_template(
         "finance/tranche.html",
         tranche=row,
@@ -310,6 +313,7 @@ def _tranche(tranche_id: int, refused: str | None = None) -> str:
         states=state.STATES,
         chips=STATE_CHIPS,
         approvals=approvals,
+        warnings=[t(*each) for each in warnings],
         needed=approvals_needed(row),
         approval_required=site().settings.approval_required,
         payout_id=payout_id,
