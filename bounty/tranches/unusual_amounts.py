@@ -35,19 +35,27 @@ def unusual(connection: Connection, tranche: Any, times: int) -> list[tuple[str,
     if now.due_fen > past[0] * times:
         told.append(
             (
-                f"本批次共付 ¥{shown_yuan(now.due_fen)}，超过以往最大批次 ¥{shown_yuan(past[0])} 的 {times} 倍："
-                "批准前请逐项核对。",
-                f"This tranche pays ¥{shown_yuan(now.due_fen)}, more than {times} times the largest so far "
-                f"(¥{shown_yuan(past[0])}): check it before you approve.",
+                (
+                    f"本批次共付 ¥{shown_yuan(now.due_fen)}，超过以往最大批次 ¥{shown_yuan(past[0])} 的 {times} 倍："
+                    "批准前请逐项核对。"
+                ),
+                (
+                    f"This tranche pays ¥{shown_yuan(now.due_fen)}, more than {times} times the largest so far "
+                    f"(¥{shown_yuan(past[0])}): check it before you approve."
+                ),
             )
         )
     if past[1] and now.most_fen > past[1] * times:
         told.append(
             (
-                f"有一笔付款 ¥{shown_yuan(now.most_fen)}，超过以往最大一笔 ¥{shown_yuan(past[1])} 的 {times} 倍："
-                "批准前请逐项核对。",
-                f"One payout is ¥{shown_yuan(now.most_fen)}, more than {times} times the largest so far "
-                f"(¥{shown_yuan(past[1])}): check it before you approve.",
+                (
+                    f"有一笔付款 ¥{shown_yuan(now.most_fen)}，超过以往最大一笔 ¥{shown_yuan(past[1])} 的 {times} 倍："
+                    "批准前请逐项核对。"
+                ),
+                (
+                    f"One payout is ¥{shown_yuan(now.most_fen)}, more than {times} times the largest so far "
+                    f"(¥{shown_yuan(past[1])}): check it before you approve."
+                ),
             )
         )
     return told
