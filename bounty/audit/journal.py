@@ -9,7 +9,7 @@ after a restore is also written beside the backups, one JSON object a line, into
     {"kind": "restore", …}
 
 Every line names an event of the audit chain and its hash, so it can be told whether the books at hand hold that event.
-``books_id`` tells journals of several books in one folder apart.
+The name of the books, in the file's own, tells journals of several books in one folder apart.
 """
 
 import fcntl
@@ -45,7 +45,7 @@ def keeping(engine: Engine, folder: Path) -> Engine:
 
 def books_id(connection: Connection) -> str | None:
     """The name of the books; null while nothing was done in them."""
-    return connection.execute(select(Books.books_id)).scalar()
+    return connection.execute(select(Books.name)).scalar()
 
 
 def name_books(connection: Connection) -> str:
@@ -53,7 +53,7 @@ def name_books(connection: Connection) -> str:
     name = books_id(connection)
     if name is None:
         name = token_hex(8)
-        connection.execute(insert(Books).values(books_id=name))
+        connection.execute(insert(Books).values(name=name))
     return name
 
 

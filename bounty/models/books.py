@@ -11,5 +11,5 @@ class Books(Base):
     __tablename__ = "books"
     __table_args__ = {"sqlite_strict": True}
 
-    books_id: Mapped[str] = mapped_column(Words, primary_key=True)
+    name: Mapped[str] = mapped_column(Words, primary_key=True)
     """16 hex digits, made once at random; of books older than this table, of their first event's hash."""

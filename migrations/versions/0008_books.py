@@ -14,14 +14,14 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "books",
-        sa.Column("books_id", db.Words(), nullable=False),
-        sa.PrimaryKeyConstraint("books_id", name=op.f("pk_books")),
+        sa.Column("name", db.Words(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_books")),
         sqlite_strict=True,
     )
     # Books that were used already are named after their first event, so that a copy of them which is upgraded by itself
     # has the same name. New ones get theirs at the first act.
     op.execute(
-        "INSERT INTO books (books_id) SELECT substr(event_sha256, 1, 16) FROM audit_events WHERE event_id = 1"
+        "INSERT INTO books (name) SELECT substr(event_sha256, 1, 16) FROM audit_events WHERE event_id = 1"
     )
 
 
