@@ -81,7 +81,14 @@ def old_books(
         return
     url = postgres.fresh_database()
     to = make_url(url)
-    psql = [postgres.client_programs() / "psql", "-q", "-v", "ON_ERROR_STOP=1", "-h", str(to.query["host"])]
+    psql = [
+        str(postgres.client_programs() / "psql"),
+        "-q",
+        "-v",
+        "ON_ERROR_STOP=1",
+        "-h",
+        str(to.query["host"]),
+    ]
     subprocess.run(
         [*psql, "-U", str(to.username), "-d", str(to.database)],
         input=lzma.decompress((KEPT / "0.1.postgresql.sql.xz").read_bytes()),

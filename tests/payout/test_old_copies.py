@@ -13,7 +13,7 @@ from warnings import catch_warnings
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import Engine, make_url, select
+from sqlalchemy import Engine, delete, insert, make_url, select
 
 from bounty.app import main
 from bounty.checks import books
@@ -318,14 +318,12 @@ def test_messages_that_waited_when_the_copy_was_made_are_not_sent_again_unseen(
 ) -> None:
     waiting = {"channel": "webhook", "kind": "notice", "recipient": "webhook", "subject": "x", "body": "{}"}
     with transaction(paying.engine) as connection:
-        connection.execute(Message.__table__.delete())
+        connection.execute(delete(Message))
         for name, values in {
             "msg_waits": {"tries": 0, "next_try_at": 1},
             "msg_sent": {"tries": 1, "sent_at": 2},
         }.items():
-            connection.execute(
-                Message.__table__.insert().values(message=name, written_at=1, **waiting, **values)
-            )
+            connection.execute(insert(Message).values(message=name, written_at=1, **waiting, **values))
     old, new = (Shell(url, tmp_path, drill=True) for url in (database_url, other_url))
     old.does("backup")
     assert "1 messages that waited when the copy was made are held" in new.does("restore", copy_in(new))
