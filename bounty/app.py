@@ -10,9 +10,10 @@ import click
 from flask import Flask
 from flask.cli import FlaskGroup
 from flask.helpers import get_debug_flag
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, DataError, OperationalError
 
 from bounty import cli, clock, db, schema
+from bounty.audit.journal import keeping
 from bounty.audit.service import Actor, acting
 from bounty.errors import BountyError
 from bounty.notifications.delivery import DeliveryChannels
@@ -31,7 +32,8 @@ def books_of(settings: Settings) -> cli.Books:
     def now() -> int:
         return clock.now() if settings.now is None else settings.now
 
-    engine = acting(db.make_engine(settings.database_url), Actor(f"command line: {_login_name()}"))
+    engine = keeping(db.make_engine(settings.database_url), settings.backups)
+    engine = acting(engine, Actor(f"command line: {_login_name()}"))
     account = PlatformAccount(
         settings.platform_url,
         settings.platform_client_id,
@@ -50,6 +52,7 @@ def books_of(settings: Settings) -> cli.Books:
         lambda: kept_key(settings, "totp_key"),
         lambda: PayeeCipher(kept_key(settings, "payee_key")),
         payer_of(settings),
+        settings.unusual_times,
     )
 
 
@@ -175,8 +178,10 @@ class Commands(FlaskGroup):
         except BountyError as refusal:
             raise click.ClickException(" ".join(str(refusal).split())) from refusal
         except DatabaseError as error:
-            # OperationalError: locked, full, gone; DatabaseError itself: not a database. Its other kinds are bugs.
-            if type(error) not in (OperationalError, DatabaseError):
+            # OperationalError: locked, full, gone; DatabaseError itself: not a database. Its other kinds are bugs, but
+            # for a sum beyond 64 bits, which SQLite calls operational and PostgreSQL wrong data.
+            too_large = isinstance(error, DataError) and "out of range" in str(error.orig)
+            if type(error) not in (OperationalError, DatabaseError) and not too_large:
                 raise
             raise click.ClickException(_sentence(error)) from error
 
@@ -187,6 +192,8 @@ def _sentence(error: DatabaseError) -> str:
     waited = ("database is locked", "lock timeout", "deadlock detected")
     if any(words in said for words in waited):
         return f"Another command is still writing to the books. Nothing was changed: run this again later. ({said})"
+    if "out of range" in said or "integer overflow" in said:
+        return f"A sum is beyond what 64 bits hold: look for orders of absurd amounts. Nothing was changed. ({said})"
     return f"The database refused: {said}. Nothing was changed: mend it and run this again."
 
 

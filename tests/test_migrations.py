@@ -257,6 +257,8 @@ COMMANDS = {
     "payout mark": ("P1-1000939", "paid", "--reason", "a trial"),
     "payout reconcile": (),
     "payout close": ("2022-12",),
+    "payout unanswered": (),
+    "payout answer": ("1", "stayed", "--reason", "a trial"),
     "payout reopen": ("2022-12",),
     "export": ("2022-12", "--out", "OUT"),
     "check": (),

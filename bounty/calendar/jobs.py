@@ -28,6 +28,7 @@ from bounty.notices.service import newest_notice
 from bounty.notifications.outbox import MessageText, announce, notify_operators
 from bounty.platforms.pdd.account import PlatformAccount
 from bounty.platforms.pdd.client import Platform
+from bounty.private import private_folder
 from bounty.progress.reminders import remind
 from bounty.release.service import keep_checks
 from bounty.roster.service import open_roster
@@ -212,7 +213,7 @@ def checked(means: JobContext, _asked: ScheduledSlot) -> Iterator[list[Finding]]
 @contextmanager
 def backed_up(means: JobContext, asked: ScheduledSlot) -> Iterator[Path | None]:
     """A backup, unless another worker on this machine has made it meanwhile."""
-    means.backups.mkdir(parents=True, exist_ok=True)
+    private_folder(means.backups)
     with (means.backups / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # until the slot is written
         with snapshot(means.engine) as connection:

@@ -13,13 +13,16 @@ from bounty.cli.context import BOOKS, Books, open_books, progress_bar
 from bounty.clock import shown
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
+from bounty.models import Message
 from bounty.money import shown_yuan
 from bounty.notices import service as publication
+from bounty.notifications.service import RESTORED, messages
 from bounty.roster.service import open_roster
 from bounty.roster.terms import add_terms, open_period
 from bounty.sample import write_sample
 from bounty.sample.payouts import pay_sample
 from bounty.settlement import service as settlement
+from bounty.tranches import departures
 
 
 @click.group()
@@ -49,11 +52,23 @@ def backup(folder: Path | None) -> None:
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def restore(file: Path) -> None:
-    """Make empty books what a backup says, and check them."""
+    """Make empty books what a backup says, check them, and say what may have left since that copy was made."""
     books: Books = click.get_current_context().meta[BOOKS]()
     made = restore_books(books.engine, file, books.now(), books.postgres_programs)
     rows = sum(made.facts.rows.values())
     click.echo(f"{file.name} is restored as of {shown(made.made_at)}: {rows} rows, the books balance")
+    with snapshot(books.engine) as connection:
+        asked = departures.questions(connection)
+        waiting = connection.execute(messages().where(Message.last_error == RESTORED)).all()
+    if waiting:
+        click.echo(
+            f"{len(waiting)} messages that waited when the copy was made are held, as they may have been sent since: "
+            "`bounty outbox list --state failed` shows them, and `bounty outbox resend` sends one."
+        )
+    for question in asked:
+        click.echo(question.en)
+    if asked:
+        click.echo("Until then `bounty payout approve` and `bounty payout export` refuse.")
 
 
 @click.command()

@@ -44,6 +44,8 @@ class Books:
     seal: Callable[[], PayeeCipher]
     """Closes and opens payees; asked for where one is read or written, for only there need its key be known."""
     payer: Payer
+    unusual_times: int
+    """How many times the largest so far a tranche or payout may be without being told of."""
 
 
 def open_books() -> Books:

@@ -7,6 +7,7 @@ Money is whole fen (``_fen``), an instant is epoch seconds (``_at``), a date is 
 from bounty.db import Base
 from bounty.models.accounts import ROLES, Invitation, Tries, User
 from bounty.models.audit import AuditEvent
+from bounty.models.books import Books
 from bounty.models.calendar import Slot
 from bounty.models.decisions import Appeal, AppealAnswer, Approval, RosterOverride, Waiver
 from bounty.models.ingest import Batch, Quarantined
@@ -82,6 +83,7 @@ __all__ = [
     "AuditEvent",
     "Base",
     "Batch",
+    "Books",
     "CategorySet",
     "FetchWindow",
     "Invitation",

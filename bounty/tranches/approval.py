@@ -10,6 +10,7 @@ from bounty.errors import BountyError
 from bounty.models import TrancheStep, User
 from bounty.money import shown_yuan
 from bounty.settlement.approval import approvals_needed, approver
+from bounty.tranches.departures import require_answered
 from bounty.tranches.preparation import prepare_draft
 from bounty.tranches.state import open_tranche, record_step, summary_of, tranche_of
 
@@ -39,10 +40,11 @@ def approve(
     tranche_id, content_sha256   what the person saw
     alipay_least_fen             as ``preparing.prepare`` has it
 
-    Raises BountyError for its preparer, for who has no account, and where it is no longer what was seen, or what is
-    due.
+    Raises BountyError for its preparer, for who has no account, where it is no longer what was seen, or what is due,
+    and while something may have left that these books don't know.
     """
     wait_for_turn(connection)
+    require_answered(connection)
     user_id = approver(connection)
     tranche = open_tranche(connection)
     if tranche is None or (tranche.tranche_id, tranche.content_sha256) != (tranche_id, content_sha256):
@@ -87,9 +89,10 @@ def export_begins(
 ) -> Any:
     """Let a tranche leave for the payer, and remember that it did; its row. Again: nothing changes.
 
-    alipay_least_fen   as ``preparing.prepare`` has it
+    alipay_least_fen   as ``preparation.prepare`` has it
 
-    Raises BountyError if it was replaced, lacks an approval it needs, or is no longer what is due.
+    Raises BountyError if it was replaced, lacks an approval it needs, or is no longer what is due, and while something
+    may have left that these books don't know.
     """
     wait_for_turn(connection)
     tranche = tranche_of(connection, tranche_id)
@@ -100,6 +103,7 @@ def export_begins(
         )
     if tranche.exported:
         return tranche
+    require_answered(connection)
     missing = approvals_needed(tranche) - len(approvals_of(connection, tranche))
     if approval_required and missing > 0:
         accounts = "a second account" if missing == 1 else f"{missing} accounts"

@@ -15,6 +15,7 @@ from bounty.errors import BountyError
 from bounty.models import Payout, Tranche, TrancheLine
 from bounty.payees.service import payees_in_force
 from bounty.rules.sql_math import sum_or_zero
+from bounty.tranches.departures import require_number_free
 from bounty.tranches.entitlement import not_replaced, published_periods, tranche_lines_due
 from bounty.tranches.files import content_sha256, lines_file, payouts_file
 from bounty.tranches.state import (
@@ -64,6 +65,7 @@ def prepare(
             f"Nothing new is due of what settled before {shown(settled_before)}.",
             f"{shown(settled_before)} 之前结算的订单中没有新的应付款。",
         )
+    require_number_free(connection, drafted)
     actor = actor_of(connection)
     connection.execute(insert(Tranche).values(**drafted, prepared_at=now, prepared_by_id=actor.user_id))
     if before is not None:

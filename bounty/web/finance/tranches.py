@@ -11,7 +11,9 @@ from flask import Blueprint, Response, abort, flash, redirect, render_template, 
 from sqlalchemy import Connection, Engine
 
 from bounty.accounting import finance_queries
+from bounty.checks.books import require_balanced
 from bounty.clock import midnight, shanghai_date
+from bounty.db import snapshot
 from bounty.errors import BountyError
 from bounty.models import Tranche
 from bounty.payment_results import service
@@ -21,6 +23,7 @@ from bounty.tranches.entitlement import LINE_CAUSES
 from bounty.tranches.export import export_tranche
 from bounty.tranches.files import payout_id
 from bounty.tranches.payer_files import Payer, refused_words
+from bounty.tranches.unusual_amounts import unusual
 from bounty.web.finance.notices import PIECE, READERS, XLSX
 from bounty.web.finance.tables import LINES, PAYOUTS, TRANCHES
 from bounty.web.promoter.order_page import order_page
@@ -163,6 +166,8 @@ def approve(tranche_id: int) -> Any:
     """Stand for the open tranche as it was seen; not for one's own."""
 
     def act() -> str:
+        with snapshot(engine()) as connection:
+            require_balanced(connection)
         with writing() as connection:
             seen = request.form.get("content_sha256", "")
             approval.approve(connection, tranche_id, seen, now(), _payer().alipay_least_fen)
@@ -224,6 +229,8 @@ def _file(tranche_id: int, name: str, kind: str) -> Response:
 
 
 def _export(books: Engine, tranche_id: int, folder: Path) -> None:
+    with snapshot(books) as connection:
+        require_balanced(connection)
     export_tranche(
         books,
         tranche_id,
@@ -295,6 +302,8 @@ def _tranche(tranche_id: int, refused: str | None = None) -> str:
         page = page_of(connection, PAYOUTS, finance_queries.payouts_with_outcomes(tranche_id), request.args)
         fates = finance_queries.payout_status_sums(connection, tranche_id)
         approvals = approval.approvals_of(connection, row)
+        opened = row.state in ("prepared", "approved")
+        warnings = unusual(connection, row, site().settings.unusual_times) if opened else []
     return render_template(
         "finance/tranche.html",
         tranche=row,
@@ -305,6 +314,7 @@ def _tranche(tranche_id: int, refused: str | None = None) -> str:
         states=state.STATES,
         chips=STATE_CHIPS,
         approvals=approvals,
+        warnings=[t(*each) for each in warnings],
         needed=approvals_needed(row),
         approval_required=site().settings.approval_required,
         payout_id=payout_id,
