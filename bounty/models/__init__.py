@@ -8,7 +8,14 @@ from bounty.db import Base
 from bounty.models.accounts import ROLES, FailedLogin, Invitation, User
 from bounty.models.audit import AuditEvent
 from bounty.models.calendar import Slot
-from bounty.models.decisions import Appeal, AppealAnswer, Approval, RosterOverride, Waiver
+from bounty.models.decisions import (
+    Appeal,
+    AppealAnswer,
+    Approval,
+    DataConfirmation,
+    RosterOverride,
+    Waiver,
+)
 from bounty.models.ingest import Batch, Quarantined
 from bounty.models.notices import Notice, NoticeChange
 from bounty.models.notifications import Message, MessageChoice
@@ -47,6 +54,7 @@ FROZEN = (
     AuditEvent,
     Approval,
     Waiver,
+    DataConfirmation,
     RosterOverride,
     Appeal,
     AppealAnswer,
@@ -83,6 +91,7 @@ __all__ = [
     "Base",
     "Batch",
     "CategorySet",
+    "DataConfirmation",
     "FailedLogin",
     "FetchWindow",
     "Invitation",
