@@ -68,11 +68,9 @@ def scheduled_slots(connection: Connection, calendar: Calendar, now: int) -> lis
     It begins with the month in which terms were first added, or with the first month they apply to, if that is later;
     without terms it asks for nothing.
     """
-    query = select(func.min(TermsVersion.effective_from), func.min(TermsVersion.added_at))
-    first_month, added_at = connection.execute(query).one()
-    if not added_at:
+    first, added_at = _begins(connection)
+    if first is None:
         return []
-    first = max(Period.parse(first_month), Period.of(shanghai_date(added_at)))
     done = {(row.job, row.slot): row for row in connection.execute(select(Slot.__table__))}
     asked = []
     for job, slot, due_at, period in (
@@ -87,14 +85,66 @@ def scheduled_slots(connection: Connection, calendar: Calendar, now: int) -> lis
     return sorted(asked, key=lambda each: (each.due_at, each.job, each.slot))
 
 
+def freeze_at(calendar: Calendar, period: Period) -> int:
+    """When the calendar freezes the roster of a month; epoch seconds."""
+    return midnight(period.plus(-1).day(calendar.freeze_day)) + calendar.hour * HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class ComingPeriod:
+    """A month whose roster is not frozen."""
+
+    period: Period
+    freeze_at: int
+    """When it is, or should have been, frozen; epoch seconds."""
+    can_open_at: int
+    """From when on it can be."""
+
+    def overdue(self, now: int) -> bool:
+        """Whether its freeze day has passed."""
+        return now >= self.freeze_at
+
+    def days_late(self, now: int) -> int:
+        """Whole days since it should have been frozen; 0 before."""
+        return max(0, (now - self.freeze_at) // PATIENCE)
+
+
+def coming_period(connection: Connection, calendar: Calendar, period: Period) -> ComingPeriod:
+    """What the calendar says of a month that is not open.
+
+    Raises BountyError where no terms apply to it.
+    """
+    complete_at = bounds_of(period.plus(-2), terms_in_force(connection, period).terms).receipt_cutoff
+    return ComingPeriod(period, freeze_at(calendar, period), complete_at)
+
+
+def coming_periods(connection: Connection, calendar: Calendar, now: int) -> list[ComingPeriod]:
+    """The months up to the next one that are in the calendar and not open, the newest first; none without terms."""
+    first, _added_at = _begins(connection)
+    if first is None:
+        return []
+    opened = set(connection.execute(select(OpenPeriod.period)).scalars())
+    months = _months(first, Period.of(shanghai_date(now)).plus(1))
+    missing = [each for each in months if str(each) not in opened]
+    return [coming_period(connection, calendar, each) for each in reversed(missing)]
+
+
 _Due = tuple[str, str, int, Period | None]
+
+
+def _begins(connection: Connection) -> tuple[Period | None, int]:
+    """The first month of the calendar and when terms were first added; null and 0 without terms."""
+    query = select(func.min(TermsVersion.effective_from), func.min(TermsVersion.added_at))
+    first_month, added_at = connection.execute(query).one()
+    if not added_at:
+        return None, 0
+    return max(Period.parse(first_month), Period.of(shanghai_date(added_at))), added_at
 
 
 def _of_months(connection: Connection, calendar: Calendar, first: Period, now: int) -> Iterator[_Due]:
     cutoffs = dict(connection.execute(select(OpenPeriod.period, OpenPeriod.receipt_cutoff)).all())
     for period in _months(first, Period.of(shanghai_date(now)).plus(1)):
-        frozen_on = period.plus(-1).day(calendar.freeze_day)
-        yield "freeze", str(period), midnight(frozen_on) + calendar.hour * HOUR, period
+        yield "freeze", str(period), freeze_at(calendar, period), period
         if midnight(period.plus(1).first_day) > now:  # not over: nothing of it can be settled
             continue
         for day in calendar.remind_days:

@@ -12,6 +12,7 @@ from bounty.cli.payees import payees
 from bounty.cli.query import check, explain, progress
 from bounty.cli.revocations import void
 from bounty.cli.schedule import slots
+from bounty.cli.status import confirm, status, waive
 from bounty.cli.sync import stand_in, sync
 from bounty.cli.tranches import payout
 from bounty.cli.uploads import upload
@@ -24,9 +25,12 @@ COMMANDS: tuple[click.Command, ...] = (
     quarantine,
     terms,
     open_,
+    status,
     progress,
     explain,
     settle,
+    waive,
+    confirm,
     approve,
     publish,
     notice,

@@ -25,6 +25,18 @@ STATES = {
 """State -> its name in Chinese and English."""
 
 
+def is_draft(settlement: Any | None, told: list[Any]) -> bool:
+    """Whether the newest settlement of a period still awaits its notice; one that says what the newest notice says
+    needs none.
+
+    settlement   the newest one; null where there is none
+    told         the period's notices with their settlements' facts, the newest first
+    """
+    if settlement is None or any(row.settlement_id == settlement.settlement_id for row in told):
+        return False
+    return not told or told[0].content_sha256 != settlement.content_sha256
+
+
 def state_of(
     bounds: Any,
     settlement: Any | None,
@@ -43,7 +55,7 @@ def state_of(
     """
     if closed:
         return "CLOSED"
-    if settlement is not None and all(row.settlement_id != settlement.settlement_id for row in told):
+    if is_draft(settlement, told):
         return "APPROVED" if approved else "DRAFT"
     if told:
         return "PUBLISHED" if len(told) == 1 else "CORRECTED"

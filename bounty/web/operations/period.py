@@ -12,6 +12,7 @@ from bounty.notices.period_status import PeriodStatus, period_status
 from bounty.notices.period_summaries import STATES, period_summaries
 from bounty.notices.results_query import by_tier, funnel
 from bounty.release.checklist import LINES, checklist, waiting_by_code
+from bounty.release.next_code import after_notice
 from bounty.release.next_step import NextStep, next_step
 from bounty.rules.periods import Period
 from bounty.web.operations.results import COLUMNS, READERS, RESULT, rows_of
@@ -85,7 +86,8 @@ def show(period: Period) -> str:
         stage = period_status(connection, period, now())
         settlement_id = None if stage.newest is None else stage.newest.settlement_id
         found = checklist(connection, stage, now())
-        step = next_step(stage, found, approval_required=site().settings.approval_required)
+        came = after_notice(connection, stage, now())
+        step = next_step(stage, found, came, approval_required=site().settings.approval_required)
         differs = (
             None
             if stage.before is None
