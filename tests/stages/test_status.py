@@ -10,7 +10,10 @@ from sqlalchemy import Engine, insert, select
 from bounty.accounts.service import add_user
 from bounty.audit.service import Actor, acting
 from bounty.db import snapshot, transaction
-from bounty.models import AuditEvent, FetchWindow
+from bounty.errors import BountyError
+from bounty.models import AuditEvent, Batch, FetchWindow
+from bounty.orders.undo import undo_batch
+from bounty.release.service import waive
 from bounty.rules.periods import Period
 from bounty.settlement.revocations import answer_void, ask_void
 from tests.factories import PROMOTER, Month, command, link, order_row, plain_terms, promoter, shanghai
@@ -85,14 +88,11 @@ def test_before_the_cutoff_no_month_is_fresh_and_orders_are_to_be_imported(
 def test_rows_that_were_undone_prove_nothing(month: Month, engine: Engine, database_url: str) -> None:
     month.orders(order_row(modified="2023-01-10 12:00:00"))
     month.orders(order_row(number=3, modified=FRESH_AT))
-    from bounty.models import Batch
-    from bounty.orders.undo import undo
-
     with transaction(engine) as connection:
         for batch_id in connection.execute(
             select(Batch.batch_id).where(Batch.kind == "orders").order_by(Batch.batch_id.desc()).limit(2)
         ).scalars():
-            undo(connection, batch_id, month.now)
+            undo_batch(connection, batch_id, month.now)
     assert stands(database_url)[2]["FRESH"] == "FAILED"
 
 
@@ -179,9 +179,6 @@ def test_the_shell_publishes_nothing_that_the_page_would_not(month: Month, datab
 def test_a_waiver_where_approval_is_required_takes_a_second_account(
     month: Month, engine: Engine, database_url: str
 ) -> None:
-    from bounty.errors import BountyError
-    from bounty.release.service import waive
-
     month.orders(order_row())
     with transaction(engine) as connection:
         ids = {
