@@ -101,6 +101,7 @@ def show(period: Period) -> str:
             lines=LINES,
             waiting=waiting_by_code(connection, stage.bounds),
             step=step,
+            late=came.late,
             place=place_of(step, period),
             steps=steps_of(stage, now()),
             funnel=funnel(connection, stage.bounds, stage.terms, settlement_id, now()),

@@ -17,8 +17,10 @@ from bounty.notices.period_summaries import STATES, period_summaries
 from bounty.notices.service import moved_by_cause
 from bounty.release import service as closing
 from bounty.release.checklist import LINES, WAIVABLE, checklist
+from bounty.release.freshness import confirm_data
 from bounty.release.next_code import after_notice
 from bounty.release.next_step import next_step
+from bounty.roster.terms import open_period
 from bounty.rules.periods import Period
 from bounty.settlement.approval import approvals_needed
 from bounty.settlement.service import settle
@@ -116,6 +118,20 @@ def waive(period: Period) -> Any:
         reason = request.form.get("reason", "")
         closing.waive(connection, period, _seen(), line, reason, now(), approval_required=required)
         return t(f"{LINES[line][0]}：已写明理由放行。", f"{LINES[line][1]}: waived, with your reason.")
+
+    return _done(period, act)
+
+
+@blueprint.post("/periods/<period:period>/confirm-data")
+@allows("operator")
+def confirm(period: Period) -> Any:
+    """Confirm that the data of a period is complete up to its receipt cutoff."""
+
+    def act(connection: Connection) -> str:
+        cutoff = open_period(connection, period).receipt_cutoff
+        required, reason = site().settings.approval_required, request.form.get("reason", "")
+        confirm_data(connection, period, cutoff, reason, now(), approval_required=required)
+        return t("已确认：数据已齐至收货截止。", "Confirmed: the data is complete up to the receipt cutoff.")
 
     return _done(period, act)
 
