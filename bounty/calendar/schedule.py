@@ -54,16 +54,22 @@ class ScheduledSlot:
     """The month that it concerns, where it concerns one."""
     done_at: int | None = None
     outcome: str | None = None
+    opened_at: int | None = None
+    """Of a roster to be frozen: when somebody froze it by hand; the worker has nothing left to do there."""
 
     def state(self, now: int) -> State:
         """How it stands."""
-        if self.done_at is not None:
+        if self.done_at is not None or self.opened_at is not None:
             return "done"
         return "missed" if now > self.due_at + PATIENCE else "due"
 
 
-def scheduled_slots(connection: Connection, calendar: Calendar, now: int) -> list[ScheduledSlot]:
+def scheduled_slots(
+    connection: Connection, calendar: Calendar, now: int, *, since: int = 0
+) -> list[ScheduledSlot]:
     """Everything that the calendar has asked for up to now, the earliest first.
+
+    since   leaves out what was due before this instant
 
     It begins with the month in which terms were first added, or with the first month they apply to, if that is later;
     without terms it asks for nothing.
@@ -71,17 +77,23 @@ def scheduled_slots(connection: Connection, calendar: Calendar, now: int) -> lis
     first, added_at = _begins(connection)
     if first is None:
         return []
-    done = {(row.job, row.slot): row for row in connection.execute(select(Slot.__table__))}
+    # A slot's due time can only be later than planned: it is due since terms were added.
+    held = select(Slot.__table__).where(Slot.due_at >= since)
+    done = {(row.job, row.slot): row for row in connection.execute(held)}
+    opened: dict[str, int] = dict(connection.execute(select(OpenPeriod.period, OpenPeriod.opened_at)).all())
     asked = []
     for job, slot, due_at, period in (
         *_of_months(connection, calendar, first, now),
-        *_of_days(calendar, first, added_at, now),
+        *_of_days(calendar, first, max(added_at, since), now),
     ):
         # What was due before anybody could know of it is due since then.
-        since, row = max(due_at, added_at), done.get((job, slot))
-        if since <= now:
+        due_since, row = max(due_at, added_at), done.get((job, slot))
+        if since <= due_since <= now:
             made = (None, None) if row is None else (row.done_at, row.outcome)
-            asked.append(ScheduledSlot(job, slot, since if row is None else row.due_at, period, *made))
+            by_hand = opened.get(slot) if job == "freeze" else None
+            asked.append(
+                ScheduledSlot(job, slot, due_since if row is None else row.due_at, period, *made, by_hand)
+            )
     return sorted(asked, key=lambda each: (each.due_at, each.job, each.slot))
 
 
@@ -105,8 +117,15 @@ class ComingPeriod:
         return now >= self.freeze_at
 
     def days_late(self, now: int) -> int:
-        """Whole days since it should have been frozen; 0 before."""
-        return max(0, (now - self.freeze_at) // PATIENCE)
+        """Days of the calendar since it should have been frozen; 0 before."""
+        return max(0, (shanghai_date(now) - shanghai_date(self.freeze_at)).days)
+
+
+def roster_late_since(connection: Connection, calendar: Calendar, period: Period, now: int) -> int | None:
+    """When the roster of a month should have been frozen, where that has passed and it is not; epoch seconds."""
+    due_at = freeze_at(calendar, period)
+    held = select(OpenPeriod.period).where(OpenPeriod.period == str(period))
+    return due_at if now >= due_at and connection.execute(held).first() is None else None
 
 
 def coming_period(connection: Connection, calendar: Calendar, period: Period) -> ComingPeriod:

@@ -7,7 +7,7 @@ Money is whole fen (``_fen``), an instant is epoch seconds (``_at``), a date is 
 from bounty.db import Base
 from bounty.models.accounts import ROLES, FailedLogin, Invitation, User
 from bounty.models.audit import AuditEvent
-from bounty.models.calendar import Slot
+from bounty.models.calendar import Slot, WorkerWake
 from bounty.models.decisions import (
     Appeal,
     AppealAnswer,
@@ -133,4 +133,5 @@ __all__ = [
     "User",
     "Violation",
     "Waiver",
+    "WorkerWake",
 ]

@@ -13,6 +13,7 @@ from bounty.settlement.period_lock import closed_periods
 
 STATES = {
     "UPCOMING": ("待开始", "upcoming"),
+    "OVERDUE": ("逾期未冻结", "overdue"),
     "OPEN": ("推广中", "open"),
     "AWAITING_RECEIPTS": ("待收货截止", "awaiting receipts"),
     "READY_TO_SETTLE": ("待核算", "ready to settle"),

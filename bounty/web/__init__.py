@@ -22,6 +22,7 @@ from bounty.web.operations import (
     results,
     revocations,
     roster,
+    schedule,
     settlement,
     terms,
 )
@@ -67,6 +68,7 @@ BLUEPRINTS = (
     adjustments.blueprint,
     operations_notifications.blueprint,
     notifications.blueprint,
+    schedule.blueprint,
 )
 """A room of views each."""
 
@@ -118,6 +120,7 @@ def install(
     errors.install(app)
     formats.install(app, settings.env)
     step_up_auth.install(app)
+    schedule.install(app)
     app.url_map.converters["period"] = PeriodConverter
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

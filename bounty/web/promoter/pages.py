@@ -8,6 +8,8 @@ from sqlalchemy import Connection
 
 from bounty.accounting import promoter_statement
 from bounty.appeals.service import panel
+from bounty.calendar.schedule import roster_late_since
+from bounty.clock import shanghai_date
 from bounty.models import Payout
 from bounty.progress.history import PromoterMonth, month_of, months, months_of, present_month
 from bounty.progress.order_list import listed_now
@@ -24,7 +26,7 @@ from bounty.web.shared.access import allows, own_promoter
 from bounty.web.shared.charts import DailyChart, daily_chart
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.language import language
-from bounty.web.shared.request_context import now, reading
+from bounty.web.shared.request_context import now, reading, site
 from bounty.web.shared.tables import page_of
 
 blueprint = Blueprint("promoter", __name__)
@@ -42,14 +44,18 @@ def task(period: Period | None = None) -> str:
         found = months_of(connection, promoter_id)
         month = _chosen(found, period)
         if month is None:
-            return render_template("promoter/nothing.html")
+            present = Period.of(shanghai_date(now()))
+            late = _roster_late_since(connection, present), _roster_late_since(connection, present.plus(1))
+            return render_template("promoter/nothing.html", roster_late_since=late[0] or late[1])
         following = next((each for each in reversed(found) if each.period > month.period), None)
         standing = task_of(connection, promoter_id, month, now(), following=following)
+        late_since = _roster_late_since(connection, month.period.plus(1))
     return render_template(
         "promoter/task.html",
         months=found,
         month=month,
         task=standing,
+        roster_late_since=late_since,
         now=now(),
         words=words,
         reasons=tables.REASONS,
@@ -71,7 +77,7 @@ def orders(period: Period | None = None) -> str:
         found = months_of(connection, promoter_id)
         month = _chosen(found, period)
         if month is None:
-            return render_template("promoter/nothing.html")
+            return render_template("promoter/nothing.html", roster_late_since=None)
         rows, _ = listed_now(connection, promoter_id, month)
         page = page_of(connection, tables.ORDERS, rows, request.args, counted=True)
     return render_template(
@@ -117,7 +123,7 @@ def subsidy(period: Period | None = None) -> str:
         found = months_of(connection, promoter_id)
         month = _chosen(found, period)
         if month is None:
-            return render_template("promoter/nothing.html")
+            return render_template("promoter/nothing.html", roster_late_since=None)
         lines = promoter_statement.month_lines(connection, promoter_id, month, now())
         states = promoter_statement.by_state(connection, lines)
         page = page_of(connection, tables.SUBSIDY, lines, request.args)
@@ -215,6 +221,11 @@ def history() -> str:
 def history_csv() -> Response:
     """The same months as a file."""
     return csv_response(tables.HISTORY, months(own_promoter()), request.args, "history")
+
+
+def _roster_late_since(connection: Connection, period: Period) -> int | None:
+    """When the roster of a month should have been frozen, where it is late."""
+    return roster_late_since(connection, site().settings.calendar, period, now())
 
 
 def _chosen(found: list[PromoterMonth], period: Period | None) -> PromoterMonth | None:

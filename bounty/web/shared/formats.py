@@ -3,10 +3,11 @@
 from flask import Flask, g
 from flask_wtf.csrf import generate_csrf
 
-from bounty.clock import shown
+from bounty.clock import shanghai_date, shown
 from bounty.money import shown_yuan
 from bounty.rules.clause_texts import deadline_text
 from bounty.web.shared.access import Person
+from bounty.web.shared.language import t
 
 NAVIGATION: dict[str, tuple[tuple[str, str, str], ...]] = {
     "promoter": (
@@ -25,6 +26,7 @@ NAVIGATION: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("appeal_desk.index", "申诉", "Appeals"),
         ("payouts.index", "发放", "Payouts"),
         ("terms.index", "条款", "Terms"),
+        ("schedule.index", "日程", "Schedule"),
         ("outbox.index", "消息", "Messages"),
         ("audit.index", "审计", "Audit"),
     ),
@@ -47,6 +49,7 @@ NAVIGATION: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("appeal_desk.index", "申诉", "Appeals"),
         ("payouts.index", "发放", "Payouts"),
         ("terms.index", "条款", "Terms"),
+        ("schedule.index", "日程", "Schedule"),
         ("outbox.index", "消息", "Messages"),
         ("audit.index", "审计", "Audit"),
     ),
@@ -102,6 +105,12 @@ def full_moment(instant: int) -> str:
     return f"{shown(instant)[:10]} {shown(instant)[11:16]}"
 
 
+def spelled_day(instant: int) -> str:
+    """A day as people write it: ``11-25``, ``25 Nov``."""
+    on = shanghai_date(instant)
+    return t(f"{on:%m-%d}", f"{on.day} {on:%b}")
+
+
 def navigation(person: Person | None) -> tuple[tuple[str, str, str], ...]:
     """What a person finds at the top: endpoint, Chinese, English."""
     return (*_own(person), *FOR_EVERYBODY)
@@ -128,6 +137,7 @@ def install(app: Flask, site_environment: str) -> None:
         day=day,
         moment=moment,
         full_moment=full_moment,
+        spelled_day=spelled_day,
     )
     app.jinja_env.globals.update(
         csrf_token=generate_csrf, until=deadline_text, navigation=navigation, environment=site_environment
