@@ -78,7 +78,7 @@ def orders(period: Period | None = None) -> str:
         month = _chosen(found, period)
         if month is None:
             return render_template("promoter/nothing.html", roster_late_since=None)
-        rows, _ = listed_now(connection, promoter_id, month)
+        rows, _ = listed_now(connection, promoter_id, month, now())
         page = page_of(connection, tables.ORDERS, rows, request.args, counted=True)
     return render_template(
         "promoter/orders.html",
@@ -98,7 +98,7 @@ def orders_csv(period: Period) -> Response:
     promoter_id = own_promoter()
     with reading() as connection:
         month = month_of(connection, promoter_id, period) or abort(404)
-        rows, _ = listed_now(connection, promoter_id, month)
+        rows, _ = listed_now(connection, promoter_id, month, now())
     return csv_response(tables.ORDERS, rows, request.args, f"orders-{month.period}")
 
 
