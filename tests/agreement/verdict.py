@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from bounty import importer
-from bounty.checks import books
+from bounty.checks.books import books
 from bounty.db import snapshot, transaction
 from bounty.progress.service import progress_of
 from bounty.roster.service import open_roster

@@ -44,7 +44,7 @@ from bounty.settlement.approval import approve
 from bounty.settlement.revocations import answer_void, ask_void
 from bounty.settlement.service import newest_settlement, settle
 from bounty.tranches import approval, preparation, state
-from bounty.web.finance import payees, payment_results, reconciliation, tranches
+from bounty.web.finance.notices import payees, payment_results, reconciliation, tranches
 from bounty.web.operations import revocations, settlement
 from tests.conftest import SQLITE_AND_IN_SOAK_BOTH
 from tests.factories import PROMOTER, order_row, shanghai

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, func, select
 
 from bounty.audit.service import verify
-from bounty.checks import books
+from bounty.checks.books import books
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.fake_platform.fake_orders import STRANGE_STATUS

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from bounty.audit.service import verify
 from bounty.backup.copies import read_copy, write_copy
 from bounty.backup.service import Backup, back_up, restore
-from bounty.checks import books
+from bounty.checks.books import books
 from bounty.db import make_engine, snapshot
 from bounty.errors import BountyError
 from bounty.models import AuditEvent, Base

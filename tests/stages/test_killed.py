@@ -22,7 +22,7 @@ import pytest
 from sqlalchemy import Engine, make_url, select
 
 from bounty import importer, schema
-from bounty.checks import books
+from bounty.checks.books import books
 from bounty.db import Base, make_engine, snapshot, transaction
 from bounty.models import Notice, Settlement
 from tests.factories import SCRIPT, Month, Row, bounty, environment, order_row, promoter, write_jsonl

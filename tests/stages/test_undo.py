@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, false, select
 
 from bounty import importer
-from bounty.checks import books
+from bounty.checks.books import books
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.models import Order, OrderVersion, Quarantined

@@ -185,7 +185,8 @@ def active(stage: PeriodStatus) -> Query:
 def place_of(step: NextStep, period: Period) -> str:
     """The address where a step is done."""
     if step.place in PLACES:
-        return url_for(PLACES[step.place])
+        asked = {"period": str(period)} if step.place == "QUARANTINE" else {}
+        return url_for(PLACES[step.place], **asked)
     return url_for("roster.listing" if step.place == "ROSTER" else "settling.show", period=period)
 
 
