@@ -6,7 +6,7 @@ terms ──> the first month ──> freeze 2022-12, settle 2022-12, ...    a s
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final, Literal
 
@@ -89,11 +89,12 @@ def scheduled_slots(
         # What was due before anybody could know of it is due since then.
         due_since, row = max(due_at, added_at), done.get((job, slot))
         if since <= due_since <= now:
-            made = (None, None) if row is None else (row.done_at, row.outcome)
-            by_hand = opened.get(slot) if job == "freeze" else None
-            asked.append(
-                ScheduledSlot(job, slot, due_since if row is None else row.due_at, period, *made, by_hand)
+            one = ScheduledSlot(
+                job, slot, due_since, period, opened_at=opened.get(slot) if job == "freeze" else None
             )
+            if row is not None:
+                one = replace(one, due_at=row.due_at, done_at=row.done_at, outcome=row.outcome)
+            asked.append(one)
     return sorted(asked, key=lambda each: (each.due_at, each.job, each.slot))
 
 

@@ -20,7 +20,7 @@ class Schedule:
     """The calendar as of now."""
 
     overdue: list[ScheduledSlot]
-    """What is missed, and rosters that should be frozen; the earliest first."""
+    """What is missed, and rosters that should be frozen; the earliest first; a daily job once."""
     recent: list[ScheduledSlot]
     """Everything asked for lately, the newest first."""
     following: list[ScheduledSlot]
@@ -41,7 +41,7 @@ def schedule_of(connection: Connection, calendar: Calendar, now: int) -> Schedul
             following.setdefault(each.job, each)
     done_at = select(func.max(Slot.done_at)).where(Slot.job == "backup")
     return Schedule(
-        overdue=[each for each in asked if is_overdue(each, now)],
+        overdue=_overdue(asked, now),
         recent=asked[::-1],
         following=list(following.values()),
         woken_at=connection.execute(select(func.max(WorkerWake.woken_at))).scalar(),
@@ -53,10 +53,17 @@ def schedule_of(connection: Connection, calendar: Calendar, now: int) -> Schedul
 
 
 def overdue_slots(connection: Connection, calendar: Calendar, now: int) -> int:
-    """How many slots of the last weeks are missed, or rosters that should be frozen; for the navigation."""
-    return sum(
-        is_overdue(each, now) for each in scheduled_slots(connection, calendar, now, since=now - RECENT)
-    )
+    """How many things of the last weeks are overdue; for the navigation."""
+    return len(_overdue(scheduled_slots(connection, calendar, now, since=now - RECENT), now))
+
+
+def _overdue(asked: list[ScheduledSlot], now: int) -> list[ScheduledSlot]:
+    """What is overdue, the earliest first; of what is done every day the first alone, as one run makes up for all."""
+    found: dict[tuple[str, str], ScheduledSlot] = {}
+    for each in asked:
+        if is_overdue(each, now):
+            found.setdefault((each.job, "" if each.period is None else each.slot), each)
+    return list(found.values())
 
 
 def is_overdue(asked: ScheduledSlot, now: int) -> bool:

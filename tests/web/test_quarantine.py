@@ -1,5 +1,6 @@
 """Quarantine: many rows are dismissed with one reason, links keep working, and what is empty says so."""
 
+import io
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -123,3 +124,20 @@ def test_a_dry_run_adds_up_the_good_rows_alone(month: Month, tmp_path: Path) -> 
     assert tried["amount_fen"] == 828_00
     assert tried["months"] == [{"month": "2022-12", "rows": 1, "amount_fen": 828_00}]
     assert tried["counts"]["quarantined"] == 2
+
+
+def test_a_file_over_the_limit_leaves_one_on_the_page_with_the_limit(
+    month: Month, operator: FlaskClient, database_url: str, tmp_path: Path
+) -> None:
+    page = operator.get("/operations/imports/").text
+    token = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert token
+    assert 'data-max-bytes="' in page
+    limit = operator.application.config["MAX_CONTENT_LENGTH"]
+    operator.application.config["MAX_CONTENT_LENGTH"] = 1000
+    data = {"csrf_token": token[1], "kind": "orders", "file": (io.BytesIO(b"x" * 5000), "orders.csv")}
+    said = operator.post("/operations/imports/", data=data, content_type="multipart/form-data")
+    operator.application.config["MAX_CONTENT_LENGTH"] = limit
+    assert said.status_code == 413
+    assert "文件超过" in said.text
+    assert "上传并试导入" in said.text

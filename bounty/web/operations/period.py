@@ -63,8 +63,6 @@ PERIODS = Table(
         ),
     ),
 )
-PLACES = {"IMPORTS": "imports.index", "QUARANTINE": "quarantine.index"}
-"""Where a step is done that is not one of a period alone."""
 
 
 @blueprint.get("/periods")
@@ -184,9 +182,10 @@ def active(stage: PeriodStatus) -> Query:
 
 def place_of(step: NextStep, period: Period) -> str:
     """The address where a step is done."""
-    if step.place in PLACES:
-        asked = {"period": str(period)} if step.place == "QUARANTINE" else {}
-        return url_for(PLACES[step.place], **asked)
+    if step.place == "QUARANTINE":
+        return url_for("quarantine.index", period=period)
+    if step.place == "IMPORTS":
+        return url_for("imports.index")
     return url_for("roster.listing" if step.place == "ROSTER" else "settling.show", period=period)
 
 

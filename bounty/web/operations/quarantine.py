@@ -138,7 +138,7 @@ def dismissal(entry: int) -> Redirect | tuple[str, int]:
 @blueprint.post("/dismiss")
 @allows("operator")
 def dismissals() -> Redirect | tuple[str, int]:
-    """Let every entry go that the filters leave, with one reason; the form says which they are and how many were seen."""
+    """Dismiss every entry that the filters leave, with one reason; the form says which, and how many were seen."""
     try:
         with writing() as connection:
             rows = narrowed(_table(connection), _open(), _filters()).subquery("chosen")

@@ -50,12 +50,16 @@ def task(period: Period | None = None) -> str:
         following = next((each for each in reversed(found) if each.period > month.period), None)
         standing = task_of(connection, promoter_id, month, now(), following=following)
         late_since = _roster_late_since(connection, month.period.plus(1))
+        # While all is open there is nothing to appeal about, and the page asks for nothing more.
+        decided = month.published is not None or not standing.reachable
+        appealing = panel(connection, promoter_id, month.period, None, now()) if decided else None
     return render_template(
         "promoter/task.html",
         months=found,
         month=month,
         task=standing,
         roster_late_since=late_since,
+        appealing=appealing,
         now=now(),
         words=words,
         reasons=tables.REASONS,

@@ -40,8 +40,10 @@ def ends(instant: int) -> str:
 
 
 def left(seconds: int) -> str:
-    """A countdown; days alone from a week on."""
-    return t(*duration_text(seconds, parts=1 if seconds >= 7 * 86_400 else 2))
+    """A countdown; from a week on whole days, with today, as the pace line beside it counts them."""
+    if seconds >= 7 * 86_400:
+        return t(*duration_text(-(-seconds // 86_400) * 86_400, parts=1))
+    return t(*duration_text(seconds, parts=2))
 
 
 def month_name(month: PromoterMonth) -> str:
