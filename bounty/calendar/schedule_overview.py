@@ -11,6 +11,7 @@ from bounty.models import FetchWindow, Slot, WorkerWake
 CALENDAR = "calendar"
 RECENT = 62 * 86_400
 """Seconds back for which slots are looked at: what is older was done, or was seen."""
+A_WEEK = 7 * 86_400
 AHEAD = 40 * 86_400
 """Seconds ahead in which every job is due once."""
 
@@ -22,7 +23,7 @@ class Schedule:
     overdue: list[ScheduledSlot]
     """What is missed, and rosters that should be frozen; the earliest first; a daily job once."""
     recent: list[ScheduledSlot]
-    """Everything asked for lately, the newest first."""
+    """What was asked for lately, the newest first: the daily jobs of a week, the others of two months."""
     following: list[ScheduledSlot]
     """The next slot of each job, the earliest first."""
     woken_at: int | None
@@ -42,7 +43,7 @@ def schedule_of(connection: Connection, calendar: Calendar, now: int) -> Schedul
     done_at = select(func.max(Slot.done_at)).where(Slot.job == "backup")
     return Schedule(
         overdue=_overdue(asked, now),
-        recent=asked[::-1],
+        recent=[each for each in asked[::-1] if each.period is not None or each.due_at >= now - A_WEEK],
         following=list(following.values()),
         woken_at=connection.execute(select(func.max(WorkerWake.woken_at))).scalar(),
         synced_at=connection.execute(

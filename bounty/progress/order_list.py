@@ -351,7 +351,9 @@ def listed_now(connection: Connection, promoter_id: int, month: PromoterMonth, n
     counted, bounds = measured(facts, terms), frozen_bounds(terms)
     sums = month_of_promoter(select(counted.gmv_fen, counted.orders), month.period, promoter_id)
     gmv_fen, orders = connection.execute(sums.where(counts(facts, bounds, terms))).one()
-    may_gmv_fen, may_orders = connection.execute(sums.where(may_count(facts, bounds, terms))).one()
+    may_gmv_fen, may_orders = gmv_fen, orders
+    if now >= month.bounds.task_until:  # before it anybody may still pass
+        may_gmv_fen, may_orders = connection.execute(sums.where(may_count(facts, bounds, terms))).one()
     reachable = within_reach(month, may_gmv_fen, may_orders, now)
     reached = rate_reached(connection, terms, gmv_fen, orders, month.target_gmv_fen, month.target_orders)
     permille = expected_rate(terms, reached, month, reachable=reachable)
