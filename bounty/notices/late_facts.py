@@ -8,6 +8,7 @@ from sqlalchemy import Connection, FromClause, and_, func, or_, select
 
 from bounty.db import Query
 from bounty.models import Batch, PassVoidAnswer, Result, RosterEntry
+from bounty.money import grouped_yuan
 from bounty.notices.changes import changes_since
 from bounty.rules.periods import Period
 from bounty.rules.sql_math import sum_or_zero
@@ -25,6 +26,17 @@ class LateFacts:
     """Promoters whose result flips or changes."""
     subsidy_fen: int
     """By how much the subsidy of the period would move, whole fen."""
+
+
+def in_words(late: LateFacts) -> tuple[str, str]:
+    """What a further settlement would change, in Chinese and English, without a full stop."""
+    orders = "1 order" if late.orders == 1 else f"{late.orders} orders"
+    results = "1 result" if late.results == 1 else f"{late.results} results"
+    fen = f"{'+' if late.subsidy_fen >= 0 else ''}{grouped_yuan(late.subsidy_fen)}"
+    return (
+        f"{late.orders} 单的判定或补贴会变，{late.results} 人的结果会变，补贴 {fen}",
+        f"{orders} would be judged otherwise, {results} would change, subsidy {fen}",
+    )
 
 
 _Known = dict[tuple[Any, ...], LateFacts | None]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bounty.clock import shown
-from bounty.money import shown_yuan
+from bounty.notices.late_facts import in_words
 from bounty.notices.period_status import PeriodStatus
 from bounty.release.checklist import LINES, Checklist
 from bounty.release.next_code import AfterNotice, next_code
@@ -80,16 +80,12 @@ def _again(came: AfterNotice) -> NextStep:
             "去再次核算",
             "Go and settle again",
         )
-    late = came.late
-    sign = "+" if late.subsidy_fen >= 0 else "−"
-    fen = f"{sign}¥{shown_yuan(abs(late.subsidy_fen))}"
-    orders = "1 order" if late.orders == 1 else f"{late.orders} orders"
-    results = "1 result" if late.results == 1 else f"{late.results} results"
+    zh, en = in_words(came.late)
     return NextStep(
         "公示之后有新数据：再次核算",
         "Data came after the notice: settle again",
-        f"{late.orders} 单的判定或补贴会变，{late.results} 人的结果会变，补贴 {fen}",
-        f"{orders} would be judged otherwise, {results} would change, subsidy {fen}",
+        zh,
+        en,
         "SETTLING",
         "去再次核算",
         "Go and settle again",

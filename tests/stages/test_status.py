@@ -11,7 +11,7 @@ from bounty.accounts.service import add_user
 from bounty.audit.service import Actor, acting
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
-from bounty.models import AuditEvent, Batch, FetchWindow
+from bounty.models import AuditEvent, Batch, FetchWindow, Message
 from bounty.orders.undo import undo_batch
 from bounty.release.service import waive
 from bounty.rules.periods import Period
@@ -341,3 +341,19 @@ def test_without_terms_there_is_nothing_to_tell(engine: Engine, database_url: st
     assert "add terms" in says(database_url, "status")
     assert "terms" in says(database_url, "status", "2022-12", code=1)
     assert "is not a period" in says(database_url, "status", "December", code=1)
+
+
+def test_the_nightly_check_tells_operators_of_late_facts_once(
+    month: Month, engine: Engine, database_url: str
+) -> None:
+    published(month)
+    with transaction(engine) as connection:
+        add_user(connection, email="xu@example.com", name="xu", role="operator", password="p" * 12, now=1)
+    month.orders(order_row(number=5, amount_fen=1, modified="2023-01-13 10:00:00"))
+    for day in (14, 15):
+        command(database_url, f"2023-01-{day}T06:00:00+08:00", "worker", "--once")
+    with snapshot(engine) as connection:
+        told = connection.execute(select(Message.subject, Message.body).where(Message.kind == "late")).all()
+    mails = [(subject, body) for subject, body in told if "2022-12 期公示之后有新数据" in subject]
+    assert len(mails) == 1
+    assert "1 单的判定或补贴会变，1 人的结果会变，补贴 +¥0.01" in mails[0][1]

@@ -4,7 +4,7 @@ from flask import Flask, g
 from flask_wtf.csrf import generate_csrf
 
 from bounty.clock import shanghai_date, shown
-from bounty.money import shown_yuan
+from bounty.money import grouped_yuan, shown_yuan
 from bounty.rules.clause_texts import deadline_text
 from bounty.web.shared.access import Person
 from bounty.web.shared.language import t
@@ -63,8 +63,7 @@ def money(fen: int) -> str:
     >>> money(123450), money(-5)
     ('¥1,234.50', '−¥0.05')
     """
-    yuan, _, part = shown_yuan(abs(fen)).partition(".")
-    return f"{'−' if fen < 0 else ''}¥{int(yuan):,}.{part}"
+    return grouped_yuan(fen)
 
 
 def about(fen: int) -> str:
