@@ -129,10 +129,9 @@ def publish(period: Period, email: str | None) -> None:
     books = books_as_anyone(email, "operator")
     with snapshot(books.engine) as connection:
         findings = list(run_checks(connection)) if checks_to_run(connection, period, books.now()) else None
-    if findings is not None:
-        with transaction(books.engine) as connection:
-            keep_checks(connection, period, findings, books.now())
     with transaction(books.engine) as connection:
+        if findings is not None and checks_to_run(connection, period, books.now()):
+            keep_checks(connection, period, findings, books.now())
         notice = publish_checked(connection, period, books.now(), approval_required=books.approval_required)
     state = "published" if notice.anew else "stands already, with the same content"
     click.echo(f"notice {notice.notice} of {period} {state} (settlement {notice.settlement_id})")

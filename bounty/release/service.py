@@ -121,7 +121,7 @@ def publish_checked(
         _require_seen(stage, *seen)
     if stage.draft is not None:
         require_not_closed(connection, period)
-        _require_clean(connection, stage, now)
+        _require_clean(connection, stage, now, approval_required=approval_required)
     return publish(connection, period, now, approval_required=approval_required)
 
 
@@ -147,15 +147,21 @@ def _require_seen(stage: PeriodStatus, settlement_id: int, content_sha256: str |
         )
 
 
-def _require_clean(connection: Connection, stage: PeriodStatus, now: int) -> None:
+def _require_clean(
+    connection: Connection, stage: PeriodStatus, now: int, *, approval_required: bool = False
+) -> None:
+    """Raises BountyError while a line of the checklist is open; it names a missing approval too, where one is required."""
     off = checklist(connection, stage, now).failed.values()
     if off:
         answers = "; ".join(
             f"{line.code}: {line.en} ({_answer(line.code, stage.period, stage.bounds.receipt_cutoff)})"
             for line in off
         )
+        missing = stage.approvals_missing if approval_required else 0
+        accounts = "a second account" if missing == 1 else f"{missing} accounts"
         raise BountyError(
-            f"Not yet: {answers}.",
+            f"Not yet: {answers}."
+            + (f" After that it needs the approval of {accounts} that did not make it." if missing else ""),
             "还不能：" + "；".join(f"{LINES[line.code][0]}：{line.zh}" for line in off) + "。",
         )
 
