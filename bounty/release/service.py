@@ -150,7 +150,7 @@ def _require_seen(stage: PeriodStatus, settlement_id: int, content_sha256: str |
 def _require_clean(
     connection: Connection, stage: PeriodStatus, now: int, *, approval_required: bool = False
 ) -> None:
-    """Raises BountyError while a line of the checklist is open; it names a missing approval too, where one is required."""
+    """Raises BountyError while a line of the checklist is open; it names a missing approval too, where it is required."""
     off = checklist(connection, stage, now).failed.values()
     if off:
         answers = "; ".join(
@@ -159,9 +159,9 @@ def _require_clean(
         )
         missing = stage.approvals_missing if approval_required else 0
         accounts = "a second account" if missing == 1 else f"{missing} accounts"
+        then = f" After that it needs the approval of {accounts} that did not make it." if missing else ""
         raise BountyError(
-            f"Not yet: {answers}."
-            + (f" After that it needs the approval of {accounts} that did not make it." if missing else ""),
+            f"Not yet: {answers}.{then}",
             "还不能：" + "；".join(f"{LINES[line.code][0]}：{line.zh}" for line in off) + "。",
         )
 
