@@ -150,7 +150,7 @@ def _require_seen(stage: PeriodStatus, settlement_id: int, content_sha256: str |
 def _require_clean(
     connection: Connection, stage: PeriodStatus, now: int, *, approval_required: bool = False
 ) -> None:
-    """Raises BountyError while a line of the checklist is open; it names a missing approval too, where it is required."""
+    """Raises BountyError while a line of the checklist is open; it names a missing approval where one is required."""
     off = checklist(connection, stage, now).failed.values()
     if off:
         answers = "; ".join(
