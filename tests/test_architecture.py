@@ -145,4 +145,8 @@ def test_a_promised_command_takes_what_was_promised_and_asks_no_more(path: str) 
     promised = PROMISED[path]
     assert taken >= {name for name in promised if name.startswith("--")}
     assert asked == [name for name in promised if not name.startswith("--")]
-    assert {name for option in options if option.required for name in option.opts} <= {"--out", "--reason"}
+    assert {name for option in options if option.required for name in option.opts} <= {
+        "--out",
+        "--reason",
+        "--through",
+    }
