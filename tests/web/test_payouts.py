@@ -268,7 +268,7 @@ STATEMENTS = {
     "/finance/payees/": 9,
     "/finance/receipts/": 7,
     "/finance/receipts/1": 9,
-    "/finance/reconcile": 14,
+    "/finance/reconcile": 16,
     "/finance/adjustments": 8,
     "/finance/periods/2022-11": 13,
 }
