@@ -14,8 +14,9 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 from bounty.calendar.jobs import JobContext, catch_up
+from bounty.calendar.schedule_overview import keep_wake
 from bounty.clock import SHANGHAI, shown
-from bounty.db import snapshot
+from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.notifications.delivery import DeliveryChannels, send_due
 from bounty.platforms.pdd.client import Platform
@@ -79,6 +80,8 @@ def calendar(desk: WorkerContext) -> Iterator[tuple[str, bool, str]]:
     for outcome in catch_up(desk.means):
         newest = outcome.asked[-1]
         yield f"{newest.job} {newest.slot}", outcome.done, outcome.said
+    with transaction(desk.means.engine) as connection:
+        keep_wake(connection, desk.means.now())
 
 
 def post(desk: WorkerContext) -> Iterator[tuple[str, bool, str]]:

@@ -42,6 +42,8 @@ COMMITTED = {
     "0008_all_errors_of_a_row.py": "56abbb3e73120a2497f7c2af610a51523cf11c88afb0cfb1562738d6d31f5e51",
     "0009_tries.py": "cca4fb5df97e98ed6d4e2a013bc3519bf355a9c816ce1a81b2d48e5727895f64",
     "0010_books.py": "3128f63a6673094c656b32c765726c175d7eda846767541edd87d04341ab052a",
+    "0011_confirmations.py": "0cf32d46b4c8ea5627563df4dc8d4ab352b38118f100611ee55fcbf8aab1c4dd",
+    "0012_worker_wakes.py": "d93e5732f179ad86bf23d3db5f790de127f6f37efc50f577b13002ac4303e3d0",
 }
 """Every migration that was committed. Books out there were made by it as it stands: what is wrong with one is mended by
 the next."""

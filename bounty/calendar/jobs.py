@@ -23,6 +23,7 @@ from bounty.clock import midnight, shown
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.models import OpenPeriod, Slot
+from bounty.notices.late_facts import LateFacts, in_words, late_facts
 from bounty.notices.period_status import period_status
 from bounty.notices.service import newest_notice
 from bounty.notifications.outbox import MessageText, announce, notify_operators
@@ -32,8 +33,9 @@ from bounty.private import private_folder
 from bounty.progress.reminders import remind
 from bounty.release.service import keep_checks
 from bounty.roster.service import open_roster
-from bounty.roster.terms import open_period
+from bounty.roster.terms import open_period, terms_in_force
 from bounty.rules.periods import Period
+from bounty.settlement.period_lock import closed_periods
 from bounty.settlement.service import settle
 from bounty.sync.coverage import coverage_of
 from bounty.sync.intervals import Interval
@@ -178,8 +180,20 @@ def pay(connection: Connection, asked: ScheduledSlot, alipay_least_fen: int, now
     return f"tranche {tranche.tranche_id} {state}: {tranche.content_sha256}"
 
 
-def check(connection: Connection, asked: ScheduledSlot, findings: list[Finding], now: int) -> str:
-    """Keep what the checks found, for every draft that waits for its notice."""
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a look at the books found."""
+
+    findings: list[Finding]
+    late: list[tuple[Period, int, LateFacts]]
+    """Published periods that settling again would change, with the newest notice's number."""
+
+
+def check(connection: Connection, asked: ScheduledSlot, found: Checked, now: int) -> str:
+    """Keep what the checks found, for every draft that waits for its notice; tell of data that came after a notice."""
+    findings = found.findings
+    for late in found.late:
+        _tell_of_late_facts(connection, *late, now)
     for (period,) in connection.execute(select(OpenPeriod.period).order_by(OpenPeriod.period)).all():
         if period_status(connection, Period.parse(period), now).draft is not None:
             keep_checks(connection, Period.parse(period), findings, now)
@@ -187,6 +201,35 @@ def check(connection: Connection, asked: ScheduledSlot, findings: list[Finding],
     if violations:
         _tell_of_violations(connection, asked.slot, findings, now)
     return f"{len(CHECKS)} checks, {violations} violations"
+
+
+def _tell_of_late_facts(
+    connection: Connection, period: Period, notice: int, late: LateFacts, now: int
+) -> None:
+    zh, en = in_words(late)
+    letter = MessageText(
+        (f"{period} 期公示之后有新数据", f"{period}: data came after notice {notice}"),
+        zh=f"{period} 期第 {notice} 号公示之后导入的数据会改变结果：{zh}。请再次核算，作为下一号公示。",
+        en=f"Data that was imported after notice {notice} of {period} changes its results: {en}. "
+        "Settle again: it becomes the next notice.",
+        path=f"/operations/periods/{period}/settling",
+    )
+    # The same difference is told once; another one is news.
+    cause = f"{period} notice {notice}: {late.orders} orders, {late.results} results, {late.subsidy_fen} fen"
+    notify_operators(connection, "late", cause, letter, now)
+    told = {"period": str(period), "notice": notice, "orders": late.orders, "results": late.results}
+    announce(connection, "late", cause, told | {"subsidy_fen": late.subsidy_fen}, now)
+
+
+def _late_periods(connection: Connection) -> Iterator[tuple[Period, int, LateFacts]]:
+    """Published periods, not closed, that settling again would change."""
+    closed = closed_periods(connection)
+    for text in connection.execute(select(OpenPeriod.period).order_by(OpenPeriod.period)).scalars().all():
+        period = Period.parse(text)
+        notice = None if text in closed else newest_notice(connection, period)
+        late = late_facts(connection, period, terms_in_force(connection, period).terms, notice)
+        if notice is not None and late is not None:
+            yield period, notice.notice, late
 
 
 def _tell_of_violations(connection: Connection, day: str, findings: list[Finding], now: int) -> None:
@@ -203,11 +246,11 @@ def _tell_of_violations(connection: Connection, day: str, findings: list[Finding
 
 
 @contextmanager
-def checked(means: JobContext, _asked: ScheduledSlot) -> Iterator[list[Finding]]:
+def checked(means: JobContext, _asked: ScheduledSlot) -> Iterator[Checked]:
     """A run of the checks, in a snapshot of its own: nobody has to wait for it."""
     with snapshot(means.engine) as connection:
-        findings = list(run_checks(connection))
-    yield findings
+        found = Checked(list(run_checks(connection)), list(_late_periods(connection)))
+    yield found
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from bounty.cli.payees import payees
 from bounty.cli.query import check, explain, progress
 from bounty.cli.revocations import void
 from bounty.cli.schedule import slots
+from bounty.cli.status import confirm, status, waive
 from bounty.cli.sync import stand_in, sync
 from bounty.cli.tranches import payout
 from bounty.cli.uploads import upload
@@ -19,10 +20,12 @@ from bounty.cli.uploads import upload
 __all__ = ["BOOKS", "COMMANDS", "Books"]
 
 COMMANDS: dict[str, tuple[click.Command, ...]] = {
-    "The month": (terms, open_, progress, explain, settle, approve, publish, notice, void, export, check),
+    "The month": (
+        terms, open_, status, progress, explain, settle, waive, confirm, approve, publish, notice, void, export, check,
+    ),
     "Data in": (import_, quarantine, sync, stand_in),
     "Money out": (payees, payout),
     "People and messages": (user, audit, outbox),
     "Running it": (db, slots, backup, restore, demo, upload),
-}
+}  # fmt: skip
 """What the console script offers beside Flask's own commands, by the heading that ``--help`` lists it under."""

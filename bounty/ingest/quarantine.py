@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Connection, exists, func, literal, select, update
 
 from bounty.audit.service import record
-from bounty.db import Bytes, WholeNumber, Words, clear, insert_into, load, workspace
+from bounty.db import Bytes, Query, WholeNumber, Words, clear, insert_into, load, workspace
 from bounty.errors import BountyError
 from bounty.files.problems import BadRow, RowError
 from bounty.models import Batch, Quarantined
@@ -184,6 +184,30 @@ def errors_of(row: Any) -> list[RowError]:
     """
     first = RowError(row.column_name, row.value, row.code, row.sentence_zh, row.sentence_en)
     return [first, *(RowError(*each) for each in json.loads(row.others or "[]"))]
+
+
+def dismiss_all(connection: Connection, entries: Query, reason: str, now: int) -> int:
+    """Let several open entries go for good with one reason; how many.
+
+    entries   a SELECT of their quarantine_id
+
+    Raises BountyError if there are none, or the reason is blank.
+    """
+    if not reason.strip():
+        raise BountyError(
+            "A dismissal needs a reason: say why the rows may be left out.", "请写明为什么可以放弃这些行。"
+        )
+    held = (Quarantined.closed_at.is_(None), Quarantined.quarantine_id.in_(entries))
+    ids = func.min(Quarantined.quarantine_id), func.max(Quarantined.quarantine_id)
+    first, last = connection.execute(select(*ids).where(*held)).one()
+    if first is None:
+        raise BountyError("No open entry is chosen.", "没有选中待处理的行。")
+    dismissed: int = connection.execute(
+        update(Quarantined).where(*held).values(closed_at=now, closed_how="dismissed", reason=reason.strip())
+    ).rowcount
+    after = {"entries": dismissed, "first": first, "last": last}
+    record(connection, "quarantine.dismiss", "entries", now, after=after, reason=reason.strip())
+    return dismissed
 
 
 def quarantine_list(connection: Connection, kind: str | None) -> Iterator[Any]:

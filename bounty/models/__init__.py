@@ -8,8 +8,15 @@ from bounty.db import Base
 from bounty.models.accounts import ROLES, Invitation, Tries, User
 from bounty.models.audit import AuditEvent
 from bounty.models.books import Books
-from bounty.models.calendar import Slot
-from bounty.models.decisions import Appeal, AppealAnswer, Approval, RosterOverride, Waiver
+from bounty.models.calendar import Slot, WorkerWake
+from bounty.models.decisions import (
+    Appeal,
+    AppealAnswer,
+    Approval,
+    DataConfirmation,
+    RosterOverride,
+    Waiver,
+)
 from bounty.models.ingest import Batch, Quarantined
 from bounty.models.notices import Notice, NoticeChange
 from bounty.models.notifications import Message, MessageChoice
@@ -48,6 +55,7 @@ FROZEN = (
     AuditEvent,
     Approval,
     Waiver,
+    DataConfirmation,
     RosterOverride,
     Appeal,
     AppealAnswer,
@@ -85,6 +93,7 @@ __all__ = [
     "Batch",
     "Books",
     "CategorySet",
+    "DataConfirmation",
     "FetchWindow",
     "Invitation",
     "Level",
@@ -126,4 +135,5 @@ __all__ = [
     "User",
     "Violation",
     "Waiver",
+    "WorkerWake",
 ]

@@ -11,7 +11,7 @@ from bounty import importer
 from bounty.clock import shanghai_date
 from bounty.db import transaction
 from bounty.files.problems import BadRow
-from bounty.models import Link, Notice, OpenPeriod, Order, OrderVersion, Quarantined
+from bounty.models import Link, Notice, OpenPeriod, Order, OrderVersion, Promoter, Quarantined
 from bounty.orders.service import orders_with_news
 from bounty.orders.warnings import ODDITIES, flagged_rows
 
@@ -23,6 +23,8 @@ BAD_SHOWN = 20
 class _Read:
     """What the rows of a file say, gathered as they pass."""
 
+    promoters: frozenset[int]
+    """Who is known: the rows of others go into quarantine."""
     amount_fen: int = 0
     months: Counter[str] = field(default_factory=Counter)
     amounts: Counter[str] = field(default_factory=Counter)
@@ -37,6 +39,8 @@ class _Read:
     def _note(self, row: Any) -> None:
         amount_fen = getattr(row, "order_amount_fen", None)
         if amount_fen is not None:
+            if row.promoter_id not in self.promoters:
+                return
             month = "" if row.paid_at is None else str(shanghai_date(row.paid_at))[:7]
             self.amount_fen += amount_fen
             self.amounts[month] += amount_fen
@@ -64,8 +68,9 @@ def dry_run(
 
     Raises RefusedFile for a file that is wholly wrong, and BountyError if it can't be read.
     """
-    source, seen = opened.source, _Read()
+    source = opened.source
     with transaction(engine) as connection:
+        seen = _Read(frozenset(connection.execute(select(Promoter.promoter_id)).scalars()))
         noted = replace(opened, rows=seen.pass_on(opened.rows))
         imported = importer.import_opened(connection, noted, now, told, force=True)
         counts = imported.counts

@@ -21,6 +21,7 @@ from bounty.web.operations import (
     results,
     revocations,
     roster,
+    schedule,
     settlement,
     terms,
 )
@@ -66,6 +67,7 @@ BLUEPRINTS = (
     adjustments.blueprint,
     operations_notifications.blueprint,
     notifications.blueprint,
+    schedule.blueprint,
 )
 """A room of views each."""
 
@@ -124,5 +126,6 @@ def install(
     errors.install(app)
     formats.install(app, settings.env)
     step_up_auth.install(app)
+    schedule.install(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

@@ -96,12 +96,14 @@ def _desk(refused: str | None = None) -> str:
         waits = newest is not None and newest.state == "exported"
         opened = newest if newest is not None and newest.state in ("prepared", "approved") else None
         coming = None if waits else finance_queries.next_tranche(connection, today, opened)
+        outdated = opened is not None and _is_outdated(connection, opened)
     return render_template(
         "finance/tranches.html",
         page=page,
         newest=newest,
         opened=opened,
         coming=coming,
+        outdated=outdated,
         today=shanghai_date(now()),
         states=state.STATES,
         chips=STATE_CHIPS,
@@ -110,6 +112,14 @@ def _desk(refused: str | None = None) -> str:
         refused=refused,
         now=now(),
     )
+
+
+def _is_outdated(connection: Connection, opened: Any) -> bool:
+    """Whether the lines that are due are no longer those of the open tranche: then it can be neither approved nor
+    exported, and has to be prepared again."""
+    due = finance_queries.next_tranche(connection, opened.settled_before, opened)
+    lines, fen = due.orders + due.adjusted, due.given_fen + due.adjustments_fen
+    return (lines, fen) != (opened.lines_rows, opened.lines_fen)
 
 
 # One tranche

@@ -11,6 +11,7 @@ from flask import (
     Response,
     abort,
     flash,
+    g,
     make_response,
     redirect,
     render_template,
@@ -18,6 +19,7 @@ from flask import (
     url_for,
 )
 from sqlalchemy import func, select
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response as Redirect
 
 from bounty.clock import shown
@@ -186,6 +188,19 @@ def upload() -> Redirect | tuple[str, int]:
         return _index(said(refusal)), 422
     _start(number, "try")
     return redirect(url_for(".uploaded", number=number), 303)
+
+
+@blueprint.errorhandler(RequestEntityTooLarge)
+def _too_large(error: RequestEntityTooLarge) -> tuple[str, int] | RequestEntityTooLarge:
+    """Stay on the page of the form, and say the limit again."""
+    if request.endpoint != "imports.upload" or g.get("person") is None:
+        return error
+    megabytes = site().settings.upload_megabytes
+    refused = t(
+        f"文件超过 {megabytes} MB 的上限，没有上传：请拆分后再上传。",
+        f"The file is over the limit of {megabytes} MB and was not uploaded: split it and upload the parts.",
+    )
+    return _index(refused), 413
 
 
 @blueprint.get("/uploads")

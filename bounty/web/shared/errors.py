@@ -6,6 +6,7 @@ from werkzeug.exceptions import HTTPException, SecurityError
 
 from bounty.errors import BountyError
 from bounty.web.shared.language import language, t
+from bounty.web.shared.tables import BadRequestedTable
 
 
 def said(refusal: BountyError) -> str:
@@ -32,7 +33,8 @@ def _page(status: int, title: str, sentence: str) -> tuple[str, int]:
 
 
 def _refused(refusal: BountyError) -> tuple[str, int]:
-    return _page(409, t("没有办成", "Not done"), said(refusal))
+    status = 400 if isinstance(refusal, BadRequestedTable) else 409
+    return _page(status, t("没有办成", "Not done"), said(refusal))
 
 
 def _busy(error: OperationalError) -> tuple[str, int]:

@@ -32,6 +32,10 @@ PAGE = 50
 Kind = Literal["text", "money", "count", "instant", "permille", "flag", "id"]
 
 
+class BadRequestedTable(BountyError):
+    """A filter, sort or page that a table does not have: the address was made up, or is of another version."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column of what a table's SELECT returns, as it is shown and filed."""
@@ -173,7 +177,7 @@ def page_of(
     args     the request's: filters, ``q``, ``sort`` and ``after``
     counted  whether to count the rows behind each choice of each filter, a query a filter
 
-    Raises BountyError for a filter, sort or page that the table does not have.
+    Raises BadRequestedTable for a filter, sort or page that the table does not have.
     """
     every = rows.subquery("every")
     asked = _asked(table, every, args)
@@ -217,8 +221,17 @@ def page_of(
     )
 
 
+def narrowed(table: Table, rows: Query, args: MultiDict[str, str] | Mapping[str, str]) -> Query:
+    """The rows that the filters and the search leave, in no order.
+
+    Raises BadRequestedTable for a filter or sort that the table does not have.
+    """
+    every = rows.subquery("every")
+    return select(every).where(*_asked(table, every, args).conditions.values())
+
+
 def check(table: Table, rows: Query, args: Mapping[str, str]) -> None:
-    """Raises BountyError for a filter or sort that the table does not have."""
+    """Raises BadRequestedTable for a filter or sort that the table does not have."""
     _asked(table, rows.subquery("every"), args)
 
 
@@ -270,7 +283,7 @@ def _asked(table: Table, every: FromClause, args: Mapping[str, str]) -> _Asked:
             continue
         option = next((each for each in choice.options if each.value == value), None)
         if option is None:
-            raise BountyError(
+            raise BadRequestedTable(
                 f"There is no {choice.en} {value!r} to filter by.",
                 f"没有「{value}」这个{choice.zh}可供筛选。",
             )
@@ -284,7 +297,7 @@ def _asked(table: Table, every: FromClause, args: Mapping[str, str]) -> _Asked:
     column = sort.removeprefix("-")
     if sort != table.order:
         if column not in {each.name for each in table.columns if each.sortable}:
-            raise BountyError(f"The table can't be sorted by {column!r}.", f"不能按「{column}」排序。")
+            raise BadRequestedTable(f"The table can't be sorted by {column!r}.", f"不能按「{column}」排序。")
         taken["sort"] = sort
     return _Asked(conditions, taken, column, sort.startswith("-"))
 
@@ -346,7 +359,7 @@ def _unfold(token: str, order: list[ColumnElement[Any]]) -> tuple[int, list[Any]
             return int(number), values
     except (ValueError, TypeError, OverflowError, RecursionError):  # what is no JSON, or nested too deeply
         pass
-    raise BountyError(
+    raise BadRequestedTable(
         "This page's address is broken: begin again with the first page.",
         "分页地址不完整：请从第一页重新开始。",
     )
