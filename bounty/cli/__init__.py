@@ -13,6 +13,7 @@ from bounty.cli.query import check, explain, progress
 from bounty.cli.revocations import void
 from bounty.cli.schedule import slots
 from bounty.cli.sync import stand_in, sync
+from bounty.cli.tokens import token
 from bounty.cli.tranches import payout
 from bounty.cli.uploads import upload
 
@@ -36,6 +37,7 @@ COMMANDS: tuple[click.Command, ...] = (
     payout,
     check,
     user,
+    token,
     audit,
     backup,
     restore,

@@ -12,10 +12,12 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from bounty.accounts import login
 from bounty.notifications.mail import encrypted, host_and_port
 from bounty.payees.encryption import PayeeCipher
+from bounty.tokens.limits import CallLimit
+from bounty.web.api import bearer as api
+from bounty.web.api import promoter as api_promoter
+from bounty.web.api import push as api_push
 from bounty.web.finance import adjustments, notices, payees, payment_results, reconciliation, tranches
-from bounty.web.operations import (
-    appeals as operations_appeals,
-)
+from bounty.web.operations import appeals as operations_appeals
 from bounty.web.operations import (
     audit,
     imports,
@@ -27,9 +29,7 @@ from bounty.web.operations import (
     settlement,
     terms,
 )
-from bounty.web.operations import (
-    notifications as operations_notifications,
-)
+from bounty.web.operations import notifications as operations_notifications
 from bounty.web.promoter import appeals, notifications
 from bounty.web.promoter import pages as promoter_pages
 from bounty.web.public import pages as public_pages
@@ -71,8 +71,11 @@ BLUEPRINTS = (
     adjustments.blueprint,
     operations_notifications.blueprint,
     notifications.blueprint,
+    api.blueprint,
 )
 """A room of views each."""
+API_VIEWS = (api_promoter, api_push)
+"""Modules whose views the API's blueprint has, once they are imported."""
 
 
 def install(
@@ -118,7 +121,11 @@ def install(
     )
     access.install(app)
     imports.bound_uploads(app)
-    CSRFProtect(app)  # reads the form, so it comes after what says whether, and how much, may be sent at all
+    csrf = CSRFProtect(
+        app
+    )  # reads the form, so it comes after what says whether, and how much, may be sent at all
+    csrf.exempt(api.blueprint)  # which no browser's session opens
+    app.extensions[api.LIMIT] = CallLimit(engine, settings.api_calls_per_minute)
     errors.install(app)
     formats.install(app, settings.env)
     step_up_auth.install(app)
