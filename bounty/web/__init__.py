@@ -14,6 +14,8 @@ from bounty.notifications.mail import encrypted, host_and_port
 from bounty.payees.encryption import PayeeCipher
 from bounty.tokens.limits import CallLimit
 from bounty.web.api import bearer as api
+from bounty.web.api import finance as api_finance
+from bounty.web.api import operations as api_operations
 from bounty.web.api import promoter as api_promoter
 from bounty.web.api import push as api_push
 from bounty.web.finance import adjustments, notices, payees, payment_results, reconciliation, tranches
@@ -74,7 +76,7 @@ BLUEPRINTS = (
     api.blueprint,
 )
 """A room of views each."""
-API_VIEWS = (api_promoter, api_push)
+API_VIEWS = (api_promoter, api_push, api_operations, api_finance)
 """Modules whose views the API's blueprint has, once they are imported."""
 
 

@@ -130,3 +130,21 @@ class Imported(BaseModel):
     unchanged: int
     stale: int
     quarantined: int
+
+
+class Check(BaseModel):
+    """One check, and what was found."""
+
+    code: str
+    state: Annotated[str, Field(description="PASSED, WAIVED or FAILED.")]
+    detail_zh: str
+    detail_en: str
+
+
+class Checklist(BaseModel):
+    """What stands between a period and its next notice."""
+
+    period: PeriodText
+    as_of: Instant
+    state: str
+    checklist: list[Check]

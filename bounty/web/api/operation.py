@@ -12,9 +12,10 @@ from spectree import Response as Answers
 from spectree import SecurityScheme, SpecTree
 from spectree.models import SecureType, SecuritySchemeData
 
+from bounty.files.problems import storable
 from bounty.web.api import models
 from bounty.web.api.bearer import blueprint
-from bounty.web.api.problems import MEDIA_TYPE, Problem
+from bounty.web.api.problems import MEDIA_TYPE, Problem, not_found
 from bounty.web.shared.access import allows, public
 from bounty.web.shared.language import LANGUAGES
 
@@ -70,6 +71,8 @@ def operation(
     def add(view: View) -> View:
         @wraps(view)
         def answered(**arguments: Any) -> Response:
+            if not all(map(_can_be_stored, arguments.values())):
+                raise not_found()
             given = _query(query)
             said = view(**arguments) if given is None else view(query=given, **arguments)
             return _response(said)
@@ -96,6 +99,13 @@ def operation(
         return view
 
     return add
+
+
+def _can_be_stored(argument: object) -> bool:
+    """Whether both databases can be asked for what stands in an address: 64 bits, and no NUL or half character."""
+    if isinstance(argument, str):
+        return "\0" not in argument and storable(argument) == argument
+    return not isinstance(argument, int) or argument < 2**63
 
 
 def _problems(method: str, roles: tuple[str, ...], rule: str, query: type[BaseModel] | None) -> list[str]:

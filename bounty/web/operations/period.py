@@ -64,7 +64,7 @@ PLACES = {"IMPORTS": "imports.index", "QUARANTINE": "quarantine.index"}
 def index() -> str:
     """Every open period, the newest first."""
     with reading() as connection:
-        page = page_of(connection, PERIODS, _periods(connection), request.args)
+        page = page_of(connection, PERIODS, periods_told(connection), request.args)
     return render_template("operations/periods.html", page=page, states=STATES, now=now())
 
 
@@ -73,7 +73,7 @@ def index() -> str:
 def periods_file() -> Response:
     """Exactly the periods that the filter leaves."""
     with reading() as connection:
-        rows = _periods(connection)
+        rows = periods_told(connection)
     return csv_response(PERIODS, rows, request.args, "periods")
 
 
@@ -120,7 +120,7 @@ def file(period: Period) -> Response:
     return csv_response(NEAREST, active(stage), request.args, f"nearest-{period}")
 
 
-def _periods(connection: Connection) -> Query:
+def periods_told(connection: Connection) -> Query:
     """The open periods with their states, which are computed and not stored."""
     kinds: dict[str, Any] = {
         column.name: Words() if column.kind == "text" else WholeNumber for column in PERIODS.columns

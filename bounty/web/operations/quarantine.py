@@ -55,7 +55,7 @@ def file() -> Response:
     """Just these as a file."""
     with reading() as connection:
         table = _table(connection)
-    return csv_response(table, _open(), request.args, "quarantine")
+    return csv_response(table, open_entries(), request.args, "quarantine")
 
 
 @blueprint.get("/mend")
@@ -126,7 +126,7 @@ def _index(refused: str | None = None) -> str:
         page = page_of(
             connection,
             _table(connection),
-            _open(),
+            open_entries(),
             request.args if request.method == "GET" else {},
             counted=True,
         )
@@ -135,7 +135,7 @@ def _index(refused: str | None = None) -> str:
     )
 
 
-def _open() -> Query:
+def open_entries() -> Query:
     names = [column.name for column in COLUMNS if column.name != "file_name"]
     columns = [Quarantined.__table__.c[name] for name in names]
     return (
@@ -147,7 +147,7 @@ def _open() -> Query:
 
 def _table(connection: Connection) -> Table:
     """The table with the codes and files that there are."""
-    every = _open().subquery("every")
+    every = open_entries().subquery("every")
     codes = connection.execute(select(every.c.code).distinct().order_by(every.c.code)).scalars().all()
     files = connection.execute(
         select(every.c.batch_id, every.c.file_name).distinct().order_by(every.c.batch_id.desc()).limit(FILES)

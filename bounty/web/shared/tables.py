@@ -8,7 +8,6 @@ shown twice when others come meanwhile.
 """
 
 import base64
-import binascii
 import csv
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -186,7 +185,7 @@ def page_of(
     ).one()
     order, number, behind = _order(table, every, asked), 1, None
     if args.get("after"):
-        number, values = _unfold(args["after"], len(order))
+        number, values = _unfold(args["after"], [column.type.python_type for column in order])
         behind = _behind(order, values, falling=asked.falling)
     query = (
         select(every)
@@ -339,13 +338,22 @@ def _fold(number: int, values: list[Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps([number, *values], separators=(",", ":")).encode()).decode()
 
 
-def _unfold(token: str, places: int) -> tuple[int, list[Any]]:
+def _unfold(token: str, kinds: list[type]) -> tuple[int, list[Any]]:
+    """The page's number, and the values of the row before it, of these types.
+
+    Raises BountyError for what no page of ours gave: neither database takes a word for a number, a number beyond
+    64 bits, NUL or half a character.
+    """
     try:
         number, *values = json.loads(base64.urlsafe_b64decode(token.encode()))
-        whole = len(values) == places and all(isinstance(value, str | int) for value in (number, *values))
-        if whole and int(number) > 1:
-            return int(number), values
-    except (ValueError, binascii.Error, TypeError):
+        fits = [
+            type(value) is kind
+            and (-(2**63) <= value < 2**63 if kind is int else "\0" not in value and value.isprintable())
+            for value, kind in zip(values, kinds, strict=True)
+        ]
+        if all(fits) and type(number) is int and 1 < number < 2**63:
+            return number, values
+    except (ValueError, TypeError, RecursionError):  # binascii.Error is a ValueError
         pass
     raise BountyError(
         "This page's address is broken: begin again with the first page.",
