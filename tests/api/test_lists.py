@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from typing import Any
 
 import pytest
@@ -52,6 +53,31 @@ def test_a_list_has_rows_and_says_as_of_when(site: Site, who: str, path: str) ->
     assert answered.json["as_of"] == "2022-12-15T15:00:00+08:00"
     assert rows_of(answered.json)
     assert answered.json["next"] is None
+
+
+@pytest.mark.parametrize(("who", "path"), [(who, path) for who, paths in LISTS.items() for path in paths])
+def test_a_list_goes_on_in_every_order(site: Site, who: str, path: str) -> None:
+    """A row an answer, in every order that there is, each row is given once."""
+    document = site.ask("/openapi.json", None).json
+    template = next(
+        each
+        for each in document["paths"]
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", each), f"/api/v1{path}")
+        and "get" in document["paths"][each]
+    )
+    (sort,) = [each for each in document["paths"][template]["get"]["parameters"] if each["name"] == "sort"]
+    sorts = sort["schema"]["anyOf"][0].get("enum") or [sort["schema"]["anyOf"][0]["const"]]
+    whole = rows_of(site.ask(path, who).json)[:5]
+    for order in sorts:
+        given: list[dict[str, Any]] = []
+        following = f"{path}?limit=1&sort={order}"
+        while following and len(given) < 5:
+            answered = site.ask(following, who)
+            assert answered.status_code == 200, (following, answered.text)
+            given += rows_of(answered.json)
+            following = (answered.json["next"] or "").removeprefix("/api/v1")
+        assert len(given) == len(whole)
+        assert all(row not in given[:place] for place, row in enumerate(given))
 
 
 def test_my_orders_add_up_to_my_progress(site: Site) -> None:

@@ -18,7 +18,7 @@ from bounty.web.shared.request_context import now, reading
 from bounty.web.shared.tables import Column, Kind, Table, page_of
 
 ROWS = 100
-"""Rows of one answer."""
+"""Rows of one answer, unless fewer are asked for."""
 Rows = Callable[..., Query]
 """The rows that the bearer may see, with the table's columns as labels; given the connection and the address's
 arguments."""
@@ -40,7 +40,7 @@ def listing(rule: str, *roles: str, table: Table, without: tuple[str, ...] = ())
     without  columns that are for people's eyes only
     """
     columns = [column for column in table.columns if column.name not in without]
-    served = replace(table, page=ROWS, search=None)
+    served = replace(table, search=None)
     title = "".join(part.capitalize() for part in table.name.split("_"))
 
     def add(rows: Rows) -> Rows:
@@ -48,14 +48,16 @@ def listing(rule: str, *roles: str, table: Table, without: tuple[str, ...] = ())
         def view(query: BaseModel, **arguments: Any) -> dict[str, Any]:
             with reading() as connection:
                 found = rows(connection, **arguments)
-                page = page_of(connection, served, found, query.model_dump(exclude_none=True))
+                asked = query.model_dump(exclude_none=True)
+                few = {name: value for name, value in asked.items() if name == "limit"}
+                page = page_of(connection, replace(served, page=few.get("limit", ROWS)), found, asked)
             return {
                 "as_of": shown(now()),
                 table.name: [
                     {column.name: _cell(column.kind, row._mapping[column.name]) for column in columns}
                     for row in page.rows
                 ],
-                "next": None if page.next is None else f"{request.path}?{urlencode(page.next)}",
+                "next": None if page.next is None else f"{request.path}?{urlencode(page.next | few)}",
             }
 
         operation(rule, *roles, query=_query(title, served), answer=_answer(title, table.name, columns))(view)
@@ -97,6 +99,8 @@ def _query(title: str, table: Table) -> type[BaseModel]:
         for choice in table.filters
     }
     fields["sort"] = (Literal[tuple(sorts)] | None, None)
+    described = f"At most so many rows, up to {ROWS}."
+    fields["limit"] = (Annotated[int | None, Field(ge=1, le=ROWS, description=described)], None)
     described = "Where the rows before ended: as `next` has it."
     fields["after"] = (Annotated[str | None, Field(description=described)], None)
     return create_model(f"{title}Query", __config__=ConfigDict(extra="forbid"), **fields)

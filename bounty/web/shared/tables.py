@@ -15,11 +15,23 @@ from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, and_, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Integer,
+    RowMapping,
+    and_,
+    func,
+    literal,
+    or_,
+    select,
+)
+from sqlalchemy.types import NullType
 from werkzeug.datastructures import MultiDict
 
 from bounty.clock import shown
-from bounty.db import Query
+from bounty.db import Query, WholeNumber
 from bounty.errors import BountyError
 from bounty.money import shown_yuan
 from bounty.rules.sql_math import count_where, sum_or_zero
@@ -185,7 +197,7 @@ def page_of(
     ).one()
     order, number, behind = _order(table, every, asked), 1, None
     if args.get("after"):
-        number, values = _unfold(args["after"], [column.type.python_type for column in order])
+        number, values = _unfold(args["after"], order)
         behind = _behind(order, values, falling=asked.falling)
     query = (
         select(every)
@@ -310,9 +322,11 @@ def _sorted(column: ColumnElement[Any], falling: bool) -> ColumnElement[Any]:
 
 def _behind(order: list[ColumnElement[Any]], values: list[Any], *, falling: bool) -> ColumnElement[bool]:
     """Rows behind the one with these values: (a, b) > (x, y), written out, for null-safe use of either direction."""
+    # A count is of 32 bits for SQLAlchemy, and what stands for nothing in it is not.
+    held = [literal(value, WholeNumber) if isinstance(value, int) else value for value in values]
     either = []
-    for place, (column, value) in enumerate(zip(order, values, strict=True)):
-        same = [before == held for before, held in zip(order[:place], values[:place], strict=True)]
+    for place, (column, value) in enumerate(zip(order, held, strict=True)):
+        same = [before == this for before, this in zip(order[:place], held[:place], strict=True)]
         either.append(and_(*same, column < value if falling else column > value))
     return or_(*either)
 
@@ -338,24 +352,27 @@ def _fold(number: int, values: list[Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps([number, *values], separators=(",", ":")).encode()).decode()
 
 
-def _unfold(token: str, kinds: list[type]) -> tuple[int, list[Any]]:
-    """The page's number, and the values of the row before it, of these types.
+def _unfold(token: str, order: list[ColumnElement[Any]]) -> tuple[int, list[Any]]:
+    """The page's number, and the values of the row before it.
 
-    Raises BountyError for what no page of ours gave: neither database takes a word for a number, a number beyond
-    64 bits, NUL or half a character.
+    Raises BountyError for what no page of ours gave.
     """
     try:
         number, *values = json.loads(base64.urlsafe_b64decode(token.encode()))
-        fits = [
-            type(value) is kind
-            and (-(2**63) <= value < 2**63 if kind is int else "\0" not in value and value.isprintable())
-            for value, kind in zip(values, kinds, strict=True)
-        ]
+        fits = [_fits(value, column) for value, column in zip(values, order, strict=True)]
         if all(fits) and type(number) is int and 1 < number < 2**63:
             return number, values
-    except (ValueError, TypeError, RecursionError):  # binascii.Error is a ValueError
+    except (ValueError, TypeError, RecursionError):  # binascii's and Unicode's errors are ValueErrors
         pass
     raise BountyError(
         "This page's address is broken: begin again with the first page.",
         "分页地址不完整：请从第一页重新开始。",
     )
+
+
+def _fits(value: object, column: ColumnElement[Any]) -> bool:
+    """Whether both databases can compare a value with a column: no word for a number, nothing beyond 64 bits, no NUL
+    and no half of a character, for which this raises UnicodeEncodeError."""
+    if type(value) is int:
+        return isinstance(column.type, Integer | NullType) and -(2**63) <= value < 2**63
+    return type(value) is str and not isinstance(column.type, Integer) and b"\0" not in value.encode()
