@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from bounty.db import make_engine, transaction
 from bounty.tokens.service import issue
 from tests import postgres
-from tests.factories import PROMOTER, shanghai
+from tests.factories import PROMOTER, bounty, shanghai
 from tests.web.clients import application, close
 from tests.web.world import DECEMBER, NEIGHBOUR, fill, pay
 
@@ -107,18 +107,8 @@ Shell = Callable[..., str]
 @pytest.fixture(scope="module")
 def shell(site: Site) -> Shell:
     """Runs a command on the site's database, at its present; its standard output."""
-    import subprocess
-    import sys
-
-    from tests.factories import environment
 
     def run(*words: str) -> str:
-        return subprocess.run(
-            [sys.executable, "-c", "from bounty.app import main; main()", *words],
-            env=environment(site.database_url, f"{DECEMBER.replace(' ', 'T')}+08:00"),
-            capture_output=True,
-            check=True,
-            text=True,
-        ).stdout
+        return bounty(site.database_url, *words, now=f"{DECEMBER.replace(' ', 'T')}+08:00").stdout
 
     return run

@@ -1,6 +1,7 @@
 """What the contract says of the API, against the shell's own answers."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -208,3 +209,7 @@ def test_the_document_needs_no_token_and_is_made_of_the_code(site: Site) -> None
     assert {path.removeprefix("/api/v1") for path in answered.json["paths"]} == {
         path.replace("int:", "") for path in served
     }
+    names = [each["operationId"] for path in answered.json["paths"].values() for each in path.values()]
+    assert len(names) == len(set(names)) == len(served)
+    referred = set(re.findall(r"#/components/schemas/(\w+)", answered.text))
+    assert referred == set(answered.json["components"]["schemas"])

@@ -82,7 +82,7 @@ def test_a_session_of_the_pages_opens_nothing_here(site: Site, role: str) -> Non
     for rule in rules(site):
         if allowed(site.app, rule.endpoint) == EVERYBODY:
             continue
-        answered = client.open(f"/api/v1{address(rule)}", method=method(rule))
+        answered: Any = client.open(f"/api/v1{address(rule)}", method=method(rule))
         assert (answered.status_code, answered.json["code"]) == (401, "UNAUTHORIZED"), rule.rule
         assert answered.headers["WWW-Authenticate"] == 'Bearer realm="bounty"'
 

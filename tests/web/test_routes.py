@@ -93,7 +93,12 @@ def readers(app: Flask) -> dict[str, FlaskClient]:
 
 
 def routes(app: Flask) -> list[Rule]:
-    return [rule for rule in app.url_map.iter_rules() if rule.endpoint not in SHUT | LEAVING | BEARING]
+    """The pages' routes; those of the API are for bearers of tokens, and held by its own matrix (tests/api)."""
+    return [
+        rule
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint not in SHUT | LEAVING | BEARING and not rule.endpoint.startswith("api.")
+    ]
 
 
 def address(app: Flask, rule: Rule, **given: Any) -> str:

@@ -41,7 +41,6 @@ def listing(rule: str, *roles: str, table: Table, without: tuple[str, ...] = ())
     """
     columns = [column for column in table.columns if column.name not in without]
     served = replace(table, search=None)
-    title = "".join(part.capitalize() for part in table.name.split("_"))
 
     def add(rows: Rows) -> Rows:
         @wraps(rows)
@@ -60,6 +59,7 @@ def listing(rule: str, *roles: str, table: Table, without: tuple[str, ...] = ())
                 "next": None if page.next is None else f"{request.path}?{urlencode(page.next | few)}",
             }
 
+        title = "".join(part.capitalize() for part in rows.__name__.split("_"))
         operation(rule, *roles, query=_query(title, served), answer=_answer(title, table.name, columns))(view)
         return rows
 
@@ -83,7 +83,7 @@ def _answer(title: str, name: str, columns: list[Column]) -> type[BaseModel]:
     described = "The address of the rows that follow; null where there are none."
     parts: dict[str, Any] = {
         "as_of": (models.Instant, ...),
-        name: (list[row], ...),  # type: ignore[valid-type]  # made just above
+        name: (list[row], ...),
         "next": (Annotated[str | None, Field(description=described)], ...),
     }
     return create_model(title, **parts)

@@ -172,6 +172,9 @@ def openapi() -> dict[str, Any]:
 def _document() -> dict[str, Any]:
     """The library's document, with what it does not know: media type of problems, headers, the period's form."""
     spec: dict[str, Any] = _spec.spec
+    schemas = spec["components"]["schemas"]
+    for name in [name for name in schemas if name == WithKey.__name__ or name.endswith("Query")]:
+        del schemas[name]  # they stand as parameters where they are taken
     for path in spec["paths"].values():
         for method, each in path.items():
             for parameter in each["parameters"]:
