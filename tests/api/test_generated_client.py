@@ -7,8 +7,8 @@ from typing import Any
 from urllib.request import urlopen
 
 import pytest
-from openapi_python_client import Config, MetaType, generate
-from openapi_python_client.config import ConfigFile
+from openapi_python_client import generate
+from openapi_python_client.config import Config, ConfigFile, MetaType
 
 from bounty.db import make_engine
 from tests.api.conftest import copy_of, tokens_of
