@@ -1,6 +1,8 @@
 """How many requests a token may make in a minute, counted in one table for all processes of the site."""
 
-from sqlalchemy import Connection, Engine, case
+from functools import cache
+
+from sqlalchemy import Connection, Engine, Executable, case
 from sqlalchemy.exc import OperationalError
 
 from bounty.db import LOCK_WAIT_MS, insert_into
@@ -56,18 +58,21 @@ class CallLimit:
 
 def _counted(connection: Connection, token_id: int, now: int, minute: int) -> int:
     """Count one request; how many there were in this minute, with it."""
-    use = insert_into(connection.dialect.name, ApiTokenUse).values(
-        token_id=token_id, last_used_at=now, minute_at=minute, calls=1
-    )
-    same_minute = ApiTokenUse.minute_at == use.excluded.minute_at
-    calls: int = connection.execute(
-        use.on_conflict_do_update(
-            index_elements=["token_id"],
-            set_={
-                "last_used_at": use.excluded.last_used_at,
-                "minute_at": use.excluded.minute_at,
-                "calls": case((same_minute, ApiTokenUse.calls + 1), else_=1),
-            },
-        ).returning(ApiTokenUse.calls)
-    ).scalar_one()
+    values = {"token_id": token_id, "last_used_at": now, "minute_at": minute, "calls": 1}
+    calls: int = connection.execute(_count_one(connection.dialect.name), values).scalar_one()
     return calls
+
+
+@cache
+def _count_one(dialect: str) -> Executable:
+    """Made once: making it takes longer than carrying it out."""
+    use = insert_into(dialect, ApiTokenUse)
+    same_minute = ApiTokenUse.minute_at == use.excluded.minute_at
+    return use.on_conflict_do_update(
+        index_elements=["token_id"],
+        set_={
+            "last_used_at": use.excluded.last_used_at,
+            "minute_at": use.excluded.minute_at,
+            "calls": case((same_minute, ApiTokenUse.calls + 1), else_=1),
+        },
+    ).returning(ApiTokenUse.calls)
