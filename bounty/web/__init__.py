@@ -13,6 +13,7 @@ from bounty.accounts import login
 from bounty.notifications.mail import encrypted, host_and_port
 from bounty.payees.encryption import PayeeCipher
 from bounty.tokens.limits import CallLimit
+from bounty.web import tokens
 from bounty.web.api import bearer as api
 from bounty.web.api import finance as api_finance
 from bounty.web.api import operations as api_operations
@@ -73,6 +74,7 @@ BLUEPRINTS = (
     adjustments.blueprint,
     operations_notifications.blueprint,
     notifications.blueprint,
+    tokens.blueprint,
     api.blueprint,
 )
 """A room of views each."""

@@ -58,6 +58,7 @@ ARGUMENTS: dict[str, Any] = {
     "settlement_id": 1,
     "message": "msg_none",
     "tranche_id": 1,
+    "token_id": 1,
 }
 """What stands in an address; the small site has most of it."""
 PERSONAL = {"order_sn": (OWN, OTHERS, ABSENT), "appeal_id": (1, 2, 999)}
