@@ -106,6 +106,8 @@ class Settings(BaseSettings):
     """Whether they are backed up every night; off where somebody else sees to it."""
     calendar_seconds: int = Field(default=60, gt=0)
     """How often the worker looks at the calendar."""
+    api_calls_per_minute: int = Field(default=300, gt=0)
+    """Requests that a token of the API may make in a minute."""
     proxies: int = Field(default=0, ge=0)
     """How many proxies of ours stand before the site, whose X-Forwarded headers are believed."""
 

@@ -44,6 +44,7 @@ COMMITTED = {
     "0010_books.py": "3128f63a6673094c656b32c765726c175d7eda846767541edd87d04341ab052a",
     "0011_confirmations.py": "0cf32d46b4c8ea5627563df4dc8d4ab352b38118f100611ee55fcbf8aab1c4dd",
     "0012_worker_wakes.py": "d93e5732f179ad86bf23d3db5f790de127f6f37efc50f577b13002ac4303e3d0",
+    "0013_api_tokens.py": "e40c44d7a027ac53b9f3cc1647c98dd0822c05d37dc38d8852b474742bdb06c3",
 }
 """Every migration that was committed. Books out there were made by it as it stands: what is wrong with one is mended by
 the next."""

@@ -14,6 +14,7 @@ from bounty.cli.revocations import void
 from bounty.cli.schedule import slots
 from bounty.cli.status import confirm, status, waive
 from bounty.cli.sync import stand_in, sync
+from bounty.cli.tokens import token
 from bounty.cli.tranches import payout
 from bounty.cli.uploads import upload
 
@@ -25,7 +26,7 @@ COMMANDS: dict[str, tuple[click.Command, ...]] = {
     ),
     "Data in": (import_, quarantine, sync, stand_in),
     "Money out": (payees, payout),
-    "People and messages": (user, audit, outbox),
+    "People and messages": (user, token, audit, outbox),
     "Running it": (db, slots, backup, restore, demo, upload),
 }  # fmt: skip
 """What the console script offers beside Flask's own commands, by the heading that ``--help`` lists it under."""

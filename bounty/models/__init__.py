@@ -41,6 +41,7 @@ from bounty.models.promoters import Level, Link, Promoter, Target, Violation
 from bounty.models.roster import OpenPeriod, RosterEntry, TermsVersion
 from bounty.models.settlement import Line, Result, Settlement
 from bounty.models.sync import FetchWindow
+from bounty.models.tokens import TOKEN_ROLES, ApiAnswer, ApiToken, ApiTokenUse
 from bounty.models.uploads import Upload
 
 FROZEN = (
@@ -85,6 +86,10 @@ __all__ = [
     "FROZEN",
     "ROLES",
     "SEALED",
+    "TOKEN_ROLES",
+    "ApiAnswer",
+    "ApiToken",
+    "ApiTokenUse",
     "Appeal",
     "AppealAnswer",
     "Approval",

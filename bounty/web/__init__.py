@@ -11,6 +11,13 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bounty.accounts import login
 from bounty.payees.encryption import PayeeCipher
+from bounty.tokens.limits import CallLimit
+from bounty.web import tokens
+from bounty.web.api import bearer as api
+from bounty.web.api import finance as api_finance
+from bounty.web.api import operations as api_operations
+from bounty.web.api import promoter as api_promoter
+from bounty.web.api import push as api_push
 from bounty.web.finance import adjustments, notices, payees, payment_results, reconciliation, tranches
 from bounty.web.operations import appeals as operations_appeals
 from bounty.web.operations import (
@@ -68,8 +75,12 @@ BLUEPRINTS = (
     operations_notifications.blueprint,
     notifications.blueprint,
     schedule.blueprint,
+    tokens.blueprint,
+    api.blueprint,
 )
 """A room of views each."""
+API_VIEWS = (api_promoter, api_push, api_operations, api_finance)
+"""Modules whose views the API's blueprint has, once they are imported."""
 
 
 def install(
@@ -121,7 +132,11 @@ def install(
     )
     access.install(app)
     imports.bound_uploads(app)
-    CSRFProtect(app)  # reads the form, so it comes after what says whether, and how much, may be sent at all
+    csrf = CSRFProtect(
+        app
+    )  # reads the form, so it comes after what says whether, and how much, may be sent at all
+    csrf.exempt(api.blueprint)  # which no browser's session opens
+    app.extensions[api.LIMIT] = CallLimit(engine, settings.api_calls_per_minute)
     url_converters.refuse_unfit_forms(app)
     errors.install(app)
     formats.install(app, settings.env)

@@ -270,7 +270,7 @@ def start(number: int, stage: str) -> Redirect | tuple[str, int]:
 @allows(*READERS)
 def file() -> Response:
     """The batches as a file."""
-    return csv_response(BATCHES, _batches(), request.args, "batches")
+    return csv_response(BATCHES, batch_rows(), request.args, "batches")
 
 
 @blueprint.post("/batches/<int:batch_id>/undo")
@@ -294,7 +294,7 @@ def undo(batch_id: int) -> Redirect | tuple[str, int]:
 
 def _index(refused: str | None = None) -> str:
     with reading() as connection:
-        page = page_of(connection, BATCHES, _batches(), request.args if request.method == "GET" else {})
+        page = page_of(connection, BATCHES, batch_rows(), request.args if request.method == "GET" else {})
         waiting = connection.execute(select(func.count()).where(Quarantined.closed_at.is_(None))).scalar_one()
         recent = page_of(connection, replace(UPLOADS, page=RECENT), uploads.uploads(), {})
     return render_template(
@@ -330,7 +330,7 @@ def _standing(number: int) -> uploads.UploadState:
     return found or abort(404)
 
 
-def _batches() -> Query:
+def batch_rows() -> Query:
     names = [column.name for column in BATCHES.columns if column.name != "by"]
     event = (
         select(func.coalesce(User.name, AuditEvent.actor))

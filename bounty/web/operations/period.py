@@ -70,7 +70,7 @@ PERIODS = Table(
 def index() -> str:
     """Every open period, the newest first."""
     with reading() as connection:
-        page = page_of(connection, PERIODS, _periods(connection), request.args)
+        page = page_of(connection, PERIODS, period_rows(connection), request.args)
     return render_template("operations/periods.html", page=page, states=STATES, now=now())
 
 
@@ -79,7 +79,7 @@ def index() -> str:
 def periods_file() -> Response:
     """Exactly the periods that the filter leaves."""
     with reading() as connection:
-        rows = _periods(connection)
+        rows = period_rows(connection)
     return csv_response(PERIODS, rows, request.args, "periods")
 
 
@@ -128,7 +128,7 @@ def file(period: Period) -> Response:
     return csv_response(NEAREST, active(stage), request.args, f"nearest-{period}")
 
 
-def _periods(connection: Connection) -> Query:
+def period_rows(connection: Connection) -> Query:
     """The periods with their states, which are computed and not stored; those whose roster is to be frozen too."""
     kinds: dict[str, Any] = {
         column.name: Words() if column.kind == "text" else WholeNumber for column in PERIODS.columns

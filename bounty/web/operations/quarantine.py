@@ -69,7 +69,7 @@ def file() -> Response:
     """Just these as a file."""
     with reading() as connection:
         table = _table(connection)
-    return csv_response(table, _open(), request.args, "quarantine")
+    return csv_response(table, open_entries(), request.args, "quarantine")
 
 
 @blueprint.get("/mend")
@@ -141,7 +141,7 @@ def dismissals() -> Redirect | tuple[str, int]:
     """Dismiss every entry that the filters leave, with one reason; the form says which, and how many were seen."""
     try:
         with writing() as connection:
-            rows = narrowed(_table(connection), _open(), _filters()).subquery("chosen")
+            rows = narrowed(_table(connection), open_entries(), _filters()).subquery("chosen")
             entries = select(rows.c.quarantine_id)
             fit, seen = count_of(connection, entries), request.form.get("seen", -1, type=int)
             if fit != seen:
@@ -170,8 +170,8 @@ def _filters() -> dict[str, str]:
 def _index(refused: str | None = None) -> str:
     asked = request.args if request.method == "GET" else _filters()
     with reading() as connection:
-        page = page_of(connection, _table(connection), _open(), asked, counted=True)
-        empty = bool(page.asked) and not page.rows and count_of(connection, _open()) == 0
+        page = page_of(connection, _table(connection), open_entries(), asked, counted=True)
+        empty = bool(page.asked) and not page.rows and count_of(connection, open_entries()) == 0
     return render_template(
         "operations/quarantine.html",
         page=page,
@@ -182,7 +182,7 @@ def _index(refused: str | None = None) -> str:
     )
 
 
-def _open() -> Query:
+def open_entries() -> Query:
     names = [column.name for column in COLUMNS if column.name != "file_name"]
     columns = [Quarantined.__table__.c[name] for name in names]
     return (
@@ -195,7 +195,7 @@ def _open() -> Query:
 def _table(connection: Connection) -> Table:
     """The table with the codes, files and periods that there are, and those that a link asks for: what it led to may
     be resolved by now."""
-    every = _open().subquery("every")
+    every = open_entries().subquery("every")
     asked = request.values
     codes = connection.execute(select(every.c.code).distinct().order_by(every.c.code)).scalars().all()
     files = connection.execute(

@@ -15,11 +15,21 @@ from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, and_, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    RowMapping,
+    and_,
+    func,
+    literal,
+    or_,
+    select,
+)
 from werkzeug.datastructures import MultiDict
 
 from bounty.clock import shown
-from bounty.db import Query
+from bounty.db import Query, WholeNumber
 from bounty.errors import BountyError
 from bounty.money import shown_yuan
 from bounty.rules.sql_math import count_where, sum_or_zero
@@ -324,9 +334,11 @@ def _sorted(column: ColumnElement[Any], falling: bool) -> ColumnElement[Any]:
 
 def _behind(order: list[ColumnElement[Any]], values: list[Any], *, falling: bool) -> ColumnElement[bool]:
     """Rows behind the one with these values: (a, b) > (x, y), written out, for null-safe use of either direction."""
+    # A count is of 32 bits for SQLAlchemy, and what stands for nothing in it is not.
+    held = [literal(value, WholeNumber) if isinstance(value, int) else value for value in values]
     either = []
-    for place, (column, value) in enumerate(zip(order, values, strict=True)):
-        same = [before == held for before, held in zip(order[:place], values[:place], strict=True)]
+    for place, (column, value) in enumerate(zip(order, held, strict=True)):
+        same = [before == this for before, this in zip(order[:place], held[:place], strict=True)]
         either.append(and_(*same, column < value if falling else column > value))
     return or_(*either)
 
@@ -353,11 +365,16 @@ def _fold(number: int, values: list[Any]) -> str:
 
 
 def _unfold(token: str, order: list[ColumnElement[Any]]) -> tuple[int, list[Any]]:
+    """The page's number, and the values of the row before it.
+
+    Raises BadRequestedTable for what no page of ours gave.
+    """
     try:
         number, *values = json.loads(base64.urlsafe_b64decode(token.encode()))
-        if int(number) > 1 and len(values) == len(order) and all(map(_held, values, order)):
-            return int(number), values
-    except (ValueError, TypeError, OverflowError, RecursionError):  # what is no JSON, or nested too deeply
+        fits = [_held(value, column) for value, column in zip(values, order, strict=True)]
+        if all(fits) and type(number) is int and 1 < number < 2**63:
+            return number, values
+    except (ValueError, TypeError, RecursionError):  # binascii's and Unicode's errors are ValueErrors
         pass
     raise BadRequestedTable(
         "This page's address is broken: begin again with the first page.",
