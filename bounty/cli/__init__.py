@@ -12,6 +12,7 @@ from bounty.cli.payees import payees
 from bounty.cli.query import check, explain, progress
 from bounty.cli.revocations import void
 from bounty.cli.schedule import slots
+from bounty.cli.simulate import simulate
 from bounty.cli.sync import stand_in, sync
 from bounty.cli.tranches import payout
 from bounty.cli.uploads import upload
@@ -32,6 +33,7 @@ COMMANDS: tuple[click.Command, ...] = (
     notice,
     void,
     export,
+    simulate,
     payees,
     payout,
     check,
