@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, select
 
+from bounty.accounts.service import add_user
+from bounty.audit.service import Actor, acting
 from bounty.db import Base, snapshot, transaction
 from bounty.forecast.simulation import Figures, simulate
-from bounty.models import RosterEntry
 from bounty.notices.service import publish
+from bounty.roster.overrides import EntryState, override
 from bounty.rules.periods import Period
 from bounty.rules.terms import Terms, read_terms
 from tests import oracle
@@ -25,6 +27,7 @@ from tests.factories import (
     order_row,
     plain_terms,
     promoter,
+    shanghai,
     target,
     violation,
     write_text,
@@ -195,22 +198,31 @@ def test_an_open_month_keeps_eligibility_and_given_targets_but_for_levels_not_of
     ]
 
 
-def test_an_override_stands_while_the_terms_of_its_level_do(month: Month) -> None:
+def test_an_override_stands_while_the_terms_of_its_level_do(engine: Engine, tmp_path: Path) -> None:
+    month = Month(engine, tmp_path, now="2022-12-20 12:00:00")
     month.table("promoters", promoter(1), promoter(2))
     month.terms(plain_terms())
     month.open()
-    with transaction(month.engine) as connection:
-        connection.execute(
-            update(RosterEntry).where(RosterEntry.promoter_id == 1).values(target_gmv_fen=500_00)
-        )
     month.orders(*(order_row(number=who, promoter_id=who, amount_fen=100_00) for who in (1, 2)))
+    with transaction(engine) as connection:
+        user_id = add_user(
+            connection,
+            email="operator@example.com",
+            name="示例·周衡",
+            role="operator",
+            password="sample-data-only",
+            now=month.now,
+        )
+    with transaction(acting(engine, Actor("operator@example.com", user_id, "operator"))) as connection:
+        override(connection, month.period, 1, EntryState(None, 500_00, None), "目标有误", month.now)
+    month.now = shanghai(CUTOFF)
     month.settle()
     month.publish()
-    found = simulated(month.engine, read_terms(plain_terms()), "2022-12", month.now)
+    found = simulated(engine, read_terms(plain_terms()), "2022-12", month.now)
     assert found.figures == found.against
     assert found.figures.passed == 1
     levels = EASY | {"V0": 'direct_only = true\ngmv_yuan = "99.00"'}
-    changed = simulated(month.engine, read_terms(plain_terms(levels=levels)), "2022-12", month.now)
+    changed = simulated(engine, read_terms(plain_terms(levels=levels)), "2022-12", month.now)
     assert changed.figures.passed == 2
 
 
