@@ -10,6 +10,7 @@ from bounty.cli.month import approve, export, notice, open_, publish, settle, te
 from bounty.cli.notifications import outbox
 from bounty.cli.payees import payees
 from bounty.cli.query import check, explain, progress
+from bounty.cli.recompute import lake, recompute
 from bounty.cli.revocations import void
 from bounty.cli.schedule import slots
 from bounty.cli.simulate import simulate
@@ -34,6 +35,8 @@ COMMANDS: tuple[click.Command, ...] = (
     void,
     export,
     simulate,
+    recompute,
+    lake,
     payees,
     payout,
     check,
