@@ -53,8 +53,19 @@ def on_spark(master: str) -> Compute:
 
     @contextmanager
     def compute(connection: Connection, period: Period, in_force: TermsInForce) -> Iterator[ComputedRows]:
+        with spark_session(master) as spark, on_session(spark)(connection, period, in_force) as rows:
+            yield rows
+
+    return compute
+
+
+def on_session(spark: "SparkSession") -> Compute:
+    """Computed by a Spark session that is there, from facts exported for it."""
+
+    @contextmanager
+    def compute(connection: Connection, period: Period, in_force: TermsInForce) -> Iterator[ComputedRows]:
         made = recomputation(period, in_force.terms)
-        with TemporaryDirectory(prefix="bounty-lake-") as folder, spark_session(master) as spark:
+        with TemporaryDirectory(prefix="bounty-lake-") as folder:
             facts = Path(folder) / "facts"
             manifest = export_facts(connection, period, in_force, facts)
             for table in manifest["tables"]:
