@@ -106,7 +106,8 @@ class Month:
         opened = connection.execute(
             select(OpenPeriod.__table__).where(OpenPeriod.period == str(period))
         ).mappings()
-        self._opened: Mapping[str, Any] | None = opened.first()
+        row = opened.first()
+        self._opened = None if row is None else dict(row)
         self._rosters: dict[str, list[dict[str, Any]]] = {}
         self._now = now
 
@@ -132,9 +133,7 @@ class Month:
         dialect = self._connection.dialect.name
         made = recomputation(self.period, terms).results
         instead = (
-            rows_instead_of(
-                dialect, OpenPeriod, [dict(self._opened or {}) | bounds_columns(self.period, terms)]
-            ),
+            rows_instead_of(dialect, OpenPeriod, [(self._opened or {}) | bounds_columns(self.period, terms)]),
             rows_instead_of(dialect, RosterEntry, roster),
         )
         columns = (made.c[name] for name in _COLUMNS)

@@ -106,8 +106,9 @@ def recompute(
 
     def manifest(facts: list[FileFacts]) -> dict[str, Any]:
         content = content_sha256(in_force.sha256, *(fact.sha256 for fact in facts))
-        known = (newest.settlement_id, notice) if content == newest.content_sha256 else (None, None)
-        return manifest_of(period, *known, in_force.sha256, facts)
+        if content != newest.content_sha256:
+            return manifest_of(period, None, None, in_force.sha256, facts)
+        return manifest_of(period, newest.settlement_id, notice, in_force.sha256, facts)
 
     with compute(connection, period, in_force) as rows:
         files = (rendered_results(rows.results, period), rendered_lines(rows.lines, period))

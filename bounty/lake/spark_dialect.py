@@ -20,7 +20,7 @@ class SparkCompiler(SQLCompiler):
     def visit_custom_op_binary(self, element: BinaryExpression[Any], operator: Any, **kw: Any) -> str:
         """``/`` between whole numbers is the whole part on both databases, and a double on Spark."""
         if operator.opstring != "/":
-            return super().visit_custom_op_binary(element, operator, **kw)
+            return str(super().visit_custom_op_binary(element, operator, **kw))  # type: ignore[no-untyped-call]
         left, right = (self.process(side, **kw) for side in (element.left, element.right))
         return f"{left} DIV {right}"
 
@@ -42,13 +42,6 @@ class SparkTypeCompiler(GenericTypeCompiler):
     visit_text = visit_TEXT
 
 
-class SparkPreparer(IdentifierPreparer):
-    """Names stand in backticks."""
-
-    def __init__(self, dialect: Any) -> None:
-        super().__init__(dialect, initial_quote="`")
-
-
 class SparkDialect(DefaultDialect):
     """Spark SQL, to compile for; statements are carried out by a Spark session and not through SQLAlchemy."""
 
@@ -58,7 +51,10 @@ class SparkDialect(DefaultDialect):
     supports_statement_cache = False
     statement_compiler = SparkCompiler
     type_compiler_cls = SparkTypeCompiler
-    preparer = SparkPreparer
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.identifier_preparer = IdentifierPreparer(self, initial_quote="`", escape_quote="`")
 
 
 def spark_sql(query: Query) -> tuple[str, dict[str, int | str | bool]]:
