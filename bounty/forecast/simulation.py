@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from bounty.clock import shown
+from bounty.db import avoid_loops
 from bounty.errors import BountyError
 from bounty.forecast.stand_in_rows import rows_instead_of
 from bounty.models import Notice, OpenPeriod, Result, RosterEntry
@@ -102,6 +103,7 @@ class Month:
     """
 
     def __init__(self, connection: Connection, period: Period, now: int) -> None:
+        avoid_loops(connection)
         self._connection, self.period = connection, period
         opened = connection.execute(
             select(OpenPeriod.__table__).where(OpenPeriod.period == str(period))

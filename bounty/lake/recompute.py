@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, or_, select
 
+from bounty.db import avoid_loops
 from bounty.errors import BountyError
 from bounty.models import Batch, Notice, PassVoidAnswer
 from bounty.notices.service import manifest_of, write_folder
@@ -78,6 +79,7 @@ Compute = Callable[[Connection, Period, TermsInForce], AbstractContextManager[Co
 @contextmanager
 def in_the_books(connection: Connection, period: Period, in_force: TermsInForce) -> Iterator[ComputedRows]:
     """Computed by the database that holds the books."""
+    avoid_loops(connection)
     made = recomputation(period, in_force.terms)
     yield ComputedRows(parts_of(connection, made.results_rows()), parts_of(connection, made.lines_rows()))
 
