@@ -10,8 +10,7 @@ from bounty.cli.context import Books, open_books
 from bounty.cli.month import read_terms_file
 from bounty.clock import shown
 from bounty.db import snapshot
-from bounty.errors import BountyError
-from bounty.forecast.simulation import CAUSES, Difference, Figures, Month, Simulated
+from bounty.forecast.simulation import CAUSES, Difference, Figures, Month, Simulated, months_from_to
 from bounty.forecast.simulation import simulate as simulate_month
 from bounty.forecast.variation import Variation, read_variation
 from bounty.money import shown_yuan
@@ -20,17 +19,7 @@ from bounty.rules.terms import read_terms
 
 
 def _periods(_ctx: click.Context, _param: click.Parameter, value: str) -> list[Period]:
-    first, dots, last = value.partition("..")
-    try:
-        start, end = Period.parse(first), Period.parse(last if dots else first)
-    except ValueError as error:
-        raise BountyError(str(error)) from None
-    if start > end:
-        raise BountyError(f"{value}: the first period comes after the last; write the earlier one first.")
-    periods = [start]
-    while periods[-1] < end:
-        periods.append(periods[-1].plus(1))
-    return periods
+    return months_from_to(value)
 
 
 def _variation(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Variation | None:
@@ -77,7 +66,7 @@ def _tell(month: Simulated) -> None:
     click.echo(f"  published       {'nothing' if month.against is None else _in_words(month.against)}")
     if month.difference is not None:
         _tell_difference(month.figures, month.difference)
-    for note in month.notes:
+    for _zh, note in month.notes:
         click.echo(f"  note: {note}")
 
 
@@ -87,7 +76,7 @@ def _tell_difference(figures: Figures, difference: Difference) -> None:
     click.echo(f"  difference to the terms in force: passed {passed:+}, subsidy {_signed(subsidy)}")
     for cause in difference.causes:
         click.echo(
-            f"    by {CAUSES[cause.code]}: passed {cause.passed:+}, subsidy {_signed(cause.subsidy_fen)}"
+            f"    by {CAUSES[cause.code][1]}: passed {cause.passed:+}, subsidy {_signed(cause.subsidy_fen)}"
         )
     for flip in difference.flips:
         verdict = "passes now" if flip.passes else "passes no longer"

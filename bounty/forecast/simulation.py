@@ -87,11 +87,11 @@ class CauseOfChange:
 
 
 CAUSES = {
-    "ELIGIBILITY": "who takes part",
-    "TARGET": "targets",
-    "CLAUSES": "which orders count or earn",
-    "CAP": "caps",
-    "RATE": "rates and what they are taken of",
+    "ELIGIBILITY": ("参与资格", "who takes part"),
+    "TARGET": ("目标", "targets"),
+    "CLAUSES": ("哪些订单计入或得补贴", "which orders count or earn"),
+    "CAP": ("封顶", "caps"),
+    "RATE": ("补贴比例与基数", "rates and what they are taken of"),
 }
 """Parts of the terms, in the order in which a difference is told: the figures of each depend on those before it."""
 
@@ -171,19 +171,25 @@ class Month:
         ).one()
         return Figures(*row)
 
-    def notes(self, terms: Terms) -> list[str]:
-        """What a reader of the figures must know, a sentence each."""
+    def notes(self, terms: Terms) -> list[tuple[str, str]]:
+        """What a reader of the figures must know, a sentence each, in Chinese and in English."""
         notes = []
         cutoff = bounds_of(self.period, terms).receipt_cutoff
         if self._now < cutoff:
             notes.append(
-                f"The receipt cutoff of {self.period}, {shown(cutoff)}, is not over: receipts may still come."
+                (
+                    f"{self.period} 的收货截止 {shown(cutoff)} 还没有过：仍可能有收货。",
+                    f"The receipt cutoff of {self.period}, {shown(cutoff)}, is not over: receipts may still come.",
+                )
             )
         if self._opened is None:
             return notes
         was = self.terms_in_force.levels
         notes += [
-            f"The tenure asked of {name} differs, but {self.period} is open: eligibility stays as it was frozen."
+            (
+                f"{name} 的注册时长要求不同，但 {self.period} 已开期：参与资格保持冻结时的结果。",
+                f"The tenure asked of {name} differs, but {self.period} is open: eligibility stays as it was frozen.",
+            )
             for name, level in terms.levels.items()
             if name in was and was[name].min_tenure_months != level.min_tenure_months
         ]
@@ -320,7 +326,8 @@ class Simulated:
     """What the newest notice states; null where nothing was published."""
     difference: Difference | None
     """Null where no terms were in force."""
-    notes: list[str]
+    notes: list[tuple[str, str]]
+    """In Chinese and in English."""
 
     def as_json(self) -> dict[str, Any]:
         """As the contract has it (Simulation), with the difference and notes beside."""
@@ -329,8 +336,26 @@ class Simulated:
             **self.figures.as_json(),
             "against": None if self.against is None else self.against.as_json(),
             "difference": None if self.difference is None else self.difference.as_json(),
-            "notes": self.notes,
+            "notes": [en for _zh, en in self.notes],
         }
+
+
+def months_from_to(text: str) -> list[Period]:
+    """The periods of ``2022-09..2022-12``, or of ``2022-12`` alone. Raises BountyError for anything else."""
+    first, dots, last = text.partition("..")
+    try:
+        start, end = Period.parse(first), Period.parse(last if dots else first)
+    except ValueError as error:
+        raise BountyError(str(error), f"{text}：请写 2015-01 至 2099-12 之间的月份，例如 2022-12。") from None
+    if start > end:
+        raise BountyError(
+            f"{text}: the first period comes after the last; write the earlier one first.",
+            f"{text}：起始月份晚于结束月份，请把较早的写在前面。",
+        )
+    periods = [start]
+    while periods[-1] < end:
+        periods.append(periods[-1].plus(1))
+    return periods
 
 
 def simulate(connection: Connection, terms: Terms, period: Period, now: int) -> Simulated:

@@ -23,6 +23,7 @@ from bounty.web.operations import (
     revocations,
     roster,
     settlement,
+    simulation,
     terms,
 )
 from bounty.web.operations import notifications as operations_notifications
@@ -58,6 +59,7 @@ BLUEPRINTS = (
     roster.blueprint,
     operations_appeals.blueprint,
     terms.blueprint,
+    simulation.blueprint,
     audit.blueprint,
     notices.blueprint,
     tranches.blueprint,

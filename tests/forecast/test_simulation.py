@@ -193,7 +193,7 @@ def test_an_open_month_keeps_eligibility_and_given_targets_but_for_levels_not_of
     # 1 still passes with 200.00 counted, and 5 with its own target of 1.00; 2 has a level that is not offered any more.
     assert (found.figures.eligible, found.figures.passed, found.figures.subsidy_fen) == (2, 2, 301_00)
     assert [cause.code for cause in found.difference.causes] == ["ELIGIBILITY"]
-    assert found.notes == [
+    assert [en for _zh, en in found.notes] == [
         "The tenure asked of V0 differs, but 2022-12 is open: eligibility stays as it was frozen."
     ]
 
