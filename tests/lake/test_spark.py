@@ -36,12 +36,19 @@ from tests.factories import Month, bounty, command, order_row, plain_terms, prom
 NOW = "2023-01-15T12:00:00+08:00"
 
 
+# Of small months most time goes into compiling what runs once.
+BRIEFLY = {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
+
+
 @pytest.fixture(scope="module")
 def spark() -> Iterator[Any]:
-    with spark_session("local[2]") as session:
-        # Of small months most time goes into compiling generated code; the command's own test has it on.
-        session.conf.set("spark.sql.codegen.wholeStage", "false")
-        yield session
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in BRIEFLY.items():
+            patch.setenv(name, value)
+        with spark_session("local[2]") as session:
+            # The command's own test has it on.
+            session.conf.set("spark.sql.codegen.wholeStage", "false")
+            yield session
 
 
 AMOUNTS = [0, 1, 2, 499, 500, 501, 9_999, 10_000, 10_001, 123_456_789, 900_000_000_000_000]
@@ -191,7 +198,8 @@ def test_the_command_computes_december_on_spark_to_the_byte(
     settled = month.settle()
     month.publish()
     again = tmp_path / "again"
-    ran = bounty(database_url, "recompute", "2022-12", "--on", "local[2]", "--out", again, now=NOW)
+    asked = ("recompute", "2022-12", "--on", "local[2]", "--out", again)
+    ran = bounty(database_url, *asked, now=NOW, **BRIEFLY)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.splitlines()[0] == f"content sha256:{settled.content_sha256}"
     for name in ("results.csv", "subsidy_lines.csv", "manifest.json"):
@@ -244,6 +252,6 @@ def test_without_java_or_with_no_such_master_it_says_so_in_one_sentence(
     without = bounty(*asked, "local[2]", now=NOW, JAVA_HOME=str(tmp_path))
     assert (without.returncode, without.stdout, without.stderr.count("\n")) == (1, "", 1)
     assert "Spark needs Java 17 or newer" in without.stderr
-    nowhere = bounty(*asked, "nowhere", now=NOW)
+    nowhere = bounty(*asked, "nowhere", now=NOW, **BRIEFLY)
     assert (nowhere.returncode, nowhere.stdout, nowhere.stderr.count("\n")) == (1, "", 1)
     assert "Spark on nowhere gave up" in nowhere.stderr

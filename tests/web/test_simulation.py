@@ -62,7 +62,7 @@ def test_edited_terms_are_tried_and_nothing_is_kept(operator: FlaskClient, engin
     assert "试算的条款 2 1 2 ¥250.00 1 ¥250.00" in page
     assert "现行条款 2 2 2 ¥250.00 2 ¥350.00" in page
     assert "已公示 2 2 2 ¥250.00 2 ¥350.00" in page
-    assert "目标 −1 −¥50.00 封顶 +0 −¥50.00 合计 −1 −¥100.00" in page
+    assert "目标 −1 −¥50.00 封顶 0 −¥50.00 合计 −1 −¥100.00" in page
     assert "2 不再达标 ¥50.00 ¥0.00" in page
     after = everything(engine)
     assert {name for name in after if after[name] != before[name]} <= {"users"}
