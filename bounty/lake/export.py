@@ -25,8 +25,8 @@ from bounty.settlement.queries import recomputation
 
 MANIFEST = "manifest.json"
 BUCKETS = 8
-ROWS_AT_A_TIME = 10_000
-ROWS_OF_A_GROUP = 40_000
+ROWS_AT_A_TIME = 5_000
+ROWS_OF_A_GROUP = 20_000
 """Of a row group in a file; so many rows of each bucket at most wait in memory."""
 
 
