@@ -33,6 +33,7 @@ from tests.agreement import months
 from tests.agreement.verdict import import_orders, import_tables, settle_case, written
 from tests.factories import Month, bounty, command, order_row, plain_terms, promoter
 
+pytestmark = pytest.mark.xdist_group("spark")  # one Spark for all of them: starting it takes longest
 NOW = "2023-01-15T12:00:00+08:00"
 
 
