@@ -369,6 +369,16 @@ def favour_lookups(connection: Connection) -> None:
         connection.exec_driver_sql("SET LOCAL random_page_cost = 1.1")
 
 
+def avoid_loops(connection: Connection) -> None:
+    """To the end of the transaction PostgreSQL joins by hashing or merging where it can.
+
+    For one large SELECT over rows that it computes on the way: it has no statistics of those, may take a million for
+    one, and would then go through them once for every row of the other side.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL enable_nestloop = off")
+
+
 def analyze(connection: Connection, *tables: type[Base]) -> None:
     """Fresh statistics, so that the next large statement is planned for the rows there now are."""
     if connection.dialect.name == "sqlite":

@@ -10,8 +10,10 @@ from bounty.cli.month import approve, export, notice, open_, publish, settle, te
 from bounty.cli.notifications import outbox
 from bounty.cli.payees import payees
 from bounty.cli.query import check, explain, progress
+from bounty.cli.recompute import lake, recompute
 from bounty.cli.revocations import void
 from bounty.cli.schedule import slots
+from bounty.cli.simulate import simulate
 from bounty.cli.status import confirm, status, waive
 from bounty.cli.sync import stand_in, sync
 from bounty.cli.tokens import token
@@ -24,6 +26,7 @@ COMMANDS: dict[str, tuple[click.Command, ...]] = {
     "The month": (
         terms, open_, status, progress, explain, settle, waive, confirm, approve, publish, notice, void, export, check,
     ),
+    "Looking ahead and back": (simulate, recompute, lake),
     "Data in": (import_, quarantine, sync, stand_in),
     "Money out": (payees, payout),
     "People and messages": (user, token, audit, outbox),

@@ -25,6 +25,19 @@ from bounty.settlement import service as settlement
 from bounty.sync.coverage import coverage_of
 
 
+def read_terms_file(file: Path) -> str:
+    """The text of a file of terms. Raises BountyError where it can't be read or is not UTF-8."""
+    require_file(file)
+    try:
+        return file.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise BountyError(f"{file} can't be read: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        raise BountyError(
+            f"{file}: terms are UTF-8 text, and byte {error.start} is not: save the file as UTF-8."
+        ) from None
+
+
 @click.group()
 def terms() -> None:
     """The terms of the programme, as versions."""
@@ -34,15 +47,7 @@ def terms() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 def terms_add(file: Path) -> None:
     """Add a version from a TOML file; the same content again changes nothing."""
-    require_file(file)
-    try:
-        toml = file.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise BountyError(f"{file} can't be read: {error.strerror}.") from None
-    except UnicodeDecodeError as error:
-        raise BountyError(
-            f"{file}: terms are UTF-8 text, and byte {error.start} is not: save the file as UTF-8."
-        ) from None
+    toml = read_terms_file(file)
     books = open_books()
     with transaction(books.engine) as connection:
         added, anew = add_terms(connection, toml, books.now())

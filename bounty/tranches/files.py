@@ -16,7 +16,7 @@ from bounty.clock import shown
 from bounty.db import Query
 from bounty.models import Notice, Payee, Payout, TrancheLine
 from bounty.money import ShownYuan
-from bounty.settlement.files import Rendering, inert
+from bounty.settlement.files import Rendering, inert, parts_of
 from bounty.tranches.state import is_held
 
 LINES = "tranche_lines.csv"
@@ -30,7 +30,6 @@ NO_PAYEE = "NO_PAYEE"
 """Why a payout is held."""
 BELOW_LEAST = "BELOW_LEAST"
 """Why a payout above 0 is carried on: it is below the payer's least amount."""
-_BATCH = 1_000
 
 
 def content_sha256(settled_before: int, lines_sha256: str, payouts_sha256: str) -> str:
@@ -101,8 +100,8 @@ def lines_file(connection: Connection, tranche_id: int) -> Rendering:
             ]
         )
 
-    rows = connection.execute(lines_of(tranche_id), execution_options={"yield_per": _BATCH})
-    return Rendering(LINES, LINES_HEADER, rows, render)
+    parts = parts_of(connection, lines_of(tranche_id))
+    return Rendering(LINES, LINES_HEADER, parts, render)
 
 
 def payouts_file(connection: Connection, tranche_id: int) -> Rendering:
@@ -134,8 +133,8 @@ def payouts_file(connection: Connection, tranche_id: int) -> Rendering:
         csv.writer(text, lineterminator="\r\n").writerows(map(cells, rows))
         return text.getvalue()
 
-    rows = connection.execute(payouts_of(tranche_id), execution_options={"yield_per": _BATCH})
-    return Rendering(PAYOUTS, PAYOUTS_HEADER, rows, render)
+    parts = parts_of(connection, payouts_of(tranche_id))
+    return Rendering(PAYOUTS, PAYOUTS_HEADER, parts, render)
 
 
 def payout_id(tranche_id: int, promoter_id: int) -> str:

@@ -30,6 +30,7 @@ from bounty.web.operations import (
     roster,
     schedule,
     settlement,
+    simulation,
     terms,
 )
 from bounty.web.operations import notifications as operations_notifications
@@ -65,6 +66,7 @@ BLUEPRINTS = (
     roster.blueprint,
     operations_appeals.blueprint,
     terms.blueprint,
+    simulation.blueprint,
     audit.blueprint,
     notices.blueprint,
     tranches.blueprint,
