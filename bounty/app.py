@@ -26,7 +26,7 @@ from bounty.tranches.payer_files import Payer
 from config import Settings, kept_key, read_settings, require_safe_site
 
 
-def books_of(settings: Settings) -> cli.Books:
+def books_of(settings: Settings) -> cli.CommandContext:
     """The database and the clock that settings name, for whoever is at the command line."""
 
     def now() -> int:
@@ -40,7 +40,7 @@ def books_of(settings: Settings) -> cli.Books:
         settings.platform_client_secret,
         settings.platform_orders,
     )
-    return cli.Books(
+    return cli.CommandContext(
         engine,
         now,
         settings.approval_required,
@@ -89,7 +89,7 @@ def work(*, once: bool) -> None:
     from bounty.web.shared import logs  # noqa: PLC0415
 
     settings = read_settings()
-    books: cli.Books = click.get_current_context().meta[cli.BOOKS]()
+    books: cli.CommandContext = click.get_current_context().meta[cli.BOOKS]()
     schema.require_current(books.engine)
     logs.write_json()
     logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it tells of every wake-up
@@ -164,9 +164,9 @@ class Commands(FlaskGroup):
         return click.Group.get_command(self, ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
-        made: list[cli.Books] = []
+        made: list[cli.CommandContext] = []
 
-        def books() -> cli.Books:
+        def books() -> cli.CommandContext:
             if not made:
                 made.append(books_of(read_settings()))
                 ctx.call_on_close(made[0].engine.dispose)

@@ -45,7 +45,7 @@ class WorkerContext:
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
+class WorkerSchedule:
     """A thing that a worker does again and again."""
 
     name: str
@@ -92,9 +92,9 @@ def post(desk: WorkerContext) -> Iterator[tuple[str, bool, str]]:
 
 
 SCHEDULES = (
-    Schedule("sync", lambda desk: desk.sync_seconds, sync),
-    Schedule("calendar", lambda desk: desk.calendar_seconds, calendar),
-    Schedule("post", lambda desk: desk.post_seconds, post),
+    WorkerSchedule("sync", lambda desk: desk.sync_seconds, sync),
+    WorkerSchedule("calendar", lambda desk: desk.calendar_seconds, calendar),
+    WorkerSchedule("post", lambda desk: desk.post_seconds, post),
 )
 """All there is; how often, and at which days and hours, are settings (config.py)."""
 
@@ -131,7 +131,7 @@ def run(desk: WorkerContext) -> None:
         scheduler.shutdown(wait=True)
 
 
-def _wake(desk: WorkerContext, schedule: Schedule) -> None:
+def _wake(desk: WorkerContext, schedule: WorkerSchedule) -> None:
     """One wake-up. Whatever goes wrong in it, the next one comes."""
     before, refused = desk.refused.get(schedule.name, {}), {}
     try:

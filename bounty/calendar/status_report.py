@@ -44,7 +44,7 @@ class StatusReport:
                 "code": self.next.code,
                 "at": None if self.next.at is None else shown(self.next.at),
             },
-            "checklist": [{"code": line.code, "state": line.state} for line in lines],
+            "checklist": [{"code": line.code, "state": line.state} for line in lines if not line.noted],
             "late": None
             if late is None
             else {"orders": late.orders, "results": late.results, "subsidy_fen": late.subsidy_fen},

@@ -4,7 +4,7 @@ import click
 
 from bounty.cli.accounts import audit, user
 from bounty.cli.admin import backup, db, demo, restore
-from bounty.cli.context import BOOKS, Books
+from bounty.cli.context import BOOKS, CommandContext
 from bounty.cli.imports import import_, quarantine
 from bounty.cli.month import approve, export, notice, open_, publish, settle, terms
 from bounty.cli.notifications import outbox
@@ -20,7 +20,7 @@ from bounty.cli.tokens import token
 from bounty.cli.tranches import payout
 from bounty.cli.uploads import upload
 
-__all__ = ["BOOKS", "COMMANDS", "Books"]
+__all__ = ["BOOKS", "COMMANDS", "CommandContext"]
 
 COMMANDS: dict[str, tuple[click.Command, ...]] = {
     "The month": (

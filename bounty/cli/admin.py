@@ -9,7 +9,7 @@ from bounty import importer, schema
 from bounty.accounts.demo_accounts import DEMO_PASSWORD, add_demo_people
 from bounty.backup.service import back_up
 from bounty.backup.service import restore as restore_books
-from bounty.cli.context import BOOKS, Books, open_books, progress_bar
+from bounty.cli.context import BOOKS, CommandContext, open_books, progress_bar
 from bounty.clock import shown
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
@@ -53,7 +53,7 @@ def backup(folder: Path | None) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 def restore(file: Path) -> None:
     """Make empty books what a backup says, check them, and say what may have left since that copy was made."""
-    books: Books = click.get_current_context().meta[BOOKS]()
+    books: CommandContext = click.get_current_context().meta[BOOKS]()
     made = restore_books(books.engine, file, books.now(), books.postgres_programs)
     rows = sum(made.facts.rows.values())
     click.echo(f"{file.name} is restored as of {shown(made.made_at)}: {rows} rows, the books balance")
@@ -75,7 +75,7 @@ def restore(file: Path) -> None:
 def demo() -> None:
     """Fill an empty database with a sample month history: past periods published and paid in part, the present one
     open."""
-    books: Books = click.get_current_context().meta[BOOKS]()
+    books: CommandContext = click.get_current_context().meta[BOOKS]()
     schema.upgrade(books.engine)
     with snapshot(books.engine) as connection:
         if publication.has_periods(connection):

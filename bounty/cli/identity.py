@@ -8,7 +8,7 @@ import click
 from bounty.accounts.identity import account_behind, record_log_in, require_code
 from bounty.accounts.service import NEEDS_ACCOUNT
 from bounty.audit.service import Actor, acting
-from bounty.cli.context import Books, open_books
+from bounty.cli.context import CommandContext, open_books
 from bounty.errors import BountyError
 
 ADDRESS = "command line"
@@ -18,7 +18,7 @@ as_option = click.option(
 )
 
 
-def books_as(email: str | None, *roles: str) -> Books:
+def books_as(email: str | None, *roles: str) -> CommandContext:
     """The books, as the account that ``--as`` names, once it has logged in; without one, where nobody has to.
 
     roles  which accounts may do what the command does
@@ -34,12 +34,12 @@ def books_as(email: str | None, *roles: str) -> Books:
     return books
 
 
-def books_as_anyone(email: str | None, *roles: str) -> Books:
+def books_as_anyone(email: str | None, *roles: str) -> CommandContext:
     """As ``books_as``, for what may be done without logging in too."""
     return open_books() if email is None else _logged_in(open_books(), email, roles)
 
 
-def _logged_in(books: Books, email: str, roles: tuple[str, ...]) -> Books:
+def _logged_in(books: CommandContext, email: str, roles: tuple[str, ...]) -> CommandContext:
     now = books.now()
     account = account_behind(books.engine, email, _asked("Password"), now, device=ADDRESS)
     if account.role not in roles:

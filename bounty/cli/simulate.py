@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from sqlalchemy import Connection
 
-from bounty.cli.context import Books, open_books
+from bounty.cli.context import CommandContext, open_books
 from bounty.cli.month import read_terms_file
 from bounty.clock import shown
 from bounty.db import snapshot
@@ -87,7 +87,13 @@ def _tell_difference(figures: Figures, difference: Difference) -> None:
 
 
 def _sweep(
-    connection: Connection, books: Books, toml: str, periods: list[Period], vary: Variation, *, as_json: bool
+    connection: Connection,
+    books: CommandContext,
+    toml: str,
+    periods: list[Period],
+    vary: Variation,
+    *,
+    as_json: bool,
 ) -> None:
     months = [Month(connection, period, books.now()) for period in periods]
     found = [(value, [month.under(terms).figures for month in months]) for value, terms in vary.terms(toml)]
