@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from bounty.checks.books import run_checks
-from bounty.cli.context import open_books, period_argument
+from bounty.cli.context import CommandContext, open_books, period_argument
 from bounty.cli.identity import as_option, books_as, books_as_anyone
 from bounty.clock import shown
 from bounty.db import snapshot, transaction
@@ -97,6 +97,7 @@ def settle(period: Period, email: str | None) -> None:
     with transaction(books.engine) as connection:
         settled = settlement.settle(connection, period, books.now())
         coverage = coverage_of(connection, open_period(connection, period))
+    _run_checks_once(books, period)
     state = "made" if settled.anew else "stands already, on the same facts"
     click.echo(f"settlement {settled.settlement_id} of {period} {state}")
     click.echo(f"content sha256:{settled.content_sha256}")
@@ -106,6 +107,20 @@ def settle(period: Period, email: str | None) -> None:
     click.echo(f"{settled.quarantined} quarantined rows of the month wait")
     if coverage.asked_for:
         click.echo(f"{len(coverage.gaps)} gaps in what was fetched from the platform")
+
+
+def _run_checks_once(books: CommandContext, period: Period) -> None:
+    """Run the checks of the books for the newest draft of a period, unless they have run since it was made.
+
+    They read in a snapshot of their own, because they take long and no writer should wait for them.
+    """
+    with snapshot(books.engine) as connection:
+        if not checks_to_run(connection, period, books.now()):
+            return
+        findings = list(run_checks(connection))
+    with transaction(books.engine) as connection:
+        if checks_to_run(connection, period, books.now()):
+            keep_checks(connection, period, findings, books.now())
 
 
 @click.command()
@@ -134,11 +149,8 @@ def publish(period: Period, email: str | None) -> None:
     # Whoever has not logged in is told of the checklist and of a missing approval first, and then that it takes an
     # account.
     books = books_as_anyone(email, "operator")
-    with snapshot(books.engine) as connection:
-        findings = list(run_checks(connection)) if checks_to_run(connection, period, books.now()) else None
+    _run_checks_once(books, period)
     with transaction(books.engine) as connection:
-        if findings is not None and checks_to_run(connection, period, books.now()):
-            keep_checks(connection, period, findings, books.now())
         notice = publish_checked(connection, period, books.now(), approval_required=books.approval_required)
     state = "published" if notice.anew else "stands already, with the same content"
     click.echo(f"notice {notice.notice} of {period} {state} (settlement {notice.settlement_id})")
