@@ -90,7 +90,9 @@ def test_links_lead_somewhere(path: Path) -> None:
 def test_a_broken_link_and_a_broken_anchor_are_found(tmp_path: Path) -> None:
     (tmp_path / "other.md").write_text("# One heading\n")
     page = tmp_path / "page.md"
-    page.write_text("[a](other.md#one-heading) [b](other.md#two) [c](none.md) `[d](code.md)` [e](https://x.cn)\n")
+    page.write_text(
+        "[a](other.md#one-heading) [b](other.md#two) [c](none.md) `[d](code.md)` [e](https://x.cn)\n"
+    )
     assert broken_links(page) == ["other.md#two", "none.md"]
 
 
@@ -113,7 +115,9 @@ def test_every_decision_is_listed_and_has_the_one_shape() -> None:
     for number, path in enumerate(files, 1):
         text = path.read_text("utf-8")
         assert text.startswith(f"# {number}. "), path.name
-        assert re.findall(r"^\*\*(\w+)\.\*\*", text, re.MULTILINE)[-3:] == ["Decision", "Why", "Cost"], path.name
+        assert re.findall(r"^\*\*(\w+)\.\*\*", text, re.MULTILINE)[-3:] == ["Decision", "Why", "Cost"], (
+            path.name
+        )
 
 
 def test_the_package_cites_papers_that_are_in_the_tree() -> None:
@@ -128,16 +132,14 @@ def test_the_package_cites_papers_that_are_in_the_tree() -> None:
 
 
 def blocks(path: Path) -> Iterator[tuple[int, str, str | None]]:
-    """The blocks of a document that can be run: line, text, and what is printed; null where the page doesn't show it."""
+    """The blocks of a document that can be run: line, text, and what is printed, or null where that is not shown."""
     text = path.read_text("utf-8")
     found = list(_FENCE.finditer(text))
     for at, fence in enumerate(found):
         if fence[1] != "sh":
             continue
         after = found[at + 1] if at + 1 < len(found) else None
-        follows = (
-            after is not None and after[1] == "output" and not text[fence.end() : after.start()].strip()
-        )
+        follows = after is not None and after[1] == "output" and not text[fence.end() : after.start()].strip()
         yield text.count("\n", 0, fence.start()) + 1, fence[2], after[2] if after and follows else None
 
 
@@ -166,11 +168,13 @@ def statements(block: str) -> Iterator[str]:
 
 
 class Shell:
-    """Runs statements in a folder: those that are one command of ours in this process, which is quicker; others in bash."""
+    """Runs statements in a folder: one command of ours in this process, which is quicker, and all else in bash."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        keys = {name: f"{name} of the tests, which keeps nothing secret" for name in ("SECRET", "TOTP", "PAYEE")}
+        keys = {
+            name: f"{name} of the tests, which keeps nothing secret" for name in ("SECRET", "TOTP", "PAYEE")
+        }
         self.env = {
             "BOUNTY_DATABASE_URL": f"sqlite:///{folder / 'bounty.sqlite'}",
             "BOUNTY_NOW": NOW,
@@ -224,9 +228,7 @@ class Shell:
 
 def is_printed(shown: str, printed: str) -> bool:
     """Whether a block shows what was printed; ``…`` alone in a line stands for any lines."""
-    parts = [
-        ".*" if line == "…" else re.escape(line) for line in shown.replace("\ufeff", "").splitlines()
-    ]
+    parts = [".*" if line == "…" else re.escape(line) for line in shown.replace("\ufeff", "").splitlines()]
     pattern = "\n".join(parts).replace(".*\n", "(?:.*\n)??").replace("\n.*", "(?:\n.*)?")
     return re.fullmatch(pattern, printed.replace("\ufeff", "").rstrip("\n"), re.DOTALL) is not None
 
@@ -246,6 +248,7 @@ def small_files(folder: Path) -> None:
     write_json(folder / "orders.json", rows)
     write_text(folder / "terms.toml", plain_terms())
     write_table(folder / "payees.csv", [payee()])
+    shutil.copy(ROOT / "bounty" / "web" / "static" / "verify_export.py", folder)
     write_text(folder / "result.csv", f"payout_id,amount_yuan,status\nP1-{PROMOTER},100.00,paid\n")
 
 

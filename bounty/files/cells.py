@@ -22,7 +22,7 @@ TYPE_LIMIT: Final = 2**31 - 1
 """Of the platform's scene codes, which have three digits so far."""
 PROMOTER_DIGITS: Final = 15
 STATUSES: Final = frozenset({-1, 0, 1, 2, 3, 4, 5, 8, 10})
-"""The platform's order statuses (domain, Order life cycle)."""
+"""The platform's order statuses (docs/promises.md, Values)."""
 
 _ORDER_NUMBER = re.compile(r"[0-9]+(?:-[0-9]+)*")
 _PLACE = re.compile(r"([0-9]{1,15})_[0-9]{1,32}")

@@ -73,7 +73,7 @@ class Progress:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """As ``contract.md`` section 5 has it."""
+        """As docs/promises.md, JSON, has it."""
         published = self.published
         return {
             "period": str(self.period),
@@ -146,7 +146,7 @@ class JudgedOrder:
     bound: str
 
     def as_json(self) -> dict[str, Any]:
-        """As ``contract.md`` section 5 has it."""
+        """As docs/promises.md, JSON, has it."""
         return {"code": self.clause.code, "holds": self.holds, "fact": self.fact, "bound": self.bound}
 
 
@@ -173,7 +173,7 @@ class Explanation:
     """Its facts by column name, with link_channel, and the bounds and terms they are held against."""
 
     def as_json(self) -> dict[str, Any]:
-        """As ``contract.md`` section 5 has it."""
+        """As docs/promises.md, JSON, has it."""
         return {
             "order_sn": self.order_sn,
             "promoter_id": self.promoter_id,
