@@ -6,8 +6,8 @@ Both databases are used the same way: any number of readers, each in one snapsho
 
 import datetime as dt
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -46,6 +46,8 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.schema import CreateTable
 from sqlalchemy.sql import visitors
 from sqlalchemy.types import TypeEngine
+
+from bounty.private import make_private_file, private_folder
 
 LOCK_WAIT_MS = 60_000
 """How long a writer waits for the one before it, in milliseconds."""
@@ -156,8 +158,9 @@ def make_engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         if parsed.database and parsed.database != ":memory:":
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            private_folder(Path(parsed.database).parent)
         engine = create_engine(parsed, hide_parameters=True)
+        event.listen(engine, "do_connect", _make_private)
         event.listen(engine, "connect", _set_pragmas)
         event.listen(engine, "begin", _begin_sqlite)
         return _forgetting(engine)
@@ -167,6 +170,15 @@ def make_engine(url: str) -> Engine:
     raise ValueError(
         f"{parsed.get_backend_name()} is not a database bounty knows: use sqlite or postgresql+psycopg"
     )
+
+
+def _make_private(_dialect: Dialect, _record: object, arguments: list[Any], _options: dict[str, Any]) -> None:
+    """Where there is no file of the books yet, make one that only its owner reads: SQLite goes by the umask, and gives
+    its write-ahead log the rights of the file."""
+    path = str(arguments[0])
+    if path and path != ":memory:" and not path.startswith("file:"):
+        with suppress(OSError):  # the database says it, as it does whenever it can't open its file
+            make_private_file(Path(path))
 
 
 def _set_pragmas(dbapi_connection: sqlite3.Connection, _record: object) -> None:
@@ -200,10 +212,21 @@ def _begin_sqlite(connection: Connection) -> None:
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
-    """The one way to write: a transaction with no other writer beside it, committed at the end or not at all."""
-    with engine.connect().execution_options(writing=True, has_turn=True) as connection, connection.begin():
-        _wait(connection)
-        yield connection
+    """The one way to write: a transaction with no other writer beside it, committed at the end or not at all.
+
+    An engine's option ``keeper`` is a function that is given the connection before the commit; what it returns, if
+    anything, is called once the commit has held.
+    """
+    with engine.connect().execution_options(writing=True, has_turn=True, recorded=[]) as connection:
+        kept: Callable[[], None] | None = None
+        with connection.begin():
+            _wait(connection)
+            yield connection
+            keeper = connection.get_execution_options().get("keeper")
+            if keeper is not None:
+                kept = keeper(connection)
+    if kept is not None:
+        kept()
 
 
 def wait_for_turn(connection: Connection) -> None:
@@ -344,6 +367,16 @@ def favour_lookups(connection: Connection) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SET LOCAL random_page_cost = 1.1")
+
+
+def avoid_loops(connection: Connection) -> None:
+    """To the end of the transaction PostgreSQL joins by hashing or merging where it can.
+
+    For one large SELECT over rows that it computes on the way: it has no statistics of those, may take a million for
+    one, and would then go through them once for every row of the other side.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL enable_nestloop = off")
 
 
 def analyze(connection: Connection, *tables: type[Base]) -> None:

@@ -63,6 +63,16 @@ def shown_yuan(fen: int) -> str:
     return f"{sign}{abs(fen) // 100}.{abs(fen) % 100:02d}"
 
 
+def grouped_yuan(fen: int) -> str:
+    """Yuan with a sign, thousands and two decimals, for sentences.
+
+    >>> grouped_yuan(123450), grouped_yuan(-5)
+    ('¥1,234.50', '−¥0.05')
+    """
+    yuan, _, part = shown_yuan(abs(fen)).partition(".")
+    return f"{'−' if fen < 0 else ''}¥{int(yuan):,}.{part}"
+
+
 class ShownYuan(dict[int, str]):
     """``shown_yuan`` for millions of amounts, of which most come again.
 

@@ -14,8 +14,9 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 from bounty.calendar.jobs import JobContext, catch_up
+from bounty.calendar.schedule_overview import keep_wake
 from bounty.clock import SHANGHAI, shown
-from bounty.db import snapshot
+from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.notifications.delivery import DeliveryChannels, send_due
 from bounty.platforms.pdd.client import Platform
@@ -44,7 +45,7 @@ class WorkerContext:
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
+class WorkerSchedule:
     """A thing that a worker does again and again."""
 
     name: str
@@ -79,6 +80,8 @@ def calendar(desk: WorkerContext) -> Iterator[tuple[str, bool, str]]:
     for outcome in catch_up(desk.means):
         newest = outcome.asked[-1]
         yield f"{newest.job} {newest.slot}", outcome.done, outcome.said
+    with transaction(desk.means.engine) as connection:
+        keep_wake(connection, desk.means.now())
 
 
 def post(desk: WorkerContext) -> Iterator[tuple[str, bool, str]]:
@@ -89,9 +92,9 @@ def post(desk: WorkerContext) -> Iterator[tuple[str, bool, str]]:
 
 
 SCHEDULES = (
-    Schedule("sync", lambda desk: desk.sync_seconds, sync),
-    Schedule("calendar", lambda desk: desk.calendar_seconds, calendar),
-    Schedule("post", lambda desk: desk.post_seconds, post),
+    WorkerSchedule("sync", lambda desk: desk.sync_seconds, sync),
+    WorkerSchedule("calendar", lambda desk: desk.calendar_seconds, calendar),
+    WorkerSchedule("post", lambda desk: desk.post_seconds, post),
 )
 """All there is; how often, and at which days and hours, are settings (config.py)."""
 
@@ -128,7 +131,7 @@ def run(desk: WorkerContext) -> None:
         scheduler.shutdown(wait=True)
 
 
-def _wake(desk: WorkerContext, schedule: Schedule) -> None:
+def _wake(desk: WorkerContext, schedule: WorkerSchedule) -> None:
     """One wake-up. Whatever goes wrong in it, the next one comes."""
     before, refused = desk.refused.get(schedule.name, {}), {}
     try:

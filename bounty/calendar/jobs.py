@@ -23,16 +23,19 @@ from bounty.clock import midnight, shown
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.models import OpenPeriod, Slot
+from bounty.notices.late_facts import LateFacts, in_words, late_facts
 from bounty.notices.period_status import period_status
 from bounty.notices.service import newest_notice
 from bounty.notifications.outbox import MessageText, announce, notify_operators
 from bounty.platforms.pdd.account import PlatformAccount
 from bounty.platforms.pdd.client import Platform
+from bounty.private import private_folder
 from bounty.progress.reminders import remind
 from bounty.release.service import keep_checks
 from bounty.roster.service import open_roster
-from bounty.roster.terms import open_period
+from bounty.roster.terms import open_period, terms_in_force
 from bounty.rules.periods import Period
+from bounty.settlement.period_lock import closed_periods
 from bounty.settlement.service import settle
 from bounty.sync.coverage import coverage_of
 from bounty.sync.intervals import Interval
@@ -63,6 +66,8 @@ class JobContext:
     """Where backups are kept."""
     postgres_programs: Path | None = None
     """The folder of PostgreSQL's client programs; null: on the PATH."""
+    alipay_least_fen: int = 10
+    """The least that Alipay transfers: less is carried on."""
 
 
 Prepared = AbstractContextManager[Any]
@@ -159,19 +164,36 @@ def _tell_of_gaps(connection: Connection, period: Period, gaps: list[Interval], 
     )
 
 
-def pay(connection: Connection, asked: ScheduledSlot, _: None, now: int) -> str:
+def payers_least(means: JobContext, _asked: ScheduledSlot) -> Prepared:
+    """The least that Alipay transfers."""
+    return nullcontext(means.alipay_least_fen)
+
+
+def pay(connection: Connection, asked: ScheduledSlot, alipay_least_fen: int, now: int) -> str:
     """Prepare a tranche of what settled before the day; people approve it and export it."""
     before = midnight(dt.date.fromisoformat(asked.slot))
     try:
-        tranche, anew = preparation.prepare(connection, before, now)
+        tranche, anew = preparation.prepare(connection, before, now, alipay_least_fen)
     except NothingDue as nothing_due:
         return str(nothing_due)
     state = "prepared" if anew else "prepared already"
     return f"tranche {tranche.tranche_id} {state}: {tranche.content_sha256}"
 
 
-def check(connection: Connection, asked: ScheduledSlot, findings: list[Finding], now: int) -> str:
-    """Keep what the checks found, for every draft that waits for its notice."""
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a look at the books found."""
+
+    findings: list[Finding]
+    late: list[tuple[Period, int, LateFacts]]
+    """Published periods that settling again would change, with the newest notice's number."""
+
+
+def check(connection: Connection, asked: ScheduledSlot, found: Checked, now: int) -> str:
+    """Keep what the checks found, for every draft that waits for its notice; tell of data that came after a notice."""
+    findings = found.findings
+    for late in found.late:
+        _tell_of_late_facts(connection, *late, now)
     for (period,) in connection.execute(select(OpenPeriod.period).order_by(OpenPeriod.period)).all():
         if period_status(connection, Period.parse(period), now).draft is not None:
             keep_checks(connection, Period.parse(period), findings, now)
@@ -179,6 +201,35 @@ def check(connection: Connection, asked: ScheduledSlot, findings: list[Finding],
     if violations:
         _tell_of_violations(connection, asked.slot, findings, now)
     return f"{len(CHECKS)} checks, {violations} violations"
+
+
+def _tell_of_late_facts(
+    connection: Connection, period: Period, notice: int, late: LateFacts, now: int
+) -> None:
+    zh, en = in_words(late)
+    letter = MessageText(
+        (f"{period} 期公示之后有新数据", f"{period}: data came after notice {notice}"),
+        zh=f"{period} 期第 {notice} 号公示之后导入的数据会改变结果：{zh}。请再次核算，作为下一号公示。",
+        en=f"Data that was imported after notice {notice} of {period} changes its results: {en}. "
+        "Settle again: it becomes the next notice.",
+        path=f"/operations/periods/{period}/settling",
+    )
+    # The same difference is told once; another one is news.
+    cause = f"{period} notice {notice}: {late.orders} orders, {late.results} results, {late.subsidy_fen} fen"
+    notify_operators(connection, "late", cause, letter, now)
+    told = {"period": str(period), "notice": notice, "orders": late.orders, "results": late.results}
+    announce(connection, "late", cause, told | {"subsidy_fen": late.subsidy_fen}, now)
+
+
+def _late_periods(connection: Connection) -> Iterator[tuple[Period, int, LateFacts]]:
+    """Published periods, not closed, that settling again would change."""
+    closed = closed_periods(connection)
+    for text in connection.execute(select(OpenPeriod.period).order_by(OpenPeriod.period)).scalars().all():
+        period = Period.parse(text)
+        notice = None if text in closed else newest_notice(connection, period)
+        late = late_facts(connection, period, terms_in_force(connection, period).terms, notice)
+        if notice is not None and late is not None:
+            yield period, notice.notice, late
 
 
 def _tell_of_violations(connection: Connection, day: str, findings: list[Finding], now: int) -> None:
@@ -195,17 +246,17 @@ def _tell_of_violations(connection: Connection, day: str, findings: list[Finding
 
 
 @contextmanager
-def checked(means: JobContext, _asked: ScheduledSlot) -> Iterator[list[Finding]]:
+def checked(means: JobContext, _asked: ScheduledSlot) -> Iterator[Checked]:
     """A run of the checks, in a snapshot of its own: nobody has to wait for it."""
     with snapshot(means.engine) as connection:
-        findings = list(run_checks(connection))
-    yield findings
+        found = Checked(list(run_checks(connection)), list(_late_periods(connection)))
+    yield found
 
 
 @contextmanager
 def backed_up(means: JobContext, asked: ScheduledSlot) -> Iterator[Path | None]:
     """A backup, unless another worker on this machine has made it meanwhile."""
-    means.backups.mkdir(parents=True, exist_ok=True)
+    private_folder(means.backups)
     with (means.backups / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # until the slot is written
         with snapshot(means.engine) as connection:
@@ -227,7 +278,7 @@ JOBS = {
     "freeze": Job(freeze),
     "remind": Job(remind_of_receipts, together=True),
     "settle": Job(draft, swept),
-    "pay": Job(pay),
+    "pay": Job(pay, payers_least),
     "check": Job(check, checked, together=True),
     "backup": Job(backup, backed_up, together=True),
 }

@@ -24,7 +24,7 @@ BOOKS = "bounty.books"
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class CommandContext:
     """The database and the clock that a command works with."""
 
     engine: Engine
@@ -44,11 +44,13 @@ class Books:
     seal: Callable[[], PayeeCipher]
     """Closes and opens payees; asked for where one is read or written, for only there need its key be known."""
     payer: Payer
+    unusual_times: int
+    """How many times the largest so far a tranche or payout may be without being told of."""
 
 
-def open_books() -> Books:
+def open_books() -> CommandContext:
     """The books, once their schema is known to be the program's."""
-    books: Books = click.get_current_context().meta[BOOKS]()
+    books: CommandContext = click.get_current_context().meta[BOOKS]()
     schema.require_current(books.engine)
     return books
 

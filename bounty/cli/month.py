@@ -16,13 +16,26 @@ from bounty.money import shown_yuan
 from bounty.notices import service as publication
 from bounty.notices.changes import CAUSES
 from bounty.notices.period_status import period_status
-from bounty.release.service import approve_seen, keep_checks, require_coverage
+from bounty.release.service import approve_seen, checks_to_run, keep_checks, publish_checked
 from bounty.roster.service import open_roster
 from bounty.roster.terms import add_terms, open_period, terms_in_force
 from bounty.rules.periods import Period
 from bounty.rules.terms_text import terms_in_words
 from bounty.settlement import service as settlement
 from bounty.sync.coverage import coverage_of
+
+
+def read_terms_file(file: Path) -> str:
+    """The text of a file of terms. Raises BountyError where it can't be read or is not UTF-8."""
+    require_file(file)
+    try:
+        return file.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise BountyError(f"{file} can't be read: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        raise BountyError(
+            f"{file}: terms are UTF-8 text, and byte {error.start} is not: save the file as UTF-8."
+        ) from None
 
 
 @click.group()
@@ -34,15 +47,7 @@ def terms() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 def terms_add(file: Path) -> None:
     """Add a version from a TOML file; the same content again changes nothing."""
-    require_file(file)
-    try:
-        toml = file.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise BountyError(f"{file} can't be read: {error.strerror}.") from None
-    except UnicodeDecodeError as error:
-        raise BountyError(
-            f"{file}: terms are UTF-8 text, and byte {error.start} is not: save the file as UTF-8."
-        ) from None
+    toml = read_terms_file(file)
     books = open_books()
     with transaction(books.engine) as connection:
         added, anew = add_terms(connection, toml, books.now())
@@ -126,13 +131,15 @@ def approve(period: Period, email: str | None) -> None:
 @as_option
 def publish(period: Period, email: str | None) -> None:
     """Publish the newest draft of a period as its next notice; its rows never change from then on."""
-    # Whoever has not logged in is told of a missing approval first, and then that it takes an account.
+    # Whoever has not logged in is told of the checklist and of a missing approval first, and then that it takes an
+    # account.
     books = books_as_anyone(email, "operator")
+    with snapshot(books.engine) as connection:
+        findings = list(run_checks(connection)) if checks_to_run(connection, period, books.now()) else None
     with transaction(books.engine) as connection:
-        require_coverage(connection, period, books.now())
-        notice = publication.publish(
-            connection, period, books.now(), approval_required=books.approval_required
-        )
+        if findings is not None and checks_to_run(connection, period, books.now()):
+            keep_checks(connection, period, findings, books.now())
+        notice = publish_checked(connection, period, books.now(), approval_required=books.approval_required)
     state = "published" if notice.anew else "stands already, with the same content"
     click.echo(f"notice {notice.notice} of {period} {state} (settlement {notice.settlement_id})")
     click.echo(f"content sha256:{notice.content_sha256}")

@@ -28,6 +28,8 @@ def slots() -> None:
             earlier += 1
             continue
         became = "" if each.done_at is None else f" done {shown(each.done_at)} {each.outcome}"
+        if each.done_at is None and each.opened_at is not None:
+            became = f" done {shown(each.opened_at)} by hand"
         click.echo(f"{state:6} {each.job:6} {each.slot:10} due {shown(each.due_at)}{became}")
     if earlier:
         click.echo(f"and {earlier} earlier ones, all done")

@@ -1,23 +1,28 @@
 """Paying: tranches are prepared, approved and exported."""
 
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 from sqlalchemy import Connection
 
+from bounty.checks.books import require_balanced
 from bounty.cli import payment_results
 from bounty.cli.context import number_of, open_books
 from bounty.cli.identity import as_option, books_as, books_as_anyone
+from bounty.cli.payees import warn_of_shared
 from bounty.clock import midnight, shanghai_date, shown
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.models import Tranche
 from bounty.money import shown_yuan
+from bounty.payees import service
 from bounty.tranches import approval, preparation, state
 from bounty.tranches.export import export_tranche
 from bounty.tranches.files import payout_id, payouts_of
+from bounty.tranches.unusual_amounts import unusual
 
 
 @click.group()
@@ -45,9 +50,13 @@ def prepare(settled_before: str | None, email: str | None) -> None:
     now = books.now()
     before = midnight(shanghai_date(now) if settled_before is None else _day(settled_before))
     with transaction(books.engine) as connection:
-        made, anew = preparation.prepare(connection, before, now)
+        made, anew = preparation.prepare(connection, before, now, books.payer.alipay_least_fen)
+        shared = service.shared_accounts(connection, tranche_id=made.tranche_id)
+    warn_of_shared(shared)
     click.echo(f"tranche {made.tranche_id} {'prepared' if anew else 'stands already, on the same facts'}")
-    _tell(made)
+    with snapshot(books.engine) as connection:
+        warnings = unusual(connection, made, books.unusual_times)
+    _tell(made, warnings)
 
 
 def _day(text: str) -> dt.date:
@@ -73,10 +82,12 @@ def list_() -> None:
 @tranche_argument
 def show(tranche: int) -> None:
     """One tranche: its sums, who approved it, and each payout."""
-    with snapshot(open_books().engine) as connection:
+    books = open_books()
+    with snapshot(books.engine) as connection:
         row = state.tranche_of(connection, tranche)
         click.echo(f"tranche {row.tranche_id} {row.state}")
-        _tell(row)
+        opened = row.state in ("prepared", "approved")
+        _tell(row, unusual(connection, row, books.unusual_times) if opened else ())
         for one in approval.approvals_of(connection, row):
             click.echo(f"approved by {one.email} on {shown(one.taken_at)}")
         for each in _payouts(connection, tranche):
@@ -98,12 +109,16 @@ def _payouts(connection: Connection, tranche: int) -> Any:
 def approve(tranche: int, sha256: str, email: str | None) -> None:
     """Stand for the open tranche, as it was shown."""
     books = books_as(email, "finance", "admin")
+    with snapshot(books.engine) as connection:
+        require_balanced(connection)
     with transaction(books.engine) as connection:
-        approval.approve(connection, tranche, sha256, books.now())
+        approval.approve(connection, tranche, sha256, books.now(), books.payer.alipay_least_fen)
     click.echo(f"tranche {tranche} approved")
 
 
-def _tell(row: Any) -> None:
+def _tell(row: Any, warnings: Sequence[tuple[str, str]] = ()) -> None:
+    for _, warning in warnings:
+        click.secho(warning, fg="red")
     click.echo(f"orders settled before {shown(row.settled_before)}")
     click.echo(f"content sha256:{row.content_sha256}")
     click.echo(
@@ -123,6 +138,8 @@ def _tell(row: Any) -> None:
 def export(tranche: int, out: Path, email: str | None) -> None:
     """Write a tranche's files for people and for the payers; again, the same bytes. Exported is not paid."""
     books = books_as(email, "finance")
+    with snapshot(books.engine) as connection:
+        require_balanced(connection)
     exported = export_tranche(
         books.engine,
         tranche,
@@ -132,6 +149,8 @@ def export(tranche: int, out: Path, email: str | None) -> None:
         books.now(),
         approval_required=books.approval_required,
     )
+    with snapshot(books.engine) as connection:
+        warn_of_shared(service.shared_accounts(connection, tranche_id=tranche))
     for file in exported.manifest["files"]:
         click.echo(f"{file['name']} {file['rows']} rows ¥{shown_yuan(file['sum_fen'])}")
     click.echo(f"content sha256:{exported.manifest['content_sha256']}")

@@ -17,15 +17,18 @@ from bounty.uploads.processes import Report
 @click.argument("stage", type=click.Choice(uploads.STAGES))
 @click.option("--user", required=True, type=int, help="The account as which it acts.")
 @click.option("--folder", required=True, type=click.Path(path_type=Path), help="Where uploads are kept.")
+@click.option("--force", is_flag=True, help="As `bounty import promoters` has it.")
 @click.option("--report", required=True, type=int, help="The open file that it reports to.")
-def upload(number: int, stage: str, user: int, folder: Path, report: int) -> None:
+def upload(number: int, stage: str, user: int, folder: Path, report: int, *, force: bool) -> None:
     """Try or import an uploaded file."""
     books = open_books()
     reporting = Report(report)
     with snapshot(books.engine) as connection:
         actor = uploads.actor_for(connection, user)
     try:
-        uploads.carry_out(acting(books.engine, actor), folder, number, stage, books.now(), reporting)
+        uploads.carry_out(
+            acting(books.engine, actor), folder, number, stage, books.now(), reporting, force=force
+        )
     except OperationalError:
         reporting.gave_up("BUSY")
         raise

@@ -5,10 +5,18 @@ Money is whole fen (``_fen``), an instant is epoch seconds (``_at``), a date is 
 """
 
 from bounty.db import Base
-from bounty.models.accounts import ROLES, FailedLogin, Invitation, User
+from bounty.models.accounts import ROLES, Invitation, Tries, User
 from bounty.models.audit import AuditEvent
-from bounty.models.calendar import Slot
-from bounty.models.decisions import Appeal, AppealAnswer, Approval, RosterOverride, Waiver
+from bounty.models.books import Books
+from bounty.models.calendar import Slot, WorkerWake
+from bounty.models.decisions import (
+    Appeal,
+    AppealAnswer,
+    Approval,
+    DataConfirmation,
+    RosterOverride,
+    Waiver,
+)
 from bounty.models.ingest import Batch, Quarantined
 from bounty.models.notices import Notice, NoticeChange
 from bounty.models.notifications import Message, MessageChoice
@@ -33,6 +41,7 @@ from bounty.models.promoters import Level, Link, Promoter, Target, Violation
 from bounty.models.roster import OpenPeriod, RosterEntry, TermsVersion
 from bounty.models.settlement import Line, Result, Settlement
 from bounty.models.sync import FetchWindow
+from bounty.models.tokens import TOKEN_ROLES, ApiAnswer, ApiToken, ApiTokenUse
 from bounty.models.uploads import Upload
 
 FROZEN = (
@@ -47,6 +56,7 @@ FROZEN = (
     AuditEvent,
     Approval,
     Waiver,
+    DataConfirmation,
     RosterOverride,
     Appeal,
     AppealAnswer,
@@ -76,14 +86,19 @@ __all__ = [
     "FROZEN",
     "ROLES",
     "SEALED",
+    "TOKEN_ROLES",
+    "ApiAnswer",
+    "ApiToken",
+    "ApiTokenUse",
     "Appeal",
     "AppealAnswer",
     "Approval",
     "AuditEvent",
     "Base",
     "Batch",
+    "Books",
     "CategorySet",
-    "FailedLogin",
+    "DataConfirmation",
     "FetchWindow",
     "Invitation",
     "Level",
@@ -120,8 +135,10 @@ __all__ = [
     "Tranche",
     "TrancheLine",
     "TrancheStep",
+    "Tries",
     "Upload",
     "User",
     "Violation",
     "Waiver",
+    "WorkerWake",
 ]

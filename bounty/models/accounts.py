@@ -1,4 +1,4 @@
-"""Who may log in: accounts, invitations, and log-ins that failed."""
+"""Who may log in: accounts, invitations, and how often somebody has tried in vain."""
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
@@ -68,20 +68,17 @@ class Invitation(Base):
     """Null until it is used, which it is once."""
 
 
-class FailedLogin(Base):
-    """A wrong password or code, at log-in or when asked again, so that many processes count the same."""
+class Tries(Base):
+    """How often one thing was tried, and until when it can't be again: one row, whichever process counts."""
 
-    __tablename__ = "failed_logins"
-    __table_args__ = (
-        Index("ix_failed_logins_email", "email", "failed_at"),
-        Index("ix_failed_logins_address", "address", "failed_at"),
-        {"sqlite_strict": True},
-    )
+    __tablename__ = "tries"
+    __table_args__ = (Index("ix_tries_last_at", "last_at"), {"sqlite_strict": True})
 
-    failed_login_id: Mapped[int] = mapped_column(WholeNumber, primary_key=True)
-    email: Mapped[str] = mapped_column(Words)
-    """As it was typed, in small letters; whether or not there is such an account."""
-    address: Mapped[str] = mapped_column(Words)
-    """Where it came from."""
-    failed_at: Mapped[int] = mapped_column(WholeNumber)
-    """Epoch seconds."""
+    subject: Mapped[str] = mapped_column(Words, primary_key=True)
+    """What is counted: ``guess zhou@example.com``, ``reset from 192.0.2.7``; see ``accounts.limits``."""
+    tries: Mapped[int] = mapped_column(WholeNumber)
+    """Since it was last forgotten."""
+    last_at: Mapped[int] = mapped_column(WholeNumber)
+    """Epoch seconds, as the next."""
+    free_at: Mapped[int] = mapped_column(WholeNumber)
+    """From when on it may be tried again."""

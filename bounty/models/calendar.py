@@ -1,4 +1,4 @@
-"""What the calendar asked for and was done."""
+"""What the calendar asked for and was done, and when the worker last looked."""
 
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -20,3 +20,15 @@ class Slot(Base):
     done_at: Mapped[int] = mapped_column(WholeNumber)
     outcome: Mapped[str] = mapped_column(Words)
     """What it came to, in English."""
+
+
+class WorkerWake(Base):
+    """The newest wake of the worker for the calendar: one row. Without it nobody knows whether a worker runs."""
+
+    __tablename__ = "worker_wakes"
+    __table_args__ = {"sqlite_strict": True}
+
+    job: Mapped[str] = mapped_column(Words, primary_key=True)
+    """``calendar``."""
+    woken_at: Mapped[int] = mapped_column(WholeNumber)
+    """Epoch seconds."""

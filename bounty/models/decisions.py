@@ -1,4 +1,5 @@
-"""What people decide: approvals and waivers of a draft, overrides of the roster, appeals and their answers.
+"""What people decide: approvals and waivers of a draft, confirmations of data, overrides of the roster, appeals and
+their answers.
 
 Written once; a later row answers an earlier one.
 """
@@ -42,8 +43,27 @@ class Waiver(Base):
     line: Mapped[str] = mapped_column(Words, primary_key=True)
     """The checklist's line, as ``QUARANTINE``."""
     reason: Mapped[str] = mapped_column(Words)
-    user_id: Mapped[int] = mapped_column(ForeignKey(User.id))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey(User.id))
+    """Null for the command line without an account, where no approval is required."""
     waived_at: Mapped[int] = mapped_column(WholeNumber)
+    """Epoch seconds."""
+
+
+class DataConfirmation(Base):
+    """An operator confirms that a period's own orders are complete up to an instant."""
+
+    __tablename__ = "data_confirmations"
+    __table_args__ = {"sqlite_strict": True}
+
+    period: Mapped[str] = mapped_column(ForeignKey(OpenPeriod.period), primary_key=True)
+    number: Mapped[int] = mapped_column(WholeNumber, primary_key=True, autoincrement=False)
+    """1, 2, ... of one period."""
+    through_at: Mapped[int] = mapped_column(WholeNumber)
+    """Everything that happened to the period's orders before this instant is imported; epoch seconds."""
+    reason: Mapped[str] = mapped_column(Words)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey(User.id))
+    """Null for the command line without an account, where no approval is required."""
+    confirmed_at: Mapped[int] = mapped_column(WholeNumber)
     """Epoch seconds."""
 
 

@@ -73,6 +73,9 @@ class Quarantined(Base):
     """The same in English."""
     raw: Mapped[str] = mapped_column(Words)
     """The row's content; with the batch's header it can be read again."""
+    others: Mapped[str | None] = mapped_column(Words)
+    """What else is wrong with the row: a JSON list of [column, value, code, sentence_zh, sentence_en], in the order
+    of the columns; null where nothing is."""
     subject: Mapped[str | None] = mapped_column(Words)
     """The order number, or the key of another kind's row, where it could be read."""
     promoter_id: Mapped[int | None] = mapped_column(WholeNumber)

@@ -207,6 +207,10 @@ class Receipt(Base):
     taken_by_id: Mapped[int | None] = mapped_column(ForeignKey(User.id))
 
 
+MATCHED, UNMATCHED, AMBIGUOUS = "MATCHED", "UNMATCHED", "AMBIGUOUS"
+"""Verdicts on a row of a payment result file: of one payout, of none that is known, or of more than one."""
+
+
 class ReceiptRow(Base):
     """One payment as the payer tells it, and which payout it is of."""
 

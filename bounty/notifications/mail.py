@@ -11,6 +11,7 @@ from typing import Any, Final, Self
 
 from bounty.notifications.errors import DeliveryFailed
 from bounty.notifications.message_kinds import CHOSEN
+from bounty.private import private_folder, write_private_file
 
 PATIENCE: Final = 20
 """Seconds that the server may be silent."""
@@ -100,8 +101,8 @@ class MailSession:
 
     def _keep(self, name: str, mail: bytes) -> None:
         try:
-            self._mail.folder.mkdir(parents=True, exist_ok=True)
-            (self._mail.folder / f"{name}.eml").write_bytes(mail)
+            private_folder(self._mail.folder)
+            write_private_file(self._mail.folder / f"{name}.eml", mail)
         except OSError as error:
             raise DeliveryFailed(f"{self._mail.folder} can't be written: {error.strerror}") from error
 

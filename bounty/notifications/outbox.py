@@ -5,7 +5,7 @@ A message's id is made of its kind, its cause and its reader: the same cause aga
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
@@ -66,6 +66,27 @@ def notify_operators(connection: Connection, kind: str, cause: str, letter: Mess
     """Mail every operator; how many."""
     assert kind in KINDS.keys() - set(CHOSEN)
     readers = _readers(connection, User.role == "operator")
+    return _write(connection, [_mail(kind, cause, reader, letter, now) for reader in readers])
+
+
+def tell_account(
+    connection: Connection,
+    kind: str,
+    cause: str,
+    user_id: int,
+    letter: MessageText,
+    now: int,
+    *,
+    language: str | None = None,
+) -> int:
+    """Mail one account, unless it is disabled; how many.
+
+    language  zh or en, of whoever asks just now; without one, as the account has chosen
+    """
+    assert kind in KINDS.keys() - set(CHOSEN)
+    readers = _readers(connection, User.id == user_id)
+    if language is not None:
+        readers = [replace(reader, language=language) for reader in readers]
     return _write(connection, [_mail(kind, cause, reader, letter, now) for reader in readers])
 
 

@@ -85,3 +85,17 @@ def resend(connection: Connection, message: str, now: int) -> Any:
     before = {"tries": row.tries, "last_error": row.last_error}
     record(connection, "message.resend", message, now, before=before, after={"recipient": row.recipient})
     return row
+
+
+RESTORED = "held after a restore: it may have been sent since the copy was made"
+
+
+def hold_messages(connection: Connection) -> int:
+    """Let no waiting message be sent unless somebody sends it again by hand: the books were restored, and what waited
+    when the copy was made may have been sent since; how many."""
+    held = connection.execute(
+        update(Message)
+        .where(Message.next_try_at.is_not(None))
+        .values(next_try_at=None, tries=Message.tries + 1, last_error=RESTORED)
+    )
+    return held.rowcount

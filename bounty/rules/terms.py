@@ -227,6 +227,11 @@ def read_terms(toml: str) -> Terms:
         raise InvalidTerms(f"not TOML: {error}") from None
     except RecursionError:
         raise InvalidTerms("not terms: nested too deeply") from None
+    return terms_of(document)
+
+
+def terms_of(document: dict[str, Any]) -> Terms:
+    """Terms from a document as TOML text is parsed into. Raises InvalidTerms as ``read_terms`` does."""
     try:
         return Terms.model_validate(document)
     except ValidationError as errors:

@@ -11,8 +11,9 @@ from bounty import importer
 from bounty.clock import shanghai_date
 from bounty.db import transaction
 from bounty.files.problems import BadRow
-from bounty.models import Link, Notice, OpenPeriod, Order, OrderVersion, Quarantined
+from bounty.models import Link, Notice, OpenPeriod, Order, OrderVersion, Promoter, Quarantined
 from bounty.orders.service import orders_with_news
+from bounty.orders.warnings import ODDITIES, flagged_rows
 
 BAD_SHOWN = 20
 """Bad rows that are told of, the first of the file."""
@@ -22,6 +23,8 @@ BAD_SHOWN = 20
 class _Read:
     """What the rows of a file say, gathered as they pass."""
 
+    promoters: frozenset[int]
+    """Who is known: the rows of others go into quarantine."""
     amount_fen: int = 0
     months: Counter[str] = field(default_factory=Counter)
     amounts: Counter[str] = field(default_factory=Counter)
@@ -36,6 +39,8 @@ class _Read:
     def _note(self, row: Any) -> None:
         amount_fen = getattr(row, "order_amount_fen", None)
         if amount_fen is not None:
+            if row.promoter_id not in self.promoters:
+                return
             month = "" if row.paid_at is None else str(shanghai_date(row.paid_at))[:7]
             self.amount_fen += amount_fen
             self.amounts[month] += amount_fen
@@ -57,14 +62,17 @@ def dry_run(
         months           [{month (blank: not paid), rows, amount_fen}, ...] of the good rows
         periods          [{period, notice or null, orders}, ...]: open periods of whose orders it would change some
         released         [[kind, counts], ...]: what would come out of quarantine with it
+        put_back         whether an older file of promoters would put back what a later one has changed
+        flags            [{zh, en}, ...]: what was taken in and is unknown or odd, counted
         bad              [{place, column, value, code, zh, en}, ...], the first of those that are new to the quarantine
 
     Raises RefusedFile for a file that is wholly wrong, and BountyError if it can't be read.
     """
-    source, seen = opened.source, _Read()
+    source = opened.source
     with transaction(engine) as connection:
+        seen = _Read(frozenset(connection.execute(select(Promoter.promoter_id)).scalars()))
         noted = replace(opened, rows=seen.pass_on(opened.rows))
-        imported = importer.import_opened(connection, noted, now, told)
+        imported = importer.import_opened(connection, noted, now, told, force=True)
         counts = imported.counts
         found = {
             "encoding": source.encoding,
@@ -83,6 +91,8 @@ def dry_run(
             "periods": _periods(connection, source.kind, imported),
             "released": [[kind, str(counts)] for kind, counts in imported.released],
             "bad": _bad(connection, imported.batch_id),
+            "put_back": imported.put_back,
+            "flags": _flags(connection, source.kind, imported, now),
         }
         connection.rollback()
     return found
@@ -113,6 +123,17 @@ def _periods(connection: Connection, kind: str, imported: importer.Imported) -> 
         .order_by(OpenPeriod.period)
     )
     return [dict(row) for row in rows.mappings()]
+
+
+def _flags(connection: Connection, kind: str, imported: importer.Imported, now: int) -> list[dict[str, str]]:
+    said = [{"zh": zh, "en": en} for zh, en in imported.notes]
+    if kind != "orders":
+        return said
+    odd = Counter(flag for row in flagged_rows(connection, imported.batch_id, now) for flag in row.flags)
+    for code, (zh, en) in ODDITIES.items():
+        if odd[code]:
+            said.append({"zh": zh.format(rows=odd[code]), "en": en.format(rows=odd[code])})
+    return said
 
 
 def _bad(connection: Connection, batch_id: int) -> list[dict[str, Any]]:

@@ -267,10 +267,13 @@ def actor_for(connection: Connection, user_id: int) -> Actor:
     return Actor(user.email, user_id, user.role)
 
 
-def carry_out(engine: Engine, folder: Path, upload_id: int, stage: str, now: int, report: Report) -> None:
+def carry_out(
+    engine: Engine, folder: Path, upload_id: int, stage: str, now: int, report: Report, *, force: bool = False
+) -> None:
     """Try or import an upload, in this process; what is done already is not done again.
 
     engine   on whose connections the account acts
+    force    somebody confirmed that an older file may put back what a later one has changed
     """
     with snapshot(engine) as connection:
         found = upload_state(connection, folder, upload_id)
@@ -286,7 +289,7 @@ def carry_out(engine: Engine, folder: Path, upload_id: int, stage: str, now: int
             batch = select(Upload.batch_id).join(Batch, Batch.batch_id == Upload.batch_id)
             held = batch.where(Upload.upload_id == upload_id, Batch.undone_at.is_(None))
             if connection.execute(held).first() is None:
-                imported = importer.import_opened(connection, opened, now, report.told)
+                imported = importer.import_opened(connection, opened, now, report.told, force=force)
                 _set(connection, upload_id, batch_id=imported.batch_id)
     except BountyError as refusal:
         en = getattr(refusal, "en", str(refusal))

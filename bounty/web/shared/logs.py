@@ -63,7 +63,7 @@ def install(app: Flask) -> None:
     @app.after_request
     def _said(response: Response) -> Response:
         if request.endpoint not in _QUIET:
-            who = g.get("person")
+            who, token = g.get("person"), g.get("token")
             _log.info(
                 "request",
                 method=request.method,
@@ -71,5 +71,6 @@ def install(app: Flask) -> None:
                 status=response.status_code,
                 ms=round((time.perf_counter() - g.get("began", time.perf_counter())) * 1000, 1),
                 user_id=None if who is None else who.user_id,
+                token_id=None if token is None else token.token_id,
             )
         return response

@@ -8,7 +8,6 @@ shown twice when others come meanwhile.
 """
 
 import base64
-import binascii
 import csv
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -16,20 +15,35 @@ from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, and_, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    RowMapping,
+    and_,
+    func,
+    literal,
+    or_,
+    select,
+)
 from werkzeug.datastructures import MultiDict
 
 from bounty.clock import shown
-from bounty.db import Query
+from bounty.db import Query, WholeNumber
 from bounty.errors import BountyError
 from bounty.money import shown_yuan
 from bounty.rules.sql_math import count_where, sum_or_zero
 from bounty.settlement.files import inert
+from bounty.web.shared.url_converters import GREATEST, unfit
 
 PAGE = 50
 """Rows of a page."""
 
 Kind = Literal["text", "money", "count", "instant", "permille", "flag", "id"]
+
+
+class BadRequestedTable(BountyError):
+    """A filter, sort or page that a table does not have: the address was made up, or is of another version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +187,7 @@ def page_of(
     args     the request's: filters, ``q``, ``sort`` and ``after``
     counted  whether to count the rows behind each choice of each filter, a query a filter
 
-    Raises BountyError for a filter, sort or page that the table does not have.
+    Raises BadRequestedTable for a filter, sort or page that the table does not have.
     """
     every = rows.subquery("every")
     asked = _asked(table, every, args)
@@ -186,7 +200,7 @@ def page_of(
     ).one()
     order, number, behind = _order(table, every, asked), 1, None
     if args.get("after"):
-        number, values = _unfold(args["after"], len(order))
+        number, values = _unfold(args["after"], order)
         behind = _behind(order, values, falling=asked.falling)
     query = (
         select(every)
@@ -217,8 +231,17 @@ def page_of(
     )
 
 
+def narrowed(table: Table, rows: Query, args: MultiDict[str, str] | Mapping[str, str]) -> Query:
+    """The rows that the filters and the search leave, in no order.
+
+    Raises BadRequestedTable for a filter or sort that the table does not have.
+    """
+    every = rows.subquery("every")
+    return select(every).where(*_asked(table, every, args).conditions.values())
+
+
 def check(table: Table, rows: Query, args: Mapping[str, str]) -> None:
-    """Raises BountyError for a filter or sort that the table does not have."""
+    """Raises BadRequestedTable for a filter or sort that the table does not have."""
     _asked(table, rows.subquery("every"), args)
 
 
@@ -270,7 +293,7 @@ def _asked(table: Table, every: FromClause, args: Mapping[str, str]) -> _Asked:
             continue
         option = next((each for each in choice.options if each.value == value), None)
         if option is None:
-            raise BountyError(
+            raise BadRequestedTable(
                 f"There is no {choice.en} {value!r} to filter by.",
                 f"没有「{value}」这个{choice.zh}可供筛选。",
             )
@@ -284,7 +307,7 @@ def _asked(table: Table, every: FromClause, args: Mapping[str, str]) -> _Asked:
     column = sort.removeprefix("-")
     if sort != table.order:
         if column not in {each.name for each in table.columns if each.sortable}:
-            raise BountyError(f"The table can't be sorted by {column!r}.", f"不能按「{column}」排序。")
+            raise BadRequestedTable(f"The table can't be sorted by {column!r}.", f"不能按「{column}」排序。")
         taken["sort"] = sort
     return _Asked(conditions, taken, column, sort.startswith("-"))
 
@@ -311,9 +334,11 @@ def _sorted(column: ColumnElement[Any], falling: bool) -> ColumnElement[Any]:
 
 def _behind(order: list[ColumnElement[Any]], values: list[Any], *, falling: bool) -> ColumnElement[bool]:
     """Rows behind the one with these values: (a, b) > (x, y), written out, for null-safe use of either direction."""
+    # A count is of 32 bits for SQLAlchemy, and what stands for nothing in it is not.
+    held = [literal(value, WholeNumber) if isinstance(value, int) else value for value in values]
     either = []
-    for place, (column, value) in enumerate(zip(order, values, strict=True)):
-        same = [before == held for before, held in zip(order[:place], values[:place], strict=True)]
+    for place, (column, value) in enumerate(zip(order, held, strict=True)):
+        same = [before == this for before, this in zip(order[:place], held[:place], strict=True)]
         either.append(and_(*same, column < value if falling else column > value))
     return or_(*either)
 
@@ -339,15 +364,30 @@ def _fold(number: int, values: list[Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps([number, *values], separators=(",", ":")).encode()).decode()
 
 
-def _unfold(token: str, places: int) -> tuple[int, list[Any]]:
+def _unfold(token: str, order: list[ColumnElement[Any]]) -> tuple[int, list[Any]]:
+    """The page's number, and the values of the row before it.
+
+    Raises BadRequestedTable for what no page of ours gave.
+    """
     try:
         number, *values = json.loads(base64.urlsafe_b64decode(token.encode()))
-        whole = len(values) == places and all(isinstance(value, str | int) for value in (number, *values))
-        if whole and int(number) > 1:
-            return int(number), values
-    except (ValueError, binascii.Error, TypeError):
+        fits = [_held(value, column) for value, column in zip(values, order, strict=True)]
+        if all(fits) and type(number) is int and 1 < number < 2**63:
+            return number, values
+    except (ValueError, TypeError, RecursionError):  # binascii's and Unicode's errors are ValueErrors
         pass
-    raise BountyError(
+    raise BadRequestedTable(
         "This page's address is broken: begin again with the first page.",
         "分页地址不完整：请从第一页重新开始。",
     )
+
+
+def _held(value: object, column: ColumnElement[Any]) -> bool:
+    """Whether a column can hold a value."""
+    try:
+        kind = column.type.python_type
+    except NotImplementedError:  # nothing says what it holds
+        kind = type(value)
+    if kind is str:
+        return isinstance(value, str) and not unfit(value)
+    return type(value) is int and -GREATEST <= value <= GREATEST  # true and false are no numbers here
