@@ -120,6 +120,19 @@ def test_every_decision_is_listed_and_has_the_one_shape() -> None:
         )
 
 
+def test_the_architecture_names_every_room_and_files_that_exist() -> None:
+    text = (DOCS / "architecture.md").read_text("utf-8")
+    package = ROOT / "bounty"
+    rooms = [f"{path.name}/" if path.is_dir() else path.name for path in package.iterdir()]
+    unnamed = [
+        room for room in rooms if not room.startswith("_") and room not in text and room[:-1] not in text
+    ]
+    assert unnamed == []
+    named = re.findall(r"`([\w/]+\.(?:py|html))`", text)
+    missing = [name for name in named if not (ROOT / name).exists() and not any(package.rglob(name))]
+    assert missing == []
+
+
 def test_the_package_cites_papers_that_are_in_the_tree() -> None:
     cited: dict[str, set[str]] = {}
     for path in [*(ROOT / "bounty").rglob("*.py"), ROOT / "config.py"]:
