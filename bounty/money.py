@@ -90,7 +90,7 @@ class ShownYuan(dict[int, str]):
 
 
 def share(amount: Money, permille: int) -> Money:
-    """A part of an amount, to whole fen, ties to the even fen (the platform's own rounding; contract, Subsidy).
+    """A part of an amount, to whole fen, ties to the even fen (the platform's own rounding; docs/promises.md, Subsidy).
 
     amount    CNY, whole fen, never negative
     permille  0..1000, whole

@@ -100,7 +100,7 @@ class OrderRepeat(Base):
 
 
 class Order(_Facts, Base):
-    """An order as it stands: the fold of its rows (contract, The fold)."""
+    """An order as it stands: the fold of its rows (docs/promises.md, The fold)."""
 
     __tablename__ = "orders"
     __table_args__ = (

@@ -32,7 +32,7 @@ class Settlement(Base):
     subsidy_fen: Mapped[int] = mapped_column(WholeNumber)
     """The sum of the lines, whole fen."""
     content_sha256: Mapped[str] = mapped_column(Words)
-    """Of terms, results and lines together (contract, Export); hex."""
+    """Of terms, results and lines together (docs/promises.md, Export files); hex."""
     prepared_by_id: Mapped[int | None] = mapped_column(WholeNumber)
     """The account that ran it, which can't approve it; null for the command line. Without a foreign key: the column
     came later, and SQLite would rebuild the table, guards and all, for it."""

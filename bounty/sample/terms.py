@@ -1,4 +1,4 @@
-"""The terms of the sample: the contract's own, by a name that says what they are."""
+"""The terms of the sample: those of docs/promises.md, Terms, by a name that says what they are."""
 
 from typing import Final
 

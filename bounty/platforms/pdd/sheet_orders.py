@@ -1,4 +1,4 @@
-"""Orders in tables: CSV and workbooks, under the API's field names or the Chinese headers (contract, Input files).
+"""Orders in tables: CSV and workbooks, under the API's field names or the Chinese headers (docs/promises.md, orders).
 
 The unit of an amount and the form of a time come from the header, never from the value.
 """
