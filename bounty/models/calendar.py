@@ -1,4 +1,4 @@
-"""What the calendar asked for and was done."""
+"""Calendar jobs that have run."""
 
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -6,7 +6,8 @@ from bounty.db import Base, WholeNumber, Words
 
 
 class Slot(Base):
-    """A job of the calendar that was done for one month or day: once, in the transaction of its effect."""
+    """A calendar job that ran for one month or day. The row is written in the transaction of the job's effect, so that
+    a job runs once."""
 
     __tablename__ = "slots"
     __table_args__ = {"sqlite_strict": True}
@@ -14,9 +15,10 @@ class Slot(Base):
     job: Mapped[str] = mapped_column(Words, primary_key=True)
     """One of ``calendar.jobs.JOBS``."""
     slot: Mapped[str] = mapped_column(Words, primary_key=True)
-    """The month or the day that it was done for, as ``2022-12`` or ``2023-01-07``."""
+    """The month or day that the job ran for, as ``2022-12`` or ``2023-01-07``."""
     due_at: Mapped[int] = mapped_column(WholeNumber)
-    """From when on the calendar asked for it; epoch seconds."""
+    """When the job became due; epoch seconds."""
     done_at: Mapped[int] = mapped_column(WholeNumber)
+    """When the job finished; epoch seconds."""
     outcome: Mapped[str] = mapped_column(Words)
-    """What it came to, in English."""
+    """The job's result as an English sentence."""
