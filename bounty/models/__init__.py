@@ -1,8 +1,8 @@
 """The database tables, with the unit and meaning of every column.
 
 Suffixes of column names: ``_fen`` is money in whole fen, ``_at`` an instant in epoch seconds (UTC), ``_on`` and
-``_from`` a Shanghai date. ``period`` is a month as ``2022-12``. In a table with rows of promoters ``promoter_id`` is the
-first column of the primary key.
+``_from`` a Shanghai date. ``period`` is a month as ``2022-12``. In tables with rows of promoters the primary key
+begins with ``promoter_id``.
 """
 
 from bounty.db import Base

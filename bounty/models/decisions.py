@@ -111,7 +111,7 @@ class Appeal(Base):
     words: Mapped[str] = mapped_column(Words)
     """The promoter's text."""
     as_stood: Mapped[str] = mapped_column(Words)
-    """The order's clauses, or the result, at the time of the appeal; JSON in the form of ``explain`` or ``progress``."""
+    """The order's clauses, or the result, at the time of the appeal; JSON as in ``explain`` or ``progress``."""
     asked_at: Mapped[int] = mapped_column(WholeNumber)
     """When the appeal was made; epoch seconds."""
     due_at: Mapped[int] = mapped_column(WholeNumber)
@@ -148,4 +148,4 @@ class AppealAnswer(Base):
     correction_batch_id: Mapped[int | None] = mapped_column(
         ForeignKey(Batch.batch_id, name="fk_appeal_answers_batches")
     )
-    """The batch with the correction file of an accepted appeal, which the next draft includes; null if there is none."""
+    """The batch with the correction of an accepted appeal, which the next draft includes; null if there is none."""

@@ -140,7 +140,7 @@ class Order(_Facts, Base):
 
 
 class CategorySet(Base):
-    """One category of a distinct ``cat_ids`` value, so that clauses look up each distinct value once, not each order."""
+    """One category of a distinct ``cat_ids`` value, so that clauses search distinct values instead of all orders."""
 
     __tablename__ = "category_sets"
     __table_args__ = {"sqlite_strict": True}
