@@ -20,7 +20,7 @@ from bounty.errors import BountyError
 from bounty.notifications.delivery import DeliveryChannels, send_due
 from bounty.platforms.pdd.client import Platform
 from bounty.sync import service as syncing
-from bounty.sync.recheck import recheck_orders, unsettled
+from bounty.sync.recheck import periods_to_recheck, recheck_orders
 
 log = logging.getLogger(__name__)
 
@@ -61,13 +61,13 @@ def sync(desk: WorkerContext) -> Iterator[tuple[str, bool, str]]:
         return
     platform = Platform(desk.means.platform, now)
     for read in syncing.sync(
-        engine, platform, now, "UPDATED", syncing.due(engine, platform, now(), None, None)
+        engine, platform, now, "UPDATED", syncing.windows_to_read(engine, platform, now(), None, None)
     ):
-        why = read.reading.why
+        why = read.reading.incomplete_reason
         about = f"sync {shown(read.span.from_at)} {shown(read.span.until_at)}"
         yield about, why is None, str(read.counts) if why is None else why
     with snapshot(engine) as connection:
-        periods = unsettled(connection, now())
+        periods = periods_to_recheck(connection, now())
     for period in periods:
         for swept in recheck_orders(engine, platform, now, period):
             said = f"orders={swept.orders} unanswered={len(swept.unanswered)} {swept.counts}"

@@ -129,7 +129,7 @@ def draft(connection: Connection, asked: ScheduledSlot, _: None, now: int) -> st
         return f"published already, as notice {notice.notice}"
     covered = coverage_of(connection, open_period(connection, asked.period))
     gaps, _to_come = covered.gaps_at(now)
-    if covered.asked_for and gaps:
+    if covered.is_required and gaps:
         return _tell_of_gaps(connection, asked.period, gaps, now)
     settled = settle(connection, asked.period, now)
     state = "drafted" if settled.anew else "drafted already"

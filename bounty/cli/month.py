@@ -99,7 +99,7 @@ def settle(period: Period, email: str | None) -> None:
         f"{settled.results.rows} results, {settled.lines.rows} lines, subsidy ¥{shown_yuan(settled.lines.sum_fen)}"
     )
     click.echo(f"{settled.quarantined} quarantined rows of the month wait")
-    if coverage.asked_for:
+    if coverage.is_required:
         click.echo(f"{len(coverage.gaps)} gaps in what was fetched from the platform")
 
 

@@ -43,16 +43,18 @@ def sync(ctx: click.Context, from_at: int | None, until_at: int | None, *, backf
     platform = Platform(books.platform, books.now)
     kind = "PAID" if backfill else "UPDATED"
     if backfill:
-        spans = service.due_backfill(books.now(), from_at, until_at)
+        spans = service.backfill_windows(books.now(), from_at, until_at)
     else:
-        spans = service.due(books.engine, platform, books.now(), from_at, until_at)
+        spans = service.windows_to_read(books.engine, platform, books.now(), from_at, until_at)
     short = 0
     with progress_bar("orders") as told:
         for read in service.sync(books.engine, platform, books.now, kind, spans, told):
-            short += read.reading.why is not None
+            short += read.reading.incomplete_reason is not None
             click.echo(_slice_line(read))
-    if platform.is_clock_odd:
-        click.echo(f"Warning: the platform's clock is {platform.clock_off} s from this machine's.", err=True)
+    if platform.has_clock_warning:
+        click.echo(
+            f"Warning: the platform's clock is {platform.clock_offset} s from this machine's.", err=True
+        )
     if not spans:
         click.echo("Everything up to now is held.")
     if short:
@@ -64,9 +66,11 @@ def sync(ctx: click.Context, from_at: int | None, until_at: int | None, *, backf
 
 def _slice_line(read: Any) -> str:
     reading = read.reading
-    told = "-" if reading.told is None else reading.told
-    state = "done" if reading.why is None else reading.why
-    return f"{_shown(read.span)} {state} told={told} held={reading.held} pages={reading.pages} {read.counts}"
+    told = "-" if reading.total_count is None else reading.total_count
+    state = "done" if reading.incomplete_reason is None else reading.incomplete_reason
+    return (
+        f"{_shown(read.span)} {state} told={told} held={reading.orders} pages={reading.pages} {read.counts}"
+    )
 
 
 def _shown(span: Any) -> str:
@@ -82,7 +86,7 @@ def sync_coverage(period: Period) -> None:
         bounds = bounds_of(period, terms_in_force(connection, period).terms)
         found = coverage_of(connection, bounds)
         unswept = orders_to_recheck(connection, period) if books.now() >= bounds.receipt_cutoff else []
-    if not found.asked_for:
+    if not found.is_required:
         click.echo(f"{period}: nothing was fetched up to then; orders from files have no coverage to prove.")
         return
     for row in found.slices:
