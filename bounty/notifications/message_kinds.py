@@ -1,4 +1,4 @@
-"""The messages there are."""
+"""The kinds of messages."""
 
 from typing import Final
 
@@ -10,6 +10,6 @@ KINDS: Final[dict[str, tuple[str, str]]] = {
     "coverage": ("平台数据有缺口", "coverage has gaps"),
     "books": ("账目不平", "books do not balance"),
 }
-"""Kind -> its name in Chinese and English."""
-CHOSEN: Final = ("target", "receipts", "result")
-"""For promoters, who choose whether to be mailed; the others are for operators, who don't."""
+"""Kind -> name in Chinese and English."""
+PROMOTER_KINDS: Final = ("target", "receipts", "result")
+"""Kinds for promoters, who can opt out of each. Operators always receive the other kinds."""
