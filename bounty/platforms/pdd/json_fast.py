@@ -52,12 +52,12 @@ _all_fields: Final = itemgetter(*_FIELDS)
 class _CategorySets(dict[tuple[int, ...], str | None]):
     """Cache: category list -> ``cat_ids`` value."""
 
-    ROOM: Final = 200_000
+    CACHE_LIMIT: Final = 200_000
 
     def __missing__(self, ids: tuple[int, ...]) -> str | None:
         if not all(type(each) is int and 0 <= each < 10**15 for each in ids):
             raise Fault("category list")
-        if len(self) >= self.ROOM:
+        if len(self) >= self.CACHE_LIMIT:
             self.clear()
         self[ids] = joined = joined_categories(ids)
         return joined

@@ -66,10 +66,10 @@ _encode: Final = msgspec.json.Encoder().encode
 class _Promoters(dict[str, int]):
     """Cache: p_id -> promoter id. Raises Fault for an invalid p_id."""
 
-    ROOM: Final = 200_000
+    CACHE_LIMIT: Final = 200_000
 
     def __missing__(self, p_id: str) -> int:
-        if len(self) >= self.ROOM:
+        if len(self) >= self.CACHE_LIMIT:
             self.clear()
         self[p_id] = promoter_id = promoter_of_p_id(p_id)
         return promoter_id
