@@ -13,7 +13,7 @@ from bounty.audit.service import verify
 from bounty.checks import books
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
-from bounty.fake_platform.fake_orders import STRANGE_STATUS
+from bounty.fake_platform.fake_orders import UNKNOWN_STATUS
 from bounty.fake_platform.faults import Faults
 from bounty.models import AuditEvent, Batch, FetchWindow, Order, OrderVersion, Quarantined
 from bounty.orders.undo import undo_batch
@@ -64,7 +64,7 @@ def truth(world: World, until_at: int) -> dict[str, tuple[int, int]]:
     """The same as the stand-in has it, of what was updated before an instant; but for a status that nobody knows."""
     last = {}
     for order_sn, sold in world.market.orders.items():
-        steps = [step for step in sold.steps if step.modified_at < until_at and step.status != STRANGE_STATUS]
+        steps = [step for step in sold.steps if step.modified_at < until_at and step.status != UNKNOWN_STATUS]
         if steps:
             last[order_sn] = (steps[-1].modified_at, steps[-1].status)
     return last
@@ -84,7 +84,7 @@ def same_orders(engine: Engine, world: World, until_at: int) -> None:
         step = sold.step_at(world.clock.at)
         if step is None:
             right = order_sn not in have
-        elif step.status == STRANGE_STATUS:
+        elif step.status == UNKNOWN_STATUS:
             right = order_sn in waiting or step.modified_at >= until_at
         else:
             right = have.get(order_sn) == (step.modified_at, step.status) or step.modified_at >= until_at
@@ -200,7 +200,7 @@ def test_rows_that_cant_be_taken_in_wait_as_those_of_a_file_do(engine: Engine, t
         seen_strange = [
             sold.fixed["order_sn"]
             for sold in world.market.orders.values()
-            if (step := sold.step_at(world.clock.at - 60)) and step.status == STRANGE_STATUS
+            if (step := sold.step_at(world.clock.at - 60)) and step.status == UNKNOWN_STATUS
         ]
         strangers = {
             sold.fixed["order_sn"]
