@@ -60,12 +60,12 @@ def sync(url: str, address: str, client: str, now: int, from_at: int) -> dict[st
     """Fetch everything up to a minute ago from the stand-in."""
     engine = make_engine(url)
     platform = Platform(PlatformAccount(address, client, client), lambda: now)
-    spans = syncing.due(engine, platform, now, from_at, None)
+    spans = syncing.windows_to_read(engine, platform, now, from_at, None)
     rows = held = 0
     for read in syncing.sync(engine, platform, lambda: now, "UPDATED", spans):
-        if read.reading.why is not None:
+        if read.reading.incomplete_reason is not None:
             raise RuntimeError(f"not done: {read}")
-        rows, held = rows + read.counts.read, held + read.reading.held
+        rows, held = rows + read.counts.read, held + read.reading.orders
     engine.dispose()
     return {"rows": rows, "held": held, "slices": len(spans)}
 
