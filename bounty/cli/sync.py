@@ -70,7 +70,7 @@ def sync(ctx: click.Context, from_at: int | None, until_at: int | None, *, backf
         )
 
 
-def _window_line(read: WindowRead) -> str:
+def _window_line(read: "WindowRead") -> str:
     reading = read.reading
     count = "-" if reading.total_count is None else reading.total_count
     state = "done" if reading.incomplete_reason is None else reading.incomplete_reason

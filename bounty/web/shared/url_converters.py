@@ -1,4 +1,4 @@
-"""What may stand in an address: ``<period:period>`` is a month, and anything else there is no page."""
+"""URL converters: ``<period:period>`` matches a month; any other text gives 404."""
 
 from werkzeug.routing import BaseConverter, ValidationError
 
@@ -6,17 +6,17 @@ from bounty.rules.periods import Period
 
 
 class PeriodConverter(BaseConverter):
-    """``2022-12`` as a Period."""
+    """Converts ``2022-12`` to a Period."""
 
     regex = "20[0-9]{2}-[0-9]{2}"
 
     def to_python(self, value: str) -> Period:
-        """The period, or no such page."""
+        """Parse a period. Raises ValidationError for an invalid month, which gives 404."""
         try:
             return Period.parse(value)
         except ValueError:
             raise ValidationError from None
 
     def to_url(self, value: Period | str) -> str:
-        """As it stands in the address."""
+        """The period's text in a URL."""
         return str(value)
