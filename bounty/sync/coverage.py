@@ -76,7 +76,7 @@ def coverage_of(connection: Connection, bounds: Bounds) -> Coverage:
         .where(or_(_overlaps("UPDATED", span), _overlaps("PAID", month)))
         .order_by(FetchWindow.kind.desc(), FetchWindow.from_at, FetchWindow.slice_id)
     )
-    slices = [CoverageRow(*row) for row in rows]
+    slices = [CoverageRow._make(row) for row in rows]
     first_fetched = {row.whose: row.from_at for row in connection.execute(_FIRST_FETCHED)}
     whose = "all" if "all" in first_fetched else "own"
     valid = [row for row in slices if row.done and row.undone_at is None]
