@@ -1,4 +1,4 @@
-"""What may stand in an address, and where an answer may lead."""
+"""URL converters for months and numbers, and checks of the URLs that a response redirects to."""
 
 import unicodedata
 from urllib.parse import urlsplit
@@ -11,33 +11,33 @@ from werkzeug.wrappers import Response
 from bounty.rules.periods import Period
 
 GREATEST = 2**63 - 1
-"""Of a whole number that the books can hold."""
+"""The largest integer that the database can store."""
 
 
 class PeriodConverter(BaseConverter):
-    """``2022-12`` as a Period; anything else there is no page."""
+    """Converts ``2022-12`` to a Period; any other text gives 404."""
 
     regex = "20[0-9]{2}-[0-9]{2}"
 
     def to_python(self, value: str) -> Period:
-        """The period, or no such page."""
+        """Parse a period. Raises ValidationError for an invalid month, which gives 404."""
         try:
             return Period.parse(value)
         except ValueError:
             raise ValidationError from None
 
     def to_url(self, value: Period | str) -> str:
-        """As it stands in the address."""
+        """The period's text in a URL."""
         return str(value)
 
 
 class NumberConverter(IntegerConverter):
-    """A number in an address; one that the books can't hold has no page."""
+    """Converts digits to an int; a number that the database cannot store gives 404."""
 
     regex = "[0-9]{1,19}"
 
     def to_python(self, value: str) -> int:
-        """The number, or no such page."""
+        """Parse a number. Raises ValidationError for one above ``GREATEST``, which gives 404."""
         number: int = super().to_python(value)
         if number > GREATEST:
             raise ValidationError
@@ -47,7 +47,7 @@ class NumberConverter(IntegerConverter):
 def unfit(text: str, allowed: str = "") -> bool:
     """Whether a text has control characters (``Cc``) or halves of a surrogate pair (``Cs``).
 
-    allowed  those that it may have
+    allowed  control characters to accept
 
     >>> unfit("2022-12"), unfit("a\\tb"), unfit("\\ud800"), unfit("a\\nb", allowed="\\r\\n\\t")
     (False, True, True, False)
@@ -56,10 +56,10 @@ def unfit(text: str, allowed: str = "") -> bool:
 
 
 def is_page(target: str) -> bool:
-    """Whether a target is the path of a page of ours, with or without a query: the only thing to go back or on to.
+    """Whether a redirect target is the path of a page of this site, with or without a query.
 
-    A browser drops control characters, takes ``\\`` for ``/`` and what begins with ``//`` for another host: none of
-    these is a path here.
+    Browsers drop control characters, read ``\\`` as ``/``, and read ``//`` at the beginning as another host, so targets
+    with any of these are not accepted.
     """
     if unfit(target) or "\\" in target or not target.startswith("/") or target.startswith("//"):
         return False
@@ -72,7 +72,7 @@ def is_page(target: str) -> bool:
 
 
 def install(app: Flask) -> None:
-    """Refuse what no page takes, before anything else looks at it; and let no answer lead away from here."""
+    """Refuse control characters in URLs before anything else reads them, and allow redirects within the site only."""
     app.url_map.converters.update(period=PeriodConverter, int=NumberConverter)
 
     @app.before_request
@@ -88,7 +88,7 @@ def install(app: Flask) -> None:
 
 
 def refuse_unfit_forms(app: Flask) -> None:
-    """The same for forms, whose lines may end and have tabs; after what bounds how much may be sent."""
+    """Refuse control characters in forms, except tabs and line ends. Install it after the limit of the request size."""
 
     @app.before_request
     def _fit() -> None:
@@ -97,7 +97,7 @@ def refuse_unfit_forms(app: Flask) -> None:
 
 
 def _here(location: str) -> str:
-    """Where an answer leads, on this site: the page that it names, else the first."""
+    """The target of a redirect as a path of this site; ``/`` if it is no page of this site."""
     parts = urlsplit(location)
     if parts.netloc == request.host and parts.scheme in ("http", "https"):
         location = parts._replace(scheme="", netloc="").geturl()
