@@ -23,6 +23,7 @@ from bounty.app import main
 from config import Settings
 from tests.factories import (
     PROMOTER,
+    Row,
     link,
     order_row,
     payee,
@@ -248,7 +249,7 @@ def is_printed(shown: str, printed: str) -> bool:
 
 def small_files(folder: Path) -> None:
     """What the documents call their files: a month of one promoter, who passes and is paid 100.00."""
-    settled = {"status": 5, "verified": "2022-12-25 00:00:00", "settled": "2023-01-19 00:00:00"}
+    settled: Row = {"status": 5, "verified": "2022-12-25 00:00:00", "settled": "2023-01-19 00:00:00"}
     rows = [
         order_row(order_sn="221219-123456789012345", **settled),
         order_row(number=2, amount_fen=50_00, paid="2022-12-25 12:00:00", received="2022-12-29 12:00:00"),
