@@ -70,7 +70,7 @@ $(DATABASE):
 	$(BIN)/bounty demo
 
 test: lint ## Everything that CI checks
-	$(BIN)/pytest -n 2 $(PYTEST_ARGS)
+	$(BIN)/pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
 
 lint: setup-dev ## Format, lint, types, import contracts, migrations in step with the models
 	$(BIN)/ruff format --check .

@@ -2,6 +2,7 @@
 
 import secrets
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -12,6 +13,7 @@ from bounty.calendar.schedule import Calendar
 from bounty.clock import read_instant
 from bounty.errors import BountyError
 from bounty.platforms.pdd.account import GATEWAY
+from bounty.private import private_folder, write_private_file
 from bounty.tranches.payer_files import unfit_remark
 
 ROOT = Path(__file__).resolve().parent
@@ -46,6 +48,10 @@ class Settings(BaseSettings):
     """What a payer's file says of each payment, before the payout's id."""
     payer_rows: int = Field(default=1000, gt=0)
     """Payments in one part of a payer's file, at most."""
+    alipay_least_fen: int = Field(default=10, ge=0, le=100)
+    """The least that Alipay transfers, in fen; a payout below it is carried on."""
+    unusual_times: int = Field(default=3, gt=0)
+    """A tranche, or one payout, of more than so many times the largest that was exported before is told in red."""
     allowed_hosts: str = ""
     """Host names the site answers to, joined by commas."""
     public_url: str = "http://127.0.0.1:5000"
@@ -100,6 +106,8 @@ class Settings(BaseSettings):
     """Whether they are backed up every night; off where somebody else sees to it."""
     calendar_seconds: int = Field(default=60, gt=0)
     """How often the worker looks at the calendar."""
+    api_calls_per_minute: int = Field(default=300, gt=0)
+    """Requests that a token of the API may make in a minute."""
     proxies: int = Field(default=0, ge=0)
     """How many proxies of ours stand before the site, whose X-Forwarded headers are believed."""
 
@@ -219,11 +227,27 @@ def kept_key(settings: Settings, name: Literal["secret_key", "totp_key", "payee_
             f"BOUNTY_{name.upper()} is not set here: give this shell the one that the site runs with."
         )
     path = INSTANCE / name
+    private_folder(path.parent)
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(48), encoding="ascii")
-    return path.read_text(encoding="ascii")
+        _make_key(path)
+    key = path.read_text(encoding="ascii").strip()
+    if len(key) < SHORTEST_KEY:
+        raise BountyError(
+            f"{path} holds no key: put back the one that the books were written with, or, if nothing was, delete it."
+        )
+    return key
+
+
+def _make_key(path: Path) -> None:
+    """Write a new key, unless another process has meanwhile: whoever comes first, all use the same, and none sees half
+    of it."""
+    part = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
+    write_private_file(part, secrets.token_urlsafe(48).encode())
+    try:
+        with suppress(FileExistsError):
+            path.hardlink_to(part)  # a rename would put one in the place of another's
+    finally:
+        part.unlink()
 
 
 def _sentence(error: Any) -> str:

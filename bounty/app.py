@@ -10,9 +10,10 @@ import click
 from flask import Flask
 from flask.cli import FlaskGroup
 from flask.helpers import get_debug_flag
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, DataError, OperationalError
 
 from bounty import cli, clock, db, schema
+from bounty.audit.journal import keeping
 from bounty.audit.service import Actor, acting
 from bounty.errors import BountyError
 from bounty.notifications.delivery import DeliveryChannels
@@ -25,20 +26,21 @@ from bounty.tranches.payer_files import Payer
 from config import Settings, kept_key, read_settings, require_safe_site
 
 
-def books_of(settings: Settings) -> cli.Books:
+def books_of(settings: Settings) -> cli.CommandContext:
     """The database and the clock that settings name, for whoever is at the command line."""
 
     def now() -> int:
         return clock.now() if settings.now is None else settings.now
 
-    engine = acting(db.make_engine(settings.database_url), Actor(f"command line: {_login_name()}"))
+    engine = keeping(db.make_engine(settings.database_url), settings.backups)
+    engine = acting(engine, Actor(f"command line: {_login_name()}"))
     account = PlatformAccount(
         settings.platform_url,
         settings.platform_client_id,
         settings.platform_client_secret,
         settings.platform_orders,
     )
-    return cli.Books(
+    return cli.CommandContext(
         engine,
         now,
         settings.approval_required,
@@ -50,12 +52,13 @@ def books_of(settings: Settings) -> cli.Books:
         lambda: kept_key(settings, "totp_key"),
         lambda: PayeeCipher(kept_key(settings, "payee_key")),
         payer_of(settings),
+        settings.unusual_times,
     )
 
 
 def payer_of(settings: Settings) -> Payer:
     """What differs between payers."""
-    return Payer(settings.payout_remark, settings.payer_rows)
+    return Payer(settings.payout_remark, settings.payer_rows, settings.alipay_least_fen)
 
 
 def post_of(settings: Settings) -> DeliveryChannels:
@@ -86,7 +89,7 @@ def work(*, once: bool) -> None:
     from bounty.web.shared import logs  # noqa: PLC0415
 
     settings = read_settings()
-    books: cli.Books = click.get_current_context().meta[cli.BOOKS]()
+    books: cli.CommandContext = click.get_current_context().meta[cli.BOOKS]()
     schema.require_current(books.engine)
     logs.write_json()
     logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it tells of every wake-up
@@ -97,6 +100,7 @@ def work(*, once: bool) -> None:
         books.platform,
         books.backups,
         books.postgres_programs,
+        books.payer.alipay_least_fen,
     )
     desk = worker.WorkerContext(
         means,
@@ -160,9 +164,9 @@ class Commands(FlaskGroup):
         return click.Group.get_command(self, ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
-        made: list[cli.Books] = []
+        made: list[cli.CommandContext] = []
 
-        def books() -> cli.Books:
+        def books() -> cli.CommandContext:
             if not made:
                 made.append(books_of(read_settings()))
                 ctx.call_on_close(made[0].engine.dispose)
@@ -174,8 +178,10 @@ class Commands(FlaskGroup):
         except BountyError as refusal:
             raise click.ClickException(" ".join(str(refusal).split())) from refusal
         except DatabaseError as error:
-            # OperationalError: locked, full, gone; DatabaseError itself: not a database. Its other kinds are bugs.
-            if type(error) not in (OperationalError, DatabaseError):
+            # OperationalError: locked, full, gone; DatabaseError itself: not a database. Its other kinds are bugs, but
+            # for a sum beyond 64 bits, which SQLite calls operational and PostgreSQL wrong data.
+            too_large = isinstance(error, DataError) and "out of range" in str(error.orig)
+            if type(error) not in (OperationalError, DatabaseError) and not too_large:
                 raise
             raise click.ClickException(_sentence(error)) from error
 
@@ -186,6 +192,8 @@ def _sentence(error: DatabaseError) -> str:
     waited = ("database is locked", "lock timeout", "deadlock detected")
     if any(words in said for words in waited):
         return f"Another command is still writing to the books. Nothing was changed: run this again later. ({said})"
+    if "out of range" in said or "integer overflow" in said:
+        return f"A sum is beyond what 64 bits hold: look for orders of absurd amounts. Nothing was changed. ({said})"
     return f"The database refused: {said}. Nothing was changed: mend it and run this again."
 
 

@@ -2,7 +2,8 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from bounty.files.file_types import require_file
 from bounty.files.problems import BadRow
 from bounty.files.tables import reread_record
 from bounty.ingest.batches import Counts, Source, begin_batch, finish_batch
-from bounty.ingest.quarantine import UNKNOWN_PROMOTER, WaitingRow, close_entries, waiting
-from bounty.models import OpenPeriod, Promoter, Quarantined
+from bounty.ingest.quarantine import UNKNOWN_PROMOTER, WaitingRow, close_entries, close_returned, waiting
+from bounty.models import Batch, Level, OpenPeriod, Promoter, Quarantined
 from bounty.orders import service as orders
+from bounty.orders.unknowns import unknown_in_batch
 from bounty.platforms.pdd.order_files import open_orders, reread
 from bounty.platforms.pdd.sheet_orders import layout_of
 from bounty.promoters import reference_upsert
@@ -29,8 +31,25 @@ REFERENCE = {kind.name: kind for kind in (PROMOTERS, VIOLATIONS, LINKS, TARGETS)
 KINDS = (*REFERENCE, "orders")
 NAMES_PROMOTERS = {kind.name for kind in REFERENCE.values() if kind.names_promoters}
 Told = Callable[[int], None]
+_CHANGES_SHOWN = 10
+_LEVEL_FACTS = (("等级", "level"), ("名称", "name"), ("注册日", "registration"))
 RELEASE = "(quarantine)"
 """The file name of a batch that came out of quarantine."""
+
+
+class BroughtAgain(BountyError):
+    """An older file of promoters, whose rows would put back what a later file has changed."""
+
+    def __init__(self, changes: list[tuple[str, str]]) -> None:
+        shown = changes[:_CHANGES_SHOWN]
+        more_zh, more_en = ("…", " ...") if len(changes) > len(shown) else ("", "")
+        super().__init__(
+            f"This file was imported before, and a later one has changed what it says. It would change back: "
+            f"{'; '.join(en for _, en in shown)}{more_en}. Nothing was imported; add --force if that is meant.",
+            f"这份文件以前导入过，之后的文件改动了其中的内容。再次导入会改回："
+            f"{'；'.join(zh for zh, _ in shown)}{more_zh}。没有导入任何内容；确认无误后再强制导入。",
+        )
+        self.changes = changes
 
 
 class Strict(BountyError):
@@ -64,6 +83,10 @@ class Imported:
     released: list[tuple[str, Counts]]
     """Kind and counts of what came out of quarantine because the file named its promoters."""
     batch_id: int
+    notes: list[tuple[str, str]]
+    """What a person should know of the file as a whole, in Chinese and in English."""
+    put_back: bool
+    """Whether it was an older file of promoters that put back what a later one had changed."""
     footers: int = 0
     """Of the quarantined rows, those at the end of the file that are totals or remarks: they are no orders gone bad."""
 
@@ -74,21 +97,33 @@ class Opened:
 
     source: Source
     rows: Iterable[Any]
+    entries: set[int] = field(default_factory=set)
+    """Entries of the quarantine from which its rows were exported; known once they are read."""
+    notes: list[tuple[str, str]] = field(default_factory=list)
+    """What a person should know of it as a whole, in Chinese and in English; known once its rows are read."""
 
 
 def import_file(
-    engine: Engine, kind: str, path: Path, now: int, *, strict: bool = False, told: Told = lambda _: None
+    engine: Engine,
+    kind: str,
+    path: Path,
+    now: int,
+    *,
+    strict: bool = False,
+    force: bool = False,
+    told: Told = lambda _: None,
 ) -> Imported:
     """Take in a file; also whatever waited in quarantine for the promoters it names.
 
     kind    one of KINDS
+    force   also where an older file of promoters would put back what a later one has changed
     told    called with the number of rows read so far
 
-    Raises RefusedFile for a file that is wholly wrong, Strict, and BountyError if it can't be read.
+    Raises RefusedFile for a file that is wholly wrong, Strict, BroughtAgain, and BountyError if it can't be read.
     """
     opened = open_file(kind, path)
     with transaction(engine) as connection:
-        imported = import_opened(connection, opened, now, told)
+        imported = import_opened(connection, opened, now, told, force=force)
         if strict and imported.counts.quarantined > imported.footers:
             raise Strict(imported.counts)
     return imported
@@ -106,19 +141,31 @@ def open_file(kind: str, path: Path, name: str | None = None) -> Opened:
         sha256, name = _sha256(path), name or path.name
         if kind == "orders":
             file = open_orders(path)
-            return Opened(Source(kind, name, sha256, file.shape, file.header, file.encoding), file.rows())
+            return Opened(
+                Source(kind, name, sha256, file.shape, file.header, file.encoding),
+                file.rows(),
+                file.entries,
+                file.notes,
+            )
         table = read_reference(path, kind)
-        return Opened(Source(kind, name, sha256, table.shape, table.header, table.encoding), table.rows)
+        return Opened(
+            Source(kind, name, sha256, table.shape, table.header, table.encoding), table.rows, table.entries
+        )
     except OSError as error:
         raise BountyError(f"can't be read: {error.strerror or error}.") from error
 
 
-def import_opened(connection: Connection, opened: Opened, now: int, told: Told = lambda _: None) -> Imported:
+def import_opened(
+    connection: Connection, opened: Opened, now: int, told: Told = lambda _: None, *, force: bool = False
+) -> Imported:
     """Take in an opened file, and what waited for the promoters it names; with its record, or not at all.
+
+    force   also where an older file of promoters would put back what a later one has changed: BroughtAgain else
 
     Raises RefusedFile where only reading on shows that the whole file is wrong, and BountyError if it can't be read.
     """
     source = opened.source
+    older = _levels(connection) if _was_brought_before(connection, source) else None
     try:
         footers = _Footers()
         batch_id, counts = import_rows(
@@ -126,10 +173,50 @@ def import_opened(connection: Connection, opened: Opened, now: int, told: Told =
         )
     except OSError as error:
         raise BountyError(f"can't be read: {error.strerror or error}.") from error
+    put_back = [] if older is None else _changes(older, _levels(connection))
+    if put_back and not force:
+        raise BroughtAgain(put_back)
     released = _release_known(connection, now) if source.kind in NAMES_PROMOTERS else []
     came = {"kind": source.kind, "file": source.file_name, "sha256": source.sha256, "counts": str(counts)}
     record(connection, "batch.import", f"batch {batch_id}", now, after=came | _told_of(released))
-    return Imported(counts, released, batch_id, footers.rows)
+    notes = [*opened.notes, *put_back]
+    if source.kind == "orders":
+        notes += [(each.zh, each.en) for each in unknown_in_batch(connection, batch_id)]
+    return Imported(counts, released, batch_id, notes, bool(put_back), footers.rows)
+
+
+def _was_brought_before(connection: Connection, source: Source) -> bool:
+    """Whether a file of promoters is the same as one that is not the newest."""
+    if source.kind not in NAMES_PROMOTERS:
+        return False
+    same = select(Batch.batch_id).where(Batch.kind == source.kind, Batch.sha256 == source.sha256).limit(1)
+    return connection.execute(same).first() is not None
+
+
+def _levels(connection: Connection) -> dict[tuple[int, date], tuple[str, str, date]]:
+    """Promoter and first day -> level, name and registration."""
+    row = Level
+    every = select(row.promoter_id, row.level_from, row.level, row.name, row.registered_on)
+    return {(each[0], each[1]): (each[2], each[3], each[4]) for each in connection.execute(every)}
+
+
+def _changes(
+    before: dict[tuple[int, date], tuple[str, str, date]],
+    after: dict[tuple[int, date], tuple[str, str, date]],
+) -> list[tuple[str, str]]:
+    """What is told of each level that differs: before and after, in Chinese and in English."""
+    said = []
+    for (promoter_id, level_from), was in sorted(before.items()):
+        now = after.get((promoter_id, level_from), was)
+        for (zh, en), old, new in zip(_LEVEL_FACTS, was, now, strict=True):
+            if old != new:
+                said.append(
+                    (
+                        f"推手 {promoter_id}（{level_from} 起）的{zh}：{old} → {new}",
+                        f"promoter {promoter_id} from {level_from}, {en}: {old} -> {new}",
+                    )
+                )
+    return said
 
 
 def import_rows(
@@ -139,7 +226,11 @@ def import_rows(
 
     Raises RefusedFile where only reading on shows that the whole file is wrong.
     """
-    return _take_in(connection, opened.source, opened.rows, now, told)
+    batch_id, counts = _take_in(connection, opened.source, opened.rows, now, told)
+    if opened.entries:
+        bad = counts.quarantined > 0
+        close_returned(connection, opened.source.kind, batch_id, opened.entries, now, has_bad_rows=bad)
+    return batch_id, counts
 
 
 def columns_of(source: Source) -> list[tuple[str, str | None]]:

@@ -63,6 +63,16 @@ def shown_yuan(fen: int) -> str:
     return f"{sign}{abs(fen) // 100}.{abs(fen) % 100:02d}"
 
 
+def grouped_yuan(fen: int) -> str:
+    """Yuan with a sign, thousands and two decimals, for sentences.
+
+    >>> grouped_yuan(123450), grouped_yuan(-5)
+    ('¥1,234.50', '−¥0.05')
+    """
+    yuan, _, part = shown_yuan(abs(fen)).partition(".")
+    return f"{'−' if fen < 0 else ''}¥{int(yuan):,}.{part}"
+
+
 class ShownYuan(dict[int, str]):
     """Cache of ``shown_yuan`` for millions of amounts, most of which repeat.
 
@@ -80,7 +90,7 @@ class ShownYuan(dict[int, str]):
 
 
 def share(amount: Money, permille: int) -> Money:
-    """A per-mille share of an amount, rounded to whole fen, ties to the even fen, as the platform rounds.
+    """A per-mille share of an amount, rounded to whole fen, ties to the even fen (docs/promises.md, Subsidy).
 
     amount    CNY, whole fen, never negative
     permille  0..1000, whole

@@ -15,8 +15,9 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 from bounty.calendar.jobs import JobContext, catch_up
+from bounty.calendar.schedule_overview import keep_wake
 from bounty.clock import SHANGHAI, shown
-from bounty.db import snapshot
+from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.notifications.delivery import DeliveryChannels, send_due
 from bounty.platforms.pdd.client import Platform
@@ -56,7 +57,7 @@ class TaskResult(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
+class WorkerSchedule:
     """A recurring piece of work of the worker."""
 
     name: str
@@ -94,6 +95,8 @@ def calendar(worker: WorkerContext) -> Iterator[TaskResult]:
     for outcome in catch_up(worker.jobs):
         newest = outcome.slots[-1]
         yield TaskResult(f"{newest.job} {newest.slot}", outcome.done, outcome.message)
+    with transaction(worker.jobs.engine) as connection:
+        keep_wake(connection, worker.jobs.now())
 
 
 def post(worker: WorkerContext) -> Iterator[TaskResult]:
@@ -104,9 +107,9 @@ def post(worker: WorkerContext) -> Iterator[TaskResult]:
 
 
 SCHEDULES = (
-    Schedule("sync", lambda worker: worker.sync_seconds, sync),
-    Schedule("calendar", lambda worker: worker.calendar_seconds, calendar),
-    Schedule("post", lambda worker: worker.post_seconds, post),
+    WorkerSchedule("sync", lambda worker: worker.sync_seconds, sync),
+    WorkerSchedule("calendar", lambda worker: worker.calendar_seconds, calendar),
+    WorkerSchedule("post", lambda worker: worker.post_seconds, post),
 )
 """All schedules. Their intervals are settings (config.py)."""
 
@@ -143,7 +146,7 @@ def run(worker: WorkerContext) -> None:
         scheduler.shutdown(wait=True)
 
 
-def _run_schedule(worker: WorkerContext, schedule: Schedule) -> None:
+def _run_schedule(worker: WorkerContext, schedule: WorkerSchedule) -> None:
     """Run a schedule once. Errors are logged and never stop later runs."""
     before, failures = worker.failures.get(schedule.name, {}), {}
     try:

@@ -3,6 +3,7 @@
 Keyword-only, with defaults of an order that counts and earns; a test says only what it is about.
 """
 
+import atexit
 import csv
 import io
 import json
@@ -13,7 +14,10 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, timezone
+from functools import cache
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
 
 from click.testing import CliRunner, Result
@@ -402,7 +406,17 @@ def environment(database_url: str, now: str | None = None, **variables: str) -> 
     """What the console script needs to work on a database."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("BOUNTY_")}
     turned = {} if now is None else {"BOUNTY_NOW": now}
-    return inherited | {"BOUNTY_DATABASE_URL": database_url} | turned | variables
+    # Not in the checkout's own instance folder, beside the books of whoever works on it.
+    ours = {"BOUNTY_DATABASE_URL": database_url, "BOUNTY_BACKUPS": _backups()}
+    return inherited | ours | turned | variables
+
+
+@cache
+def _backups() -> str:
+    """Where the journals and backups of this run's books are."""
+    folder = mkdtemp(prefix="bounty-backups-")
+    atexit.register(rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def bounty(

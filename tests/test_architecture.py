@@ -114,6 +114,9 @@ PROMISED = {
     "progress": ["period", "promoter", "--json"],
     "explain": ["order_sn", "--json"],
     "settle": ["period"],
+    "status": ["period", "--json"],
+    "waive": ["period", "code", "--reason"],
+    "confirm-data": ["period", "--through", "--reason"],
     "publish": ["period"],
     "export": ["period", "--out", "--draft"],
     "check": [],
@@ -145,7 +148,11 @@ def test_a_promised_command_takes_what_was_promised_and_asks_no_more(path: str) 
     promised = PROMISED[path]
     assert taken >= {name for name in promised if name.startswith("--")}
     assert asked == [name for name in promised if not name.startswith("--")]
-    assert {name for option in options if option.required for name in option.opts} <= {"--out", "--reason"}
+    assert {name for option in options if option.required for name in option.opts} <= {
+        "--out",
+        "--reason",
+        "--through",
+    }
 
 
 # Names

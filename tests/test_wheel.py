@@ -90,7 +90,7 @@ class serving:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        self.command = [installed / "bin" / "bounty", "run", "--port", str(self.port)]
+        self.command = [str(installed / "bin" / "bounty"), "run", "--port", str(self.port)]
         self.outside, self.variables = outside, environment_variables(installed)
 
     def __enter__(self) -> str:

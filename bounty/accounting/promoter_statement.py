@@ -182,7 +182,7 @@ def month_lines(connection: Connection, promoter_id: int, month: PromoterMonth, 
     tranche_id (in which it is paid; null), told_at (when the payer said so), settled_at.
     """
     if month.published is None:
-        every = expected_lines(*listed_now(connection, promoter_id, month)).subquery("every").c
+        every = expected_lines(*listed_now(connection, promoter_id, month, now)).subquery("every").c
         return select(
             *(every[name] for name in ("order_sn", "goods_name", "paid_at", "basis_fen", "rate_permille")),
             (literal(1) == 1).label("theirs"),

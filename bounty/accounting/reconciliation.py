@@ -27,8 +27,8 @@ from sqlalchemy.orm import aliased
 
 from bounty.db import Query, WholeNumber, Words
 from bounty.models import Order, Payout, Receipt, ReceiptRow, Tranche, TrancheLine, TrancheStep
+from bounty.models.payment_results import AMBIGUOUS, MATCHED, UNMATCHED
 from bounty.money import shown_yuan
-from bounty.payment_results.matching import AMBIGUOUS, MATCHED, UNMATCHED
 from bounty.rules.sql_math import by_bytes, count_where, sum_or_zero
 from bounty.tranches.entitlement import COMMISSION_SETTLED, orders_due, published_periods
 from bounty.tranches.files import payout_id
@@ -277,7 +277,9 @@ def _rows(tranche_id: int | None) -> Query:
         )
     )
     return (
-        rows if tranche_id is None else rows.where(or_(row.payout.is_(None), payout.tranche_id == tranche_id))
+        rows
+        if tranche_id is None
+        else rows.where(or_(payout.tranche_id.is_(None), payout.tranche_id == tranche_id))
     )
 
 

@@ -7,8 +7,8 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 from passlib.totp import TOTP, TokenError
 from sqlalchemy import Connection, Engine, select, update
 
+from bounty.accounts.limits import Asker, count_try, forget_tries, normalised, patience, seconds_to_wait
 from bounty.accounts.passwords import hashed
-from bounty.accounts.service import PATIENCE, must_wait, note_failed_login
 from bounty.audit.service import Actor, record
 from bounty.db import transaction
 from bounty.errors import BountyError
@@ -25,19 +25,22 @@ WRONG_CODE = BountyError(
 )
 
 
-def account_behind(engine: Engine, email: str, password: str, now: int, *, address: str) -> Any:
+def account_behind(engine: Engine, email: str, password: str, now: int, *, device: str) -> Any:
     """The account that an e-mail and a password open: user_id, email, role, and whether it has a second_factor.
 
-    address  where it is asked from, under which failures are counted
+    device  where it is asked from, on which failures are counted by account
 
     Raises BountyError for a wrong e-mail or password, which is counted, and after too many of them.
     """
+    asker = Asker(normalised(email), "", device)
+    row = None
     with transaction(engine) as connection:
-        refusal, row = PATIENCE, None
-        if not must_wait(connection, email, address, now):
-            refusal, row = WRONG_LOG_IN, _opened(connection, email, password)
+        if wait := seconds_to_wait(connection, "guess", asker, now):
+            refusal = patience(wait)
+        else:
+            refusal, row = WRONG_LOG_IN, _opened(connection, asker.email, password)
             if row is None:
-                note_failed_login(connection, email, address, now)
+                count_try(connection, "guess", asker, now)
     if row is None:  # once the failure is kept, whatever becomes of the caller
         raise refusal
     return row
@@ -51,7 +54,7 @@ def _opened(connection: Connection, email: str, password: str) -> Any | None:
             User.role,
             User.password,
             User.tf_totp_secret.is_not(None).label("second_factor"),
-        ).where(User.email == email.strip().lower(), User.active)
+        ).where(User.email == email, User.active)
     ).first()
     if row is None or row.password is None:
         hashed(password)  # as long as for an account that there is
@@ -63,11 +66,14 @@ def _opened(connection: Connection, email: str, password: str) -> Any | None:
     return row
 
 
-def require_code(engine: Engine, user_id: int, code: str, now: int, *, key: str, address: str) -> None:
+def require_code(
+    engine: Engine, user_id: int, code: str, now: int, *, key: str, address: str, device: str | None = None
+) -> None:
     """Take a fresh one-time code of an account, which serves once, whatever becomes of the act it is brought for.
 
     key      encrypts the secrets of second factors
-    address  where it is brought from, under which failures are counted
+    address  where it is brought from, and
+    device   on which known one, under which failures are counted
 
     Raises BountyError for a wrong or used code, which is counted as a wrong password is, and after too many of them.
     """
@@ -76,11 +82,12 @@ def require_code(engine: Engine, user_id: int, code: str, now: int, *, key: str,
         account = connection.execute(
             select(User.email, User.tf_totp_secret, User.last_totp_counter).where(User.id == user_id)
         ).one()
-        if must_wait(connection, account.email, address, now):
-            refusal = PATIENCE
+        asker = Asker(account.email, address, device)
+        if wait := seconds_to_wait(connection, "guess", asker, now):
+            refusal = patience(wait)
         elif (counter := _counter(account, code, key)) is None:
             refusal = WRONG_CODE
-            note_failed_login(connection, account.email, address, now)
+            count_try(connection, "guess", asker, now)
         else:
             connection.execute(update(User).where(User.id == user_id).values(last_totp_counter=counter))
     if refusal is not None:
@@ -103,7 +110,8 @@ def _counter(account: Any, code: str, key: str) -> int | None:
     return counter
 
 
-def record_log_in(engine: Engine, actor: Actor, now: int) -> None:
+def record_log_in(engine: Engine, actor: Actor, now: int, *, device: str) -> None:
     """Keep that an account is in, elsewhere than on the page."""
     with transaction(engine) as connection:
+        forget_tries(connection, Asker(actor.name, "", device))
         record(connection, "user.login", actor.name, now, by=actor)

@@ -3,16 +3,18 @@
 import secrets
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from flask import Flask, current_app, has_request_context, request
+from flask import Flask, abort, current_app, has_request_context, request
 from flask_babel import get_locale
 from flask_login import current_user, user_logged_out
-from flask_mailman import Mail
 from flask_security import (
     ChangePasswordForm,
+    ForgotPasswordForm,
     LoginForm,
+    MailUtil,
     PasswordUtil,
     RoleMixin,
     Security,
@@ -26,17 +28,29 @@ from flask_security import (
     tf_profile_changed,
     user_authenticated,
 )
-from flask_security.utils import get_message
+from flask_security.recoverable import generate_reset_password_token
+from flask_security.utils import get_message, url_for_security
 from passlib.totp import TotpMatch
 from sqlalchemy import Connection, Engine, bindparam, select
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
+from bounty.accounts import devices
+from bounty.accounts.limits import (
+    Asker,
+    Kind,
+    count_try,
+    forget_tries,
+    normalised,
+    patience,
+    seconds_to_wait,
+)
 from bounty.accounts.passwords import LANES, MEMORY_KIB, PASSES, SHORTEST
-from bounty.accounts.service import PATIENCE, must_wait, note_failed_login, require_good_password
+from bounty.accounts.service import require_good_password
 from bounty.audit.service import Actor, record
-from bounty.db import Words, snapshot, transaction, wait_for_turn
+from bounty.db import Words, wait_for_turn
 from bounty.errors import BountyError
 from bounty.models import User
+from bounty.notifications.outbox import MessageText, tell_account
 
 _EXTENSION = "bounty.accounts"
 Reading = Callable[[], AbstractContextManager[Connection]]
@@ -69,7 +83,6 @@ CONFIG: dict[str, Any] = {
     "SECURITY_LOGOUT_METHODS": ["POST"],
     "SECURITY_EMAIL_HTML": False,
     "SECURITY_FLASH_MESSAGES": True,
-    "SECURITY_EMAIL_VALIDATOR_ARGS": {"check_deliverability": False},
 }
 """What does not differ between installations."""
 
@@ -102,7 +115,8 @@ class Account(User, UserMixin):
     def track_failed_authn(self, auth_type: str, tfa: bool = False) -> None:
         """A wrong code counts like a wrong password, which the form of the log-in counts itself."""
         if tfa:
-            _accounts().count_failure(self.email)
+            accounts = _accounts()
+            accounts.count("guess", accounts.asker(self.email))
 
 
 class _Datastore(SQLAlchemySessionUserDatastore):
@@ -111,8 +125,8 @@ class _Datastore(SQLAlchemySessionUserDatastore):
         ((name, value),) = kwargs.items()
         if name == "fs_uniquifier" and request.blueprint != "security":
             return _account_behind(value)
-        if name == "email":  # which we keep in small letters
-            value = value.lower()
+        if name == "email":
+            value = normalised(value)
         query = select(Account).where(getattr(Account, name) == value)
         found: Account | None = self.db.session.scalars(query).one_or_none()
         return found
@@ -146,24 +160,42 @@ class _Accounts:
     """What the log-in needs to know of the site it stands in."""
 
     def __init__(
-        self, engine: Engine, now: Callable[[], int], reading: Reading, *, second_factor: bool
+        self,
+        engine: Engine,
+        now: Callable[[], int],
+        reading: Reading,
+        may_go_to: Callable[[str], bool],
+        *,
+        second_factor: bool,
     ) -> None:
         self.engine, self.now, self.reading, self.second_factor = engine, now, reading, second_factor
+        self.may_go_to = may_go_to
         # Made once: a session opens a second connection for what looks like a second engine.
         self.writing = engine.execution_options(writing=True)
         self.session: scoped_session[Any] = scoped_session(
             sessionmaker(class_=_Session, expire_on_commit=False)
         )
 
-    def count_failure(self, email: str) -> None:
-        """On a connection of its own, so that it stays whatever becomes of the request."""
-        self.session.rollback()
-        with transaction(self.engine) as connection:
-            note_failed_login(connection, email, request.remote_addr or "", self.now())
+    def turn(self) -> Connection:
+        """The session's connection, the one writer until the request ends or commits: of tries made at once each is
+        evaluated after the one before it has been counted."""
+        connection: Connection = self.session.connection()
+        wait_for_turn(connection)
+        return connection
 
-    def must_wait(self, email: str) -> bool:
-        with snapshot(self.engine) as connection:
-            return must_wait(connection, email, request.remote_addr or "", self.now())
+    def asker(self, email: str) -> Asker:
+        """Who tries, for the account of an e-mail."""
+        name = normalised(email)
+        user_id = self.session.scalar(select(Account.id).where(Account.email == name))
+        return Asker(name, request.remote_addr or "", devices.known_device(user_id))
+
+    def seconds_to_wait(self, kind: Kind, asker: Asker) -> int:
+        return seconds_to_wait(self.turn(), kind, asker, self.now())
+
+    def count(self, kind: Kind, asker: Asker) -> None:
+        """In the transaction in which the try was evaluated, and kept whatever becomes of the request."""
+        count_try(self.turn(), kind, asker, self.now())
+        self.session.commit()
 
     def record(self, act: str, user: Account, reason: str | None = None) -> None:
         """An act of an account upon itself, in the session's own transaction."""
@@ -176,25 +208,39 @@ def _accounts() -> _Accounts:
     return accounts
 
 
+def _language() -> str:
+    return "zh" if str(get_locale()).startswith("zh") else "en"
+
+
 def _said(refusal: BountyError) -> str:
     """In the reader's language; the library's own sentences come by the same choice."""
-    return refusal.zh if str(get_locale()).startswith("zh") else str(refusal)
+    return refusal.zh if _language() == "zh" else str(refusal)
 
 
-class LimitedLogin(LoginForm):
+class _LeadingOn:
+    """A form that leads on to where one wanted to go, or, where there is no such page here, home; it is no mistake."""
+
+    def validate_next(self, field: Any) -> None:
+        """In place of the library's, which tells apart by text what is elsewhere."""
+        if not _accounts().may_go_to(field.data or ""):
+            field.data = ""
+
+
+class LimitedLogin(_LeadingOn, LoginForm):
     """The log-in form; it asks for patience after too many failures, whether or not there is such an account."""
 
     remember = None  # a cookie that would outlive the time-outs
 
     def validate(self, **kwargs: Any) -> bool:
         """Whether the log-in may go on."""
-        email = self.email.data or ""
-        if _accounts().must_wait(email):
-            self.form_errors.append(_said(PATIENCE))
+        accounts = _accounts()
+        asker = accounts.asker(self.email.data or "")
+        if wait := accounts.seconds_to_wait("guess", asker):
+            self.form_errors.append(_said(patience(wait)))
             return False
         good = bool(super().validate(**kwargs))
-        if not good and email:
-            _accounts().count_failure(email)
+        if not good and self.ifield is not None:  # an e-mail and a password were tried
+            accounts.count("guess", asker)
         return good
 
 
@@ -204,10 +250,51 @@ class LimitedCode(TwoFactorVerifyCodeForm):
     def validate(self, **kwargs: Any) -> bool:
         """Whether the code holds, and not too many were wrong."""
         assert isinstance(self.user, Account)
-        if not self.is_setup and _accounts().must_wait(self.user.email):
-            self.form_errors.append(_said(PATIENCE))
+        accounts = _accounts()
+        wait = 0 if self.is_setup else accounts.seconds_to_wait("guess", accounts.asker(self.user.email))
+        if wait:
+            self.form_errors.append(_said(patience(wait)))
             return False
         return bool(super().validate(**kwargs))
+
+
+class LimitedReset(ForgotPasswordForm):
+    """The form that asks for a link by mail."""
+
+    def validate(self, **kwargs: Any) -> bool:
+        """Never true: the library then says for every address what it says for one without an account. The mail is
+        written here; for an address without an account one is made as well, and dropped, which takes as long."""
+        good = bool(super().validate(**kwargs))
+        if "csrf_token" in self.errors:
+            return False
+        accounts = _accounts()
+        asker = accounts.asker(self.email.data or "")
+        nobody = Account(email=asker.email, fs_uniquifier=secrets.token_hex(16))
+        nobody.password = nobody.fs_uniquifier
+        user = self.user if good and self.user is not None else nobody
+        # Signing takes a quarter of a second, for which no writer is kept waiting.
+        accounts.session.expunge_all()
+        accounts.session.rollback()
+        token = generate_reset_password_token(user)  # type: ignore[no-untyped-call]
+        letter = _reset_letter(token)
+        if not accounts.seconds_to_wait("reset", asker):
+            if user is not nobody:
+                cause = f"reset {secrets.token_hex(8)}"
+                tell_account(accounts.turn(), "account", cause, user.id, letter, accounts.now())
+            accounts.count("reset", asker)
+        return False
+
+
+def _reset_letter(token: str) -> MessageText:
+    """Its link has the host and port that the worker sends with, never those of the request."""
+    return MessageText(
+        ("重设密码", "Reset the password"),
+        "请在 15 分钟内打开文末的链接设置新密码，它只能使用一次。\n"
+        "如果您没有要求重设密码，请忽略这封邮件，密码不会改变。",
+        "Choose a new password by the link below. It expires in 15 minutes and can be used once.\n"
+        "If you did not ask for this, ignore the mail: your password stays as it is.",
+        url_for_security("reset_password", token=token),
+    )
 
 
 class _LimitedPassword:
@@ -216,14 +303,15 @@ class _LimitedPassword:
     def validate(self, **kwargs: Any) -> bool:
         """Whether the form holds, and not too many passwords were wrong."""
         assert isinstance(self, ChangePasswordForm | VerifyForm)
-        email = current_user.email
-        if _accounts().must_wait(email):
-            self.form_errors.append(_said(PATIENCE))
+        accounts = _accounts()
+        asker = accounts.asker(current_user.email)
+        if wait := accounts.seconds_to_wait("guess", asker):
+            self.form_errors.append(_said(patience(wait)))
             return False
         good = bool(super().validate(**kwargs))  # type: ignore[misc]
         wrong, _ = get_message("INVALID_PASSWORD")
         if not good and wrong in self.password.errors:  # other mistakes are no guesses
-            _accounts().count_failure(email)
+            accounts.count("guess", asker)
         return good
 
 
@@ -231,7 +319,7 @@ class LimitedChange(_LimitedPassword, ChangePasswordForm):
     """The form of a new password, which asks for the present one."""
 
 
-class LimitedVerify(_LimitedPassword, VerifyForm):
+class LimitedVerify(_LeadingOn, _LimitedPassword, VerifyForm):
     """The form that asks for the password again before something that matters."""
 
 
@@ -252,6 +340,35 @@ class _OneTime(Totp):
         user.last_totp_counter = tmatch.counter
 
 
+class _Mails(MailUtil):
+    """The library's notices go into the outbox, in the transaction of what they tell."""
+
+    def send_mail(
+        self,
+        template: str,
+        subject: str,
+        recipient: Any,
+        sender: Any,
+        body: str | None,
+        html: str | None,
+        **context: Any,
+    ) -> None:
+        """Write one, in the language of whoever asks."""
+        accounts, words = _accounts(), body or ""
+        cause = f"{template} {secrets.token_hex(8)}"
+        letter = MessageText((subject, subject), words, words)
+        user_id = context["user"].id
+        tell_account(accounts.turn(), "account", cause, user_id, letter, accounts.now(), language=_language())
+
+    def normalize(self, email: str) -> str:
+        """As accounts are kept."""
+        return normalised(email)
+
+    def validate(self, email: str) -> str:
+        """No more than that: mail goes to accounts only, whose addresses were looked at when they were invited."""
+        return normalised(email)
+
+
 class _Passwords(PasswordUtil):
     def validate(self, password: str, is_register: bool, **kwargs: Any) -> tuple[list[str] | None, str]:
         user = kwargs.get("user")
@@ -268,39 +385,53 @@ def install(
     now: Callable[[], int],
     *,
     reading: Reading,
+    may_go_to: Callable[[str], bool],
     totp_key: str,
     second_factor: bool,
 ) -> None:
     """Let people log in.
 
     reading        what the request reads is read in this
+    may_go_to      whether an address is that of a page here, to which a log-in may lead on
     totp_key       encrypts the secrets of second factors
     second_factor  whether staff must have one
     """
-    accounts = app.extensions[_EXTENSION] = _Accounts(engine, now, reading, second_factor=second_factor)
+    accounts = app.extensions[_EXTENSION] = _Accounts(
+        engine, now, reading, may_go_to, second_factor=second_factor
+    )
     app.config.update(CONFIG)
     app.config["SECURITY_TOTP_SECRETS"] = {"1": totp_key}
-    Mail(app)
+    devices.install(app)
     datastore = _Datastore(accounts.session, Account, Role)
     Security(
         app,
         datastore,
         login_form=LimitedLogin,
+        forgot_password_form=LimitedReset,
         two_factor_verify_code_form=LimitedCode,
         change_password_form=LimitedChange,
         verify_form=LimitedVerify,
         totp_cls=_OneTime,
         password_util_cls=_Passwords,
+        mail_util_cls=_Mails,
         register_blueprint=True,
     )
     # The library would also take a token in place of a session, and a token knows no time-outs.
     app.login_manager.request_loader(lambda _request: None)  # type: ignore[attr-defined]
+
+    @app.before_request
+    def _by_form() -> None:
+        # The library would take JSON too, whose text can hold what no form does; nobody here sends it.
+        if request.blueprint == "security" and request.is_json:
+            abort(400)
 
     @app.teardown_appcontext
     def _close(_error: BaseException | None) -> None:
         accounts.session.remove()
 
     def logged_in(_app: Flask, user: Account, **_more: Any) -> None:
+        forget_tries(accounts.turn(), accounts.asker(user.email))
+        devices.remember_device(user.id)
         accounts.record("user.login", user)
         accounts.session.commit()
 
@@ -317,11 +448,19 @@ def install(
 
         return heard
 
+    def reset(_app: Flask, user: Account, **_more: Any) -> None:
+        """Whoever reads the account's mail is its owner: no guess made before stands in the way, nor one to come."""
+        asker = accounts.asker(user.email)
+        for each in (asker, replace(asker, device=None)):
+            forget_tries(accounts.turn(), each)
+        devices.remember_device(user.id)
+        accounts.record("user.reset", user)
+
     user_authenticated.connect(logged_in, app, weak=False)
     user_logged_out.connect(logged_out, app, weak=False)
+    password_reset.connect(reset, app, weak=False)
     for signal, act in (
         (password_changed, "user.password"),
-        (password_reset, "user.reset"),
         (tf_profile_changed, "user.second_factor"),
     ):
         signal.connect(changed(act), app, weak=False)

@@ -1,4 +1,4 @@
-"""Accounts: made by invitation, given a role, disabled; and how often a log-in has failed."""
+"""Accounts: made by invitation, given a role, disabled."""
 
 import re
 import secrets
@@ -7,25 +7,16 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, delete, exists, insert, or_, select, update
 
+from bounty.accounts.limits import normalised
 from bounty.accounts.passwords import SHORTEST, hashed
 from bounty.audit.service import actor_of, record
 from bounty.errors import BountyError
-from bounty.models import ROLES, FailedLogin, Invitation, Promoter, User
+from bounty.models import ROLES, Invitation, Promoter, User
 
 INVITATION_SECONDS = 7 * 86_400
 """How long a one-time link holds."""
-FAILURES_SECONDS = 15 * 60
-"""How far back failed log-ins are counted."""
-FAILURES_OF_ACCOUNT = 5
-"""So many of one account, and it waits; wherever they come from."""
-FAILURES_OF_ADDRESS = 30
-"""So many from one address, and it waits; whichever accounts they try."""
-PATIENCE = BountyError(
-    "Too many log-ins have failed. Wait a quarter of an hour, or reset the password.",
-    "登录失败次数过多：请一刻钟后再试，或重设密码。",
-)
 NEEDS_ACCOUNT = BountyError(
     "Where approval is required (setting require_approval) this takes an account: log in with --as EMAIL, its "
     "password and its one-time code.",
@@ -54,7 +45,7 @@ def invite(
 
     Raises BountyError, and invites nobody, if an e-mail, a role or a promoter can't be.
     """
-    wanted = [(email.strip().lower(), name.strip(), role, promoter) for email, name, role, promoter in people]
+    wanted = [(normalised(email), name.strip(), role, promoter) for email, name, role, promoter in people]
     for email, name, role, promoter in wanted:
         _refuse_unfit(email, name, role, promoter)
     emails = [email for email, *_ in wanted]
@@ -257,34 +248,12 @@ def users(connection: Connection) -> list[Any]:
 def _user(connection: Connection, email: str) -> Any:
     row = connection.execute(
         select(User.id.label("user_id"), User.email, User.role, User.active).where(
-            User.email == email.strip().lower()
+            User.email == normalised(email)
         )
     ).first()
     if row is None:
         raise BountyError(f"There is no account {email}: `bounty user list` shows them.")
     return row
-
-
-def note_failed_login(connection: Connection, email: str, address: str, now: int) -> None:
-    """Count a log-in that failed, and forget those that are too old to count."""
-    connection.execute(delete(FailedLogin).where(FailedLogin.failed_at <= now - FAILURES_SECONDS))
-    connection.execute(
-        insert(FailedLogin).values(email=email.strip().lower()[:254], address=address, failed_at=now)
-    )
-
-
-def must_wait(connection: Connection, email: str, address: str, now: int) -> bool:
-    """Whether too many log-ins of an account, or from an address, have failed of late."""
-    since = FailedLogin.failed_at > now - FAILURES_SECONDS
-    counts = connection.execute(
-        select(
-            select(func.count())
-            .where(since, FailedLogin.email == email.strip().lower()[:254])
-            .scalar_subquery(),
-            select(func.count()).where(since, FailedLogin.address == address).scalar_subquery(),
-        )
-    ).one()
-    return bool(counts[0] >= FAILURES_OF_ACCOUNT or counts[1] >= FAILURES_OF_ADDRESS)
 
 
 def require_account(connection: Connection) -> None:

@@ -20,12 +20,14 @@ from bounty.clock import midnight, shanghai_date, shown
 from bounty.errors import BountyError
 from bounty.models import Appeal, AppealAnswer, Notice, OpenPeriod, Order, RosterEntry, User
 from bounty.progress.service import explain, progress_of
+from bounty.rules.clause_texts import deadline_text
 from bounty.rules.periods import Period
 
 DAYS = 3
-"""Days to ask in, from the day of publication, and days to answer in, after the day it was asked."""
+"""Full days to ask in after the day of each notice, and to answer in after the day it was asked."""
 LAST_DAY = 19
-"""Of the month after: what is answered by then is in the commission's first settlement, on the 20th."""
+"""Of the month after: until then at least it can be asked; what is answered by then is in the commission's first
+settlement, on the 20th."""
 LOOKED_BACK = 3
 """Periods whose windows may be open at once: one published, one unsettled, one that has just begun."""
 WORDS = 2000
@@ -108,7 +110,8 @@ def results_to_ask_about(connection: Connection, promoter_id: int, now: int) -> 
 def window_of(connection: Connection, period: Period, now: int) -> Window | None:
     """Until when a promoter may ask about a period; null where it is not open yet.
 
-    While nothing is published it may be asked about until the last day, from then on for DAYS days.
+    It may be asked about until the last day, and for DAYS full days after the day of each notice, whichever is later: a
+    deadline that was shown once is never earlier afterwards, whenever a notice comes.
     """
     if connection.execute(select(OpenPeriod.period).where(OpenPeriod.period == str(period))).first() is None:
         return None
@@ -118,20 +121,22 @@ def window_of(connection: Connection, period: Period, now: int) -> Window | None
         .order_by(Notice.notice.desc())
         .limit(1)
     ).first()
-    until = last_instant(period)
+    ends = last_instant(period)
     if newest is not None:
-        until = min(until, midnight(shanghai_date(newest.published_at) + timedelta(days=DAYS)))
-    return Window(until, now < until, None if newest is None else newest.notice)
+        ends = max(ends, midnight(shanghai_date(newest.published_at) + timedelta(days=DAYS + 1)))
+    return Window(ends, now < ends, None if newest is None else newest.notice)
 
 
 def last_instant(period: Period) -> int:
-    """The first instant at which it is too late to answer."""
+    """The first instant after the last day."""
     return midnight(period.plus(1).day(LAST_DAY) + timedelta(days=1))
 
 
 def due_at(period: Period, asked_at: int) -> int:
-    """Until when operations answer what was asked then: the end of the DAYS-th day after, or the last day."""
-    return min(last_instant(period), midnight(shanghai_date(asked_at) + timedelta(days=DAYS + 1)))
+    """Until when operations answer what was asked then: the end of the DAYS-th day after; or the last day, for what was
+    asked before its end."""
+    due, last = midnight(shanghai_date(asked_at) + timedelta(days=DAYS + 1)), last_instant(period)
+    return min(due, last) if asked_at < last else due
 
 
 def owns_order(connection: Connection, promoter_id: int, order_sn: str) -> bool:
@@ -178,10 +183,8 @@ def ask(
             f"这件事的申诉 {pending.appeal_id} 尚未办结：请在那里补充。",
         )
     if not window.is_open:
-        raise BountyError(
-            f"Appeals about {period} closed at {shown(window.until)}.",
-            f"{period} 的申诉已于 {shown(window.until)} 截止。",
-        )
+        zh, en = deadline_text(window.until)
+        raise BountyError(f"Appeals about {period} closed at {en}.", f"{period} 的申诉已于 {zh}截止。")
     appeal_id: int = connection.execute(select(func.coalesce(func.max(Appeal.appeal_id), 0) + 1)).scalar_one()
     due = due_at(period, now)
     connection.execute(

@@ -91,6 +91,7 @@ def record(
         "previous_sha256": previous,
     }
     connection.execute(_ADD, event | {"event_sha256": _hash(event)})
+    connection.get_execution_options().get("recorded", []).append(number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from sqlalchemy import URL, Connection, Engine, text
 
 from bounty.db import make_engine
 from bounty.errors import BountyError
+from bounty.private import make_private_file, private_folder
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 ENDING = {SQLITE: ".sqlite", POSTGRESQL: ".dump"}
@@ -26,6 +27,7 @@ def write_copy(connection: Connection, target: Path, programs: Path | None) -> N
 
     Raises BountyError if it can't be written.
     """
+    make_private_file(target)
     if connection.dialect.name == SQLITE:
         copy = sqlite3.connect(target)
         try:  # page by page out of the snapshot that our own transaction keeps
@@ -49,7 +51,8 @@ def read_copy(source: Path, engine: Engine, programs: Path | None) -> None:
     """
     if engine.dialect.name == SQLITE:
         path = Path(str(engine.url.database))
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
+        make_private_file(path)
         shutil.copyfile(source, path)
         return
     _run(

@@ -12,12 +12,15 @@ from pathlib import Path
 import msgspec
 from sqlalchemy import Engine, inspect
 
+from bounty.audit.journal import BACKUP, RESTORE, name_and_note, note
 from bounty.audit.service import record
 from bounty.backup.copies import ENDING, read_copy, scratch, write_copy
 from bounty.backup.verification import Facts, facts_of, require_good
 from bounty.clock import shown
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
+from bounty.notifications.service import hold_messages
+from bounty.private import private_folder, write_private_file
 from bounty.schema import program_revision
 
 
@@ -42,7 +45,8 @@ def back_up(engine: Engine, folder: Path, now: int, programs: Path | None) -> tu
 
     Raises BountyError if anything of that fails; then no file of the name is there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    private_folder(folder)
+    name_and_note(engine)
     kind = engine.dialect.name
     target = (
         folder / f"bounty-{shown(now)[:19].replace('-', '').replace(':', '').replace('T', '-')}{ENDING[kind]}"
@@ -60,7 +64,7 @@ def back_up(engine: Engine, folder: Path, now: int, programs: Path | None) -> tu
             with snapshot(copy) as connection:
                 require_good(connection, wanted)
         backup = Backup(kind, now, part.stat().st_size, _sha256(part), wanted)
-        _write(
+        write_private_file(
             target.with_name(target.name + ".json"), msgspec.json.format(msgspec.json.encode(asdict(backup)))
         )
         _sync(part)
@@ -68,6 +72,7 @@ def back_up(engine: Engine, folder: Path, now: int, programs: Path | None) -> tu
         _sync(folder)
     finally:
         part.unlink(missing_ok=True)
+    note(engine, BACKUP, now, file=target.name)
     return target, backup
 
 
@@ -99,7 +104,10 @@ def restore(engine: Engine, source: Path, now: int, programs: Path | None) -> Ba
             f"{refusal} Don't use {engine.url.database}: drop it and restore another backup."
         ) from None
     with transaction(engine) as connection:
-        record(connection, "backup.restore", source.name, now, after={"sha256": backup.sha256})
+        held = hold_messages(connection)
+        after = {"sha256": backup.sha256, "made_at": backup.made_at, "messages_held": held}
+        record(connection, "backup.restore", source.name, now, after=after)
+    note(engine, RESTORE, now, file=source.name)
     return backup
 
 
@@ -133,11 +141,6 @@ def _read(source: Path) -> Backup:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return file_digest(file, "sha256").hexdigest()
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
-    _sync(path)
 
 
 def _sync(path: Path) -> None:

@@ -24,16 +24,19 @@ from bounty.clock import midnight, shown
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.models import OpenPeriod, Slot
+from bounty.notices.late_facts import LateFacts, in_words, late_facts
 from bounty.notices.period_status import period_status
 from bounty.notices.service import newest_notice
 from bounty.notifications.outbox import MessageText, announce, notify_operators
 from bounty.platforms.pdd.account import PlatformAccount
 from bounty.platforms.pdd.client import Platform
+from bounty.private import private_folder
 from bounty.progress.reminders import remind
 from bounty.release.service import keep_checks
 from bounty.roster.service import open_roster
-from bounty.roster.terms import open_period
+from bounty.roster.terms import open_period, terms_in_force
 from bounty.rules.periods import Period
+from bounty.settlement.period_lock import closed_periods
 from bounty.settlement.service import settle
 from bounty.sync.coverage import coverage_of
 from bounty.sync.intervals import Interval
@@ -66,6 +69,8 @@ class JobContext:
     """The folder for backups."""
     postgres_programs: Path | None = None
     """The folder of PostgreSQL's client programs; None to find them on the PATH."""
+    alipay_least_fen: int = 10
+    """The smallest amount that Alipay transfers, whole fen; smaller amounts are carried over."""
 
 
 Preparation = AbstractContextManager[Any]
@@ -162,19 +167,37 @@ def _notify_of_gaps(connection: Connection, period: Period, gaps: list[Interval]
     )
 
 
-def pay(connection: Connection, slot: ScheduledSlot, _: None, now: int) -> str:
+def alipay_minimum(context: JobContext, _slot: ScheduledSlot) -> Preparation:
+    """The smallest amount that Alipay transfers, whole fen."""
+    return nullcontext(context.alipay_least_fen)
+
+
+def pay(connection: Connection, slot: ScheduledSlot, alipay_least_fen: int, now: int) -> str:
     """Prepare the tranche of orders that settled before the slot's day; people approve and export it."""
     settled_before = midnight(dt.date.fromisoformat(slot.slot))
     try:
-        tranche, is_new = preparation.prepare(connection, settled_before, now)
+        tranche, is_new = preparation.prepare(connection, settled_before, now, alipay_least_fen)
     except NothingDue as nothing_due:
         return str(nothing_due)
     state = "prepared" if is_new else "prepared already"
     return f"tranche {tranche.tranche_id} {state}: {tranche.content_sha256}"
 
 
-def check(connection: Connection, slot: ScheduledSlot, findings: list[Finding], now: int) -> str:
-    """Record the results of the checks for every unpublished draft, and notify operators of violations."""
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The results of the checks, computed before the transaction."""
+
+    findings: list[Finding]
+    late: list[tuple[Period, int, LateFacts]]
+    """(period, newest notice's number, late facts) of the published periods that a new settlement would change."""
+
+
+def check(connection: Connection, slot: ScheduledSlot, checked: Checked, now: int) -> str:
+    """Record the results of the checks for every unpublished draft; notify operators of violations and of data that was
+    imported after a notice."""
+    findings = checked.findings
+    for late in checked.late:
+        _notify_of_late_facts(connection, *late, now)
     for (period,) in connection.execute(select(OpenPeriod.period).order_by(OpenPeriod.period)).all():
         if period_status(connection, Period.parse(period), now).draft is not None:
             keep_checks(connection, Period.parse(period), findings, now)
@@ -182,6 +205,41 @@ def check(connection: Connection, slot: ScheduledSlot, findings: list[Finding], 
     if violations:
         _notify_of_violations(connection, slot.slot, findings, now)
     return f"{len(CHECKS)} checks, {violations} violations"
+
+
+def _notify_of_late_facts(
+    connection: Connection, period: Period, notice: int, late: LateFacts, now: int
+) -> None:
+    zh, en = in_words(late)
+    text = MessageText(
+        (f"{period} 期公示之后有新数据", f"{period}: data came after notice {notice}"),
+        zh=f"{period} 期第 {notice} 号公示之后导入的数据会改变结果：{zh}。请再次核算，作为下一号公示。",
+        en=f"Data that was imported after notice {notice} of {period} changes its results: {en}. "
+        "Settle again: it becomes the next notice.",
+        path=f"/operations/periods/{period}/settling",
+    )
+    # The cause contains the figures, so the same difference is sent once and a changed one is sent again.
+    cause = f"{period} notice {notice}: {late.orders} orders, {late.results} results, {late.subsidy_fen} fen"
+    notify_operators(connection, "late", cause, text, now)
+    data = {
+        "period": str(period),
+        "notice": notice,
+        "orders": late.orders,
+        "results": late.results,
+        "subsidy_fen": late.subsidy_fen,
+    }
+    announce(connection, "late", cause, data, now)
+
+
+def _late_periods(connection: Connection) -> Iterator[tuple[Period, int, LateFacts]]:
+    """The published periods, not closed, that a new settlement would change."""
+    closed = closed_periods(connection)
+    for text in connection.execute(select(OpenPeriod.period).order_by(OpenPeriod.period)).scalars().all():
+        period = Period.parse(text)
+        notice = None if text in closed else newest_notice(connection, period)
+        late = late_facts(connection, period, terms_in_force(connection, period).terms, notice)
+        if notice is not None and late is not None:
+            yield period, notice.notice, late
 
 
 def _notify_of_violations(connection: Connection, day: str, findings: list[Finding], now: int) -> None:
@@ -198,17 +256,17 @@ def _notify_of_violations(connection: Connection, day: str, findings: list[Findi
 
 
 @contextmanager
-def checks_run(context: JobContext, _slot: ScheduledSlot) -> Iterator[list[Finding]]:
+def checks_run(context: JobContext, _slot: ScheduledSlot) -> Iterator[Checked]:
     """Run the checks in a snapshot before the transaction, so that they block no writer."""
     with snapshot(context.engine) as connection:
-        findings = list(run_checks(connection))
-    yield findings
+        checked = Checked(list(run_checks(connection)), list(_late_periods(connection)))
+    yield checked
 
 
 @contextmanager
 def backup_made(context: JobContext, slot: ScheduledSlot) -> Iterator[Path | None]:
     """Make a backup; yields None if another worker on this machine has made it."""
-    context.backups.mkdir(parents=True, exist_ok=True)
+    private_folder(context.backups)
     with (context.backups / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # held until the slot is committed
         with snapshot(context.engine) as connection:
@@ -230,7 +288,7 @@ JOBS = {
     "freeze": Job(freeze),
     "remind": Job(remind_of_receipts, together=True),
     "settle": Job(draft, orders_rechecked),
-    "pay": Job(pay),
+    "pay": Job(pay, alipay_minimum),
     "check": Job(check, checks_run, together=True),
     "backup": Job(backup, backup_made, together=True),
 }

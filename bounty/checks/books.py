@@ -26,6 +26,7 @@ from bounty.checks.payees import payees_changed
 from bounty.checks.payment_results import closings_in_turn, outcomes_told
 from bounty.checks.tranches import INVARIANTS
 from bounty.db import Query, count_of
+from bounty.errors import BountyError
 from bounty.models import (
     AuditEvent,
     Base,
@@ -49,6 +50,7 @@ from bounty.rules.revocations import void_stands
 from bounty.rules.sql_math import capped_at, share_half_even, sum_or_zero
 from bounty.rules.terms import InvalidTerms, Terms, read_terms
 from bounty.settlement.files import content_sha256, lines_file, results_file
+from bounty.storage import unsound_parts
 
 CALENDAR_DONE = "calendar.do"
 """The act under which a slot of the calendar stands in the audit."""
@@ -68,6 +70,18 @@ def run_checks(connection: Connection) -> Iterator[Finding]:
     """Every invariant of the books, with its count of violations."""
     for name, (promise, count) in CHECKS.items():
         yield Finding(name, promise, count(connection))
+
+
+def require_balanced(connection: Connection) -> None:
+    """Raises BountyError, naming what is off, unless every invariant holds: what no backup is made of and no notice is
+    published of is not paid either."""
+    off = [finding for finding in run_checks(connection) if finding.violations]
+    if off:
+        names = ", ".join(f"{finding.name} {finding.violations}" for finding in off)
+        raise BountyError(
+            f"The books do not balance ({names}): `bounty check` shows it. Pay nothing until it is known why.",
+            f"账目不平（{names}），见 bounty check。查明之前不能导出付款。",
+        )
 
 
 def lines_make_results(connection: Connection) -> int:
@@ -396,6 +410,7 @@ def audit_unbroken(connection: Connection) -> int:
 
 
 CHECKS: dict[str, tuple[str, Callable[[Connection], int]]] = {
+    "storage-sound": ("the database finds its own files sound", unsound_parts),
     "lines-make-results": ("the lines of a promoter sum to the result", lines_make_results),
     "results-make-settlements": (
         "the results sum to the settlement and its manifest",

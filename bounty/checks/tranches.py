@@ -12,7 +12,7 @@ from bounty.models import AuditEvent, Notice, Payout, Settlement, Tranche, Tranc
 from bounty.rules.sql_math import count_where, sum_or_zero
 from bounty.tranches.entitlement import not_replaced
 from bounty.tranches.files import content_sha256, lines_file, payouts_file
-from bounty.tranches.state import is_due, newest_outcomes, of_payout
+from bounty.tranches.state import LEAST_BOUND_FEN, is_due, newest_outcomes, of_payout
 
 _ACTS = ("settlement.make", "notice.publish", "payout.prepare", "payout.approve", "payout.export")
 
@@ -32,6 +32,7 @@ def lines_make_payouts(connection: Connection) -> int:
     )
     same = and_(sums.c.promoter_id == Payout.promoter_id, sums.c.tranche_id == Payout.tranche_id)
     net = Payout.carry_in_fen + Payout.lines_fen
+    too_little = and_(Payout.payable_fen == 0, net < LEAST_BOUND_FEN, Payout.proposal_id.is_not(None))
     off = (
         select(Payout.promoter_id)
         .outerjoin(sums, same)
@@ -40,7 +41,7 @@ def lines_make_payouts(connection: Connection) -> int:
             or_(
                 func.coalesce(sums.c.rows, 0) != Payout.lines_rows,
                 func.coalesce(sums.c.fen, 0) != Payout.lines_fen,
-                Payout.payable_fen != case((net > 0, net), else_=0),
+                and_(Payout.payable_fen != case((net > 0, net), else_=0), ~too_little),
                 Tranche.tranche_id.is_(None),
             )
         )
@@ -145,8 +146,10 @@ def tranches_unchanged(connection: Connection) -> int:
 def made_as_recorded(connection: Connection) -> int:
     """Settlements, notices, tranches and their steps that the audit doesn't record as they are, and the other way
     round; steps of a tranche that are not numbered in turn."""
-    made = Counter(each for rows in (_settlements, _notices, _tranches, _steps) for each in rows(connection))
     recorded = Counter(_recorded(row) for row in connection.execute(_events()))
+    told_less = {told[4] for told in recorded if told[0] == "settlement.make" and told[6:] == _NOT_TOLD}
+    made = Counter(each for rows in (_notices, _tranches, _steps) for each in rows(connection))
+    made.update(_settlements(connection, told_less))
     out_of_turn = (
         select(TrancheStep.tranche_id)
         .group_by(TrancheStep.tranche_id)
@@ -160,9 +163,16 @@ _Made = Iterator[tuple[Any, ...]]
 """Act, subject, when, by whom, and what tells one from another."""
 
 
-def _settlements(connection: Connection) -> _Made:
+_NOT_TOLD = ("not told", "not told")
+"""Of an event of before 0.1, which did not say as of which batch a settlement was made and what waited then. An event
+that says it must agree; that none was changed since is the chain's to prove."""
+
+
+def _settlements(connection: Connection, told_less: set[int]) -> _Made:
+    """told_less   settlements whose events are of before 0.1"""
     for row in connection.execute(select(Settlement.__table__)):
-        what = (row.settlement_id, row.content_sha256, row.as_of_batch_id, row.quarantined)
+        as_of = _NOT_TOLD if row.settlement_id in told_less else (row.as_of_batch_id, row.quarantined)
+        what = (row.settlement_id, row.content_sha256, *as_of)
         yield "settlement.make", row.period, row.settled_at, row.prepared_by_id, *what
 
 
@@ -197,8 +207,9 @@ def _recorded(event: Any) -> tuple[Any, ...]:
     after = json.loads(event.after)
     key = (event.act, event.subject, event.happened_at)
     if event.act == "settlement.make":
-        what = (after.get(name) for name in ("settlement", "content_sha256", "as_of_batch", "quarantined"))
-        return *key, event.user_id, *what
+        names = ("as_of_batch", "quarantined")
+        as_of = tuple(after[name] for name in names) if set(names) <= after.keys() else _NOT_TOLD
+        return *key, event.user_id, after.get("settlement"), after.get("content_sha256"), *as_of
     if event.act == "notice.publish":
         return *key, after["settlement"], after["content_sha256"], after["notice"]
     return *key, event.user_id, after["content_sha256"]

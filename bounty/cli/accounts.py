@@ -3,8 +3,10 @@
 import click
 
 from bounty.accounts import service as accounts
+from bounty.audit.journal import read_journal
 from bounty.audit.service import verify
 from bounty.cli.context import open_books, promoter_of
+from bounty.clock import shown
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.models import ROLES
@@ -70,11 +72,18 @@ def audit() -> None:
 def audit_verify() -> None:
     """Verify the hash chain of all audit events; exit 1 if an event was changed, removed or inserted."""
     with snapshot(open_books().engine) as connection:
-        chain = verify(connection)
+        chain, journal = verify(connection), read_journal(connection)
     if chain.broken:
         numbers = ", ".join(map(str, chain.broken[:10]))
         raise BountyError(
             f"The chain of {chain.events} events does not hold at event {numbers}: compare with a backup before "
             "anything is published or paid."
+        )
+    ahead = None if journal is None else journal.ahead
+    if journal is not None and ahead is not None:
+        raise BountyError(
+            f"The chain of {chain.events} events holds, and it is older than the journal {journal.path}: event "
+            f"{ahead['event']} of {shown(ahead['at'])} is not in it. These books are an old copy, or have lost what "
+            "was written last: restore the newest backup, and bring in again what came after it."
         )
     click.echo(f"{chain.events} events, the chain holds, head sha256:{chain.head}")

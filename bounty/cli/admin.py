@@ -9,17 +9,20 @@ from bounty import importer, schema
 from bounty.accounts.demo_accounts import DEMO_PASSWORD, add_demo_people
 from bounty.backup.service import back_up
 from bounty.backup.service import restore as restore_books
-from bounty.cli.context import BOOKS, Books, open_books, progress_bar
+from bounty.cli.context import BOOKS, CommandContext, open_books, progress_bar
 from bounty.clock import shown
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
+from bounty.models import Message
 from bounty.money import shown_yuan
 from bounty.notices import service as publication
+from bounty.notifications.service import RESTORED, messages
 from bounty.roster.service import open_roster
 from bounty.roster.terms import add_terms, open_period
 from bounty.sample import write_sample
 from bounty.sample.payouts import pay_sample
 from bounty.settlement import service as settlement
+from bounty.tranches import departures
 
 
 @click.group()
@@ -50,17 +53,29 @@ def backup(folder: Path | None) -> None:
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def restore(file: Path) -> None:
-    """Restore a backup into an empty database, and check it."""
-    books: Books = click.get_current_context().meta[BOOKS]()
+    """Restore a backup into an empty database, check it, and list what may have been sent since the backup."""
+    books: CommandContext = click.get_current_context().meta[BOOKS]()
     made = restore_books(books.engine, file, books.now(), books.postgres_programs)
     rows = sum(made.facts.rows.values())
     click.echo(f"{file.name} is restored as of {shown(made.made_at)}: {rows} rows, the books balance")
+    with snapshot(books.engine) as connection:
+        asked = departures.questions(connection)
+        waiting = connection.execute(messages().where(Message.last_error == RESTORED)).all()
+    if waiting:
+        click.echo(
+            f"{len(waiting)} messages that waited when the copy was made are held, as they may have been sent since: "
+            "`bounty outbox list --state failed` shows them, and `bounty outbox resend` sends one."
+        )
+    for question in asked:
+        click.echo(question.en)
+    if asked:
+        click.echo("Until then `bounty payout approve` and `bounty payout export` refuse.")
 
 
 @click.command()
 def demo() -> None:
     """Fill an empty database with sample data: past periods are published and partly paid, the present one is open."""
-    books: Books = click.get_current_context().meta[BOOKS]()
+    books: CommandContext = click.get_current_context().meta[BOOKS]()
     schema.upgrade(books.engine)
     with snapshot(books.engine) as connection:
         if publication.has_periods(connection):

@@ -24,7 +24,7 @@ BOOKS = "bounty.books"
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class CommandContext:
     """The database, the clock and the settings of a command."""
 
     engine: Engine
@@ -47,11 +47,13 @@ class Books:
     """Returns the cipher of payees. A function, so that other commands need no key."""
     payer: Payer
     """The settings of the payer's files."""
+    unusual_times: int
+    """A tranche or payout more than this many times the largest one so far causes a warning."""
 
 
-def open_books() -> Books:
+def open_books() -> CommandContext:
     """The books of the present command. Raises BountyError if the database schema is not the program's."""
-    books: Books = click.get_current_context().meta[BOOKS]()
+    books: CommandContext = click.get_current_context().meta[BOOKS]()
     schema.require_current(books.engine)
     return books
 

@@ -8,16 +8,17 @@ import click
 from bounty.accounts.identity import account_behind, record_log_in, require_code
 from bounty.accounts.service import NEEDS_ACCOUNT
 from bounty.audit.service import Actor, acting
-from bounty.cli.context import Books, open_books
+from bounty.cli.context import CommandContext, open_books
 from bounty.errors import BountyError
 
 ADDRESS = "command line"
+"""Where these log-ins come from; a device of its own, so that nobody on the pages can make them wait."""
 as_option = click.option(
     "--as", "email", metavar="EMAIL", help="Log in as this account; asks for its password and one-time code."
 )
 
 
-def books_as(email: str | None, *roles: str) -> Books:
+def books_as(email: str | None, *roles: str) -> CommandContext:
     """The books with the account of ``--as`` as actor, after its log-in; without ``--as`` if no account is required.
 
     roles  the roles that may run the command
@@ -33,28 +34,28 @@ def books_as(email: str | None, *roles: str) -> Books:
     return books
 
 
-def books_as_anyone(email: str | None, *roles: str) -> Books:
+def books_as_anyone(email: str | None, *roles: str) -> CommandContext:
     """Like ``books_as``, for commands that never require a log-in."""
     return open_books() if email is None else _logged_in(open_books(), email, roles)
 
 
-def _logged_in(books: Books, email: str, roles: tuple[str, ...]) -> Books:
+def _logged_in(books: CommandContext, email: str, roles: tuple[str, ...]) -> CommandContext:
     now = books.now()
-    account = account_behind(books.engine, email, _asked("Password"), now, address=ADDRESS)
+    account = account_behind(books.engine, email, _asked("Password"), now, device=ADDRESS)
     if account.role not in roles:
         raise BountyError(
             f"{account.email} is {account.role}, and this takes an account that is {' or '.join(roles)}."
         )
     if account.second_factor:
         key, code = books.totp_key(), _asked("One-time code")
-        require_code(books.engine, account.user_id, code, now, key=key, address=ADDRESS)
+        require_code(books.engine, account.user_id, code, now, key=key, address=ADDRESS, device=ADDRESS)
     elif books.approval_required:
         raise BountyError(
             f"{account.email} has no second factor, which this takes: log in at {books.public_url}/tf-setup and "
             "set one up."
         )
     actor = Actor(account.email, account.user_id, account.role, ADDRESS)
-    record_log_in(books.engine, actor, now)
+    record_log_in(books.engine, actor, now, device=ADDRESS)
     return replace(books, engine=acting(books.engine, actor))
 
 

@@ -19,6 +19,7 @@ from bounty.ingest.correction_files import write_to_mend
 from bounty.money import shown_yuan
 from bounty.orders import undo as undoing
 from bounty.orders import warnings
+from bounty.orders.unknowns import unknown_in_batch
 from bounty.settlement.files import inert
 
 
@@ -31,9 +32,12 @@ def _import_kind(kind: str) -> click.Command:
     @click.command(kind, help=f"Import files of {kind}.")
     @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
     @click.option("--strict", is_flag=True, help="Refuse a file if any of its rows would go into quarantine.")
-    def command(files: tuple[Path, ...], *, strict: bool) -> None:
-        _import(kind, files, strict=strict)
+    def command(files: tuple[Path, ...], *, strict: bool, force: bool = False) -> None:
+        _import(kind, files, strict=strict, force=force)
 
+    if kind in importer.NAMES_PROMOTERS:
+        wanted = "Also where an older file puts back what a later one has changed."
+        command = click.option("--force", is_flag=True, help=wanted)(command)
     return command
 
 
@@ -81,21 +85,24 @@ def import_flags(batch: str) -> None:
             flagged += 1
             click.echo(f"{row.place} {row.order_sn} {', '.join(row.flags)}")
         found = warnings.medians(connection, number)
+        unknown = unknown_in_batch(connection, number)
     click.echo(f"batch {number}: {flagged} rows flagged")
+    for each in unknown:
+        click.echo(each.en)
     if found is not None and found.month_fen is not None:
         warning = "W-UNIT, is the unit right? " if found.far_off else ""
         amounts = f"¥{shown_yuan(found.batch_fen)}, that of {found.month} ¥{shown_yuan(found.month_fen)}"
         click.echo(f"{warning}median amount {amounts}")
 
 
-def _import(kind: str, files: tuple[Path, ...], *, strict: bool) -> None:
+def _import(kind: str, files: tuple[Path, ...], *, strict: bool, force: bool) -> None:
     books = open_books()
     refused = False
     for path in files:
         try:
             with progress_bar(path.name) as on_progress:
                 imported = importer.import_file(
-                    books.engine, kind, path, books.now(), strict=strict, told=on_progress
+                    books.engine, kind, path, books.now(), strict=strict, force=force, told=on_progress
                 )
         except BountyError as refusal:
             refused = True
@@ -110,6 +117,8 @@ def _import(kind: str, files: tuple[Path, ...], *, strict: bool) -> None:
                 "they are no bad rows.",
                 err=True,
             )
+        for _, en in imported.notes:
+            click.echo(f"{path}: {en}", err=True)
         _echo_released(imported.released)
     if refused:
         click.get_current_context().exit(1)
@@ -133,14 +142,15 @@ _KIND = click.option(
 @quarantine.command("list")
 @_KIND
 def quarantine_list(kind: str | None) -> None:
-    """List the open entries: number, file, place, column, value, code, and how to fix the row."""
+    """List the open entries, one line for each error: number, file, place, column, value, code, and how to fix it."""
     with snapshot(open_books().engine) as connection:
         for row in holding.quarantine_list(connection, kind):
-            where = f"{row.file_name}:{row.place}" + (f" {row.column_name}" if row.column_name else "")
-            value = "" if row.value is None else f" {_visible(row.value)!r}"
-            click.echo(
-                f"{row.quarantine_id} {row.kind} {where}{value} {row.code} {row.sentence_zh} / {row.sentence_en}"
-            )
+            for error in holding.errors_of(row):
+                where = f"{row.file_name}:{row.place}" + (f" {error.column}" if error.column else "")
+                value = "" if error.value is None else f" {_visible(error.value)!r}"
+                click.echo(
+                    f"{row.quarantine_id} {row.kind} {where}{value} {error.code} {error.zh} / {error.en}"
+                )
 
 
 @quarantine.command("export")
@@ -183,17 +193,9 @@ def _write_listing(entries: Iterator[Any]) -> None:
         )
     )
     for row in entries:
-        cells = (
-            row.file_name,
-            row.place,
-            row.column_name,
-            row.value,
-            row.code,
-            row.sentence_zh,
-            row.sentence_en,
-            row.raw,
-        )
-        writer.writerow([row.quarantine_id, row.kind, *map(_safe, cells)])
+        for error in holding.errors_of(row):
+            cells = (row.file_name, row.place, *error, row.raw)
+            writer.writerow([row.quarantine_id, row.kind, *map(_safe, cells)])
 
 
 def _safe(cell: Any) -> Any:

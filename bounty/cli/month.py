@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from bounty.checks.books import run_checks
-from bounty.cli.context import open_books, period_argument
+from bounty.cli.context import CommandContext, open_books, period_argument
 from bounty.cli.identity import as_option, books_as, books_as_anyone
 from bounty.clock import shown
 from bounty.db import snapshot, transaction
@@ -16,13 +16,26 @@ from bounty.money import shown_yuan
 from bounty.notices import service as publication
 from bounty.notices.changes import CAUSES
 from bounty.notices.period_status import period_status
-from bounty.release.service import approve_seen, keep_checks, require_coverage
+from bounty.release.service import approve_seen, checks_to_run, keep_checks, publish_checked
 from bounty.roster.service import open_roster
 from bounty.roster.terms import add_terms, open_period, terms_in_force
 from bounty.rules.periods import Period
 from bounty.rules.terms_text import terms_in_words
 from bounty.settlement import service as settlement
 from bounty.sync.coverage import coverage_of
+
+
+def read_terms_file(file: Path) -> str:
+    """The text of a file of terms. Raises BountyError where it can't be read or is not UTF-8."""
+    require_file(file)
+    try:
+        return file.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise BountyError(f"{file} can't be read: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        raise BountyError(
+            f"{file}: terms are UTF-8 text, and byte {error.start} is not: save the file as UTF-8."
+        ) from None
 
 
 @click.group()
@@ -34,15 +47,7 @@ def terms() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 def terms_add(file: Path) -> None:
     """Add a version of the terms from a TOML file. The same content again changes nothing."""
-    require_file(file)
-    try:
-        toml = file.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise BountyError(f"{file} can't be read: {error.strerror}.") from None
-    except UnicodeDecodeError as error:
-        raise BountyError(
-            f"{file}: terms are UTF-8 text, and byte {error.start} is not: save the file as UTF-8."
-        ) from None
+    toml = read_terms_file(file)
     books = open_books()
     with transaction(books.engine) as connection:
         added, is_new = add_terms(connection, toml, books.now())
@@ -92,6 +97,7 @@ def settle(period: Period, email: str | None) -> None:
     with transaction(books.engine) as connection:
         settled = settlement.settle(connection, period, books.now())
         coverage = coverage_of(connection, open_period(connection, period))
+    _run_checks_once(books, period)
     state = "made" if settled.anew else "stands already, on the same facts"
     click.echo(f"settlement {settled.settlement_id} of {period} {state}")
     click.echo(f"content sha256:{settled.content_sha256}")
@@ -101,6 +107,20 @@ def settle(period: Period, email: str | None) -> None:
     click.echo(f"{settled.quarantined} quarantined rows of the month wait")
     if coverage.is_required:
         click.echo(f"{len(coverage.gaps)} gaps in what was fetched from the platform")
+
+
+def _run_checks_once(books: CommandContext, period: Period) -> None:
+    """Run the checks of the books for the newest draft of a period, unless they have run since it was made.
+
+    They read in a snapshot of their own, because they take long and no writer should wait for them.
+    """
+    with snapshot(books.engine) as connection:
+        if not checks_to_run(connection, period, books.now()):
+            return
+        findings = list(run_checks(connection))
+    with transaction(books.engine) as connection:
+        if checks_to_run(connection, period, books.now()):
+            keep_checks(connection, period, findings, books.now())
 
 
 @click.command()
@@ -126,13 +146,11 @@ def approve(period: Period, email: str | None) -> None:
 @as_option
 def publish(period: Period, email: str | None) -> None:
     """Publish the newest draft of a period as its next notice. Its rows never change after that."""
-    # A missing approval is reported before a missing log-in, so publish checks both.
+    # The checklist and a missing approval are reported before a missing log-in.
     books = books_as_anyone(email, "operator")
+    _run_checks_once(books, period)
     with transaction(books.engine) as connection:
-        require_coverage(connection, period, books.now())
-        notice = publication.publish(
-            connection, period, books.now(), approval_required=books.approval_required
-        )
+        notice = publish_checked(connection, period, books.now(), approval_required=books.approval_required)
     state = "published" if notice.anew else "stands already, with the same content"
     click.echo(f"notice {notice.notice} of {period} {state} (settlement {notice.settlement_id})")
     click.echo(f"content sha256:{notice.content_sha256}")

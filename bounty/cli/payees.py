@@ -36,6 +36,8 @@ def import_(file: Path, reason: str | None, email: str | None) -> None:
             reason=reason,
             approval_required=books.approval_required,
         )
+        shared = service.sharing_in_file(connection, rows, books.seal())
+    warn_of_shared(shared)
     if proposed is None:
         click.echo(f"{file} read={len(rows)}: every payee is in force as it is, nothing changed")
         return
@@ -45,6 +47,13 @@ def import_(file: Path, reason: str | None, email: str | None) -> None:
         f"{file} read={len(rows)} changed={proposed.payees}: proposal {proposed.proposal_id} {state}{again}"
     )
     click.echo(f"payees sha256:{proposed.payees_sha256}")
+
+
+def warn_of_shared(shared: list[tuple[str, list[int]]]) -> None:
+    """Say which promoters are paid to one account: a receipt without payout ids can't tell them apart."""
+    for account, promoters in shared:
+        ids = ", ".join(map(str, promoters))
+        click.echo(f"Warning: promoters {ids} are paid to one account, {account}: is that right?", err=True)
 
 
 @payees.command("list")

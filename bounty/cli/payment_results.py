@@ -1,11 +1,13 @@
 """Commands for payment results, reconciliation, and closing a period."""
 
+import re
 from pathlib import Path
 
 import click
 
 from bounty.accounting import period_closing
 from bounty.accounting.reconciliation import KINDS, reconcile, sums_of
+from bounty.audit.journal import RESTORE, note
 from bounty.cli.context import number_of, open_books, period_argument
 from bounty.cli.identity import as_option, books_as
 from bounty.db import snapshot, transaction
@@ -15,6 +17,8 @@ from bounty.payment_results import service
 from bounty.payment_results.files import PaymentResultFile, read_payment_results
 from bounty.payment_results.matching import VERDICTS, MatchedRow
 from bounty.rules.periods import Period
+from bounty.tranches import departures
+from bounty.tranches.exported_folder import read_exported_folder
 
 ROLES = ("finance", "admin")
 """The roles that may record payment results and close periods."""
@@ -129,5 +133,52 @@ def reopen(period: Period, reason: str | None, email: str | None) -> None:
     click.echo(f"{period} reopened" if is_new else f"{period} is open, nothing changed")
 
 
-COMMANDS = (receipt, mark, reconcile_, close, reopen)
+@click.command()
+def unanswered() -> None:
+    """List what may have been sent to the payer without these books' knowledge. Until each is answered, nothing is
+    exported."""
+    with snapshot(open_books().engine) as connection:
+        questions = departures.questions(connection)
+    for question in questions:
+        click.echo(f"{question.subject}: {question.en}")
+    if not questions:
+        click.echo("nothing: these books know all that left")
+
+
+@click.command()
+@click.argument("subject", metavar="TRANCHE|PAYOUT|copy")
+@click.argument("verdict", type=click.Choice(departures.VERDICTS))
+@click.option("--reason", required=True, help="How the answer is known.")
+@click.option(
+    "--from",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="The folder to which a tranche that left was exported.",
+)
+@as_option
+def answer(subject: str, verdict: str, reason: str, folder: Path | None, email: str | None) -> None:
+    """Answer whether something was sent after the backup from which these books were restored."""
+    books = books_as(email, *ROLES)
+    subject = f"tranche {int(subject)}" if re.fullmatch("[0-9]{1,9}", subject) else subject
+    exported = None if folder is None else read_exported_folder(folder)
+    with transaction(books.engine) as connection:
+        is_final = departures.answer(
+            connection,
+            subject,
+            verdict,
+            reason,
+            books.now(),
+            approval_required=books.approval_required,
+            folder=exported,
+        )
+    if is_final and subject == departures.COPY:
+        note(books.engine, RESTORE, books.now(), file=None)
+    click.echo(
+        f"{subject}: {verdict}"
+        if is_final
+        else f"{subject}: {verdict}, by one person; a second person runs the same command"
+    )
+
+
+COMMANDS = (receipt, mark, reconcile_, close, reopen, unanswered, answer)
 """The commands that belong to the group ``bounty payout``."""

@@ -13,6 +13,7 @@ from bounty.money import shown_yuan
 from bounty.progress import service as progress_service
 from bounty.roster.eligibility import in_words
 from bounty.rules.periods import Period
+from bounty.storage import not_looked_at
 
 
 @click.command()
@@ -86,6 +87,7 @@ def check() -> None:
         for finding in books.run_checks(connection):
             violations += finding.violations
             click.echo(f"{finding.violations:>8}  {finding.name}: {finding.promise}")
+        click.echo(not_looked_at(connection), err=True)
     if violations:
         raise BountyError(
             f"The books do not balance: {violations} violations. Publish and pay nothing until it is known why."

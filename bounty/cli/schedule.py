@@ -28,6 +28,8 @@ def slots() -> None:
             earlier += 1
             continue
         outcome = "" if slot.done_at is None else f" done {shown(slot.done_at)} {slot.outcome}"
+        if slot.done_at is None and slot.opened_at is not None:
+            outcome = f" done {shown(slot.opened_at)} by hand"
         click.echo(f"{state:6} {slot.job:6} {slot.slot:10} due {shown(slot.due_at)}{outcome}")
     if earlier:
         click.echo(f"and {earlier} earlier ones, all done")

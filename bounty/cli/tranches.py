@@ -1,23 +1,28 @@
 """Commands for tranches: prepare, list, show, approve, export."""
 
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 from sqlalchemy import Connection
 
+from bounty.checks.books import require_balanced
 from bounty.cli import payment_results
 from bounty.cli.context import number_of, open_books
 from bounty.cli.identity import as_option, books_as, books_as_anyone
+from bounty.cli.payees import warn_of_shared
 from bounty.clock import midnight, shanghai_date, shown
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.models import Tranche
 from bounty.money import shown_yuan
+from bounty.payees import service
 from bounty.tranches import approval, preparation, state
 from bounty.tranches.export import export_tranche
 from bounty.tranches.files import payout_id, payouts_of
+from bounty.tranches.unusual_amounts import unusual
 
 
 @click.group()
@@ -48,11 +53,15 @@ def prepare(settled_before: str | None, email: str | None) -> None:
     now = books.now()
     before = midnight(shanghai_date(now) if settled_before is None else _day(settled_before))
     with transaction(books.engine) as connection:
-        tranche, is_new = preparation.prepare(connection, before, now)
+        tranche, is_new = preparation.prepare(connection, before, now, books.payer.alipay_least_fen)
+        shared = service.shared_accounts(connection, tranche_id=tranche.tranche_id)
+    warn_of_shared(shared)
     click.echo(
         f"tranche {tranche.tranche_id} {'prepared' if is_new else 'stands already, on the same facts'}"
     )
-    _echo_sums(tranche)
+    with snapshot(books.engine) as connection:
+        warnings = unusual(connection, tranche, books.unusual_times)
+    _echo_sums(tranche, warnings)
 
 
 def _day(text: str) -> dt.date:
@@ -78,10 +87,12 @@ def list_() -> None:
 @tranche_argument
 def show(tranche: int) -> None:
     """Show a tranche: its sums, its approvals and its payouts."""
-    with snapshot(open_books().engine) as connection:
+    books = open_books()
+    with snapshot(books.engine) as connection:
         row = state.tranche_of(connection, tranche)
         click.echo(f"tranche {row.tranche_id} {row.state}")
-        _echo_sums(row)
+        is_open = row.state in ("prepared", "approved")
+        _echo_sums(row, unusual(connection, row, books.unusual_times) if is_open else ())
         for one in approval.approvals_of(connection, row):
             click.echo(f"approved by {one.email} on {shown(one.taken_at)}")
         for each in _payouts(connection, tranche):
@@ -105,12 +116,16 @@ def _payouts(connection: Connection, tranche: int) -> Any:
 def approve(tranche: int, sha256: str, email: str | None) -> None:
     """Approve the open tranche, in the version with this hash."""
     books = books_as(email, "finance", "admin")
+    with snapshot(books.engine) as connection:
+        require_balanced(connection)
     with transaction(books.engine) as connection:
-        approval.approve(connection, tranche, sha256, books.now())
+        approval.approve(connection, tranche, sha256, books.now(), books.payer.alipay_least_fen)
     click.echo(f"tranche {tranche} approved")
 
 
-def _echo_sums(row: Any) -> None:
+def _echo_sums(row: Any, warnings: Sequence[tuple[str, str]] = ()) -> None:
+    for _, warning in warnings:
+        click.secho(warning, fg="red")
     click.echo(f"orders settled before {shown(row.settled_before)}")
     click.echo(f"content sha256:{row.content_sha256}")
     click.echo(
@@ -131,6 +146,8 @@ def export(tranche: int, out: Path, email: str | None) -> None:
     """Write a tranche's files for people and for the payers. Repeated exports are byte-identical. An export is not a
     payment."""
     books = books_as(email, "finance")
+    with snapshot(books.engine) as connection:
+        require_balanced(connection)
     exported = export_tranche(
         books.engine,
         tranche,
@@ -140,6 +157,8 @@ def export(tranche: int, out: Path, email: str | None) -> None:
         books.now(),
         approval_required=books.approval_required,
     )
+    with snapshot(books.engine) as connection:
+        warn_of_shared(service.shared_accounts(connection, tranche_id=tranche))
     for file in exported.manifest["files"]:
         click.echo(f"{file['name']} {file['rows']} rows ¥{shown_yuan(file['sum_fen'])}")
     click.echo(f"content sha256:{exported.manifest['content_sha256']}")

@@ -7,7 +7,7 @@ SQLite and PostgreSQL are used in the same way: any number of readers, each in o
 from bounty.db.engine import LOCK_WAIT_MS, POSTGRES_SETTINGS, SQLITE_PRAGMAS, make_engine
 from bounty.db.statements import Query, count_of, given_rows, insert_into, written_out
 from bounty.db.temporary_tables import clear, empty, load, make, workspace
-from bounty.db.transactions import analyze, favour_lookups, snapshot, transaction, wait_for_turn
+from bounty.db.transactions import analyze, avoid_loops, favour_lookups, snapshot, transaction, wait_for_turn
 from bounty.db.types import Base, Bytes, Day, Flag, WholeNumber, Words
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "WholeNumber",
     "Words",
     "analyze",
+    "avoid_loops",
     "clear",
     "count_of",
     "empty",

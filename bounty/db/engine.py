@@ -1,11 +1,14 @@
 """The engine, with the settings of every connection."""
 
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_url
 
 from bounty.db.temporary_tables import forget_on_rollback
+from bounty.private import make_private_file, private_folder
 
 LOCK_WAIT_MS = 60_000
 """How long a writer waits for the previous one, milliseconds."""
@@ -46,8 +49,9 @@ def make_engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         if parsed.database and parsed.database != ":memory:":
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            private_folder(Path(parsed.database).parent)
         engine = create_engine(parsed, hide_parameters=True)
+        event.listen(engine, "do_connect", _make_private)
         event.listen(engine, "connect", _set_pragmas)
         event.listen(engine, "begin", _begin_sqlite)
         return forget_on_rollback(engine)
@@ -59,6 +63,15 @@ def make_engine(url: str) -> Engine:
     raise ValueError(
         f"{parsed.get_backend_name()} is not a database bounty knows: use sqlite or postgresql+psycopg"
     )
+
+
+def _make_private(_dialect: Dialect, _record: object, arguments: list[Any], _options: dict[str, Any]) -> None:
+    """Create a missing database file with mode 0600. SQLite would use the umask, and it gives its write-ahead log the
+    mode of the database file."""
+    path = str(arguments[0])
+    if path and path != ":memory:" and not path.startswith("file:"):
+        with suppress(OSError):  # opening the database then fails with the proper error
+            make_private_file(Path(path))
 
 
 def _set_pragmas(dbapi_connection: sqlite3.Connection, _record: object) -> None:

@@ -1,6 +1,6 @@
 """Transactions: the only ways to read and to write, and settings for one transaction."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, text
@@ -13,10 +13,21 @@ _ACQUIRE_WRITER_LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
-    """The only way to write: a transaction without a concurrent writer, committed at the end or not at all."""
-    with engine.connect().execution_options(writing=True, has_turn=True) as connection, connection.begin():
-        _acquire_writer_lock(connection)
-        yield connection
+    """The only way to write: a transaction without a concurrent writer, committed at the end or not at all.
+
+    The engine's execution option ``keeper`` is a function that is called with the connection before the commit. If it
+    returns a function, that one is called after the commit has succeeded.
+    """
+    with engine.connect().execution_options(writing=True, has_turn=True, recorded=[]) as connection:
+        after_commit: Callable[[], None] | None = None
+        with connection.begin():
+            _acquire_writer_lock(connection)
+            yield connection
+            keeper = connection.get_execution_options().get("keeper")
+            if keeper is not None:
+                after_commit = keeper(connection)
+    if after_commit is not None:
+        after_commit()
 
 
 def wait_for_turn(connection: Connection) -> None:
@@ -50,6 +61,16 @@ def favour_lookups(connection: Connection) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SET LOCAL random_page_cost = 1.1")
+
+
+def avoid_loops(connection: Connection) -> None:
+    """Make PostgreSQL join by hashing or merging until the end of the transaction; nothing on SQLite.
+
+    For one large SELECT over rows that it computes itself. The planner has no statistics of these rows and may estimate
+    one row instead of a million; a nested loop would then scan all of them for every row of the other side.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL enable_nestloop = off")
 
 
 def analyze(connection: Connection, *tables: type[Base]) -> None:

@@ -21,36 +21,67 @@ FEN_LIMIT: Final = 10**14
 TYPE_LIMIT: Final = 2**31 - 1
 """Of the platform's scene codes, which have three digits so far."""
 PROMOTER_DIGITS: Final = 15
+FORMULA_STARTS: Final = tuple("=+-@\t\r＝＋－＠")
+"""What a spreadsheet takes for the start of a formula."""
 STATUSES: Final = frozenset({-1, 0, 1, 2, 3, 4, 5, 8, 10})
-"""The platform's order statuses (domain, Order life cycle)."""
+"""The platform's order statuses (docs/promises.md, Values)."""
 
 _ORDER_NUMBER = re.compile(r"[0-9]+(?:-[0-9]+)*")
-_PLACE = re.compile(r"([0-9]{1,15})_[0-9]{1,32}")
+# A promoter with leading zeros would be a second spelling of one without.
+_PLACE = re.compile(r"([1-9][0-9]{0,14})_[0-9]{1,32}")
 # 2.21201E+14 and 1000939.0 are Excel's renderings of a number; so are zeros after the 15th digit.
 _MANGLED = re.compile(r"[0-9]+(?:\.[0-9]+)?[eE][+-]?[0-9]+(?:_[0-9]*)?|[0-9]+\.0*|[0-9]{15}0+")
 _CATEGORY_LIST = re.compile(r"\[ *(?:[0-9]+(?: *, *[0-9]+)*)? *\]")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _PERIOD = re.compile(r"(?:201[5-9]|20[2-9][0-9])-(?:0[1-9]|1[0-2])")
-_CLOCK = re.compile(r"[ T]([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])")
+_CLOCK = re.compile(r"[ T]([01][0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?")
 _INSTANT = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]([0-9]{2}):([0-9]{2}):([0-9]{2})(Z|[+-][0-9]{2}:?[0-9]{2})?"
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:T| +)([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.0+)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?"
 )
+# As spreadsheets of a Chinese system show times.
+_SLASHED = re.compile(
+    r"([0-9]{4})/([0-9]{1,2})/([0-9]{1,2})(?: +([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:\.0+)?)?)?"
+)
+_NOT_YET: Final = frozenset({"-", "--", "0", "0000-00-00 00:00:00"})
+_MARKS: Final = "\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
+"""Zero-width and direction marks, which come along when a cell is copied from a page; as a regular expression's set."""
+_ENDS = re.compile(rf"\A[\s{_MARKS}]+|[\s{_MARKS}]+\Z")
+_HYPHENS: Final = str.maketrans("\u2010\u2011\u2013\u2212", "----")
+_GROUPED = re.compile(r"-?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]{1,2})?")
 
 
 def normalised(text: str) -> str:
     """The text after NFKC and trimming, as every value but a name or a remark is read.
 
-    >>> normalised("　１２．５ ")
+    Marks without a width go with the blanks at its ends: nobody sees them, and they mean nothing there.
+
+    >>> normalised("　１２．５ \u200b")
     '12.5'
     """
     if text.isascii():
         return text.strip()
-    return unicodedata.normalize("NFKC", text).strip()
+    return _ENDS.sub("", unicodedata.normalize("NFKC", text))
+
+
+def trimmed(text: str) -> str:
+    """A text as it stood, without blanks and unseen marks at its ends."""
+    return _ENDS.sub("", text)
+
+
+def unwrapped(text: str) -> str:
+    """A tidy text without what sheets and exports put around an id so that it stays text.
+
+    >>> unwrapped("'221219-1"), unwrapped("`221219-1"), unwrapped('="221219-1"')
+    ('221219-1', '221219-1', '221219-1')
+    """
+    if text.startswith('="') and text.endswith('"') and len(text) > 2:
+        return normalised(text[2:-1])
+    return normalised(text[1:]) if text[:1] in ("'", "`") else text
 
 
 def _id_text(text: str, case: str) -> str:
-    """An id without the apostrophe by which a sheet marks text. Raises Fault where Excel has mangled it."""
-    bare = text.removeprefix("'").strip()
+    """An id without its wrapping. Raises Fault where Excel has mangled it."""
+    bare = unwrapped(text)
     if _MANGLED.fullmatch(bare):
         raise Fault("mangled id")
     if not bare or len(bare) > 64:
@@ -64,7 +95,7 @@ def order_number(text: str) -> str:
     >>> order_number("'221219-123456789012345")
     '221219-123456789012345'
     """
-    bare = _id_text(text, "order number")
+    bare = _id_text(text.translate(_HYPHENS), "order number")
     if not _ORDER_NUMBER.fullmatch(bare):
         raise Fault("order number")
     return bare
@@ -103,10 +134,34 @@ def yuan(text: str) -> int:
     >>> yuan("1234.5")
     123450
     """
+    plain = _plain_yuan(text)
     try:
-        return read_yuan(text)
+        return read_yuan(plain)
     except ValueError:
-        raise _money_fault(text, "yuan", r"-([0-9]+(\.[0-9]{1,2})?)", r"[0-9]{13,}(\.[0-9]{1,2})?") from None
+        raise _money_fault(plain, "yuan", r"-([0-9]+(\.[0-9]{1,2})?)", r"[0-9]{13,}(\.[0-9]{1,2})?") from None
+
+
+def _plain_yuan(text: str) -> str:
+    """An amount without the sign of its currency and without commas between thousands."""
+    if text[:1] == "¥":
+        text = text[1:].lstrip()
+    if text[-1:] == "元":
+        text = text[:-1].rstrip()
+    return _without_commas(text)
+
+
+def _without_commas(text: str) -> str:
+    """A number without the commas between its thousands; as it is where they part anything else."""
+    return text.replace(",", "") if _GROUPED.fullmatch(text) else text
+
+
+def fen_cell(text: str) -> int:
+    """Whole fen from fen as a sheet may show them.
+
+    >>> fen_cell("123,450")
+    123450
+    """
+    return fen(_without_commas(text))
 
 
 def fen(text: str) -> int:
@@ -217,6 +272,26 @@ def day(text: str) -> date:
     return found
 
 
+def sheet_day(text: str) -> date | None:
+    """A Shanghai date as a sheet of a Chinese system may also show it; None for a word that means "not yet".
+
+    >>> sheet_day("2022/10/1")
+    datetime.date(2022, 10, 1)
+    """
+    if text in _NOT_YET or text == "0000-00-00":
+        return None
+    if (found := _SLASHED.fullmatch(text)) and found[4] is None:
+        text = f"{found[1]}-{found[2]:>02}-{found[3]:>02}"
+    return day(text)
+
+
+def some_day(text: str) -> date:
+    """The same where a date is needed."""
+    if (found := sheet_day(text)) is None:
+        raise Fault("blank")
+    return found
+
+
 def period(text: str) -> str:
     """A month within 2015 to 2099, written ``2022-12``."""
     if not _PERIOD.fullmatch(text):
@@ -238,7 +313,7 @@ class _Clocks(dict[str, int]):
     def __missing__(self, text: str) -> int:
         if not (found := _CLOCK.fullmatch(text)):
             raise Fault("time")
-        self[text] = seconds = int(found[1]) * 3600 + int(found[2]) * 60 + int(found[3])
+        self[text] = seconds = int(found[1]) * 3600 + int(found[2]) * 60 + int(found[3] or 0)
         return seconds
 
 
@@ -247,18 +322,24 @@ CLOCKS: Final = _Clocks()
 """``MIDNIGHTS[text[:10]] + CLOCKS[text[10:]]`` is the quick way for a plain time; both raise Fault for any other."""
 
 
-def instant(text: str) -> int:
-    """Epoch seconds from ``2022-12-20 23:59:59`` in Shanghai, or with ``T``, or with an offset.
+def instant(text: str) -> int | None:
+    """Epoch seconds from ``2022-12-20 23:59:59`` in Shanghai, or with ``T``, or with an offset; without seconds they
+    are 0. None for a word that means "not yet".
 
     ``24:00:00`` exactly is the next day's 00:00:00.
 
-    >>> instant("2022-12-20 24:00:00"), instant("2022-12-20T16:00:00Z")
-    (1671552000, 1671552000)
+    >>> instant("2022-12-20 24:00:00"), instant("2022-12-20T16:00:00Z"), instant("2022/12/21 0:00"), instant("--")
+    (1671552000, 1671552000, 1671552000, None)
     """
+    if text in _NOT_YET:
+        return None
+    if (slashed := _SLASHED.fullmatch(text)) and slashed[4]:
+        year, month, day_of_month, hours, minutes, seconds = slashed.groups(default="00")
+        text = f"{year}-{month:>02}-{day_of_month:>02} {hours:>02}:{minutes}:{seconds}"
     if not (found := _INSTANT.fullmatch(text)):
         raise Fault(_time_hint(text))
     day_text, offset = found[1], found[5] or ""
-    hour, minute, second = int(found[2]), int(found[3]), int(found[4])
+    hour, minute, second = int(found[2]), int(found[3]), int(found[4] or 0)
     if not 2014 <= int(day_text[:4]) <= 2100:
         raise Fault("time range")
     if second == 60 and hour < 24 and minute < 60:
@@ -276,7 +357,7 @@ def instant(text: str) -> int:
 
 def _time_hint(text: str) -> str:
     """Which saying fits a text that is no time."""
-    if _DAY.fullmatch(text):
+    if _DAY.fullmatch(text) or _SLASHED.fullmatch(text):
         return "date only"
     if re.fullmatch(r"[0-9]{13}", text):
         return "milliseconds"

@@ -8,7 +8,7 @@ from typing import Any, Final
 from bounty.files.cells import normalised
 from bounty.files.headers import HeaderRefused, missing_headers
 from bounty.files.marked_cells import require_unmarked, shown_of
-from bounty.files.problems import Fault, refused
+from bounty.files.problems import Fault, RowError, refused, row_error
 
 REQUIRED: Final = object()
 """In place of what a blank means: it means nothing, and is a fault."""
@@ -36,17 +36,42 @@ class FileColumn:
 
 @dataclass(slots=True)
 class CellReading:
-    """What could be read of a row, and the first thing wrong with it."""
+    """What could be read of a row, and all that is wrong with it."""
 
     facts: dict[str, Any] = field(default_factory=dict)
-    fault: Fault | None = None
-    column: FileColumn | None = None
-    """Where the fault is; None where it is the row's as a whole."""
+    faults: list[tuple[Fault, FileColumn | None]] = field(default_factory=list)
+    """Each with its column; None where it is the row's as a whole."""
+
+    @property
+    def fault(self) -> Fault | None:
+        """The first that was noted; null where nothing is wrong."""
+        return self.faults[0][0] if self.faults else None
+
+    @property
+    def column(self) -> FileColumn | None:
+        """Of that fault."""
+        return self.faults[0][1] if self.faults else None
 
     def blame(self, fault: Fault, column: FileColumn | None) -> None:
-        """Note a fault, unless an earlier one was noted."""
-        if self.fault is None:
-            self.fault, self.column = fault, column
+        """Note a fault, unless one of the same column was noted."""
+        if all(known is None or column is None or known.name != column.name for _, known in self.faults):
+            self.faults.append((fault, column))
+
+    def errors(
+        self, shown: Callable[[FileColumn], str | None], place_of: Callable[[FileColumn], int]
+    ) -> list[RowError]:
+        """The faults as a person is told of them, in the order of the columns.
+
+        shown     what stood in a column
+        place_of  where a column stands
+        """
+        found = sorted(self.faults, key=lambda each: -1 if each[1] is None else place_of(each[1]))
+        return [
+            row_error(fault.case, None, None, **fault.facts)
+            if column is None
+            else row_error(fault.case, column.name, shown(column), **fault.facts)
+            for fault, column in found
+        ]
 
 
 class Remembered(dict[str, Any]):
@@ -122,8 +147,12 @@ class HeaderMatch:
 
     def cell(self, column: FileColumn, cells: Sequence[str]) -> str | None:
         """What stood in a column; None for nothing."""
-        at = self.places[self.columns.index(column)]
+        at = self.place(column)
         return shown_of(cells[at]) or None if at >= 0 else None
+
+    def place(self, column: FileColumn) -> int:
+        """Where a column stands in the header; -1 for one that it lacks."""
+        return self.places[self.columns.index(column)]
 
 
 def match_headers(columns: tuple[FileColumn, ...], header: list[str]) -> HeaderMatch:
@@ -144,6 +173,18 @@ def match_headers(columns: tuple[FileColumn, ...], header: list[str]) -> HeaderM
         raise missing_headers(required, named)
     places = tuple(header.index(column.name) if column.name in named else -1 for column in columns)
     return HeaderMatch(columns, places)
+
+
+def lay_out_either(
+    plain: tuple[FileColumn, ...], chinese: tuple[FileColumn, ...], header: list[str]
+) -> HeaderMatch:
+    """Find the columns in a header that uses one of two sets of names. Raises RefusedFile as ``match_headers`` does."""
+    of_plain = [name for name in header if name in {column.name for column in plain}]
+    of_chinese = [name for name in header if name in {column.name for column in chinese}]
+    if of_plain and of_chinese:
+        raise refused("mixed headers", columns=", ".join(of_plain + of_chinese))
+    in_chinese = of_chinese or not (of_plain or "".join(header).isascii())
+    return match_headers(chinese if in_chinese else plain, header)
 
 
 def foreign_delimiter(cells: Sequence[str]) -> str | None:

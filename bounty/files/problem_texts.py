@@ -247,8 +247,8 @@ E-FLAG flag
     应为 {choices}，未知时留空
     write {choices}, or leave it blank where unknown
 E-CHANNEL channel
-    渠道应为 app 或 other
-    write app or other
+    渠道应为 app 或 other（中文表头下也可写 APP、其他）
+    write app or other (under Chinese headers also APP or 其他)
 E-LIMIT text
     内容过长；最多 {limit} 个字符
     too long; at most {limit} characters
@@ -292,8 +292,8 @@ E-DATE period
     期次应写成 2022-12，在 2015 至 2099 年之间
     write periods as 2022-12, within 2015 to 2099
 E-STATUS payment status
-    付款状态应为 成功 或 失败（paid、failed 也可）；仍在处理中的，请等付款方给出结果后再导出回单
-    a payment is 成功 or 失败 (paid, failed); where it is still under way, export the receipt once the payer knows
+    付款状态应为 成功、失败、退票 或 处理中（paid、failed 也可）
+    a payment is 成功 or 失败, 退票 or 处理中 (paid or failed)
 E-ID payout
     付款编号应写成 P3-1000939
     write a payout's id as P3-1000939
@@ -312,8 +312,8 @@ E-LIMIT receipt rows
     回单超过 {limit} 笔；请拆分
     the receipt has more than {limit} payments; split it
 E-PAYEE payee method
-    收款方式应为 alipay 或 bank
-    write alipay or bank
+    收款方式应为 alipay 或 bank（中文表头下为 支付宝、银行卡）
+    write alipay or bank (under Chinese headers 支付宝 or 银行卡)
 E-PAYEE alipay account
     支付宝账号应为邮箱，或 11 位大陆手机号
     an Alipay account is an e-mail address or a mainland phone number of 11 digits

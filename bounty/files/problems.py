@@ -1,8 +1,9 @@
 """Bad input as data: a whole file that can't be read is a ``RefusedFile``, one row of a good file a ``BadRow``."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from bounty.errors import RefusedFile
 from bounty.files.problem_texts import SAYINGS, ProblemText
@@ -18,9 +19,19 @@ SUBSTITUTE: Final = "\x1a"
 place of NUL, which PostgreSQL can't store, is still bad when it is read again."""
 
 
+class RowError(NamedTuple):
+    """One thing that is wrong with a row; as a BadRow's fields of the same names."""
+
+    column: str | None
+    value: str | None
+    code: str
+    zh: str
+    en: str
+
+
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that could not be taken in, with what would be right.
+    """A row that could not be taken in, with what would be right: the first of its errors, and the others.
 
     place         where it begins: line (CSV, JSONL), 1-based row (XLSX), 1-based ordinal of the order (JSON)
     column        the header or field that is wrong; None where the row as a whole is
@@ -31,6 +42,7 @@ class BadRow:
     promoter_id   where it could be read
     paid_at       epoch seconds, of an order whose pay time could be read
     content       what it says, whatever the layout of its file; None where that is the raw content
+    others        what else is wrong with it, in the order of the columns
     """
 
     place: int
@@ -44,6 +56,12 @@ class BadRow:
     promoter_id: int | None = None
     paid_at: int | None = None
     content: str | None = None
+    others: tuple[RowError, ...] = ()
+
+    @property
+    def errors(self) -> tuple[RowError, ...]:
+        """All that is wrong with it."""
+        return (RowError(self.column, self.value, self.code, self.zh, self.en), *self.others)
 
 
 class Fault(ValueError):
@@ -70,6 +88,12 @@ def refused(case: str, **facts: object) -> RefusedFile:
     return RefusedFile(*say(case, **facts))
 
 
+def row_error(case: str, column: str | None, value: str | None, **facts: Any) -> RowError:
+    """One error of a row by its case in the catalogue, or by a code. Its texts can be stored by both databases."""
+    where, shown = (None if text is None else storable(text)[:VALUE_SHOWN] for text in (column, value))
+    return RowError(where, shown, *say(case, **facts))
+
+
 def bad_row(
     case: str,
     *,
@@ -83,10 +107,24 @@ def bad_row(
     content: str | None = None,
     **facts: Any,
 ) -> BadRow:
-    """A bad row by its case in the catalogue, or by a code. Its texts can be stored by both databases."""
-    code, zh, en = say(case, **facts)
-    where, shown = (None if text is None else storable(text)[:VALUE_SHOWN] for text in (column, value))
-    return BadRow(place, where, shown, code, zh, en, storable(raw), subject, promoter_id, paid_at, content)
+    """A row with one error, by its case in the catalogue, or by a code. Its texts can be stored by both databases."""
+    error = row_error(case, column, value, **facts)
+    return BadRow(place, *error, storable(raw), subject, promoter_id, paid_at, content)
+
+
+def row_of_errors(
+    errors: Sequence[RowError],
+    *,
+    place: int,
+    raw: str,
+    subject: str | None = None,
+    promoter_id: int | None = None,
+    paid_at: int | None = None,
+    content: str | None = None,
+) -> BadRow:
+    """A bad row with all its errors, at least one."""
+    first, *others = errors
+    return BadRow(place, *first, storable(raw), subject, promoter_id, paid_at, content, tuple(others))
 
 
 def storable(text: str) -> str:

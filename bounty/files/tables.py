@@ -36,6 +36,8 @@ _MADE: Final = r"(?:导出|下载|打印|查询|统计|制表|报表|生成)\w{0
 _NO_DATA: Final = re.compile(
     f"(?:{_TOTAL}|{_COUNTED}|{_MADE}|#|//|注:|备注:|说明:).*", re.IGNORECASE | re.DOTALL
 )
+UNIT_SEPARATOR: Final = "\x1f"
+"""The one control character that exports leave at the ends of cells, and that means nothing there."""
 _FOREIGN: Final = ((";", ";"), ("\t", "Tab"), ("|", "|"), ("，", "，"))
 _LINE_BREAK: Final = re.compile(r"\s*[\r\n]+\s*")
 _UNSEEN: Final = re.compile("[\u200b-\u200f\u2060\ufeff]")
@@ -184,7 +186,7 @@ def _refusal_as_header(record: Record | BadRow, lay_out: LayOut | None) -> Refus
         if record.code == "E-QUOTE":
             return refused("header quote", line=record.place)
         return RefusedFile(record.code, record.zh, record.en)
-    if CONTROL.search("".join(record.cells)):
+    if any(CONTROL.search(cell.strip(UNIT_SEPARATOR)) for cell in record.cells):
         return refused("header control")
     if len(record.cells) > COLUMN_LIMIT:
         return refused("too many columns", count=len(record.cells), limit=COLUMN_LIMIT)
@@ -253,7 +255,7 @@ def _judge(record: Record, header: list[str]) -> Record | BadRow:
             )
     if CONTROL.search("\n".join(cells)):
         for name, cell in zip(header, cells, strict=True):
-            if CONTROL.search(cell):
+            if CONTROL.search(cell.strip(UNIT_SEPARATOR)):
                 return bad_row("control", place=place, raw=raw, column=name, value=cell)
     if len(raw) > FIELD_LIMIT:
         for name, cell in zip(header, cells, strict=True):

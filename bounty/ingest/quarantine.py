@@ -1,20 +1,23 @@
 """Quarantine: rows that could not be taken in wait here, as they stood, until they go in or are dismissed."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, func, literal, select, update
+from sqlalchemy import Column, ColumnElement, Connection, exists, func, literal, select, update
 
 from bounty.audit.service import record
-from bounty.db import Bytes, WholeNumber, Words, clear, insert_into, load, workspace
+from bounty.db import Bytes, Query, WholeNumber, Words, clear, insert_into, load, workspace
 from bounty.errors import BountyError
-from bounty.files.problems import BadRow
+from bounty.files.problems import BadRow, RowError
 from bounty.models import Batch, Quarantined
 
 UNKNOWN_PROMOTER = "E-PROMOTER"
 """The one code that time alone can mend: such a row goes in by itself once its promoter is imported."""
+NO_DATA = "E-TOTAL"
+"""The code of totals, repeated headers and comments: rows never meant as data, for which no month waits."""
 
 _held = workspace(
     "held_rows",
@@ -26,6 +29,7 @@ _held = workspace(
     Column("sentence_zh", Words),
     Column("sentence_en", Words),
     Column("raw", Words),
+    Column("others", Words),
     Column("subject", Words),
     Column("promoter_id", WholeNumber),
     Column("paid_at", WholeNumber),
@@ -65,6 +69,7 @@ class BatchQuarantine:
                     row.zh,
                     row.en,
                     row.raw,
+                    json.dumps(row.others, ensure_ascii=False) if row.others else None,
                     row.subject,
                     row.promoter_id,
                     row.paid_at,
@@ -131,6 +136,25 @@ def close_entries(
     ).rowcount
 
 
+def close_returned(
+    connection: Connection, kind: str, batch_id: int, entries: set[int], now: int, *, has_bad_rows: bool
+) -> None:
+    """Close the entries whose rows a batch brought back from a file to mend.
+
+    A row that came back just as it was is still the same entry, and stays open.
+
+    has_bad_rows   whether the batch held any
+    """
+    unchanged = exists().where(_held.c.raw_hash == Quarantined.raw_hash)
+    which = [Quarantined.kind == kind, Quarantined.batch_id < batch_id]
+    if has_bad_rows:
+        which.append(~unchanged)
+    numbers = sorted(entries)
+    for start in range(0, len(numbers), 500):
+        chosen = Quarantined.quarantine_id.in_(numbers[start : start + 500])
+        close_entries(connection, "superseded", batch_id, now, *which, chosen)
+
+
 def dismiss_entries(connection: Connection, quarantine_id: int, reason: str, now: int) -> None:
     """Let an entry go for good.
 
@@ -153,6 +177,39 @@ def dismiss_entries(connection: Connection, quarantine_id: int, reason: str, now
     record(connection, "quarantine.dismiss", f"entry {quarantine_id}", now, reason=reason.strip())
 
 
+def errors_of(row: Any) -> list[RowError]:
+    """All that is wrong with the row of an entry, in the order of its columns.
+
+    row   with column_name, value, code, sentence_zh, sentence_en and others
+    """
+    first = RowError(row.column_name, row.value, row.code, row.sentence_zh, row.sentence_en)
+    return [first, *(RowError(*each) for each in json.loads(row.others or "[]"))]
+
+
+def dismiss_all(connection: Connection, entries: Query, reason: str, now: int) -> int:
+    """Let several open entries go for good with one reason; how many.
+
+    entries   a SELECT of their quarantine_id
+
+    Raises BountyError if there are none, or the reason is blank.
+    """
+    if not reason.strip():
+        raise BountyError(
+            "A dismissal needs a reason: say why the rows may be left out.", "请写明为什么可以放弃这些行。"
+        )
+    held = (Quarantined.closed_at.is_(None), Quarantined.quarantine_id.in_(entries))
+    ids = func.min(Quarantined.quarantine_id), func.max(Quarantined.quarantine_id)
+    first, last = connection.execute(select(*ids).where(*held)).one()
+    if first is None:
+        raise BountyError("No open entry is chosen.", "没有选中待处理的行。")
+    dismissed: int = connection.execute(
+        update(Quarantined).where(*held).values(closed_at=now, closed_how="dismissed", reason=reason.strip())
+    ).rowcount
+    after = {"entries": dismissed, "first": first, "last": last}
+    record(connection, "quarantine.dismiss", "entries", now, after=after, reason=reason.strip())
+    return dismissed
+
+
 def quarantine_list(connection: Connection, kind: str | None) -> Iterator[Any]:
     """Open entries with the file they came from, for a person."""
     chosen = [Quarantined.kind == kind] if kind else []
@@ -171,6 +228,7 @@ def quarantine_list(connection: Connection, kind: str | None) -> Iterator[Any]:
                 Quarantined.sentence_zh,
                 Quarantined.sentence_en,
                 Quarantined.raw,
+                Quarantined.others,
             )
             .join(Batch, Batch.batch_id == Quarantined.batch_id)
             .where(Quarantined.closed_at.is_(None), *chosen)

@@ -7,10 +7,18 @@ begins with ``promoter_id``.
 
 from bounty.db import Base
 from bounty.models.accounting import PassVoid, PassVoidAnswer, PeriodClosing
-from bounty.models.accounts import ROLES, FailedLogin, Invitation, User
+from bounty.models.accounts import ROLES, Invitation, Tries, User
 from bounty.models.audit import AuditEvent
-from bounty.models.calendar import Slot
-from bounty.models.decisions import Appeal, AppealAnswer, Approval, RosterOverride, Waiver
+from bounty.models.books import Books
+from bounty.models.calendar import Slot, WorkerWake
+from bounty.models.decisions import (
+    Appeal,
+    AppealAnswer,
+    Approval,
+    DataConfirmation,
+    RosterOverride,
+    Waiver,
+)
 from bounty.models.ingest import Batch, Quarantined
 from bounty.models.notices import Notice, NoticeChange, NoticeStatement
 from bounty.models.notifications import Message, MessageChoice
@@ -21,6 +29,7 @@ from bounty.models.promoters import Level, Link, Promoter, Target, Violation
 from bounty.models.roster import OpenPeriod, RosterEntry, TermsVersion
 from bounty.models.settlement import Line, Result, Settlement
 from bounty.models.sync import FetchWindow
+from bounty.models.tokens import TOKEN_ROLES, ApiAnswer, ApiToken, ApiTokenUse
 from bounty.models.tranches import Payout, Tranche, TrancheLine, TrancheStep
 from bounty.models.uploads import Upload
 
@@ -36,6 +45,7 @@ FROZEN = (
     AuditEvent,
     Approval,
     Waiver,
+    DataConfirmation,
     RosterOverride,
     Appeal,
     AppealAnswer,
@@ -65,14 +75,19 @@ __all__ = [
     "FROZEN",
     "ROLES",
     "SEALED",
+    "TOKEN_ROLES",
+    "ApiAnswer",
+    "ApiToken",
+    "ApiTokenUse",
     "Appeal",
     "AppealAnswer",
     "Approval",
     "AuditEvent",
     "Base",
     "Batch",
+    "Books",
     "CategorySet",
-    "FailedLogin",
+    "DataConfirmation",
     "FetchWindow",
     "Invitation",
     "Level",
@@ -109,8 +124,10 @@ __all__ = [
     "Tranche",
     "TrancheLine",
     "TrancheStep",
+    "Tries",
     "Upload",
     "User",
     "Violation",
     "Waiver",
+    "WorkerWake",
 ]

@@ -1,4 +1,4 @@
-"""Accounts, invitations, and failed log-ins."""
+"""Accounts, invitations, and counters of failed attempts."""
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
@@ -74,22 +74,18 @@ class Invitation(Base):
     """When the link was used; epoch seconds; null if it was not used. A link works once."""
 
 
-class FailedLogin(Base):
-    """A wrong password or second-factor code, at log-in or at a step-up check. The failures are kept in the database
-    so that all server processes count the same ones."""
+class Tries(Base):
+    """A counter of attempts of one kind, with the instant until which further attempts are refused. It is in the
+    database so that all server processes share it."""
 
-    __tablename__ = "failed_logins"
-    __table_args__ = (
-        Index("ix_failed_logins_email", "email", "failed_at"),
-        Index("ix_failed_logins_address", "address", "failed_at"),
-        {"sqlite_strict": True},
-    )
+    __tablename__ = "tries"
+    __table_args__ = (Index("ix_tries_last_at", "last_at"), {"sqlite_strict": True})
 
-    failed_login_id: Mapped[int] = mapped_column(WholeNumber, primary_key=True)
-    """The failure's number."""
-    email: Mapped[str] = mapped_column(Words)
-    """The e-mail address that was typed, in lower case, whether or not an account has it."""
-    address: Mapped[str] = mapped_column(Words)
-    """The client's IP address."""
-    failed_at: Mapped[int] = mapped_column(WholeNumber)
-    """When it failed; epoch seconds."""
+    subject: Mapped[str] = mapped_column(Words, primary_key=True)
+    """The counted attempt: ``guess zhou@example.com``, ``reset from 192.0.2.7``; see ``accounts.limits``."""
+    tries: Mapped[int] = mapped_column(WholeNumber)
+    """Number of attempts since the counter was last reset."""
+    last_at: Mapped[int] = mapped_column(WholeNumber)
+    """When the last attempt was made; epoch seconds."""
+    free_at: Mapped[int] = mapped_column(WholeNumber)
+    """From this instant further attempts are allowed; epoch seconds."""

@@ -1,4 +1,4 @@
-"""Calendar jobs that have run."""
+"""Calendar jobs that have run, and the worker's last run of the calendar."""
 
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -22,3 +22,15 @@ class Slot(Base):
     """When the job finished; epoch seconds."""
     outcome: Mapped[str] = mapped_column(Words)
     """The job's result as an English sentence."""
+
+
+class WorkerWake(Base):
+    """The newest run of the calendar by a worker, in one row. It shows whether a worker is running."""
+
+    __tablename__ = "worker_wakes"
+    __table_args__ = {"sqlite_strict": True}
+
+    job: Mapped[str] = mapped_column(Words, primary_key=True)
+    """``calendar``."""
+    woken_at: Mapped[int] = mapped_column(WholeNumber)
+    """When the run ended; epoch seconds."""

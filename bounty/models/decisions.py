@@ -1,4 +1,5 @@
-"""Decisions of people: approvals and waivers of a draft, roster overrides, appeals and their answers.
+"""Decisions of people: approvals and waivers of a draft, confirmations of data, roster overrides, appeals and their
+answers.
 
 Rows are written once; a later row replaces or answers an earlier one.
 """
@@ -46,10 +47,28 @@ class Waiver(Base):
     """The code of the checklist line, as ``QUARANTINE``."""
     reason: Mapped[str] = mapped_column(Words)
     """Why the line was waived, as the person wrote it."""
-    user_id: Mapped[int] = mapped_column(ForeignKey(User.id))
-    """The account that waived it."""
+    user_id: Mapped[int | None] = mapped_column(ForeignKey(User.id))
+    """The account that waived it; null for the command line without an account, where no approval is required."""
     waived_at: Mapped[int] = mapped_column(WholeNumber)
     """When the line was waived; epoch seconds."""
+
+
+class DataConfirmation(Base):
+    """An operator confirms that a period's own orders are complete up to an instant."""
+
+    __tablename__ = "data_confirmations"
+    __table_args__ = {"sqlite_strict": True}
+
+    period: Mapped[str] = mapped_column(ForeignKey(OpenPeriod.period), primary_key=True)
+    number: Mapped[int] = mapped_column(WholeNumber, primary_key=True, autoincrement=False)
+    """1, 2, ... of one period."""
+    through_at: Mapped[int] = mapped_column(WholeNumber)
+    """Everything that happened to the period's orders before this instant is imported; epoch seconds."""
+    reason: Mapped[str] = mapped_column(Words)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey(User.id))
+    """Null for the command line without an account, where no approval is required."""
+    confirmed_at: Mapped[int] = mapped_column(WholeNumber)
+    """Epoch seconds."""
 
 
 class RosterOverride(Base):

@@ -87,14 +87,11 @@ def changes_between(period: Period, terms: Terms, before: Any, after: Any) -> Qu
     line that differs is one row with one cause, so that the causes sum to the difference of the totals.
     """
     before_batch, after_batch = before.as_of_batch_id or 0, after.as_of_batch_id or 0
-    touched = (
-        select(OrderVersion.order_sn)
-        .where(OrderVersion.batch_id > before_batch, OrderVersion.batch_id <= after_batch)
-        .distinct()
-    )
+    touched = _touched(before_batch).where(OrderVersion.batch_id <= after_batch)
     was = _as_known_at(before_batch, touched).cte("was")
     now = _as_known_at(after_batch, touched).cte("now")
-    changed = _differences(period, terms, after.settlement_id, before.settlement_id, was, now).cte("changed")
+    earned = _earned(select(Line.__table__).where(Line.settlement_id == after.settlement_id), before=False)
+    changed = _differences(period, terms, before.settlement_id, earned, was, now).cte("changed")
     row = changed.c
     relinked = exists().where(
         Link.p_id == func.coalesce(now.c.p_id, Order.p_id), Link.batch_id > before_batch
@@ -148,6 +145,26 @@ def changes_between(period: Period, terms: Terms, before: Any, after: Any) -> Qu
     )
 
 
+def changes_since(period: Period, terms: Terms, before: Any, earned: Query) -> Query:
+    """Every order that settling now would judge otherwise than an earlier settlement of its period: promoter_id,
+    order_sn, was_counted_fen, now_counted_fen, was_subsidy_fen, now_subsidy_fen.
+
+    before   a row of ``settlements``
+    earned   what each order earns now: promoter_id, order_sn, subsidy_fen
+    """
+    before_batch = before.as_of_batch_id or 0
+    touched = _touched(before_batch)
+    was = _as_known_at(before_batch, touched).cte("was")
+    # The orders as they stand are the fold of every row that is held.
+    now = select(Order.__table__).where(Order.order_sn.in_(touched)).cte("now")
+    return _differences(period, terms, before.settlement_id, _earned(earned, before=False), was, now)
+
+
+def _touched(after_batch: int) -> Query:
+    """The numbers of the orders of which a row came after a batch."""
+    return select(OrderVersion.order_sn).where(OrderVersion.batch_id > after_batch).distinct()
+
+
 def _as_known_at(batch_id: int, orders: Query) -> Query:
     return folded(lambda row: row.order_sn.in_(orders), known=lambda row: row.batch_id <= batch_id)
 
@@ -170,14 +187,14 @@ def _went_on(was: FromClause, now: FromClause) -> ColumnElement[bool]:
 
 
 def _differences(
-    period: Period, terms: Terms, settlement_id: int, before_id: int, was: FromClause, now: FromClause
+    period: Period, terms: Terms, before_id: int, earned: Query, was: FromClause, now: FromClause
 ) -> Query:
     """Promoter and order with what it counted and earned, before and after, where one of the two differs."""
     sides = union_all(
         _counted(was, period, terms, before=True),
         _counted(now, period, terms, before=False),
-        _earned(before_id, before=True),
-        _earned(settlement_id, before=False),
+        _earned(select(Line.__table__).where(Line.settlement_id == before_id), before=True),
+        earned,
     ).subquery("sides")
     row = sides.c
     was_counted, now_counted = func.max(row.was_counted_fen), func.max(row.now_counted_fen)
@@ -222,7 +239,6 @@ def _counted(facts: FromClause, period: Period, terms: Terms, *, before: bool) -
     )
 
 
-def _earned(settlement_id: int, *, before: bool) -> Query:
-    return select(*_side(Line.promoter_id, Line.order_sn, Line.subsidy_fen, 2 if before else 3)).where(
-        Line.settlement_id == settlement_id
-    )
+def _earned(lines: Query, *, before: bool) -> Query:
+    line = lines.subquery().c
+    return select(*_side(line.promoter_id, line.order_sn, line.subsidy_fen, 2 if before else 3))

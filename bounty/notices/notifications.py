@@ -6,7 +6,7 @@ from sqlalchemy import Connection, and_, select
 
 from bounty.clock import shown
 from bounty.models import Result, RosterEntry, User
-from bounty.money import shown_yuan
+from bounty.money import grouped_yuan
 from bounty.notifications.outbox import MessageText, announce, notify_promoters
 from bounty.rules.periods import Period
 
@@ -62,21 +62,21 @@ def notify_results(
 
 def _letter(row: Any, period: Period, number: int, now: int) -> MessageText:
     verdict = ("已达标", "passed") if row.passed else ("未达标", "not passed")
-    gmv, wanted = f"¥{shown_yuan(row.gmv_fen)}", row.target_gmv_fen and f"¥{shown_yuan(row.target_gmv_fen)}"
+    gmv, wanted = grouped_yuan(row.gmv_fen), row.target_gmv_fen and grouped_yuan(row.target_gmv_fen)
     zh = f"计入金额 {gmv}{_of('目标', wanted)}；计入订单 {row.orders} 单{_of('目标', row.target_orders)}"
     en = (
         f"{gmv} counted{_of('target', wanted)}; {row.orders} orders counted{_of('target', row.target_orders)}"
     )
-    fen, at = shown_yuan(row.subsidy_fen), shown(now)[:16].replace("T", " ")
+    fen, at = grouped_yuan(row.subsidy_fen), shown(now)[:16].replace("T", " ")
     return MessageText(
         (
-            f"{period} 期第 {number} 号公示：您{verdict[0]}，预计补贴 ¥{fen}",
-            f"{period}, notice {number}: you have {verdict[1]}, expected subsidy ¥{fen}",
+            f"{period} 期第 {number} 号公示：您{verdict[0]}，预计补贴 {fen}",
+            f"{period}, notice {number}: you have {verdict[1]}, expected subsidy {fen}",
         ),
         zh=f"{row.name}：\n{period} 期第 {number} 号公示已于 {at} 发布：您{verdict[0]}。\n{zh}。\n"
-        f"预计补贴 ¥{fen}（{row.subsidy_orders} 单），随佣金结算发放。有疑问请在订单页申诉。",
+        f"预计补贴 {fen}（{row.subsidy_orders} 单），随佣金结算发放。有疑问请在订单页申诉。",
         en=f"{row.name},\nnotice {number} of {period} was published on {at}: you have {verdict[1]}.\n{en}.\n"
-        f"Expected subsidy ¥{fen} ({row.subsidy_orders} orders), paid as commissions settle. "
+        f"Expected subsidy {fen} ({row.subsidy_orders} orders), paid as commissions settle. "
         "Where you disagree, appeal from the order's page.",
         path="/history",
     )

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 
 from bounty.errors import BountyError
 from bounty.models import OpenPeriod, Settlement, TermsVersion
-from bounty.notices.period_summaries import state_of
+from bounty.notices.period_summaries import is_draft, state_of
 from bounty.notices.service import notices
 from bounty.rules.periods import Period
 from bounty.rules.terms import Terms, read_terms
@@ -44,11 +44,8 @@ class PeriodStatus:
 
     @property
     def draft(self) -> Any | None:
-        """The newest settlement, unless it is published."""
-        newest = self.newest
-        if newest is None or any(row.settlement_id == newest.settlement_id for row in self.notices):
-            return None
-        return newest
+        """The newest settlement, unless it is published or says what the newest notice says."""
+        return self.newest if is_draft(self.newest, self.notices) else None
 
     @property
     def approvals_missing(self) -> int:

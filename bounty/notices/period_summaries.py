@@ -13,6 +13,7 @@ from bounty.settlement.period_lock import closed_periods
 
 STATES = {
     "UPCOMING": ("待开始", "upcoming"),
+    "OVERDUE": ("逾期未冻结", "overdue"),
     "OPEN": ("推广中", "open"),
     "AWAITING_RECEIPTS": ("待收货截止", "awaiting receipts"),
     "READY_TO_SETTLE": ("待核算", "ready to settle"),
@@ -23,6 +24,18 @@ STATES = {
     "CLOSED": ("已关账", "closed"),
 }
 """State -> its name in Chinese and English."""
+
+
+def is_draft(settlement: Any | None, told: list[Any]) -> bool:
+    """Whether the newest settlement of a period still awaits its notice; one that says what the newest notice says
+    needs none.
+
+    settlement   the newest one; null where there is none
+    told         the period's notices with their settlements' facts, the newest first
+    """
+    if settlement is None or any(row.settlement_id == settlement.settlement_id for row in told):
+        return False
+    return not told or told[0].content_sha256 != settlement.content_sha256
 
 
 def state_of(
@@ -43,7 +56,7 @@ def state_of(
     """
     if closed:
         return "CLOSED"
-    if settlement is not None and all(row.settlement_id != settlement.settlement_id for row in told):
+    if is_draft(settlement, told):
         return "APPROVED" if approved else "DRAFT"
     if told:
         return "PUBLISHED" if len(told) == 1 else "CORRECTED"

@@ -1,7 +1,7 @@
 """Publishing a settlement as a numbered notice, reading notices, and exporting a settlement's files."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from bounty.roster.terms import open_period, terms_in_force
 from bounty.rules.periods import Period
 from bounty.rules.sql_math import sum_or_zero
 from bounty.settlement.approval import require_approval
-from bounty.settlement.files import lines_file, results_file
+from bounty.settlement.files import FileFacts, Rendering, content_sha256, lines_file, results_file
 from bounty.settlement.period_lock import require_not_closed
 from bounty.settlement.revocations import require_voids_known
 from bounty.settlement.service import newest_settlement
@@ -255,29 +255,62 @@ def export(
     """
     chosen = chosen_settlement(connection, period, draft=draft, notice=notice)
     terms = terms_in_force(connection, period)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        files = (
-            results_file(connection, chosen.settlement_id, period),
-            lines_file(connection, chosen.settlement_id, period),
-        )
-        written = [_beside(folder / file.name, file) for file in files]
-        facts = [file.facts() for file in files]
+    number = None if draft else chosen.notice
+
+    def manifest(facts: list[FileFacts]) -> dict[str, Any]:
         if [fact.sha256 for fact in facts] != [chosen.results_sha256, chosen.lines_sha256]:
             raise RuntimeError(f"settlement {chosen.settlement_id} no longer renders as it was settled")
-        manifest = {
-            "period": str(period),
-            "settlement": chosen.settlement_id,
-            "notice": None if draft else chosen.notice,
-            "terms_sha256": terms.sha256,
-            "content_sha256": chosen.content_sha256,
-            "files": [
-                {"name": fact.name, "rows": fact.rows, "sum_fen": fact.sum_fen, "sha256": fact.sha256}
-                for fact in facts
-            ],
-        }
+        return manifest_of(period, chosen.settlement_id, number, terms.sha256, facts)
+
+    files = (
+        results_file(connection, chosen.settlement_id, period),
+        lines_file(connection, chosen.settlement_id, period),
+    )
+    chain = statements_until(connection, chosen.settlement_id) if statements and not draft else []
+    return write_folder(folder, files, manifest, chain)
+
+
+def manifest_of(
+    period: Period, settlement_id: int | None, notice: int | None, terms_sha256: str, facts: list[FileFacts]
+) -> dict[str, Any]:
+    """What manifest.json says (docs/promises.md, Export files).
+
+    settlement_id, notice   null where it is neither
+    facts                   of results.csv and subsidy_lines.csv
+    """
+    results, lines = facts
+    return {
+        "period": str(period),
+        "settlement": settlement_id,
+        "notice": notice,
+        "terms_sha256": terms_sha256,
+        "content_sha256": content_sha256(terms_sha256, results.sha256, lines.sha256),
+        "files": [
+            {"name": fact.name, "rows": fact.rows, "sum_fen": fact.sum_fen, "sha256": fact.sha256}
+            for fact in facts
+        ],
+    }
+
+
+def write_folder(
+    folder: Path,
+    files: Sequence[Rendering],
+    manifest_for: Callable[[list[FileFacts]], dict[str, Any]],
+    chain: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Write files and their manifest into a folder, as ``export`` says; the manifest.
+
+    manifest_for   the manifest of the files' facts, asked for before anything that stood there is replaced
+    chain          the lines of notices.jsonl; none: no such file
+
+    Raises BountyError if the folder can't be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        written = [_beside(folder / file.name, file) for file in files]
+        manifest = manifest_for([file.facts() for file in files])
         names = [file.name for file in files]
-        if chain := statements_until(connection, chosen.settlement_id) if statements and not draft else []:
+        if chain:
             written.append(_beside(folder / CHAIN, (f"{text}\n".encode() for text in chain)))
             names.append(CHAIN)
         text = json.dumps(manifest, ensure_ascii=False, indent=2) + "\n"

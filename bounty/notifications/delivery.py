@@ -15,6 +15,7 @@ from bounty.db import transaction
 from bounty.models import Message
 from bounty.notifications.errors import DeliveryFailed, NoRecipient
 from bounty.notifications.mail import Mail, MailSession, OutboxMessage
+from bounty.notifications.message_kinds import SECRET
 from bounty.notifications.webhook import Webhook, deliver
 
 log = logging.getLogger(__name__)
@@ -108,6 +109,8 @@ def _record_attempt(engine: Engine, message: OutboxMessage, error: DeliveryFaile
     tries = message.tries + 1
     if error is None:
         values: dict[str, Any] = {"sent_at": now, "next_try_at": None, "last_error": None}
+        if message.kind in SECRET:
+            values["path"] = None
     elif isinstance(error, NoRecipient):
         values = {"next_try_at": None, "tries": 0}
     else:

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, Self
 
 from bounty.notifications.errors import DeliveryFailed
 from bounty.notifications.message_kinds import PROMOTER_KINDS
+from bounty.private import private_folder, write_private_file
 
 TIMEOUT_SECONDS: Final = 20
 """Longest wait for a response of the server."""
@@ -117,8 +118,8 @@ class MailSession:
 
     def _write_file(self, name: str, mail: bytes) -> None:
         try:
-            self._mail.folder.mkdir(parents=True, exist_ok=True)
-            (self._mail.folder / f"{name}.eml").write_bytes(mail)
+            private_folder(self._mail.folder)
+            write_private_file(self._mail.folder / f"{name}.eml", mail)
         except OSError as error:
             raise DeliveryFailed(f"{self._mail.folder} can't be written: {error.strerror}") from error
 

@@ -8,8 +8,12 @@ KINDS: Final[dict[str, tuple[str, str]]] = {
     "result": ("公示结果", "published result"),
     "draft": ("草稿已就绪", "draft ready"),
     "coverage": ("平台数据有缺口", "coverage has gaps"),
+    "late": ("公示之后有新数据", "data came after a notice"),
     "books": ("账目不平", "books do not balance"),
+    "account": ("账号安全", "account security"),
 }
 """Kind -> name in Chinese and English."""
 PROMOTER_KINDS: Final = ("target", "receipts", "result")
-"""Kinds for promoters, who can opt out of each. Operators always receive the other kinds."""
+"""Kinds for promoters, who can opt out of each. Recipients of the other kinds cannot opt out."""
+SECRET: Final = ("account",)
+"""Kinds whose link gives access to an account. The link is deleted once the mail is sent."""

@@ -5,7 +5,7 @@ A message's id is a hash of its kind, cause and recipient, so the same cause wri
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from sqlalchemy import ColumnElement, Connection, func, or_, select, true
@@ -73,6 +73,27 @@ def notify_operators(connection: Connection, kind: str, cause: str, text: Messag
     """Write a mail to every operator; returns the number of mails."""
     assert kind in KINDS.keys() - set(PROMOTER_KINDS)
     recipients = _recipients(connection, User.role == "operator")
+    return _write(connection, [_mail(kind, cause, recipient, text, now) for recipient in recipients])
+
+
+def tell_account(
+    connection: Connection,
+    kind: str,
+    cause: str,
+    user_id: int,
+    text: MessageText,
+    now: int,
+    *,
+    language: str | None = None,
+) -> int:
+    """Write a mail to one account, unless it is disabled; returns the number of mails.
+
+    language  ``zh`` or ``en``, the language of the person who makes the request; None for the account's preference
+    """
+    assert kind in KINDS.keys() - set(PROMOTER_KINDS)
+    recipients = _recipients(connection, User.id == user_id)
+    if language is not None:
+        recipients = [replace(recipient, language=language) for recipient in recipients]
     return _write(connection, [_mail(kind, cause, recipient, text, now) for recipient in recipients])
 
 

@@ -91,3 +91,19 @@ def resend(connection: Connection, message: str, now: int) -> str:
     recipient: str = row.recipient
     record(connection, "message.resend", message, now, before=before, after={"recipient": recipient})
     return recipient
+
+
+RESTORED = "held after a restore: it may have been sent since the copy was made"
+
+
+def hold_messages(connection: Connection) -> int:
+    """Stop all waiting messages after a restore, until a person resends them; returns their number.
+
+    A message that was waiting when the backup was made may have been sent since.
+    """
+    stopped = connection.execute(
+        update(Message)
+        .where(Message.next_try_at.is_not(None))
+        .values(next_try_at=None, tries=Message.tries + 1, last_error=RESTORED)
+    )
+    return stopped.rowcount

@@ -1,19 +1,23 @@
 """What is taken in as it stands and yet looks odd. A flag judges nothing: it asks a person to look."""
 
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, false, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, false, func, or_, select, true
 
 from bounty.clock import midnight, shanghai_date
 from bounty.db import Query
 from bounty.errors import BountyError
+from bounty.files.cells import FORMULA_STARTS
+from bounty.files.csv_records import Record
+from bounty.files.tables import reread_record
 from bounty.models import Batch, Order, OrderVersion
+from bounty.orders.unknowns import receipt_unknown
+from bounty.platforms.pdd.sheet_orders import layout_of, without_seconds
 from bounty.rules.periods import Period
 
-FORMULA_STARTS = tuple("=+-@\t\r＝＋－＠")
-"""What a spreadsheet takes for the start of a formula."""
 _UNSEEN = tuple("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufffd")
 """Characters that turn the direction of what is read, and the one that stands for a lost character."""
 _FAR_OFF = 30
@@ -44,14 +48,44 @@ def warning_text(row: Any) -> ColumnElement[bool]:
     return _certainly(func.substr(name, 1, 1).in_(FORMULA_STARTS), *(name.contains(sign) for sign in _UNSEEN))
 
 
+def in_conflict(row: Any) -> ColumnElement[bool]:
+    """CONFLICT: the row has the newest row's time and is, or differs in a fact from, the row that won."""
+    conflicting = exists().where(
+        Order.order_sn == row.order_sn, Order.modified_at == row.modified_at, Order.conflicting.is_(true())
+    )
+    return and_(conflicting, row.withdrawn.is_(false()))
+
+
 def _certainly(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
     """Whether one of them holds; what is not known does not."""
     return func.coalesce(or_(*conditions), false())
 
 
+ODDITIES = {
+    "W-ORDER": ("{rows:,} 行的时间先后不合常理", "the times of {rows:,} rows are out of order"),
+    "W-TEXT": ("{rows:,} 行的商品名称含易误导的字符", "the goods' names of {rows:,} rows mislead the eye"),
+    "W-SECONDS": (
+        "{rows:,} 行的时间没有秒：同一分钟内的先后无从得知",
+        "times of {rows:,} rows have no seconds: what came first within a minute is lost",
+    ),
+    "CONFLICT": (
+        "{rows:,} 行与同一订单、同一更新时间的另一行不一致：按规则只取其一",
+        "{rows:,} rows differ from another of the same order and time: the rule chose one",
+    ),
+}
+"""What is said of so many rows with a flag, where no count of unknowns says it: in Chinese and in English."""
+
+
 @dataclass(frozen=True, slots=True)
 class FlaggedRow:
-    """A row of a batch, with its place in it and the flags it has: W-ORDER, W-TEXT."""
+    """A row of a batch, with its place in it and the flags it has.
+
+    W-ORDER     its times are out of order
+    W-TEXT      a name that misleads
+    W-RECEIPT   received by its status, without a receipt time
+    W-SECONDS   a time without seconds: the order of events within a minute is lost
+    CONFLICT    another row of the same order and time says otherwise
+    """
 
     place: int
     order_sn: str
@@ -63,19 +97,42 @@ def flagged_rows(connection: Connection, batch_id: int, now: int) -> Iterator[Fl
 
     Raises BountyError if there is no such batch of orders.
     """
-    kind = connection.execute(select(Batch.kind).where(Batch.batch_id == batch_id)).scalar()
-    if kind != "orders":
+    batch = connection.execute(
+        select(Batch.kind, Batch.shape, Batch.header).where(Batch.batch_id == batch_id)
+    ).first()
+    if batch is None or batch.kind != "orders":
         raise BountyError(f"There is no batch {batch_id} of orders: `bounty import list` shows them.")
     row = OrderVersion
-    order, text = times_out_of_order(row, now), warning_text(row)
-    query = (
-        select(row.place, row.order_sn, order.label("order"), text.label("text"))
-        .where(row.batch_id == batch_id, or_(order, text))
-        .order_by(row.place)
-    )
-    for found in connection.execute(query, execution_options={"yield_per": 1000}):
-        flags = [code for code, applies in (("W-ORDER", found.order), ("W-TEXT", found.text)) if applies]
-        yield FlaggedRow(found.place, found.order_sn, tuple(flags))
+    flags = {
+        "W-ORDER": times_out_of_order(row, now),
+        "W-TEXT": warning_text(row),
+        "W-RECEIPT": receipt_unknown(row),
+        "CONFLICT": in_conflict(row),
+    }
+    lacks_seconds = _seconds_of(batch.shape, batch.header)
+    query: Query = select(row.place, row.order_sn, *(flag.label(code) for code, flag in flags.items()))
+    query = query.where(or_(*flags.values())) if lacks_seconds is None else query.add_columns(row.raw)
+    query = query.where(row.batch_id == batch_id).order_by(row.place)
+    for found in connection.execute(query, execution_options={"yield_per": 1000}).mappings():
+        codes = [code for code in flags if found[code]]
+        if lacks_seconds is not None and lacks_seconds(found["raw"]):
+            codes.insert(codes.index("CONFLICT") if "CONFLICT" in codes else len(codes), "W-SECONDS")
+        if codes:
+            yield FlaggedRow(found["place"], found["order_sn"], tuple(codes))
+
+
+def _seconds_of(shape: str, header: str | None) -> Callable[[str], bool] | None:
+    """Whether a stored row of a file has a time without seconds; null where its kind of file can't hold one."""
+    if header is None or "支付时间" not in unicodedata.normalize("NFKC", header):
+        return None
+    names, _ = reread_record(shape, header, header, 1)
+    layout = layout_of(names)
+
+    def lacks(raw: str) -> bool:
+        _, record = reread_record(shape, header, raw, 1)
+        return isinstance(record, Record) and without_seconds(layout, record.cells)
+
+    return lacks
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from bounty.files import cells
-from bounty.files.columns import FileColumn, HeaderMatch, match_headers
+from bounty.files.cells import FORMULA_STARTS
+from bounty.files.columns import FileColumn, HeaderMatch, lay_out_either
 from bounty.files.csv_records import Record
-from bounty.files.problems import BadRow, Fault, bad_row
+from bounty.files.problems import BadRow, Fault, bad_row, row_of_errors
 from bounty.files.tables import ANY_TABLE, no_data_case, open_table
-from bounty.orders.warnings import FORMULA_STARTS
 from bounty.payees.encryption import PayeeDetails
 
 NAME_LIMIT: Final = 60
@@ -25,6 +25,7 @@ _EMAIL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._%+-]*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9
 _PHONE = re.compile(r"1[3-9][0-9]{9}")
 _BANK_ACCOUNT = re.compile(r"[0-9]{8,32}")
 _BANK_CODE = re.compile(r"[0-9]{12}")
+_METHODS: Final = {"支付宝": "alipay", "银行卡": "bank", "alipay": "alipay", "bank": "bank"}
 # With an exponent, or with zeros where a number of Excel's has no more digits.
 _MANGLED = re.compile(r"[0-9.]+[eE][+-]?[0-9]+|[0-9]{15}0{2,}|[0-9]+\.0*")
 
@@ -44,8 +45,9 @@ def read_payees(path: Path) -> list[PayeeRow | BadRow]:
 
     Raises RefusedFile where the file is wholly wrong.
     """
-    table = open_table(path, ANY_TABLE, partial(match_headers, _COLUMNS))
-    layout = match_headers(_COLUMNS, table.header)
+    lay_out = partial(lay_out_either, _COLUMNS, _CHINESE)
+    table = open_table(path, ANY_TABLE, lay_out)
+    layout = lay_out(table.header)
     return list(_once_each(_row(layout, table.header, record) for record in table.rows()))
 
 
@@ -64,21 +66,32 @@ def _row(layout: HeaderMatch, header: list[str], record: Record | BadRow) -> Pay
     if isinstance(record, BadRow):
         return record
     reading = layout.read(record.cells)
-    fault, column = reading.fault, reading.column.name if reading.column else ""
-    if fault is None:
+    if not reading.faults:
         facts = reading.facts
         promoter_id = facts.pop("promoter_id")
+        facts["account"] = _plain_account(facts["method"], facts["account"])
         details = PayeeDetails(**facts)
-        fault, column = _at_odds(details)
+        fault, at_odds = _at_odds(details)
         if fault is None:
             return PayeeRow(record.place, promoter_id, details)
+        reading.blame(fault, next(column for column in layout.columns if column.fact == at_odds))
     if case := no_data_case(header, record.cells):
         return bad_row(case, place=record.place, raw="")
-    return bad_row(fault.case, place=record.place, raw="", column=column, **fault.facts)
+    errors = reading.errors(lambda _: None, layout.place)  # what stood in a cell is kept nowhere
+    return row_of_errors(errors, place=record.place, raw="")
+
+
+def _plain_account(method: str, account: str) -> str:
+    """An account without the signs by which people group its digits, and a phone number without China's code."""
+    plain = re.sub(r"[ \-\u2010\u2011\u2013\u2212]", "", account)
+    if method == "alipay":
+        plain = re.sub(r"(?:\+|00)86(?=1[0-9]{10}\Z)", "", plain)
+        return plain if _PHONE.fullmatch(plain) else account
+    return plain if plain.isdigit() else account
 
 
 def _at_odds(details: PayeeDetails) -> tuple[Fault | None, str]:
-    """What is wrong with good cells together, and the column of it."""
+    """What is wrong with good cells together, and the fact of it."""
     account = details.account
     if details.method == "alipay":
         if not (_PHONE.fullmatch(account) or _EMAIL.fullmatch(account)) or len(account) > ACCOUNT_LIMIT:
@@ -95,8 +108,8 @@ def _at_odds(details: PayeeDetails) -> tuple[Fault | None, str]:
 
 
 def _account(text: str) -> str:
-    """Without the apostrophe by which a sheet marks text. What it must look like depends on the method."""
-    return text.removeprefix("'").strip()
+    """Without what a sheet puts around text. What it must look like depends on the method."""
+    return cells.unwrapped(text)
 
 
 def _bank_code(text: str) -> str:
@@ -106,8 +119,8 @@ def _bank_code(text: str) -> str:
 
 
 def _name(text: str) -> str:
-    """A name as it stood but for blanks around it: the payer compares it with its own."""
-    if not (name := text.strip()):
+    """A name as it stood but for blanks and unseen marks around it: the payer compares it with its own."""
+    if not (name := cells.trimmed(text)):
         raise Fault("blank")
     if len(name) > NAME_LIMIT:
         raise Fault("text", limit=NAME_LIMIT)
@@ -122,6 +135,12 @@ def _name(text: str) -> str:
     return name
 
 
+def _method_word(text: str) -> str:
+    if text not in _METHODS:
+        raise Fault("payee method")
+    return _METHODS[text]
+
+
 def _or_blank(read: Callable[[str], str]) -> Callable[[str], str]:
     return lambda text: read(text) if text.strip() else ""
 
@@ -133,4 +152,12 @@ _COLUMNS: Final[tuple[FileColumn, ...]] = (
     FileColumn("payee_name", "payee_name", _name, verbatim=True),
     FileColumn("bank_name", "bank_name", _or_blank(_name), blank="", may_lack=True, verbatim=True),
     FileColumn("bank_code", "bank_code", _bank_code, blank="", may_lack=True),
+)
+_CHINESE: Final[tuple[FileColumn, ...]] = (
+    FileColumn("推手ID", "promoter_id", cells.promoter_id),
+    FileColumn("收款方式", "method", _method_word),
+    FileColumn("收款账号", "account", _account),
+    FileColumn("收款人", "payee_name", _name, verbatim=True),
+    FileColumn("开户行", "bank_name", _or_blank(_name), blank="", may_lack=True, verbatim=True),
+    FileColumn("联行号", "bank_code", _bank_code, blank="", may_lack=True),
 )

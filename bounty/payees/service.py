@@ -13,7 +13,7 @@ from bounty.audit.service import actor_of, record
 from bounty.db import Query
 from bounty.errors import BountyError
 from bounty.files.problems import BadRow, bad_row
-from bounty.models import Notice, Payee, PayeeApproval, PayeeProposal, Promoter, Result, User
+from bounty.models import Notice, Payee, PayeeApproval, PayeeProposal, Payout, Promoter, Result, User
 from bounty.payees.encryption import PayeeCipher, masked_account, masked_name
 from bounty.payees.files import PayeeRow
 from bounty.rules.sql_math import sum_or_zero
@@ -184,6 +184,39 @@ def propose_payees(
     return Proposed(number, len(changed), sha256, in_force=not approval_required, anew=True)
 
 
+def shared_accounts(connection: Connection, *, tranche_id: int | None = None) -> list[tuple[str, list[int]]]:
+    """Accounts in force to which several promoters are paid under one name: masked account, promoter ids.
+
+    tranche_id   of the payouts of this tranche alone
+    """
+    held = payees_in_force().subquery("held").c
+    query = select(held.fingerprint, held.shown_account, held.promoter_id).order_by(held.promoter_id)
+    if tranche_id is not None:
+        paid = select(Payout.promoter_id).where(Payout.tranche_id == tranche_id, Payout.payable_fen > 0)
+        query = query.where(held.promoter_id.in_(paid))
+    sharing: dict[tuple[str, str], list[int]] = {}
+    for fingerprint, account, promoter_id in connection.execute(query):
+        sharing.setdefault((fingerprint, account), []).append(promoter_id)
+    return [(account, ids) for (_, account), ids in sharing.items() if len(ids) > 1]
+
+
+def sharing_in_file(
+    connection: Connection, rows: Sequence[PayeeRow | BadRow], seal: PayeeCipher
+) -> list[tuple[str, list[int]]]:
+    """The same for what a file of payees would bring, held against what is in force."""
+    held = payees_in_force().subquery("held").c
+    given = {row.promoter_id: row.details for row in rows if isinstance(row, PayeeRow)}
+    sharing: dict[str, tuple[str, set[int]]] = {}
+    by_account: dict[str, set[int]] = {}
+    for promoter_id, details in given.items():
+        by_account.setdefault(details.account, set()).add(promoter_id)
+        sharing[seal.fingerprint(details)] = (details.account, by_account[details.account])
+    for promoter_id, fingerprint in connection.execute(select(held.promoter_id, held.fingerprint)):
+        if promoter_id not in given and fingerprint in sharing:
+            sharing[fingerprint][1].add(promoter_id)
+    return [(masked_account(account), sorted(ids)) for account, ids in by_account.items() if len(ids) > 1]
+
+
 def _columns(*names: str) -> list[Any]:
     held = payees_in_force().subquery("held").c
     return [held[name] for name in names]
@@ -202,8 +235,9 @@ def _all_good(connection: Connection, rows: Sequence[PayeeRow | BadRow]) -> list
             bad.append(bad_row("payee of nobody", place=row.place, raw="", column="promoter_id"))
     if bad:
         told, more = bad[:_TOLD], " ..." if len(bad) > _TOLD else ""
-        en = "; ".join(f"line {row.place} {row.column or ''}: {row.code} {row.en}" for row in told) + more
-        zh = "；".join(f"第 {row.place} 行 {row.column or ''}：{row.zh}" for row in told) + more
+        errors = [(row.place, each) for row in told for each in row.errors]
+        en = "; ".join(f"line {at} {each.column or ''}: {each.code} {each.en}" for at, each in errors) + more
+        zh = "；".join(f"第 {at} 行 {each.column or ''}：{each.zh}" for at, each in errors) + more
         raise BountyError(
             f"{len(bad)} of {len(rows)} rows are wrong, and none was taken in: {en}",
             f"{len(rows)} 行中有 {len(bad)} 行有误，整个文件都没有导入：{zh}",

@@ -31,7 +31,14 @@ HEAD_ROWS: Final = 20
 """Within so many rows the header stands."""
 _ID: Final = re.compile(r"P[1-9][0-9]{0,8}-[1-9][0-9]{0,14}")
 _ID_IN_TEXT: Final = re.compile(rf"(?<![0-9A-Za-z]){_ID.pattern}(?![0-9])")
-_PAID: Final = {"成功": True, "失败": False, "paid": True, "failed": False}
+_PAID: Final = {
+    "成功": True, "付款成功": True, "转账成功": True, "交易成功": True, "paid": True,
+    "失败": False, "付款失败": False, "转账失败": False, "交易失败": False, "退票": False, "failed": False,
+    "处理中": None,
+}  # fmt: skip
+"""What a payer says of a payment -> whether it went through; null where it is not known yet."""
+_TRAILER: Final = re.compile(r"#-*.*|(?:合计|总计|小计|共计)\s*[:：]?.*", re.DOTALL)
+"""The first cell of a row that was never meant as a payment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,35 +102,41 @@ def _told_sha256(rows: list[PaymentResultRow]) -> str:
 # Where the rows begin
 
 
-def _payment(text: str) -> bool:
+def _payment(text: str) -> bool | None:
     if text not in _PAID:
         raise Fault("payment status")
     return _PAID[text]
 
 
 def _payout(text: str) -> str:
-    if not _ID.fullmatch(text):
+    if not _ID.fullmatch(bare := cells.unwrapped(text)):
         raise Fault("payout")
-    return text
+    return bare
 
 
 _words = cells.text_up_to(WORDS_LIMIT)
+
+
+def _account(text: str) -> str:
+    return _words(cells.unwrapped(text))
+
+
 _ALIPAY: Final = (
-    FileColumn("收款账号", "account", _words, blank=None),
+    FileColumn("收款账号", "account", _account, blank=None),
     FileColumn("姓名", "name", _words, blank=None),
     FileColumn("金额(元)", "amount_fen", cells.yuan),
     FileColumn("状态", "paid", _payment),
-    FileColumn("流水号", "serial", _words, blank=None, may_lack=True),
+    FileColumn("流水号", "serial", _account, blank=None, may_lack=True),
     FileColumn("备注", "remark", _words, blank=None, may_lack=True),
     FileColumn("失败原因", "words", _words, blank=None, may_lack=True),
 )
 _PLAIN: Final = (
     FileColumn("payout_id", "payout", _payout, blank=None, may_lack=True),
-    FileColumn("account", "account", _words, blank=None, may_lack=True),
+    FileColumn("account", "account", _account, blank=None, may_lack=True),
     FileColumn("payee_name", "name", _words, blank=None, may_lack=True),
     FileColumn("amount_yuan", "amount_fen", cells.yuan),
     FileColumn("status", "paid", _payment),
-    FileColumn("serial", "serial", _words, blank=None, may_lack=True),
+    FileColumn("serial", "serial", _account, blank=None, may_lack=True),
     FileColumn("reason", "words", _words, blank=None, may_lack=True),
 )
 
@@ -157,11 +170,22 @@ def _rows(layout: HeaderMatch, width: int, records: Iterator[Record | BadRow]) -
             raise _refused(record.place, None, ProblemText(record.code, record.zh, record.en))
         if count > ROWS_LIMIT:
             raise refused("receipt rows", limit=ROWS_LIMIT)
-        if any(cell.strip() for cell in record.cells):
-            yield _told(layout, width, record)
+        if not any(cell.strip() for cell in record.cells):
+            continue
+        if any(
+            layout.cell(column, [*record.cells, *[""] * width])
+            for column in layout.columns
+            if column.fact == "paid"
+        ):
+            told = _told(layout, width, record)
+            if told is not None:
+                yield told
+        elif not _TRAILER.fullmatch(next(cell for cell in map(cells.normalised, record.cells) if cell)):
+            _told(layout, width, record)  # says what is wrong with it
 
 
-def _told(layout: HeaderMatch, width: int, record: Record) -> PaymentResultRow:
+def _told(layout: HeaderMatch, width: int, record: Record) -> PaymentResultRow | None:
+    """The payment of a row; None where it is still under way, which is no news."""
     if CONTROL.search(record.raw):
         raise _bad(record.place, None, "control")
     count = len(record.cells)
@@ -172,6 +196,8 @@ def _told(layout: HeaderMatch, width: int, record: Record) -> PaymentResultRow:
         column = None if reading.column is None else reading.column.name
         raise _bad(record.place, column, reading.fault.case, **reading.fault.facts)
     facts = reading.facts
+    if facts["paid"] is None:
+        return None
     named, remark = facts.pop("payout", None), facts.pop("remark", None)
     payouts = (named,) if named else tuple(dict.fromkeys(_ID_IN_TEXT.findall(remark or "")))
     if not payouts and not (facts["account"] and facts["name"]):

@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from bounty.models.payment_results import AMBIGUOUS, MATCHED, UNMATCHED
 from bounty.money import shown_yuan
 from bounty.payment_results.files import PaymentResultRow
 
-MATCHED, UNMATCHED, AMBIGUOUS = "MATCHED", "UNMATCHED", "AMBIGUOUS"
 VERDICTS = {
     MATCHED: ("已匹配", "matched"),
     UNMATCHED: ("未匹配", "unmatched"),

@@ -11,9 +11,10 @@ from sqlalchemy.orm import aliased
 from bounty.db import Query
 from bounty.errors import BountyError
 from bounty.models import Payee, Payout, ReceiptRow, TrancheStep
+from bounty.models.payment_results import MATCHED
 from bounty.payees.encryption import PayeeCipher, masked_account
 from bounty.payment_results.files import PaymentResultRow
-from bounty.payment_results.matching import MATCHED, KnownPayouts, RequestedPayout, Said, alike, masked
+from bounty.payment_results.matching import KnownPayouts, RequestedPayout, Said, alike, masked
 from bounty.tranches.files import payout_id
 from bounty.tranches.state import is_due, newest_outcomes, of_payout
 

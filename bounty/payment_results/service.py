@@ -12,18 +12,10 @@ from bounty.audit.service import actor_of, record
 from bounty.db import analyze, wait_for_turn
 from bounty.errors import BountyError
 from bounty.models import PayoutOutcome, Receipt, ReceiptRow
+from bounty.models.payment_results import AMBIGUOUS, MATCHED, UNMATCHED
 from bounty.payees.encryption import PayeeCipher, masked_account, masked_name
 from bounty.payment_results.files import PaymentResultFile, PaymentResultRow
-from bounty.payment_results.matching import (
-    AMBIGUOUS,
-    MATCHED,
-    UNMATCHED,
-    MatchedRow,
-    RequestedPayout,
-    carried,
-    masked,
-    match_rows,
-)
+from bounty.payment_results.matching import MatchedRow, RequestedPayout, carried, masked, match_rows
 from bounty.payment_results.payout_lookup import ids_of, known_to, named
 
 TAKEN, MARKED = "payout.receipt", "payout.mark"
@@ -155,8 +147,15 @@ def _row(judged: MatchedRow, receipt_id: int) -> dict[str, Any]:
         "serial": row.serial,
         "words": row.words,
         "verdict": judged.verdict,
-        "payout": None if judged.payout is None else judged.payout.payout,
+        "payout": _payout_of(judged),
     }
+
+
+def _payout_of(judged: MatchedRow) -> str | None:
+    """The payout that a row is of, or the one that it names, whether or not these books know it."""
+    if judged.payout is not None:
+        return judged.payout.payout
+    return judged.row.payouts[0] if judged.verdict == UNMATCHED and judged.row.payouts else None
 
 
 def shown_account(row: PaymentResultRow) -> str:

@@ -10,13 +10,14 @@ from bounty.db import Query, WholeNumber, written_out
 from bounty.models import Line, OpenPeriod, Order
 from bounty.progress.history import PromoterMonth
 from bounty.progress.queries import A_PERIOD, A_PROMOTER, month_of_promoter, once_a_row
-from bounty.rules.clauses import SUBSIDY_CLAUSES, all_hold, reason
+from bounty.rules.clauses import RECEIVED_IN_TIME, SUBSIDY_CLAUSES, all_hold, reason
 from bounty.rules.measure import (
     COUNTED,
     PENDING,
     VERDICTS,
     counts,
     frozen_bounds,
+    may_count,
     measured,
     verdict,
     verdict_number,
@@ -142,6 +143,9 @@ def listed_orders(
     bounds = frozen_bounds(terms)
     permille: Whole = literal(rate_permille, WholeNumber) if isinstance(rate_permille, int) else rate_permille
     unearned = reason(SUBSIDY_CLAUSES, facts, bounds, terms)
+    stands = verdict(facts, bounds, terms)
+    if settlement_id is not None:  # a notice comes after the cutoff: who waits for a receipt waits in vain
+        stands = case((stands == PENDING, literal(RECEIVED_IN_TIME.code)), else_=stands)
     month = month_of_promoter(
         select(
             facts.promoter_id,
@@ -158,7 +162,7 @@ def listed_orders(
             facts.received_at,
             facts.failed_at,
             facts.settled_at,
-            verdict(facts, bounds, terms).label("verdict"),
+            stands.label("verdict"),
             capped_at(facts.order_amount_fen, terms.task.order_cap_fen).label("capped_fen"),
             basis(facts, terms).label("basis_fen"),
             unearned.label("unearned"),
@@ -312,15 +316,30 @@ def newest_orders(terms: Terms, many: int, *, published: bool) -> Query:
     return written_out(select(listed).order_by(listed.c.paid_at.desc(), listed.c.order_sn.desc()))
 
 
-def expected_rate(terms: Terms, reached: int | None, month: PromoterMonth) -> int:
-    """The rate a subsidy is expected at: of the tier reached, or, for who has not passed, of the first; 0 for who is
-    not eligible, or whose pass was taken back."""
+def within_reach(month: PromoterMonth, gmv_fen: int, orders: int, now: int) -> bool:
+    """Whether a promoter may still pass a month: orders can still be added, or those that count and those that wait
+    for their receipt suffice; never for who is not eligible, or whose pass was taken back.
+
+    gmv_fen, orders   counted and pending together
+    """
     if month.reason is not None or month.void is not None:
+        return False
+    suffices = gmv_fen >= (month.target_gmv_fen or 0) and orders >= (month.target_orders or 0)
+    return now < month.bounds.task_until or suffices
+
+
+def expected_rate(terms: Terms, reached: int | None, month: PromoterMonth, *, reachable: bool) -> int:
+    """The rate a subsidy is expected at: of the tier reached, or, for who has not passed and still may, of the first;
+    0 for who can't pass.
+
+    reachable   as ``within_reach`` says
+    """
+    if not reachable:
         return 0
     return terms.subsidy.tiers[0].rate_permille if reached is None else reached
 
 
-def listed_now(connection: Connection, promoter_id: int, month: PromoterMonth) -> tuple[Query, int]:
+def listed_now(connection: Connection, promoter_id: int, month: PromoterMonth, now: int) -> tuple[Query, int]:
     """The month's orders with the subsidy they are expected to earn, or what the newest notice gives them; the rate."""
     terms = month.terms
     if month.published is not None:
@@ -329,12 +348,13 @@ def listed_now(connection: Connection, promoter_id: int, month: PromoterMonth) -
             month.period, promoter_id, terms, permille, month.published.settlement_id
         ), permille
     facts = Order.__table__.c
-    counted = measured(facts, terms)
-    gmv_fen, orders = connection.execute(
-        month_of_promoter(select(counted.gmv_fen, counted.orders), month.period, promoter_id).where(
-            counts(facts, frozen_bounds(terms), terms)
-        )
-    ).one()
+    counted, bounds = measured(facts, terms), frozen_bounds(terms)
+    sums = month_of_promoter(select(counted.gmv_fen, counted.orders), month.period, promoter_id)
+    gmv_fen, orders = connection.execute(sums.where(counts(facts, bounds, terms))).one()
+    may_gmv_fen, may_orders = gmv_fen, orders
+    if now >= month.bounds.task_until:  # before it anybody may still pass
+        may_gmv_fen, may_orders = connection.execute(sums.where(may_count(facts, bounds, terms))).one()
+    reachable = within_reach(month, may_gmv_fen, may_orders, now)
     reached = rate_reached(connection, terms, gmv_fen, orders, month.target_gmv_fen, month.target_orders)
-    permille = expected_rate(terms, reached, month)
+    permille = expected_rate(terms, reached, month, reachable=reachable)
     return listed_orders(month.period, promoter_id, terms, permille, None), permille

@@ -16,8 +16,10 @@ from bounty.models import (
     RosterEntry,
     Settlement,
 )
+from bounty.orders.unknowns import RECEIVED_STATUSES
 from bounty.progress.history import PublishedMonth, month_of
 from bounty.progress.queries import judged_order, verdict_totals
+from bounty.roster.levels import level_in
 from bounty.roster.terms import open_period, terms_in_force
 from bounty.rules.clauses import SUBSIDY_CLAUSES, TASK_CLAUSES, BoundColumns, Clause, OrderContext
 from bounty.rules.measure import COUNTED, PENDING, VERDICTS
@@ -73,7 +75,7 @@ class Progress:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """As ``contract.md`` section 5 has it."""
+        """As docs/promises.md, JSON, has it."""
         published = self.published
         return {
             "period": str(self.period),
@@ -146,7 +148,7 @@ class JudgedOrder:
     bound: str
 
     def as_json(self) -> dict[str, Any]:
-        """As ``contract.md`` section 5 has it."""
+        """As docs/promises.md, JSON, has it."""
         return {"code": self.clause.code, "holds": self.holds, "fact": self.fact, "bound": self.bound}
 
 
@@ -173,8 +175,10 @@ class Explanation:
     """Its facts by column name, with link_channel, and the bounds and terms they are held against."""
 
     def as_json(self) -> dict[str, Any]:
-        """As ``contract.md`` section 5 has it."""
-        return {
+        """As docs/promises.md, JSON, has it; with ``flags`` where something of the order is in conflict or missing
+        that no clause shows by its fact."""
+        flags = [flag for flag in self.flags if flag in ("RECEIPT_UNKNOWN", "CONFLICT")]
+        told: dict[str, Any] = {
             "order_sn": self.order_sn,
             "promoter_id": self.promoter_id,
             "period": None if self.period is None else str(self.period),
@@ -191,6 +195,7 @@ class Explanation:
                 "clauses": [judged.as_json() for judged in self.subsidy],
             },
         }
+        return told | ({"flags": flags} if flags else {})
 
 
 def first_failing(clauses: tuple[JudgedOrder, ...]) -> str | None:
@@ -211,7 +216,7 @@ def explain(connection: Connection, order_sn: str, now: int) -> Explanation:
     month = Period.of(shanghai_date(order.modified_at if order.paid_at is None else order.paid_at))
     terms = terms_in_force(connection, month).terms
     bounds = bounds_of(month, terms)
-    level = _level_in(connection, month, order.promoter_id, now)
+    level = level_in(terms.levels, _level_in(connection, month, order.promoter_id, now))
     direct_only = terms.direct_only(level)
     columns = BoundColumns(
         task_from=literal(bounds.task_from),
@@ -304,6 +309,7 @@ def _flags(row: Any) -> tuple[str, ...]:
         "CATEGORY_UNKNOWN": row["cat_ids"] is None,
         "PRICE_COMPARE_UNKNOWN": row["price_compare_status"] is None,
         "LINK_UNKNOWN": row["link_channel"] == "unknown",
+        "RECEIPT_UNKNOWN": row["order_status"] in RECEIVED_STATUSES and row["received_at"] is None,
         "AFTERSALE_OPEN": row["return_status"] == 1,
         "TIMES_OUT_OF_ORDER": bool(row["times_out_of_order"]),
         "ODD_TEXT": bool(row["odd_text"]),

@@ -14,11 +14,12 @@ from bounty.progress.order_list import (
     expected_rate,
     newest_orders,
     rate_reached,
+    within_reach,
 )
 from bounty.progress.pace import TargetProgress, WindowDays, days_of
 from bounty.progress.queries import A_PERIOD, A_PROMOTER
 from bounty.progress.service import Tally
-from bounty.rules.clauses import TASK_CLAUSES
+from bounty.rules.clauses import RECEIVED_IN_TIME, TASK_CLAUSES
 from bounty.rules.measure import COUNTED, PENDING, VERDICTS
 from bounty.rules.terms import Terms, Tier
 
@@ -64,6 +65,8 @@ class Task:
     """The newest orders, with the columns of ``listing.listed_orders``."""
     following: PromoterMonth | None
     """The next month, as soon as its roster is frozen."""
+    reachable: bool
+    """Whether the promoter may still pass; see ``listing.within_reach``."""
 
     @property
     def all(self) -> Tally:
@@ -118,10 +121,15 @@ def task_of(
         of_day = Tally(row.orders, row.amount_fen, row.capped_fen)
         day, number = divmod(row.day_verdict, len(VERDICTS))
         verdict = VERDICTS[number]
+        if verdict == PENDING and month.published is not None:  # its receipt comes too late
+            verdict = RECEIVED_IN_TIME.code
         verdicts[verdict] = verdicts.get(verdict, Tally()) + of_day
         if verdict in (COUNTED, PENDING):
             by_day.setdefault(day, {})[verdict] = of_day
     counted, pending = verdicts.pop(COUNTED, Tally()), verdicts.pop(PENDING, Tally())
+    reachable = within_reach(
+        month, counted.capped_fen + pending.capped_fen, counted.orders + pending.orders, now
+    )
     days = days_of(month.bounds, now)
     gmv, orders = (
         None if target is None else TargetProgress(target, is_counted, is_pending, days)
@@ -133,7 +141,7 @@ def task_of(
     reached = rate_reached(
         connection, terms, counted.capped_fen, counted.orders, month.target_gmv_fen, month.target_orders
     )
-    permille = expected_rate(terms, reached, month)
+    permille = expected_rate(terms, reached, month, reachable=reachable)
     expected, earned_fen = expected_of(connection, month.period, promoter_id, terms, rows, permille)
     published = month.published
     newest = connection.execute(
@@ -169,6 +177,7 @@ def task_of(
         expected=expected,
         newest=tuple(newest),
         following=following,
+        reachable=reachable,
     )
 
 

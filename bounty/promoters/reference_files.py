@@ -1,4 +1,4 @@
-"""The four small files about promoters: promoters, violations, links and targets (contract, Input files)."""
+"""The four small files about promoters: promoters, violations, links and targets (docs/promises.md, Input files)."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from bounty.files import cells
-from bounty.files.columns import CellReading, FileColumn, HeaderMatch, match_headers
+from bounty.files.columns import CellReading, FileColumn, HeaderMatch, lay_out_either
 from bounty.files.csv_records import Record
-from bounty.files.problems import BadRow, bad_row
+from bounty.files.problems import BadRow, Fault, bad_row, row_of_errors
 from bounty.files.tables import ANY_TABLE, TableShape, no_data_case, open_table, reread_record
+from bounty.ingest.correction_files import noting_entries
 
 NAME_LIMIT: Final = 500
 """Characters of a name, a level or a remark."""
@@ -80,8 +81,20 @@ class _Shape:
     key: tuple[str, str]
     """The facts that tell its rows apart; joined by a blank they are a row's subject."""
     columns: tuple[FileColumn, ...]
+    chinese: tuple[FileColumn, ...]
+    """The same under Chinese headers."""
 
 
+_CHANNEL_WORDS = {"APP": "app", "app": "app", "其他": "other", "other": "other"}
+
+
+def _channel_word(text: str) -> str:
+    if text not in _CHANNEL_WORDS:
+        raise Fault("channel")
+    return _CHANNEL_WORDS[text]
+
+
+_PROMOTER_ZH = FileColumn("推手ID", "promoter_id", cells.promoter_id)
 _PROMOTER = FileColumn("promoter_id", "promoter_id", cells.promoter_id)
 _TEXT = cells.text_up_to(NAME_LIMIT)
 _SHAPES: Final[dict[str, _Shape]] = {
@@ -95,6 +108,13 @@ _SHAPES: Final[dict[str, _Shape]] = {
             FileColumn("level_from", "level_from", cells.day),
             FileColumn("registered_on", "registered_on", cells.day),
         ),
+        (
+            _PROMOTER_ZH,
+            FileColumn("名称", "name", _TEXT, verbatim=True),
+            FileColumn("等级", "level", _TEXT),
+            FileColumn("等级生效日", "level_from", cells.some_day),
+            FileColumn("注册日", "registered_on", cells.some_day),
+        ),
     ),
     "violations": _Shape(
         ViolationRow,
@@ -105,6 +125,12 @@ _SHAPES: Final[dict[str, _Shape]] = {
             FileColumn("reason", "reason", _TEXT, blank="", verbatim=True),
             FileColumn("cleared_on", "cleared_on", cells.day, blank=None),
         ),
+        (
+            _PROMOTER_ZH,
+            FileColumn("发生日", "occurred_on", cells.some_day),
+            FileColumn("原因", "reason", _TEXT, blank="", verbatim=True),
+            FileColumn("解除日", "cleared_on", cells.sheet_day, blank=None),
+        ),
     ),
     "links": _Shape(
         LinkRow,
@@ -112,6 +138,10 @@ _SHAPES: Final[dict[str, _Shape]] = {
         (
             FileColumn("p_id", "p_id", cells.promotion_id),
             FileColumn("channel", "channel", cells.one_of(("app", "other"), "channel")),
+        ),
+        (
+            FileColumn("推广位ID", "p_id", cells.promotion_id),
+            FileColumn("渠道", "channel", _channel_word),
         ),
     ),
     "targets": _Shape(
@@ -122,6 +152,12 @@ _SHAPES: Final[dict[str, _Shape]] = {
             _PROMOTER,
             FileColumn("gmv_yuan", "gmv_fen", cells.yuan, blank=None),
             FileColumn("orders", "orders", cells.whole_number(10**9), blank=None),
+        ),
+        (
+            FileColumn("期次", "period", cells.period),
+            _PROMOTER_ZH,
+            FileColumn("目标GMV(元)", "gmv_fen", cells.yuan, blank=None),
+            FileColumn("目标订单", "orders", cells.whole_number(10**9), blank=None),
         ),
     ),
 }
@@ -139,6 +175,8 @@ class Reference:
     """utf-8, utf-8-sig or gb18030."""
     rows: Iterator[Any] = field(repr=False)
     """The kind's rows (PromoterRow, ...) or BadRow, in the file's order, once."""
+    entries: set[int] = field(default_factory=set)
+    """Entries of the quarantine from which rows were exported that come back in it; known once its rows are read."""
 
 
 def read_reference(path: Path, kind: str) -> Reference:
@@ -148,10 +186,13 @@ def read_reference(path: Path, kind: str) -> Reference:
     Raises RefusedFile: E-KIND for what is no table, E-HEAD, E-DELIM, E-ENC, E-EMPTY and others of the catalogue
     """
     shape = _SHAPES[kind]
-    table = open_table(path, ANY_TABLE, partial(match_headers, shape.columns))
-    layout = match_headers(shape.columns, table.header)
-    rows = (_row(shape, layout, table.header, record) for record in table.rows())
-    return Reference(table.shape, table.header_raw, table.encoding, rows)
+    lay_out = partial(lay_out_either, shape.columns, shape.chinese)
+    table = open_table(path, ANY_TABLE, lay_out)
+    layout = lay_out(table.header)
+    entries: set[int] = set()
+    records = noting_entries(table.header, table.rows(), entries)
+    rows = (_row(shape, layout, table.header, record) for record in records)
+    return Reference(table.shape, table.header_raw, table.encoding, rows, entries)
 
 
 def reread_reference(
@@ -160,12 +201,12 @@ def reread_reference(
     """One stored row read again, with its file's kind and header; ``written`` is its file's shape."""
     shape = _SHAPES[kind]
     names, record = reread_record(written, header, raw, place)
-    return _row(shape, match_headers(shape.columns, names), names, record)
+    return _row(shape, lay_out_either(shape.columns, shape.chinese, names), names, record)
 
 
 def reference_layout(kind: str, header: list[str]) -> HeaderMatch:
     """Where a kind's columns stand in a header. Raises RefusedFile."""
-    return match_headers(_SHAPES[kind].columns, header)
+    return lay_out_either(_SHAPES[kind].columns, _SHAPES[kind].chinese, header)
 
 
 def _row(
@@ -177,7 +218,7 @@ def _row(
     facts = reading.facts
     if "p_id" in facts:
         facts["promoter_id"] = cells.promoter_of_p_id(facts["p_id"])
-    if reading.fault is None:
+    if not reading.faults:
         return shape.row(place=record.place, raw=record.raw, **facts)
     return _bad(shape, layout, reading, header, record)
 
@@ -185,19 +226,14 @@ def _row(
 def _bad(
     shape: _Shape, layout: HeaderMatch, reading: CellReading, header: list[str], record: Record
 ) -> BadRow:
-    fault, column, facts = reading.fault, reading.column, reading.facts
-    assert fault is not None
-    assert column is not None
+    facts = reading.facts
     if case := no_data_case(header, record.cells):
         return bad_row(case, place=record.place, raw=record.raw)
-    return bad_row(
-        fault.case,
+    return row_of_errors(
+        reading.errors(lambda column: layout.cell(column, record.cells), layout.place),
         place=record.place,
         raw=record.raw,
-        column=column.name,
-        value=layout.cell(column, record.cells),
         subject=" ".join(str(facts[name]) for name in shape.key) if facts.keys() >= set(shape.key) else None,
         promoter_id=facts.get("promoter_id"),
         content=layout.content(record.cells),
-        **fault.facts,
     )

@@ -7,8 +7,10 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from bounty.clock import shown
-from bounty.models import AuditEvent, Batch, Order, Quarantined, User, Waiver
+from bounty.models import AuditEvent, Quarantined, User, Waiver
 from bounty.notices.period_status import PeriodStatus
+from bounty.orders.unknowns import Unknown, unknown_in_month
+from bounty.release.freshness import Freshness, freshness_of
 from bounty.rules.periods import Period
 from bounty.settlement.queries import quarantined_of
 from bounty.sync.coverage import Coverage, coverage_of
@@ -17,14 +19,15 @@ from bounty.sync.intervals import Interval
 CHECKED = "books.check"
 """The act under which a run of the checks is kept."""
 LINES = {
-    "QUARANTINE": ("隔离行", "Quarantine"),
+    "FRESH": ("数据已到收货截止", "The data reaches the receipt cutoff"),
     "COVERAGE": ("平台订单齐全", "The platform's orders are covered"),
     "CUTOFF": ("收货截止已过", "Receipt cutoff has passed"),
-    "FRESH": ("数据新鲜", "Data is fresh"),
+    "QUARANTINE": ("隔离行", "Quarantine"),
     "CHECKS": ("账目自查", "The books check themselves"),
+    "UNKNOWN": ("未知的内容", "What is unknown"),
 }
 """Line of the checklist -> its name in Chinese and English."""
-WAIVABLE = ("QUARANTINE", "COVERAGE", "FRESH")
+WAIVABLE = ("FRESH", "COVERAGE", "QUARANTINE")
 """What a person may answer for. A cutoff that has not passed, or books that don't add up, nobody can."""
 
 
@@ -39,24 +42,24 @@ class ChecklistItem:
     """What was found."""
     en: str
     waiver: Any | None = None
-    """reason, name and waived_at, where somebody answers for it."""
+    """reason, name (null for the command line) and waived_at, where somebody answers for it."""
+    noted: bool = False
+    """Whether it asks a person to look, though it stops nothing."""
+    found: bool = True
+    """Whether it was looked at. Only the checks of the books can be yet to run; approving and publishing in the shell
+    run them."""
 
     @property
     def passes(self) -> bool:
         """Whether nothing has to be done about it."""
         return self.holds or self.waiver is not None
 
-
-@dataclass(frozen=True, slots=True)
-class Freshness:
-    """How far the data reaches."""
-
-    modified_at: int | None
-    """Of the newest row held, epoch seconds."""
-    imported_at: int | None
-    """Of the newest batch, epoch seconds."""
-    batch_id: int | None
-    file_name: str | None
+    @property
+    def state(self) -> str:
+        """PASSED, WAIVED or FAILED."""
+        if self.holds:
+            return "PASSED"
+        return "FAILED" if self.waiver is None else "WAIVED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,27 +78,30 @@ class Checklist:
         """Whether every line holds or is answered for."""
         return all(line.passes for line in self.lines)
 
+    @property
+    def failed(self) -> dict[str, ChecklistItem]:
+        """The lines that neither hold nor are answered for, by their codes, in their order."""
+        return {line.code: line for line in self.lines if not line.passes}
+
 
 def checklist(connection: Connection, stage: PeriodStatus, now: int) -> Checklist:
-    """The checklist of a period, for its newest settlement; seven queries.
+    """The checklist of a period, for its newest settlement; ten queries.
 
     COVERAGE is a line of it once anything was fetched from the platform: files have none to prove.
     """
     bounds = stage.bounds
     waiting = connection.execute(quarantined_of(bounds)).scalar_one()
-    batch = connection.execute(
-        select(Batch.batch_id, Batch.file_name, Batch.imported_at).order_by(Batch.batch_id.desc()).limit(1)
-    ).first()
-    modified_at = connection.execute(select(func.max(Order.modified_at))).scalar()
-    freshness = Freshness(modified_at, *((None,) * 3 if batch is None else (batch[2], batch[0], batch[1])))
+    coverage = coverage_of(connection, bounds)
+    freshness = freshness_of(connection, stage.period, bounds, coverage, now)
     waivers = _waivers(connection, stage)
     checked = _checked(connection, stage.period)
     lines = (
-        _quarantine(waiting, waivers),
-        *_coverage(coverage_of(connection, bounds), waivers),
-        _cutoff(bounds.receipt_cutoff, now),
         _fresh(freshness, bounds.receipt_cutoff, waivers),
+        *_coverage(coverage, waivers),
+        _cutoff(bounds.receipt_cutoff, now),
+        _quarantine(waiting, waivers),
         _checks(checked, stage.newest),
+        *_unknown(unknown_in_month(connection, stage.period)),
     )
     return Checklist(lines, freshness, waiting, checked)
 
@@ -104,7 +110,7 @@ def _waivers(connection: Connection, stage: PeriodStatus) -> dict[str, Any]:
     settlement_id = 0 if stage.newest is None else stage.newest.settlement_id
     rows = connection.execute(
         select(Waiver.line, Waiver.reason, Waiver.waived_at, User.name)
-        .join(User, User.id == Waiver.user_id)
+        .outerjoin(User, User.id == Waiver.user_id)
         .where(Waiver.settlement_id == settlement_id)
     )
     return {row.line: row for row in rows}
@@ -154,28 +160,58 @@ def _cutoff(cutoff: int, now: int) -> ChecklistItem:
 
 
 def _fresh(freshness: Freshness, cutoff: int, waivers: dict[str, Any]) -> ChecklistItem:
-    waiver = waivers.get("FRESH")
-    if freshness.modified_at is None:
-        return ChecklistItem("FRESH", False, "还没有订单：先导入", "no orders yet: import them", waiver)
-    at = shown(freshness.modified_at)[:16].replace("T", " ")
-    if freshness.modified_at >= cutoff:
+    at = shown(cutoff)[:16].replace("T", " ")
+    if freshness.covered:
         return ChecklistItem(
-            "FRESH", True, f"订单更新至 {at}，已到收货截止之后", f"orders up to {at}, past the cutoff"
+            "FRESH",
+            True,
+            f"平台同步已覆盖到收货截止 {at}",
+            f"fetched from the platform up to the cutoff, {at}",
         )
+    if freshness.updated:
+        return ChecklistItem(
+            "FRESH",
+            True,
+            f"导入的文件里有本期订单在收货截止 {at} 之后的更新",
+            f"an imported file holds updates of this period's orders from after the cutoff, {at}",
+        )
+    confirmation = freshness.confirmation
+    if confirmation is None:
+        return ChecklistItem(
+            "FRESH",
+            False,
+            f"没有本期订单在收货截止 {at} 之后的更新，截止前的收货可能还没导入",
+            f"no update of this period's orders from after the cutoff, {at}: receipts may be missing",
+            waivers.get("FRESH"),
+        )
+    through = shown(confirmation.through_at)[:16].replace("T", " ")
+    by_zh, by_en = confirmation.name or "命令行", confirmation.name or "the command line"
     return ChecklistItem(
         "FRESH",
-        False,
-        f"订单只更新至 {at}，收货截止前的收货可能还没导入",
-        f"orders only up to {at}: receipts before the cutoff may be missing",
-        waiver,
+        freshness.reaches,
+        f"{by_zh} 确认数据已齐至 {through}：{confirmation.reason}",
+        f"{by_en} confirmed that the data is complete up to {through}: {confirmation.reason}",
+        waivers.get("FRESH"),
     )
+
+
+def _unknown(found: list[Unknown]) -> list[ChecklistItem]:
+    """What is not known of the month's orders: it stops nothing, and nobody should miss it."""
+    if not found:
+        return []
+    zh, en = "；".join(each.zh for each in found), "; ".join(each.en for each in found)
+    return [ChecklistItem("UNKNOWN", True, zh, en, noted=True)]
 
 
 def _checks(checked: Any | None, newest: Any | None) -> ChecklistItem:
     if newest is None and checked is None:
-        return ChecklistItem("CHECKS", False, "核算后自动运行", "run by themselves after a settlement")
+        return ChecklistItem(
+            "CHECKS", False, "核算后自动运行", "run by themselves after a settlement", found=False
+        )
     if checked is None or (newest is not None and checked["settlement"] != newest.settlement_id):
-        return ChecklistItem("CHECKS", False, "这次核算之后还没有自查", "not run since this settlement")
+        return ChecklistItem(
+            "CHECKS", False, "这次核算之后还没有自查", "not run since this settlement", found=False
+        )
     at = shown(checked["happened_at"])[:16].replace("T", " ")
     off = checked["violations"]
     if off:

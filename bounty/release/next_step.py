@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from bounty.clock import shown
+from bounty.notices.late_facts import in_words
 from bounty.notices.period_status import PeriodStatus
 from bounty.release.checklist import LINES, Checklist
+from bounty.release.next_code import AfterNotice, next_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +26,11 @@ class NextStep:
     do_en: str
 
 
-def next_step(stage: PeriodStatus, found: Checklist, *, approval_required: bool) -> NextStep:
-    """What to do next, before a settlement and after it."""
+def next_step(
+    stage: PeriodStatus, found: Checklist, came: AfterNotice, *, approval_required: bool
+) -> NextStep:
+    """What to do next, before a settlement and after it: ``next_code`` in words."""
+    following = next_code(stage, found, came, approval_required=approval_required)
     if stage.state == "CLOSED":
         return NextStep(
             "本期已关账",
@@ -36,23 +41,59 @@ def next_step(stage: PeriodStatus, found: Checklist, *, approval_required: bool)
             "查看公示",
             "See its notices",
         )
-    if stage.newest is None:
-        return _before(stage, found.quarantined)
+    if following.code == "SETTLE_AGAIN":
+        return _again(came)
     if stage.draft is not None:
         return _between(stage, found, approval_required=approval_required)
+    if not stage.notices:
+        return _before(stage, found)
     number = stage.notices[0].notice
+    if following.code == "PREPARE_PAYOUT":
+        return NextStep(
+            f"第 {number} 号公示已发布，可以准备付款批次",
+            f"Notice {number} is out: a tranche can be prepared",
+            "已有佣金结算的订单等待付款，由财务准备批次",
+            "orders whose commission has settled wait to be paid; finance prepares the tranche",
+            "SETTLING",
+            "查看公示",
+            "See the notice",
+        )
     return NextStep(
         f"第 {number} 号公示已发布",
         f"Notice {number} is out",
         "有更正或迟到的数据时，再核算一次，作为下一号公示",
-        "where a correction or late data comes, settle again: it becomes the next notice",
+        "if a correction or late data arrives, settle again: it becomes the next notice",
         "SETTLING",
         "查看公示与再次核算",
         "See it, or settle again",
     )
 
 
-def _before(stage: PeriodStatus, waits: int) -> NextStep:
+def _again(came: AfterNotice) -> NextStep:
+    if came.draft_is_outdated or came.late is None:
+        return NextStep(
+            "再次核算",
+            "Settle again",
+            "草稿之后有达标被取消，这份草稿不能公示",
+            "a pass was taken back since the draft, which can't be published",
+            "SETTLING",
+            "去再次核算",
+            "Go and settle again",
+        )
+    zh, en = in_words(came.late)
+    return NextStep(
+        "公示之后有新数据：再次核算",
+        "Data came after the notice: settle again",
+        zh,
+        en,
+        "SETTLING",
+        "去再次核算",
+        "Go and settle again",
+    )
+
+
+def _before(stage: PeriodStatus, found: Checklist) -> NextStep:
+    waits = found.quarantined
     starts, ends, cutoff = (
         shown(getattr(stage.bounds, name))[:16].replace("T", " ")
         for name in ("task_from", "task_until", "receipt_cutoff")
@@ -68,6 +109,17 @@ def _before(stage: PeriodStatus, waits: int) -> NextStep:
             "See the roster",
         )
     ready = stage.state == "READY_TO_SETTLE"
+    missing = next((found.failed[code] for code in ("FRESH", "COVERAGE") if code in found.failed), None)
+    if ready and missing is not None:
+        return NextStep(
+            f"导入截至 {cutoff} 的订单数据",
+            f"Import the orders up to the cutoff, {cutoff}",
+            f"{LINES[missing.code][0]}：{missing.zh}",
+            f"{LINES[missing.code][1]}: {missing.en}",
+            "IMPORTS",
+            "导入订单",
+            "Import orders",
+        )
     if waits:
         rows = "1 quarantined row" if waits == 1 else f"{waits} quarantined rows"
         return NextStep(
@@ -103,16 +155,21 @@ def _before(stage: PeriodStatus, waits: int) -> NextStep:
 def _between(stage: PeriodStatus, found: Checklist, *, approval_required: bool) -> NextStep:
     off = [line for line in found.lines if not line.passes]
     if off:
-        line, mend = off[0], off[0].code == "QUARANTINE"
+        line, place = off[0], {"QUARANTINE": "QUARANTINE", "FRESH": "IMPORTS"}.get(off[0].code, "SETTLING")
+        do_zh, do_en = {
+            "QUARANTINE": ("处理隔离行", "Mend the rows"),
+            "IMPORTS": ("导入订单", "Import orders"),
+            "SETTLING": ("去核算与公示", "Go to settle and publish"),
+        }[place]
         lines = "1 line" if len(off) == 1 else f"{len(off)} lines"
         return NextStep(
             f"检查清单还差 {len(off)} 项",
             f"{lines} of the checklist to go",
             f"{LINES[line.code][0]}：{line.zh}",
             f"{LINES[line.code][1]}: {line.en}",
-            "QUARANTINE" if mend else "SETTLING",
-            "处理隔离行" if mend else "去核算与公示",
-            "Mend the rows" if mend else "Go to settle and publish",
+            place,
+            do_zh,
+            do_en,
         )
     draft: Any = stage.draft
     if approval_required and stage.approvals_missing:

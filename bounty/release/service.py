@@ -4,6 +4,7 @@ from sqlalchemy import Connection, insert
 
 from bounty.audit.service import actor_of, record
 from bounty.checks.books import CHECKS, Finding
+from bounty.clock import shown
 from bounty.errors import BountyError
 from bounty.models import Waiver
 from bounty.notices.period_status import PeriodStatus, period_status
@@ -11,6 +12,7 @@ from bounty.notices.service import PublishedNotice, publish
 from bounty.release.checklist import CHECKED, LINES, WAIVABLE, checklist
 from bounty.rules.periods import Period
 from bounty.settlement.approval import approve
+from bounty.settlement.period_lock import require_not_closed
 
 
 def keep_checks(connection: Connection, period: Period, findings: list[Finding], now: int) -> None:
@@ -36,36 +38,38 @@ def waive(
     now: int,
     *,
     approval_required: bool,
-) -> None:
-    """Answer for a line of the checklist of the newest draft, with a reason; again: nothing changes.
+) -> bool:
+    """Answer for a line of the checklist of the newest draft, with a reason; whether it was needed. Where the line
+    holds, or is answered for, nothing changes.
 
     settlement_id       the draft that the person saw
-    approval_required   whether orders that may be missing take somebody who did not make the draft
+    approval_required   whether it takes an account, and one that did not make the draft
 
-    Raises BountyError without a reason or an account, from the draft's maker where another is needed, for a line that
-    nobody can waive or that holds, and where the newest draft is no longer what was seen.
+    Raises BountyError without a reason, from the draft's maker or nobody where another account is needed, for a line
+    that nobody can waive, and where the newest draft is no longer what was seen.
     """
     actor, stage = actor_of(connection), period_status(connection, period, now)
-    if actor.user_id is None:
-        raise BountyError("A waiver needs an account: log in.", "放行需要账号：请先登录。")
+    if approval_required and actor.user_id is None:
+        raise BountyError("A waiver needs an account: log in with --as EMAIL.", "放行需要账号：请先登录。")
     reason = reason.strip()
     if not reason or len(reason) > 500:
         raise BountyError(
             "Say why it may pass, in at most 500 characters.", "请写明放行理由，不超过 500 字。"
         )
     _require_seen(stage, settlement_id)
-    found = next((each for each in checklist(connection, stage, now).lines if each.code == line), None)
-    if found is None or line not in WAIVABLE:
+    if line not in WAIVABLE:
         raise BountyError(
-            "This line can't be waived: it has to hold.", "这一项不能放行：必须满足后才能公示。"
+            f"{line} can't be waived: it has to hold. What can be is {', '.join(WAIVABLE)}.",
+            "这一项不能放行：必须满足后才能公示。",
         )
-    if found.passes:
-        return
+    found = next((each for each in checklist(connection, stage, now).lines if each.code == line), None)
+    if found is None or found.passes:
+        return False
     maker = None if stage.draft is None else stage.draft.prepared_by_id
-    if line == "COVERAGE" and approval_required and maker == actor.user_id:
+    if approval_required and maker == actor.user_id:
         raise BountyError(
-            "Whoever made a draft can't answer for orders that may be missing from it: let a second person do so.",
-            "经办人不能为自己草稿的缺口放行：请由另一人写明理由。",
+            "Whoever made a draft can't answer for a line of its checklist: let a second person do so.",
+            "经办人不能为自己草稿的检查项放行：请由另一人写明理由。",
         )
     connection.execute(
         insert(Waiver).values(
@@ -80,6 +84,7 @@ def waive(
         after={"settlement": settlement_id, "line": line, "found": found.en},
         reason=reason,
     )
+    return True
 
 
 def approve_seen(
@@ -95,34 +100,38 @@ def approve_seen(
     approve(connection, period, settlement_id, content_sha256, now)
 
 
-def publish_seen(
+def publish_checked(
     connection: Connection,
     period: Period,
-    settlement_id: int,
-    content_sha256: str,
     now: int,
     *,
     approval_required: bool,
+    seen: tuple[int, str] | None = None,
 ) -> PublishedNotice:
-    """Publish the newest draft as it was seen, once its checklist is clean.
+    """Publish the newest draft as the next notice, once its checklist is clean: for the shell and the pages alike.
+    Without a draft, the newest notice stands as it is.
 
-    Raises BountyError as ``publication.publish`` does, while a line is open, and where the newest draft is another.
+    seen   settlement_id and content_sha256 of the draft that a person saw on a page; null in the shell
+
+    Raises BountyError as ``publication.publish`` does, while a line of the checklist is open, and where the newest
+    draft is no longer what was seen.
     """
     stage = period_status(connection, period, now)
-    _require_seen(stage, settlement_id, content_sha256)
-    _require_clean(connection, stage, now)
+    if seen is not None:
+        _require_seen(stage, *seen)
+    if stage.draft is not None:
+        require_not_closed(connection, period)
+        _require_clean(connection, stage, now, approval_required=approval_required)
     return publish(connection, period, now, approval_required=approval_required)
 
 
-def require_coverage(connection: Connection, period: Period, now: int) -> None:
-    """Raises BountyError where orders may be missing from the draft of a period and nobody answers for it."""
+def checks_to_run(connection: Connection, period: Period, now: int) -> bool:
+    """Whether the books have not checked themselves since the newest draft of a period was made."""
     stage = period_status(connection, period, now)
-    for line in checklist(connection, stage, now).lines if stage.draft is not None else ():
-        if line.code == "COVERAGE" and not line.passes:
-            raise BountyError(
-                f"{LINES[line.code][1]}: {line.en}. Run `bounty sync`, or have its coverage waived on the page.",
-                f"{LINES[line.code][0]}：{line.zh}；或为草稿写明理由放行。",
-            )
+    if stage.draft is None:
+        return False
+    checks = checklist(connection, stage, now).failed.get("CHECKS")
+    return checks is not None and not checks.found
 
 
 def _require_seen(stage: PeriodStatus, settlement_id: int, content_sha256: str | None = None) -> None:
@@ -138,10 +147,33 @@ def _require_seen(stage: PeriodStatus, settlement_id: int, content_sha256: str |
         )
 
 
-def _require_clean(connection: Connection, stage: PeriodStatus, now: int) -> None:
-    off = [line for line in checklist(connection, stage, now).lines if not line.passes]
+def _require_clean(
+    connection: Connection, stage: PeriodStatus, now: int, *, approval_required: bool = False
+) -> None:
+    """Raises BountyError while a line of the checklist is open; it names a missing approval where one is required."""
+    off = checklist(connection, stage, now).failed.values()
     if off:
+        answers = "; ".join(
+            f"{line.code}: {line.en} ({_answer(line.code, stage.period, stage.bounds.receipt_cutoff)})"
+            for line in off
+        )
+        missing = stage.approvals_missing if approval_required else 0
+        accounts = "a second account" if missing == 1 else f"{missing} accounts"
+        then = f" After that it needs the approval of {accounts} that did not make it." if missing else ""
         raise BountyError(
-            "Not yet: " + "; ".join(f"{LINES[line.code][1]}: {line.en}" for line in off) + ".",
+            f"Not yet: {answers}.{then}",
             "还不能：" + "；".join(f"{LINES[line.code][0]}：{line.zh}" for line in off) + "。",
         )
+
+
+def _answer(code: str, period: Period, cutoff: int) -> str:
+    """The command that answers a failed line of the checklist."""
+    waiver = f"`bounty waive {period} {code} --reason …`"
+    return {
+        "FRESH": f"import the orders up to the cutoff, or `bounty confirm-data {period} --through {shown(cutoff)} "
+        f"--reason …`, or {waiver}",
+        "COVERAGE": f"`bounty sync`, or {waiver}",
+        "QUARANTINE": f"`bounty quarantine list`, or {waiver}",
+        "CUTOFF": f"wait until {shown(cutoff)}",
+        "CHECKS": "`bounty check` shows what is broken; it can't be waived",
+    }[code]

@@ -58,7 +58,7 @@ def history_months(period: Period, formula: Formula) -> list[Period]:
 
 
 def judge_candidate(candidate: Candidate, period: Period, terms: Terms) -> Eligibility:
-    """The first reason that applies, else the targets (contract, Who takes part and Targets)."""
+    """The first reason that applies, else the targets (docs/promises.md, Who takes part and Targets)."""
     level = None if candidate.level is None else terms.levels.get(candidate.level)
     if level is None:
         return _no("LEVEL_NOT_OFFERED", level=candidate.level, offered=sorted(terms.levels))
@@ -72,7 +72,7 @@ def judge_candidate(candidate: Candidate, period: Period, terms: Terms) -> Eligi
         )
     if candidate.violated:
         return _no("VIOLATION")
-    gmv_fen, orders, derivation = _targets(candidate, period, level)
+    gmv_fen, orders, derivation = targets_of(candidate, period, level)
     if not gmv_fen and not orders:
         return Eligibility("NO_TARGET", None, None, derivation)
     return Eligibility(None, gmv_fen or None, orders or None, derivation)
@@ -82,9 +82,10 @@ def _no(reason: str, **why: Any) -> Eligibility:
     return Eligibility(reason, None, None, why)
 
 
-def _targets(
+def targets_of(
     candidate: Candidate, period: Period, level: LevelTerms
 ) -> tuple[int | None, int | None, dict[str, Any]]:
+    """The targets of GMV, in whole fen, and of orders at a level, and how they came about; 0 is no target."""
     if candidate.given is not None:
         return *candidate.given, {"source": "targets file"}
     if not isinstance(level.gmv, Formula):

@@ -2,7 +2,8 @@
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
 
@@ -12,6 +13,7 @@ from bounty.errors import BountyError
 from bounty.models import OpenPeriod, RosterEntry, Target
 from bounty.promoters.reference_upsert import ReferenceKind, Refusal
 from bounty.roster.eligibility import INELIGIBLE, Candidate, history_months, judge_candidate
+from bounty.roster.levels import level_in
 from bounty.roster.notifications import notify_targets
 from bounty.roster.queries import candidates, given_targets, history_of, orders_held
 from bounty.roster.terms import terms_in_force
@@ -69,33 +71,36 @@ def open_roster(connection: Connection, period: Period, now: int) -> Opening:
 
 
 def _freeze(connection: Connection, period: Period, terms_id: int, terms: Terms, now: int) -> None:
-    bounds = bounds_of(period, terms)
-    connection.execute(
-        insert(OpenPeriod).values(
-            period=str(period),
-            terms_id=terms_id,
-            opened_at=now,
-            task_from=bounds.task_from,
-            task_until=bounds.task_until,
-            receipt_cutoff=bounds.receipt_cutoff,
-            month_from=bounds.month_from,
-            month_until=bounds.month_until,
+    entries = roster_entries(connection, period, terms)
+    if not entries:
+        raise BountyError(
+            f"No promoter was registered before {period.first_day}: import them with `bounty import promoters FILE`.",
+            f"没有在 {period.first_day} 之前注册的推手：请先导入推手。",
         )
-    )
-    given = {row.promoter_id: (row.gmv_fen, row.orders) for row in connection.execute(given_targets(period))}
-    histories = {
-        direct_only: _histories(connection, period, terms, direct_only=direct_only)
-        for direct_only in (True, False)
-    }
+    opened = bounds_columns(period, terms) | {"terms_id": terms_id, "opened_at": now}
+    connection.execute(insert(OpenPeriod).values(opened))
+    connection.execute(insert(RosterEntry), entries)
+
+
+def bounds_columns(period: Period, terms: Terms) -> dict[str, Any]:
+    """The columns of ``periods`` that terms decide: the period and its bounds."""
+    return {"period": str(period)} | asdict(bounds_of(period, terms))
+
+
+def roster_entries(connection: Connection, period: Period, terms: Terms) -> list[dict[str, Any]]:
+    """The rows of ``roster`` that opening a period now would freeze, by promoter; none without promoters."""
+    given = targets_by_promoter(connection, period)
+    histories = histories_by_level(connection, period, terms)
     entries = []
     for row in connection.execute(candidates(period.first_day)):
+        level = level_in(terms.levels, row.level)
         candidate = Candidate(
             promoter_id=row.promoter_id,
-            level=row.level,
+            level=level,
             registered_on=row.registered_on,
             violated=bool(row.violated),
             given=given.get(row.promoter_id),
-            history=histories[terms.direct_only(row.level)].get(row.promoter_id, {}),
+            history=histories[terms.direct_only(level)].get(row.promoter_id, {}),
         )
         verdict = judge_candidate(candidate, period, terms)
         entries.append(
@@ -103,7 +108,7 @@ def _freeze(connection: Connection, period: Period, terms_id: int, terms: Terms,
                 "promoter_id": row.promoter_id,
                 "period": str(period),
                 "name": row.name,
-                "level": row.level,
+                "level": level,
                 "registered_on": row.registered_on,
                 "reason": verdict.reason,
                 "target_gmv_fen": verdict.target_gmv_fen,
@@ -111,12 +116,22 @@ def _freeze(connection: Connection, period: Period, terms_id: int, terms: Terms,
                 "derivation": json.dumps(verdict.derivation, ensure_ascii=False, separators=(",", ":")),
             }
         )
-    if not entries:
-        raise BountyError(
-            f"No promoter was registered before {period.first_day}: import them with `bounty import promoters FILE`.",
-            f"没有在 {period.first_day} 之前注册的推手：请先导入推手。",
-        )
-    connection.execute(insert(RosterEntry), entries)
+    return entries
+
+
+def targets_by_promoter(connection: Connection, period: Period) -> dict[int, tuple[int | None, int | None]]:
+    """Promoter -> GMV in whole fen and orders, as the targets file gives them for a period."""
+    return {row.promoter_id: (row.gmv_fen, row.orders) for row in connection.execute(given_targets(period))}
+
+
+def histories_by_level(
+    connection: Connection, period: Period, terms: Terms
+) -> dict[bool, dict[int, dict[str, int]]]:
+    """Whether a level counts direct orders only -> promoter -> month -> whole fen counted."""
+    return {
+        direct_only: _histories(connection, period, terms, direct_only=direct_only)
+        for direct_only in (True, False)
+    }
 
 
 def _histories(

@@ -104,7 +104,7 @@ class VirtualTerms(_Part):
 
 
 class Formula(_Part):
-    """A GMV target from the promoter's own history (contract, Targets)."""
+    """A GMV target from the promoter's own history (docs/promises.md, Targets)."""
 
     history_periods: Annotated[int, Field(ge=1, le=24)]
     factor: Ratio
@@ -186,7 +186,7 @@ class SubsidyTerms(_Part):
 
 
 class Terms(_Part):
-    """One version of the terms, as ``contract.md`` section 2 has them."""
+    """One version of the terms, as docs/promises.md, Terms, has them."""
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
     effective_from: Annotated[str, BeforeValidator(_period_text)]
@@ -227,6 +227,11 @@ def read_terms(toml: str) -> Terms:
         raise InvalidTerms(f"not TOML: {error}") from None
     except RecursionError:
         raise InvalidTerms("not terms: nested too deeply") from None
+    return terms_of(document)
+
+
+def terms_of(document: dict[str, Any]) -> Terms:
+    """Terms from a document as TOML text is parsed into. Raises InvalidTerms as ``read_terms`` does."""
     try:
         return Terms.model_validate(document)
     except ValidationError as errors:

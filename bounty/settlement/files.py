@@ -1,17 +1,21 @@
-"""The two files of a settlement, to the byte (contract, Export): what is hashed, exported and checked is the same."""
+"""The two files of a settlement, to the byte (docs/promises.md, Export files).
+
+What is hashed, exported and checked is the same.
+"""
 
 import csv
 import hashlib
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Result
+from sqlalchemy import Connection
 
 from bounty.clock import ShownMinutes
+from bounty.db import Query
+from bounty.files.cells import FORMULA_STARTS
 from bounty.money import ShownYuan
-from bounty.orders.warnings import FORMULA_STARTS
 from bounty.rules.periods import Period
 from bounty.settlement.queries import lines_of, results_of
 
@@ -23,7 +27,7 @@ RESULTS_HEADER = (
 )
 LINES_HEADER = "period,promoter_id,order_sn,paid_at,basis_yuan,rate_permille,subsidy_yuan\r\n"
 _BOM = "\ufeff"  # so that Excel reads UTF-8
-_BATCH = 1_000
+ROWS_AT_A_TIME = 1_000
 """Rows rendered at a time: of five thousand each takes half as long again, as they leave the processor's cache."""
 
 
@@ -57,20 +61,20 @@ def content_sha256(terms_sha256: str, results_sha256: str, lines_sha256: str) ->
 class Rendering:
     """A file of a settlement as pieces of bytes; its facts are known once all pieces are taken.
 
-    rows    their last column is the subsidy, in fen
+    parts   its rows, some at a time; their last column is the subsidy, in fen
     render  the text of some rows
     """
 
     def __init__(
-        self, name: str, header: str, rows: Result[Any], render: Callable[[Sequence[Any]], str]
+        self, name: str, header: str, parts: Iterable[Sequence[Any]], render: Callable[[Sequence[Any]], str]
     ) -> None:
-        self.name, self._header, self._rows, self._render = name, header, rows, render
+        self.name, self._header, self._parts, self._render = name, header, parts, render
         self._hash = hashlib.sha256()
         self._count = self._sum_fen = 0
 
     def __iter__(self) -> Iterator[bytes]:
         yield self._piece(_BOM + self._header)
-        for rows in self._rows.partitions():
+        for rows in self._parts:
             yield self._piece(self._render(rows))
             self._count += len(rows)
             self._sum_fen += sum([row[-1] for row in rows])
@@ -87,6 +91,16 @@ class Rendering:
 
 def results_file(connection: Connection, settlement_id: int, period: Period) -> Rendering:
     """results.csv of a settlement."""
+    return rendered_results(parts_of(connection, results_of(settlement_id, period)), period)
+
+
+def parts_of(connection: Connection, query: Query) -> Iterable[Sequence[Any]]:
+    """The rows of a query, so many at a time as are rendered together."""
+    return connection.execute(query, execution_options={"yield_per": ROWS_AT_A_TIME}).partitions()
+
+
+def rendered_results(parts: Iterable[Sequence[Any]], period: Period) -> Rendering:
+    """results.csv of rows as ``results_of`` selects them."""
 
     month, yuan = str(period), ShownYuan()
 
@@ -108,12 +122,17 @@ def results_file(connection: Connection, settlement_id: int, period: Period) -> 
         csv.writer(text, lineterminator="\r\n").writerows(map(cells, rows))
         return text.getvalue()
 
-    rows = connection.execute(results_of(settlement_id, period), execution_options={"yield_per": _BATCH})
-    return Rendering(RESULTS, RESULTS_HEADER, rows, render)
+    return Rendering(RESULTS, RESULTS_HEADER, parts, render)
 
 
 def lines_file(connection: Connection, settlement_id: int, period: Period) -> Rendering:
-    """subsidy_lines.csv of a settlement. Its cells are digits and hyphens, so that none needs quoting."""
+    """subsidy_lines.csv of a settlement."""
+    return rendered_lines(parts_of(connection, lines_of(settlement_id)), period)
+
+
+def rendered_lines(parts: Iterable[Sequence[Any]], period: Period) -> Rendering:
+    """subsidy_lines.csv of rows as ``lines_of`` selects them. Its cells are digits and hyphens, so that none needs
+    quoting."""
 
     month, minutes, seconds, yuan = str(period), ShownMinutes(), ShownMinutes.SECONDS, ShownYuan()
 
@@ -126,5 +145,4 @@ def lines_file(connection: Connection, settlement_id: int, period: Period) -> Re
             ]
         )
 
-    rows = connection.execute(lines_of(settlement_id), execution_options={"yield_per": _BATCH})
-    return Rendering(LINES, LINES_HEADER, rows, render)
+    return Rendering(LINES, LINES_HEADER, parts, render)

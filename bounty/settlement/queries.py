@@ -1,8 +1,11 @@
 """A settlement as a handful of set-based statements, whatever the size of the month."""
 
-from sqlalchemy import Column, FromClause, Insert, and_, case, func, insert, literal, select, true
+from dataclasses import dataclass
+
+from sqlalchemy import CTE, Column, FromClause, Insert, and_, case, func, insert, literal, select, true
 
 from bounty.db import Query, WholeNumber, workspace
+from bounty.ingest.quarantine import NO_DATA
 from bounty.models import Line, OpenPeriod, Order, Quarantined, Result, RosterEntry
 from bounty.rules.clauses import SUBSIDY_CLAUSES, all_hold
 from bounty.rules.measure import counts, frozen_bounds, measured, of_eligible
@@ -109,94 +112,133 @@ def write_lines(settlement_id: int, period: Period, terms: Terms) -> Insert:
 
 def write_results(settlement_id: int, period: Period) -> Insert:
     """Write one result per promoter on the roster, with the sums of the lines just written."""
+    written = summed_results(settlement_id, period, attained, Line.__table__)
+    return insert(Result).from_select(written.selected_columns.keys(), written)
+
+
+def summed_results(settlement_id: int, period: Period, reached: FromClause, lines: FromClause) -> Query:
+    """One result per promoter on the roster, with the columns of ``results``.
+
+    reached   ``attained``, or another relation with its columns
+    lines     the table of lines, or another relation with its columns; those of the settlement are summed
+    """
+    line = lines.c
     sums = (
-        select(
-            Line.promoter_id,
-            func.count().label("lines"),
-            sum_or_zero(Line.__table__.c.subsidy_fen).label("fen"),
-        )
-        .join(attained, attained.c.promoter_id == Line.promoter_id)
-        .where(Line.settlement_id == settlement_id)
-        .group_by(Line.promoter_id)
+        select(line.promoter_id, func.count().label("lines"), sum_or_zero(line.subsidy_fen).label("fen"))
+        .select_from(lines)
+        .join(reached, reached.c.promoter_id == line.promoter_id)
+        .where(line.settlement_id == settlement_id)
+        .group_by(line.promoter_id)
         .subquery("sums")
     )
-    return insert(Result).from_select(
-        [
-            "promoter_id",
-            "settlement_id",
-            "gmv_fen",
-            "orders",
-            "passed",
-            "rate_permille",
-            "subsidy_orders",
-            "subsidy_fen",
-        ],
+    return (
         select(
             RosterEntry.promoter_id,
-            literal(settlement_id),
-            attained.c.gmv_fen,
-            attained.c.orders,
-            attained.c.rate_permille.is_not(None),
-            attained.c.rate_permille,
-            func.coalesce(sums.c.lines, 0),
-            func.coalesce(sums.c.fen, 0),
+            literal(settlement_id, WholeNumber).label("settlement_id"),
+            reached.c.gmv_fen,
+            reached.c.orders,
+            reached.c.rate_permille.is_not(None).label("passed"),
+            reached.c.rate_permille,
+            func.coalesce(sums.c.lines, 0).label("subsidy_orders"),
+            func.coalesce(sums.c.fen, 0).label("subsidy_fen"),
         )
-        .outerjoin(attained, attained.c.promoter_id == RosterEntry.promoter_id)
+        .outerjoin(reached, reached.c.promoter_id == RosterEntry.promoter_id)
         .outerjoin(sums, sums.c.promoter_id == RosterEntry.promoter_id)
-        .where(RosterEntry.period == str(period)),
+        .where(RosterEntry.period == str(period))
     )
 
 
-def results_of(settlement_id: int, period: Period) -> Query:
-    """The rows of results.csv, in its order."""
+def results_of(settlement_id: int, period: Period, results: FromClause = Result.__table__) -> Query:
+    """The rows of results.csv, in its order.
+
+    results   the table of results, or another relation with its columns
+    """
+    result = results.c
     return (
         select(
-            Result.promoter_id,
+            result.promoter_id,
             RosterEntry.name,
             RosterEntry.level,
             RosterEntry.reason,
-            Result.gmv_fen,
-            Result.orders,
+            result.gmv_fen,
+            result.orders,
             RosterEntry.target_gmv_fen,
             RosterEntry.target_orders,
-            Result.passed,
-            Result.rate_permille,
-            Result.subsidy_orders,
-            Result.subsidy_fen,
+            result.passed,
+            result.rate_permille,
+            result.subsidy_orders,
+            result.subsidy_fen,
         )
-        .select_from(Result)
+        .select_from(results)
         .join(
             RosterEntry,
-            and_(RosterEntry.promoter_id == Result.promoter_id, RosterEntry.period == str(period)),
+            and_(RosterEntry.promoter_id == result.promoter_id, RosterEntry.period == str(period)),
         )
-        .where(Result.settlement_id == settlement_id)
-        .order_by(Result.promoter_id)
+        .where(result.settlement_id == settlement_id)
+        .order_by(result.promoter_id)
     )
 
 
-def lines_of(settlement_id: int) -> Query:
-    """The rows of subsidy_lines.csv, in its order."""
+def lines_of(
+    settlement_id: int, results: FromClause = Result.__table__, lines: FromClause = Line.__table__
+) -> Query:
+    """The rows of subsidy_lines.csv, in its order.
+
+    results, lines   the tables, or other relations with their columns
+    """
+    result, line = results.c, lines.c
     return (
         select(
-            Line.promoter_id,
-            Line.order_sn,
-            Line.paid_at,
-            Line.basis_fen,
-            Result.rate_permille,
-            Line.subsidy_fen,
+            line.promoter_id,
+            line.order_sn,
+            line.paid_at,
+            line.basis_fen,
+            result.rate_permille,
+            line.subsidy_fen,
         )
-        .select_from(Result)
-        .join(Line, and_(Line.promoter_id == Result.promoter_id, Line.settlement_id == Result.settlement_id))
-        .where(Result.settlement_id == settlement_id, Result.subsidy_orders > 0)
-        .order_by(Result.promoter_id, Line.paid_at, Line.order_sn)
+        .select_from(results)
+        .join(
+            lines,
+            and_(line.promoter_id == result.promoter_id, line.settlement_id == result.settlement_id),
+        )
+        .where(result.settlement_id == settlement_id, result.subsidy_orders > 0)
+        .order_by(result.promoter_id, line.paid_at, line.order_sn)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Recomputation:
+    """A settlement as SELECTs alone, with the columns and the order of the rows that would be written."""
+
+    results: CTE
+    """As ``results`` has them, as settlement 0."""
+    lines: CTE
+    """As ``lines`` has them, as settlement 0."""
+    period: Period
+
+    def results_rows(self) -> Query:
+        """The rows of results.csv."""
+        return results_of(0, self.period, self.results)
+
+    def lines_rows(self) -> Query:
+        """The rows of subsidy_lines.csv."""
+        return lines_of(0, self.results, self.lines)
+
+
+def recomputation(period: Period, terms: Terms) -> Recomputation:
+    """What a settlement would write now, made by the expressions that a settlement uses; writes nothing."""
+    reached = measured_roster(period, terms).cte("reached")
+    earned = earned_lines(period, terms, reached)
+    lines = earned.add_columns(literal(0, WholeNumber).label("settlement_id")).cte("earned")
+    return Recomputation(summed_results(0, period, reached, lines).cte("summed"), lines, period)
 
 
 def quarantined_of(bounds: Bounds) -> Query:
-    """How many order rows wait in quarantine that are, or may be, of a month."""
+    """How many order rows wait in quarantine that are, or may be, of a month; a known footer is of none."""
     of_month = and_(Quarantined.paid_at >= bounds.month_from, Quarantined.paid_at < bounds.month_until)
     return select(func.count()).where(
         Quarantined.kind == "orders",
         Quarantined.closed_at.is_(None),
+        Quarantined.code != NO_DATA,
         Quarantined.paid_at.is_(None) | of_month,
     )

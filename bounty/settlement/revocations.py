@@ -139,14 +139,19 @@ def answer_void(connection: Connection, period: Period, promoter_id: int, now: i
     return True
 
 
+def voided_since(connection: Connection, settlement: Any) -> bool:
+    """Whether a pass of the period was taken back since a settlement was made."""
+    later = select(PassVoidAnswer.promoter_id).where(
+        PassVoidAnswer.period == settlement.period,
+        PassVoidAnswer.approved,
+        PassVoidAnswer.as_of_settlement_id >= settlement.settlement_id,
+    )
+    return connection.execute(later.limit(1)).first() is not None
+
+
 def require_voids_known(connection: Connection, draft: Any) -> None:
     """Raises BountyError where a pass was taken back since a draft was made."""
-    later = select(PassVoidAnswer.promoter_id).where(
-        PassVoidAnswer.period == draft.period,
-        PassVoidAnswer.approved,
-        PassVoidAnswer.as_of_settlement_id >= draft.settlement_id,
-    )
-    if connection.execute(later.limit(1)).first() is not None:
+    if voided_since(connection, draft):
         raise BountyError(
             f"A pass in {draft.period} was taken back since settlement {draft.settlement_id} was made: settle again.",
             f"核算 {draft.settlement_id} 之后有达标被取消：请重新核算 {draft.period}。",

@@ -10,6 +10,7 @@ from bounty.errors import BountyError
 from bounty.models import TrancheStep, User
 from bounty.money import shown_yuan
 from bounty.settlement.approval import approvals_needed, approver
+from bounty.tranches.departures import require_answered
 from bounty.tranches.preparation import prepare_draft
 from bounty.tranches.state import open_tranche, record_step, summary_of, tranche_of
 
@@ -31,15 +32,19 @@ def approvals_of(connection: Connection, tranche: Any) -> list[Any]:
     )
 
 
-def approve(connection: Connection, tranche_id: int, content_sha256: str, now: int) -> None:
+def approve(
+    connection: Connection, tranche_id: int, content_sha256: str, now: int, alipay_least_fen: int = 0
+) -> None:
     """Stand for the open tranche, as it was shown; again: nothing changes.
 
     tranche_id, content_sha256   what the person saw
+    alipay_least_fen             as ``preparing.prepare`` has it
 
-    Raises BountyError for its preparer, for who has no account, and where it is no longer what was seen, or what is
-    due.
+    Raises BountyError for its preparer, for who has no account, where it is no longer what was seen, or what is due,
+    and while something may have left that these books don't know.
     """
     wait_for_turn(connection)
+    require_answered(connection)
     user_id = approver(connection)
     tranche = open_tranche(connection)
     if tranche is None or (tranche.tranche_id, tranche.content_sha256) != (tranche_id, content_sha256):
@@ -52,18 +57,18 @@ def approve(connection: Connection, tranche_id: int, content_sha256: str, now: i
             "Whoever prepared a tranche can't approve it: let a second person look at it.",
             "准备批次的人不能批准它：请由另一人复核。",
         )
-    require_unchanged(connection, tranche)
+    require_unchanged(connection, tranche, alipay_least_fen)
     if any(one.user_id == user_id for one in approvals_of(connection, tranche)):
         return
     record_step(connection, tranche, "APPROVED", now)
     record(connection, "payout.approve", f"tranche {tranche_id}", now, after=summary_of(tranche))
 
 
-def require_unchanged(connection: Connection, tranche: Any) -> None:
+def require_unchanged(connection: Connection, tranche: Any, alipay_least_fen: int) -> None:
     """Raises BountyError where preparing the open tranche again would not give the same: an order has failed since, a
     payee or a notice has changed."""
     attempt = connection.begin_nested()
-    drafted = prepare_draft(connection, tranche.settled_before, tranche)
+    drafted = prepare_draft(connection, tranche.settled_before, tranche, alipay_least_fen)
     attempt.rollback()
     if drafted["content_sha256"] != tranche.content_sha256:
         then, now = shown_yuan(tranche.payable_fen), shown_yuan(drafted["payable_fen"])
@@ -74,10 +79,20 @@ def require_unchanged(connection: Connection, tranche: Any) -> None:
         )
 
 
-def export_begins(connection: Connection, tranche_id: int, now: int, *, approval_required: bool) -> Any:
+def export_begins(
+    connection: Connection,
+    tranche_id: int,
+    now: int,
+    *,
+    approval_required: bool,
+    alipay_least_fen: int = 0,
+) -> Any:
     """Let a tranche leave for the payer, and remember that it did; its row. Again: nothing changes.
 
-    Raises BountyError if it was replaced, lacks an approval it needs, or is no longer what is due.
+    alipay_least_fen   as ``preparation.prepare`` has it
+
+    Raises BountyError if it was replaced, lacks an approval it needs, or is no longer what is due, and while something
+    may have left that these books don't know.
     """
     wait_for_turn(connection)
     tranche = tranche_of(connection, tranche_id)
@@ -88,6 +103,7 @@ def export_begins(connection: Connection, tranche_id: int, now: int, *, approval
         )
     if tranche.exported:
         return tranche
+    require_answered(connection)
     missing = approvals_needed(tranche) - len(approvals_of(connection, tranche))
     if approval_required and missing > 0:
         accounts = "a second account" if missing == 1 else f"{missing} accounts"
@@ -96,7 +112,7 @@ def export_begins(connection: Connection, tranche_id: int, now: int, *, approval
             "(setting require_approval).",
             f"批次 {tranche_id} 还差 {missing} 个账号批准，准备的人本人不算。",
         )
-    require_unchanged(connection, tranche)
+    require_unchanged(connection, tranche, alipay_least_fen)
     record_step(connection, tranche, "EXPORTED", now)
     record(connection, "payout.export", f"tranche {tranche_id}", now, after=summary_of(tranche))
     return tranche_of(connection, tranche_id)

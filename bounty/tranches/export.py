@@ -15,13 +15,15 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, and_, select
 
+from bounty.audit.journal import EXPORT, note, read_journal
 from bounty.clock import shown
-from bounty.db import transaction
+from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.exports.workbooks import Cell, new_workbook, yuan_cell
 from bounty.models import Payee, Payout
 from bounty.notices.service import MANIFEST
 from bounty.payees.encryption import PayeeCipher
+from bounty.private import private_folder
 from bounty.settlement.files import FileFacts
 from bounty.tranches.approval import export_begins
 from bounty.tranches.files import lines_file, lines_of, payout_id, payouts_file, payouts_of
@@ -75,15 +77,46 @@ def export_tranche(
     written = _Folder(folder)
     try:
         with transaction(engine) as connection:
-            tranche = export_begins(connection, tranche_id, now, approval_required=approval_required)
-            folder.mkdir(parents=True, exist_ok=True)
+            tranche = export_begins(
+                connection,
+                tranche_id,
+                now,
+                approval_required=approval_required,
+                alipay_least_fen=payer.alipay_least_fen,
+            )
+            private_folder(folder)
             manifest = _write(connection, tranche, written, seal, payer)
+        # After the commit and before the files are where people find them: what is in a folder is in the journal.
+        _note_left(engine, tranche, now)
         written.finish()
     except OSError as error:
         raise BountyError(f"{folder} can't be written: {error.strerror or error}.") from error
     finally:
         written.clear()
     return Exported(manifest, refused_words(payer.remark))
+
+
+def _note_left(engine: Engine, tranche: Any, now: int) -> None:
+    """Say in the journal outside the database that a tranche leaves, unless it says so already.
+
+    Raises BountyError if it can't be written.
+    """
+    with snapshot(engine) as connection:
+        journal = read_journal(connection)
+    if journal is None or any(
+        (line["tranche"], line["content_sha256"]) == (tranche.tranche_id, tranche.content_sha256)
+        for line in journal.of_kind(EXPORT, strange=False)
+    ):
+        return
+    note(
+        engine,
+        EXPORT,
+        now,
+        tranche=tranche.tranche_id,
+        content_sha256=tranche.content_sha256,
+        settled_before=shown(tranche.settled_before),
+        due_fen=tranche.due_fen,
+    )
 
 
 class _Folder:

@@ -16,7 +16,7 @@ from bounty.clock import shown
 from bounty.db import Query
 from bounty.models import Notice, Payee, Payout, TrancheLine
 from bounty.money import ShownYuan
-from bounty.settlement.files import Rendering, inert
+from bounty.settlement.files import Rendering, inert, parts_of
 from bounty.tranches.state import is_held
 
 LINES = "tranche_lines.csv"
@@ -28,7 +28,8 @@ PAYOUTS_HEADER = (
 )
 NO_PAYEE = "NO_PAYEE"
 """Why a payout is held."""
-_BATCH = 1_000
+BELOW_LEAST = "BELOW_LEAST"
+"""Why a payout above 0 is carried on: it is below the payer's least amount."""
 
 
 def content_sha256(settled_before: int, lines_sha256: str, payouts_sha256: str) -> str:
@@ -60,7 +61,7 @@ def payouts_of(tranche_id: int) -> Query:
     """The rows of payouts.csv, in its order: promoter_id, state, reason, method, shown_account, shown_name,
     proposal_id, carry_in_fen, lines_rows, lines_fen, carry_out_fen, payable_fen.
 
-    state   DUE; HELD, with its reason; or CARRIED where nothing is payable
+    state   DUE; HELD, with its reason; or CARRIED, with one where the amount is below the payer's least
     """
     net = Payout.carry_in_fen + Payout.lines_fen
     held = is_held()
@@ -68,7 +69,7 @@ def payouts_of(tranche_id: int) -> Query:
         select(
             Payout.promoter_id,
             case((held, "HELD"), (Payout.payable_fen > 0, "DUE"), else_="CARRIED").label("state"),
-            case((held, NO_PAYEE)).label("reason"),
+            case((held, NO_PAYEE), (and_(net > 0, Payout.payable_fen == 0), BELOW_LEAST)).label("reason"),
             Payee.method,
             Payee.shown_account,
             Payee.shown_name,
@@ -99,8 +100,8 @@ def lines_file(connection: Connection, tranche_id: int) -> Rendering:
             ]
         )
 
-    rows = connection.execute(lines_of(tranche_id), execution_options={"yield_per": _BATCH})
-    return Rendering(LINES, LINES_HEADER, rows, render)
+    parts = parts_of(connection, lines_of(tranche_id))
+    return Rendering(LINES, LINES_HEADER, parts, render)
 
 
 def payouts_file(connection: Connection, tranche_id: int) -> Rendering:
@@ -132,8 +133,8 @@ def payouts_file(connection: Connection, tranche_id: int) -> Rendering:
         csv.writer(text, lineterminator="\r\n").writerows(map(cells, rows))
         return text.getvalue()
 
-    rows = connection.execute(payouts_of(tranche_id), execution_options={"yield_per": _BATCH})
-    return Rendering(PAYOUTS, PAYOUTS_HEADER, rows, render)
+    parts = parts_of(connection, payouts_of(tranche_id))
+    return Rendering(PAYOUTS, PAYOUTS_HEADER, parts, render)
 
 
 def payout_id(tranche_id: int, promoter_id: int) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import count, islice
 from typing import Final
 
+from bounty.files.cells import FORMULA_STARTS
 from bounty.money import shown_yuan
-from bounty.orders.warnings import FORMULA_STARTS
 from bounty.payees.encryption import PayeeDetails
 from bounty.settlement.files import FileFacts
 
@@ -33,6 +33,8 @@ class Payer:
     """What is said of each payment, before its payout's id."""
     rows: int
     """Payments in one part, at most."""
+    alipay_least_fen: int = 10
+    """The least that Alipay transfers."""
 
 
 @dataclass(frozen=True, slots=True)

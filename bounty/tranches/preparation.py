@@ -6,7 +6,7 @@ promoter's next payout.
 
 from typing import Any
 
-from sqlalchemy import Connection, case, func, insert, literal, or_, select, true, union_all
+from sqlalchemy import Connection, and_, case, func, insert, literal, or_, select, true, union_all
 
 from bounty.audit.service import actor_of, record
 from bounty.clock import shown
@@ -15,6 +15,7 @@ from bounty.errors import BountyError
 from bounty.models import Payout, Tranche, TrancheLine
 from bounty.payees.service import payees_in_force
 from bounty.rules.sql_math import sum_or_zero
+from bounty.tranches.departures import require_number_free
 from bounty.tranches.entitlement import not_replaced, published_periods, tranche_lines_due
 from bounty.tranches.files import content_sha256, lines_file, payouts_file
 from bounty.tranches.state import (
@@ -32,13 +33,16 @@ class NothingDue(BountyError):
     """There is nothing to make a tranche of."""
 
 
-def prepare(connection: Connection, settled_before: int, now: int) -> tuple[Any, bool]:
+def prepare(
+    connection: Connection, settled_before: int, now: int, alipay_least_fen: int = 0
+) -> tuple[Any, bool]:
     """Gather what is due into a tranche; its row, and whether it is a new one.
 
     On the same facts it is the same tranche, and nothing changes. On others a new one replaces the one that was not
     exported yet.
 
-    settled_before   orders whose commission settled before this instant
+    settled_before     orders whose commission settled before this instant
+    alipay_least_fen   the least that Alipay transfers: less is carried on
 
     Raises NothingDue, and BountyError where the instant is yet to come or an exported tranche still waits for what came
     of its payouts.
@@ -51,7 +55,7 @@ def prepare(connection: Connection, settled_before: int, now: int) -> tuple[Any,
         )
     before = open_tranche(connection)
     attempt = connection.begin_nested()
-    drafted = prepare_draft(connection, settled_before, before)
+    drafted = prepare_draft(connection, settled_before, before, alipay_least_fen)
     if before is not None and before.content_sha256 == drafted["content_sha256"]:
         attempt.rollback()
         return before, False
@@ -61,6 +65,7 @@ def prepare(connection: Connection, settled_before: int, now: int) -> tuple[Any,
             f"Nothing new is due of what settled before {shown(settled_before)}.",
             f"{shown(settled_before)} 之前结算的订单中没有新的应付款。",
         )
+    require_number_free(connection, drafted)
     actor = actor_of(connection)
     connection.execute(insert(Tranche).values(**drafted, prepared_at=now, prepared_by_id=actor.user_id))
     if before is not None:
@@ -78,7 +83,9 @@ def prepare(connection: Connection, settled_before: int, now: int) -> tuple[Any,
     return made, True
 
 
-def prepare_draft(connection: Connection, settled_before: int, replacing: Any | None) -> dict[str, Any]:
+def prepare_draft(
+    connection: Connection, settled_before: int, replacing: Any | None, alipay_least_fen: int = 0
+) -> dict[str, Any]:
     """Write the lines and payouts of the next tranche; the columns of its row."""
     but = None if replacing is None else replacing.tranche_id
     number = select(func.coalesce(func.max(Tranche.tranche_id), 0) + 1)
@@ -87,7 +94,7 @@ def prepare_draft(connection: Connection, settled_before: int, replacing: Any | 
     names = [*due.selected_columns.keys(), "tranche_id"]
     connection.execute(insert(TrancheLine).from_select(names, due.add_columns(literal(tranche_id))))
     analyze(connection, TrancheLine)
-    payouts = _payouts(tranche_id, but)
+    payouts = _payouts(tranche_id, but, alipay_least_fen)
     connection.execute(insert(Payout).from_select(payouts.selected_columns.keys(), payouts))
     analyze(connection, Payout)
     lines, people = lines_file(connection, tranche_id), payouts_file(connection, tranche_id)
@@ -132,8 +139,9 @@ def carried_balances(but: int | None, before: int) -> Query:
     return select(side.promoter_id, sum_or_zero(side.fen).label("carry_fen")).group_by(side.promoter_id)
 
 
-def _payouts(tranche_id: int, but: int | None) -> Query:
-    """What each promoter with lines in a tranche, or with money that was not paid yet, gets in it."""
+def _payouts(tranche_id: int, but: int | None, alipay_least_fen: int) -> Query:
+    """What each promoter with lines in a tranche, or with money that was not paid yet, gets in it; nothing where the
+    payer would not transfer so little, and then it is carried on."""
     own = select(
         TrancheLine.promoter_id,
         literal(0, WholeNumber).label("carry_fen"),
@@ -157,12 +165,13 @@ def _payouts(tranche_id: int, but: int | None) -> Query:
         .subquery("each_promoter")
     )
     payee = payees_in_force().subquery("payee")
+    too_little = and_(payee.c.method == "alipay", each.c.payable_fen < alipay_least_fen)
     return select(
         each.c.promoter_id,
         literal(tranche_id).label("tranche_id"),
         each.c.carry_in_fen,
         each.c.lines_rows,
         each.c.lines_fen,
-        each.c.payable_fen,
+        case((too_little, 0), else_=each.c.payable_fen).label("payable_fen"),
         payee.c.proposal_id,
     ).outerjoin_from(each, payee, payee.c.promoter_id == each.c.promoter_id)

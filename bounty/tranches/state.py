@@ -23,6 +23,10 @@ STATES = {
 """What a tranche can be -> its words in Chinese and English."""
 
 
+LEAST_BOUND_FEN = 100
+"""No payer's least amount is above it: a payable amount below it may be carried on for being too little."""
+
+
 def is_due() -> ColumnElement[bool]:
     """Whether a payout is to be paid: above 0, to somebody."""
     return and_(Payout.payable_fen > 0, Payout.proposal_id.is_not(None))

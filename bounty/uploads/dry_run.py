@@ -11,8 +11,9 @@ from bounty import importer
 from bounty.clock import shanghai_date
 from bounty.db import transaction
 from bounty.files.problems import BadRow
-from bounty.models import Link, Notice, OpenPeriod, Order, OrderVersion, Quarantined
+from bounty.models import Link, Notice, OpenPeriod, Order, OrderVersion, Promoter, Quarantined
 from bounty.orders.service import orders_with_news
+from bounty.orders.warnings import ODDITIES, flagged_rows
 
 BAD_SHOWN = 20
 """Most bad rows in the report: the first of the file."""
@@ -22,6 +23,8 @@ BAD_SHOWN = 20
 class _RowStatistics:
     """Counts and sums of the good rows of a file, collected while the rows are imported."""
 
+    promoters: frozenset[int]
+    """The known promoters. Rows of other promoters go into quarantine."""
     amount_fen: int = 0
     """Sum over all orders, whole fen."""
     months: Counter[str] = field(default_factory=Counter)
@@ -39,6 +42,8 @@ class _RowStatistics:
     def _add(self, row: Any) -> None:
         amount_fen = getattr(row, "order_amount_fen", None)
         if amount_fen is not None:
+            if row.promoter_id not in self.promoters:
+                return
             month = "" if row.paid_at is None else str(shanghai_date(row.paid_at))[:7]
             self.amount_fen += amount_fen
             self.amounts[month] += amount_fen
@@ -60,16 +65,19 @@ def dry_run(
         months           [{month (blank: not paid), rows, amount_fen}, ...] of the good rows
         periods          [{period, notice or null, orders}, ...]: open periods with orders that would change
         released         [[kind, counts], ...]: rows that would be released from quarantine
+        put_back         whether an older promoters file would restore values that a later one has changed
+        flags            [{zh, en}, ...]: counts of imported rows that are unknown or unusual
         bad              [{place, column, value, code, zh, en}, ...]: the first rows that are new to the quarantine
 
     on_progress   called with the number of rows read so far
 
     Raises RefusedFile for a file that is refused as a whole, and BountyError if it cannot be read.
     """
-    source, statistics = opened.source, _RowStatistics()
+    source = opened.source
     with transaction(engine) as connection:
+        statistics = _RowStatistics(frozenset(connection.execute(select(Promoter.promoter_id)).scalars()))
         observed = replace(opened, rows=statistics.observe(opened.rows))
-        imported = importer.import_opened(connection, observed, now, on_progress)
+        imported = importer.import_opened(connection, observed, now, on_progress, force=True)
         counts = imported.counts
         found = {
             "encoding": source.encoding,
@@ -88,6 +96,8 @@ def dry_run(
             "periods": _periods(connection, source.kind, imported),
             "released": [[kind, str(counts)] for kind, counts in imported.released],
             "bad": _bad(connection, imported.batch_id),
+            "put_back": imported.put_back,
+            "flags": _flags(connection, source.kind, imported, now),
         }
         connection.rollback()
     return found
@@ -118,6 +128,18 @@ def _periods(connection: Connection, kind: str, imported: importer.Imported) -> 
         .order_by(OpenPeriod.period)
     )
     return [dict(row) for row in rows.mappings()]
+
+
+def _flags(connection: Connection, kind: str, imported: importer.Imported, now: int) -> list[dict[str, str]]:
+    """Remarks about the whole file, and the number of imported orders with each warning."""
+    flags = [{"zh": zh, "en": en} for zh, en in imported.notes]
+    if kind != "orders":
+        return flags
+    odd = Counter(flag for row in flagged_rows(connection, imported.batch_id, now) for flag in row.flags)
+    for code, (zh, en) in ODDITIES.items():
+        if odd[code]:
+            flags.append({"zh": zh.format(rows=odd[code]), "en": en.format(rows=odd[code])})
+    return flags
 
 
 def _bad(connection: Connection, batch_id: int) -> list[dict[str, Any]]:

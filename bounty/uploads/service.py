@@ -286,12 +286,20 @@ def actor_for(connection: Connection, user_id: int) -> Actor:
 
 
 def carry_out(
-    engine: Engine, folder: Path, upload_id: int, stage: str, now: int, report: ProgressReport
+    engine: Engine,
+    folder: Path,
+    upload_id: int,
+    stage: str,
+    now: int,
+    report: ProgressReport,
+    *,
+    force: bool = False,
 ) -> None:
     """Make the dry run or the import of an upload in this process. An upload that was imported is not imported again.
 
     engine   an engine with the account as actor
     stage    one of STAGES
+    force    whether a person confirmed that an older file may restore values that a later one has changed
     """
     with snapshot(engine) as connection:
         found = upload_state(connection, folder, upload_id)
@@ -307,7 +315,7 @@ def carry_out(
             batch = select(Upload.batch_id).join(Batch, Batch.batch_id == Upload.batch_id)
             valid_batch = batch.where(Upload.upload_id == upload_id, Batch.undone_at.is_(None))
             if connection.execute(valid_batch).first() is None:
-                imported = importer.import_opened(connection, opened, now, report.on_progress)
+                imported = importer.import_opened(connection, opened, now, report.on_progress, force=force)
                 _set(connection, upload_id, batch_id=imported.batch_id)
     except BountyError as refusal:
         en = getattr(refusal, "en", str(refusal))

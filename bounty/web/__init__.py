@@ -10,12 +10,16 @@ from sqlalchemy import Engine
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bounty.accounts import login
-from bounty.notifications.mail import encrypted, host_and_port
 from bounty.payees.encryption import PayeeCipher
+from bounty.tokens.limits import CallLimit
+from bounty.web import tokens
+from bounty.web.api import bearer as api
+from bounty.web.api import finance as api_finance
+from bounty.web.api import operations as api_operations
+from bounty.web.api import promoter as api_promoter
+from bounty.web.api import push as api_push
 from bounty.web.finance import adjustments, notices, payees, payment_results, reconciliation, tranches
-from bounty.web.operations import (
-    appeals as operations_appeals,
-)
+from bounty.web.operations import appeals as operations_appeals
 from bounty.web.operations import (
     audit,
     imports,
@@ -24,12 +28,12 @@ from bounty.web.operations import (
     results,
     revocations,
     roster,
+    schedule,
     settlement,
+    simulation,
     terms,
 )
-from bounty.web.operations import (
-    notifications as operations_notifications,
-)
+from bounty.web.operations import notifications as operations_notifications
 from bounty.web.promoter import appeals, notifications
 from bounty.web.promoter import pages as promoter_pages
 from bounty.web.public import pages as public_pages
@@ -44,8 +48,8 @@ from bounty.web.shared import (
     logs,
     request_context,
     step_up_auth,
+    url_converters,
 )
-from bounty.web.shared.url_converters import PeriodConverter
 
 BLUEPRINTS = (
     health.blueprint,
@@ -62,6 +66,7 @@ BLUEPRINTS = (
     roster.blueprint,
     operations_appeals.blueprint,
     terms.blueprint,
+    simulation.blueprint,
     audit.blueprint,
     notices.blueprint,
     tranches.blueprint,
@@ -71,8 +76,13 @@ BLUEPRINTS = (
     adjustments.blueprint,
     operations_notifications.blueprint,
     notifications.blueprint,
+    schedule.blueprint,
+    tokens.blueprint,
+    api.blueprint,
 )
 """A room of views each."""
+API_VIEWS = (api_promoter, api_push, api_operations, api_finance)
+"""Modules whose views the API's blueprint has, once they are imported."""
 
 
 def install(
@@ -101,7 +111,6 @@ def install(
         MAX_FORM_MEMORY_SIZE=1_000_000,
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session: a form left open over lunch still works
         PREFERRED_URL_SCHEME="https" if production else "http",
-        **_mail(settings),
     )
     if settings.proxies:
         count = settings.proxies
@@ -112,30 +121,28 @@ def install(
         logs.install(app)
     headers.install(app, https=production)
     health.install(app)
+    url_converters.install(app)
     language.install(app)
     login.install(
-        app, engine, now, reading=request_context.reading, totp_key=totp_key, second_factor=production
+        app,
+        engine,
+        now,
+        reading=request_context.reading,
+        may_go_to=url_converters.is_page,
+        totp_key=totp_key,
+        second_factor=production,
     )
     access.install(app)
     imports.bound_uploads(app)
-    CSRFProtect(app)  # reads the form, so it comes after what says whether, and how much, may be sent at all
+    csrf = CSRFProtect(
+        app
+    )  # reads the form, so it comes after what says whether, and how much, may be sent at all
+    csrf.exempt(api.blueprint)  # which no browser's session opens
+    app.extensions[api.LIMIT] = CallLimit(engine, settings.api_calls_per_minute)
+    url_converters.refuse_unfit_forms(app)
     errors.install(app)
     formats.install(app, settings.env)
     step_up_auth.install(app)
-    app.url_map.converters["period"] = PeriodConverter
+    schedule.install(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
-
-
-def _mail(settings: Any) -> dict[str, Any]:
-    sender = {"MAIL_DEFAULT_SENDER": settings.mail_sender, "SECURITY_EMAIL_SENDER": settings.mail_sender}
-    if not settings.mail_server:
-        return sender | {"MAIL_BACKEND": "file", "MAIL_FILE_PATH": str(settings.uploads.parent / "mails")}
-    host, port = host_and_port(settings.mail_server)
-    return sender | {
-        "MAIL_SERVER": host,
-        "MAIL_PORT": port,
-        "MAIL_USE_TLS": encrypted(host),
-        "MAIL_USERNAME": settings.mail_user or None,
-        "MAIL_PASSWORD": settings.mail_password or None,
-    }

@@ -72,12 +72,16 @@ def flows_of(world: World) -> dict[str, Flow]:
         ("import", "promoters", world.path("newcomers.csv")),
     )
     opening: tuple[Command, ...] = (("terms", "add", world.path("terms.toml")), ("open", PERIOD))
-    settle, publish = ("settle", PERIOD), ("publish", PERIOD)
-    late: tuple[Command, ...] = ((*orders, world.path("late.json")), settle)
+    publish = ("publish", PERIOD)
+    # Rows of the month wait in quarantine, which is answered for anew with each draft.
+    waive = ("waive", PERIOD, "QUARANTINE", "--reason", "they stay out")
+    settle = ("settle", PERIOD)
+    late: tuple[Command, ...] = ((*orders, world.path("late.json")), settle, waive)
     export = ("export", PERIOD, "--out", OUT)
     first_export = ("export", PERIOD, "--notice", "1", "--out", OUT)
     imported = (*tables, *files)
-    settled = (*imported, *opening, settle)
+    complete = ("confirm-data", PERIOD, "--through", "2023-01-11T00:00:00+08:00", "--reason", "all is in")
+    settled = (*imported, *opening, complete, settle, waive)
     payable: tuple[Command, ...] = (
         *settled,
         publish,

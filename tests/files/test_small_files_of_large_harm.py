@@ -138,7 +138,7 @@ READ: Final = """
 import json, os, resource, sys
 from pathlib import Path
 from bounty.errors import RefusedFile
-from bounty.orders.reading import open_orders
+from bounty.platforms.pdd.order_files import open_orders
 
 def peak():
     status = Path("/proc/self/status").read_text()

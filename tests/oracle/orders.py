@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.oracle.terms import Terms
-from tests.oracle.text import CsvRow, parsed
+from tests.oracle.text import CsvRow, bare_id, parsed
 
 Row = Mapping[str, Any]
 """One order as the platform's API names it; a row with the key `pid` comes from the detail reply."""
@@ -68,7 +68,7 @@ def facts(row: Row) -> dict[str, Any]:
     """The facts of a row under the API's names: what makes two rows of equal time differ."""
     cat_ids = sorted(int(cat_id) for cat_id in row.get("cat_ids") or [] if int(cat_id) != 0)
     return {
-        "p_id": row["pid"] if is_detail(row) else row["p_id"],
+        "p_id": bare_id(row["pid"] if is_detail(row) else row["p_id"]),
         "order_status": int(row["order_status"]),
         "order_amount": int(row["order_amount"]),
         "promotion_amount": _number(row, "promotion_amount") or 0,
@@ -109,7 +109,7 @@ def fold(rows: Iterable[Row]) -> dict[str, Order]:
     """Every order's state by order number, from all rows received, in whatever order and however often."""
     by_order: dict[str, list[Row]] = {}
     for row in rows:
-        by_order.setdefault(row["order_sn"], []).append(row)
+        by_order.setdefault(bare_id(row["order_sn"]), []).append(row)
     return {order_sn: _state(order_sn, versions) for order_sn, versions in by_order.items()}
 
 
@@ -177,5 +177,5 @@ def link_channel(links: Iterable[CsvRow]) -> dict[str, str]:
     """`app` or `other` by p_id; one that is not in it is `unknown`. A later row replaces an earlier one."""
     channels = {}
     for row in links:
-        channels[parsed(row["p_id"])] = parsed(row["channel"])
+        channels[bare_id(row["p_id"])] = parsed(row["channel"])
     return channels

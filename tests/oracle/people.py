@@ -9,7 +9,7 @@ from tests.oracle.clauses import by_promoter, measure
 from tests.oracle.days import first_of, months_later, period_after
 from tests.oracle.orders import Order
 from tests.oracle.terms import Formula, Level, Terms, windows
-from tests.oracle.text import CsvRow, fen, parsed
+from tests.oracle.text import CsvRow, bare_id, fen, parsed
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def roster(
         if rows[-1].registered_on >= month_first:
             continue
         reached = [row for row in rows if row.level_from <= month_first]
-        level_name = reached[-1].level if reached else ""
+        level_name = _as_spelled_in(terms, reached[-1].level) if reached else ""
         level = terms.levels.get(level_name)
         if promoter_id in given_targets:
             gmv_fen, count = given_targets[promoter_id]
@@ -96,6 +96,13 @@ def roster(
     return entries
 
 
+def _as_spelled_in(terms: Terms, level: str) -> str:
+    """`v0` and `V0级` are V0 where the terms know just that one."""
+    plain = level.lower()[: -1 if level.endswith("级") else None].strip()
+    meant = [name for name in terms.levels if name.lower() == plain]
+    return meant[0] if level not in terms.levels and len(meant) == 1 else level
+
+
 def _level_rows(promoters: Iterable[CsvRow]) -> dict[int, dict[date, _LevelRow]]:
     """The rows of each promoter by level_from; a later row with the same one edits, with another one adds."""
     rows: dict[int, dict[date, _LevelRow]] = {}
@@ -106,7 +113,7 @@ def _level_rows(promoters: Iterable[CsvRow]) -> dict[int, dict[date, _LevelRow]]
             level_from=date.fromisoformat(parsed(row["level_from"])),
             registered_on=date.fromisoformat(parsed(row["registered_on"])),
         )
-        rows.setdefault(int(parsed(row["promoter_id"])), {})[level_row.level_from] = level_row
+        rows.setdefault(int(bare_id(row["promoter_id"])), {})[level_row.level_from] = level_row
     return rows
 
 
@@ -115,7 +122,7 @@ def _violators(violations: Iterable[CsvRow], month_first: date) -> set[int]:
     cleared: dict[tuple[int, date], date | None] = {}
     for row in violations:
         cleared_on = parsed(row["cleared_on"])
-        key = int(parsed(row["promoter_id"])), date.fromisoformat(parsed(row["occurred_on"]))
+        key = int(bare_id(row["promoter_id"])), date.fromisoformat(parsed(row["occurred_on"]))
         cleared[key] = date.fromisoformat(cleared_on) if cleared_on else None
     violators = set()
     for (promoter_id, occurred_on), cleared_day in cleared.items():
@@ -132,7 +139,7 @@ def _given_targets(targets: Iterable[CsvRow], period: str) -> dict[int, tuple[in
             continue
         gmv_yuan, orders = parsed(row["gmv_yuan"]), parsed(row["orders"])
         gmv_fen = fen(gmv_yuan) if gmv_yuan else None
-        given[int(parsed(row["promoter_id"]))] = gmv_fen, int(orders) if orders else None
+        given[int(bare_id(row["promoter_id"]))] = gmv_fen, int(orders) if orders else None
     return given
 
 

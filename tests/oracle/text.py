@@ -8,8 +8,30 @@ CsvRow = Mapping[str, str]
 
 
 def parsed(cell: str) -> str:
-    """A cell as it is understood: NFKC and trimmed. Names are not parsed; they stay as they are."""
-    return unicodedata.normalize("NFKC", cell).strip()
+    """A cell as it is understood: NFKC, and without blanks and unseen marks at its ends. Names are not parsed; they
+    stay as they are."""
+    text = unicodedata.normalize("NFKC", cell)
+    while text and (text[0].isspace() or unicodedata.category(text[0]) == "Cf"):
+        text = text[1:]
+    while text and (text[-1].isspace() or unicodedata.category(text[-1]) == "Cf"):
+        text = text[:-1]
+    return text
+
+
+def bare_id(cell: str) -> str:
+    """An id without what keeps it text in a sheet, its hyphens plain.
+
+    >>> bare_id("'221205\u20131"), bare_id('="1000939_1"'), bare_id("`1000939")
+    ('221205-1', '1000939_1', '1000939')
+    """
+    text = parsed(cell)
+    if text[:2] == '="' and text[-1] == '"':
+        text = parsed(text[2:-1])
+    elif text[:1] in ("'", "`"):
+        text = parsed(text[1:])
+    for hyphen in "\u2010\u2011\u2013\u2212":
+        text = text.replace(hyphen, "-")
+    return text
 
 
 def fen(yuan: str) -> int:
@@ -18,7 +40,7 @@ def fen(yuan: str) -> int:
     >>> fen("200.00"), fen("0.5"), fen("7")
     (20000, 50, 700)
     """
-    whole, _, part = parsed(yuan).partition(".")
+    whole, _, part = parsed(yuan).lstrip("¥ ").rstrip("元 ").replace(",", "").partition(".")
     return int(whole) * 100 + int((part + "00")[:2])
 
 

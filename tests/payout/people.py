@@ -25,9 +25,9 @@ class Codes:
         self._totp = TOTP.using(secrets={"1": key}).new()
         self._set(tf_totp_secret=self._totp.to_json(encrypt=True))
 
-    def fresh(self) -> str:
-        """The present one, as if none had been used."""
-        self._set(last_totp_counter=None)
+    def fresh(self, books: Engine | None = None) -> str:
+        """The present one, as if none had been used; in other books that know the account too, if they are given."""
+        self._set(books, last_totp_counter=None)
         return self.present()
 
     def present(self) -> str:
@@ -35,8 +35,8 @@ class Codes:
         code: str = self._totp.generate().token
         return code
 
-    def _set(self, **values: Any) -> None:
-        with transaction(self._engine) as connection:
+    def _set(self, books: Engine | None = None, /, **values: Any) -> None:
+        with transaction(books or self._engine) as connection:
             connection.execute(update(User).where(self._account).values(**values))
 
 
@@ -56,10 +56,10 @@ class Person:
         """The books, on which this account acts."""
         return acting(self.books, Actor(self.email, self.user_id, self.role))
 
-    def code(self) -> str:
+    def code(self, books: Engine | None = None) -> str:
         """A fresh one-time code."""
         assert self.codes is not None
-        return self.codes.fresh()
+        return self.codes.fresh(books)
 
 
 def typed(

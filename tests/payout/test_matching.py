@@ -5,15 +5,9 @@ from typing import Any
 
 import pytest
 
+from bounty.models.payment_results import AMBIGUOUS, MATCHED, UNMATCHED
 from bounty.payment_results.files import PaymentResultRow
-from bounty.payment_results.matching import (
-    AMBIGUOUS,
-    MATCHED,
-    UNMATCHED,
-    KnownPayouts,
-    RequestedPayout,
-    match_rows,
-)
+from bounty.payment_results.matching import KnownPayouts, RequestedPayout, match_rows
 
 PHONE, NAME = "13812345678", "陈默"
 

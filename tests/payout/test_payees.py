@@ -219,7 +219,7 @@ BAD = [
     (payee(1, payee_name="𠮷田"), "payee_name: E-PAYEE it holds a character that GBK lacks"),
     (payee(1, payee_name="陈" * 61), "payee_name: E-LIMIT"),
     (payee(1, **BANK | {"account": "1234567"}), "account: E-PAYEE write a bank account"),
-    (payee(1, **BANK | {"account": "6222 0212 3456"}), "account: E-PAYEE write a bank account"),
+    (payee(1, **BANK | {"account": "6222 0212 x456"}), "account: E-PAYEE write a bank account"),
     (payee(1, **BANK | {"account": "6.22202E+18"}), "account: E-ID-MANGLED"),
     (payee(1, **BANK | {"account": "6222021234567890000"}), "account: E-ID-MANGLED"),
     (payee(1, **BANK | {"bank_name": ""}), "bank_name: E-BLANK"),

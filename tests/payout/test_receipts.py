@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, select
 
-from bounty.db import snapshot
+from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.models import AuditEvent, ReceiptRow
 from bounty.payment_results.files import read_payment_results
+from bounty.tranches.departures import SEEN, answer
 from tests.factories import PROMOTER, write_text
 from tests.payout.desk import HEAD, Desk
 from tests.payout.world import MARCH_20, OTHER
@@ -84,6 +85,10 @@ def test_rows_that_could_not_be_matched_are_when_the_same_file_comes_again(desk:
     assert [each.verdict for each in desk.take(file).rows] == ["UNMATCHED", "MATCHED"]
     desk.mark("P1-1000939")
     desk.prepare(MARCH_20)
+    with pytest.raises(BountyError, match="these books never exported it"):
+        desk.export(2)
+    with transaction(desk.engine) as connection:
+        answer(connection, "P2-1000939", SEEN, "付款方先发了回单", MARCH_20, approval_required=False)
     desk.export(2)
     taken = desk.take(file)
     assert ([each.news for each in taken.rows], taken.receipt_id) == ([True, False], 2)
@@ -140,7 +145,7 @@ def test_marking_by_hand_takes_a_reason_and_twice_is_once(desk: Desk) -> None:
 PLAIN = "payout_id,account,payee_name,amount_yuan,status\n"
 BAD = {
     "an unknown status": (
-        HEAD + "1,,,A1,13812345678,陈默,3.00,处理中,,\n",
+        HEAD + "1,,,A1,13812345678,陈默,3.00,交易关闭,,\n",
         "E-STATUS line 4, 状态: a payment is 成功 or",
     ),
     "no amount": (
@@ -148,7 +153,7 @@ BAD = {
         r"E-BLANK line 4, 金额\(元\): must not be blank",
     ),
     "an amount with a sign": (
-        HEAD + "1,,,A1,13812345678,陈默,¥3,成功,,\n",
+        HEAD + "1,,,A1,13812345678,陈默,+3,成功,,\n",
         r"E-MONEY line 4, 金额\(元\): write yuan",
     ),
     "nobody": (PLAIN + ",,,3.00,paid\n", "E-BLANK line 2: give the payout_id, or both"),

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import Engine
 
 from bounty.db import snapshot
+from bounty.files.cells import FORMULA_STARTS
 from bounty.notices.service import export
 from bounty.notices.workbook import write_workbook
-from bounty.orders.warnings import FORMULA_STARTS
 from bounty.tranches.export import export_tranche
 from bounty.tranches.payer_files import Payer
 from tests.factories import promoter, write_text

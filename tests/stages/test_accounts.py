@@ -127,18 +127,6 @@ def test_staff_do_not_become_promoters(books: Connection) -> None:
             accounts.set_role(books, "zhou@example.com", role, NOW)
 
 
-def test_failures_are_counted_by_account_and_by_address_for_a_quarter_of_an_hour(books: Connection) -> None:
-    for number in range(accounts.FAILURES_OF_ACCOUNT):
-        assert not accounts.must_wait(books, "zhou@example.com", "10.0.0.9", NOW)
-        accounts.note_failed_login(books, "Zhou@example.com", f"10.0.0.{number}", NOW)
-    assert accounts.must_wait(books, "zhou@example.com", "10.0.0.9", NOW)
-    assert not accounts.must_wait(books, "xu@example.com", "10.0.0.9", NOW)
-    for number in range(accounts.FAILURES_OF_ADDRESS):
-        accounts.note_failed_login(books, f"{number}@example.com", "10.0.0.9", NOW + 1)
-    assert accounts.must_wait(books, "xu@example.com", "10.0.0.9", NOW + 1)
-    assert not accounts.must_wait(books, "zhou@example.com", "10.0.0.8", NOW + accounts.FAILURES_SECONDS)
-
-
 def test_the_same_password_is_kept_differently_each_time() -> None:
     assert hashed(GOOD) != hashed(GOOD)
 

@@ -218,22 +218,52 @@ def test_a_result_can_be_asked_about(counter: Counter) -> None:
     assert counter.case(appeal_id).answers[0].correction_batch_id is None
 
 
-def test_appeals_close_three_days_after_publication_and_never_later_than_the_19th(counter: Counter) -> None:
+def test_appeals_close_with_the_19th_or_three_full_days_after_the_newest_notice(counter: Counter) -> None:
     def window(now: str) -> appeals.Window:
         with snapshot(counter.operator) as connection:
             found = appeals.window_of(connection, counter.month.period, shanghai(now))
         assert found is not None
         return found
 
-    # Published on the 15th: the 15th, 16th and 17th.
-    assert window("2023-01-17 23:59:59").is_open
-    assert not window("2023-01-18 00:00:00").is_open
+    # Published on the 15th: the 19th was shown before, and stays.
+    assert window("2023-01-19 23:59:59").is_open
+    assert not window("2023-01-20 00:00:00").is_open
     assert appeals.due_at(counter.month.period, shanghai("2023-01-17 23:59:59")) == shanghai(
         "2023-01-20 00:00:00"
     )
-    counter.now = shanghai("2023-01-18 00:00:00")
-    with pytest.raises(BountyError, match="closed at 2023-01-18T00:00:00"):
+    counter.now = shanghai("2023-01-20 00:00:00")
+    with pytest.raises(BountyError, match="closed at 01-19 24:00"):
         counter.ask(2)
+    # A correction on the 25th can be asked about on the 26th, 27th and 28th, and is answered in three days.
+    counter.month.now = shanghai("2023-01-25 23:00:00")
+    counter.month.orders(order_row(number=1, is_direct=1, amount_fen=7, modified="2023-01-24 12:00:00"))
+    counter.month.settle()
+    counter.month.publish()
+    assert window("2023-01-28 23:59:59").is_open
+    assert not window("2023-01-29 00:00:00").is_open
+    assert appeals.due_at(counter.month.period, shanghai("2023-01-28 09:00:00")) == shanghai(
+        "2023-02-01 00:00:00"
+    )
+
+
+@pytest.mark.parametrize("published", ["2023-01-11 09:00:00", "2023-01-18 09:00:00", "2023-02-20 09:00:00"])
+def test_a_deadline_that_was_shown_is_never_earlier_afterwards(
+    engine: Engine, tmp_path: Any, published: str
+) -> None:
+    month = Month(engine, tmp_path, now=published)
+    month.begin()
+    month.orders(order_row())
+
+    def until(now: int) -> int:
+        with snapshot(engine) as connection:
+            found = appeals.window_of(connection, month.period, now)
+        assert found is not None
+        return found.until
+
+    before = until(month.now)
+    month.settle()
+    month.publish()
+    assert until(month.now) >= max(before, month.now + 3 * 86_400)
 
 
 def test_while_nothing_is_published_it_can_be_asked(engine: Engine, tmp_path: Any) -> None:

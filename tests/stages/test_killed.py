@@ -228,6 +228,10 @@ def test_of_eight_that_settle_and_publish_at_once_with_one_killed_there_is_one_r
     ]
     assert {lines[1] for lines in settled} == {f"content sha256:{month.settle().content_sha256}"}
 
+    confirm = ("confirm-data", "2022-12", "--through", "2023-01-11", "--reason", "all is in")
+    waive = ("waive", "2022-12", "QUARANTINE", "--reason", "they stay out")
+    for answer in (confirm, waive):
+        said_by([start(database_url, *answer)])
     with transaction(engine):  # nobody else writes meanwhile
         publishing = [start(database_url, "publish", "2022-12") for _ in range(PROCESSES)]
         wait_until(lambda: all_wait(publishing, database_url), "all to wait")

@@ -17,7 +17,7 @@ FINE: list[dict[str, Any]] = [
     {"goods_name": None},
     {"goods_name": "【百亿补贴】 1=1, 满减-5 🎁"},
     {"order_create_time": shanghai("2022-12-05 12:00:00")},  # paid in the second it was made
-    {"order_receive_time": None},
+    {"order_status": 1, "order_receive_time": None},
 ]
 ODD: list[tuple[dict[str, Any], str]] = [
     ({"order_create_time": shanghai("2022-12-05 12:00:01")}, "TIMES_OUT_OF_ORDER"),  # paid before it was made
@@ -76,7 +76,8 @@ def test_a_median_a_hundred_times_last_months_asks_for_the_unit(
 def test_the_command_lists_the_flags_of_a_batch_of_orders_alone(month: Month, database_url: str) -> None:
     month.orders(order_row(), order_row(number=2, goods_name="=cmd()"))
     said = bounty(database_url, "import", "flags", "3")
-    assert said.stdout == f"2 {sn(2)} W-TEXT\nbatch 3: 1 rows flagged\n"
+    unknown = "2 of 2 rows have a promotion place without a known channel: their link is unknown"
+    assert said.stdout == f"2 {sn(2)} W-TEXT\nbatch 3: 1 rows flagged\n{unknown}\n"
     refused = bounty(database_url, "import", "flags", "1")
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "There is no batch 1 of orders" in refused.stderr

@@ -27,6 +27,8 @@ from tests.factories import (
 
 OTHER = 2000939
 NOW = "2023-01-15T12:00:00+08:00"
+FRESH = "2023-01-11 00:00:00"
+"""The cutoff: an order updated then shows that the data reaches it."""
 
 
 @pytest.fixture
@@ -70,7 +72,7 @@ def changes(month: Month, settlement_id: int) -> list[tuple[Any, ...]]:
 
 
 def test_publishing_again_is_the_same_notice(month: Month, database_url: str) -> None:
-    month.orders(order_row())
+    month.orders(order_row(modified=FRESH))
     content = month.settle().content_sha256
     for state in ("published", "stands already, with the same content"):
         ran = bounty(database_url, "publish", "2022-12", now=NOW)
@@ -97,7 +99,7 @@ def test_there_is_nothing_to_publish_before_a_settlement(month: Month, tmp_path:
 def test_where_approval_is_required_a_draft_without_it_stays_one(
     month: Month, database_url: str, setting: dict[str, str]
 ) -> None:
-    month.orders(order_row())
+    month.orders(order_row(modified=FRESH))
     month.settle()
     refused = bounty(database_url, "publish", "2022-12", **setting)
     assert (refused.returncode, refused.stdout, len(refused.stderr.splitlines())) == (1, "", 1)

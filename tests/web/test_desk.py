@@ -152,13 +152,15 @@ def test_the_uploads_are_filtered_and_filed_with_what_became_of_them(
 
 def test_the_periods_are_filtered_by_their_state_and_filed(operator: FlaskClient) -> None:
     page = page_of(operator, "/operations/periods")
-    assert "全部 2 行" in page
+    assert "全部 3 行" in page  # and January, whose roster is to be frozen
     header, *lines = operator.get("/operations/periods.csv?sort=period").data.decode("utf-8-sig").splitlines()
     assert header.startswith("period,state,receipt_cutoff,on_roster,eligible,passed,subsidy_yuan,notice")
-    november, december = (line.split(",") for line in lines)
+    november, december, january = (line.split(",") for line in lines)
     assert november[:2] == ["2022-11", "CORRECTED"]
     assert december[:2] == ["2022-12", "OPEN"]
-    assert december[5:] == ["", "", "", ""]  # nothing is settled yet
+    assert december[5:] == [""] * 8  # nothing is settled yet
+    assert january[:4] == ["2023-01", "UPCOMING", "", ""]
+    assert january[-2:] == ["2022-12-25T09:00:00+08:00", ""]
     assert float(november[6]) > 0
     filed = operator.get("/operations/periods.csv?state=CORRECTED").data.decode("utf-8-sig").splitlines()
     assert filed == [header, lines[0]]
@@ -176,7 +178,7 @@ def test_quarantine_is_read_again_or_dismissed_with_a_reason(operator: FlaskClie
     assert post(operator, entry[0], reason=" ").status_code == 422
     assert post(operator, entry[0], reason="平台测试单").status_code == 303
     assert events(engine, "quarantine.dismiss") == [("operator@example.com", f"entry {entry[1]}")]
-    assert "没有符合条件的行" in page_of(operator, "/operations/quarantine/")
+    assert "隔离区是空的" in page_of(operator, "/operations/quarantine/")
     file = operator.get("/operations/quarantine/quarantine.csv")
     assert file.data.decode("utf-8-sig").startswith("id,kind,")
 
@@ -305,8 +307,8 @@ def test_an_appeal_goes_from_the_promoter_to_the_desk_and_back(
 
 
 def test_a_result_is_asked_about_while_its_window_is_open(mine: FlaskClient, operator: FlaskClient) -> None:
-    # November's second notice came on 14 December: until the 16th.
-    assert "申诉期至 12-16 24点" in page_of(mine, "/appeals/new?period=2022-11")
+    # November's second notice came on 14 December: the 19th that was shown before stays.
+    assert "申诉期至 12-19 24点" in page_of(mine, "/appeals/new?period=2022-11")
     said = post(mine, "/appeals/new", period="2022-11", words="少算了一单")
     number = said.location.rpartition("/")[2]
     assert "计入单数" in page_of(operator, f"/operations/appeals/{number}")

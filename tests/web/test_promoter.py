@@ -238,7 +238,7 @@ def test_an_order_says_why_with_what_would_have_made_it_count(month: Month, visi
     assert "As a direct order, it would count ¥10.04 and 1 order" in direct
     assert "earns all the same" in direct
     pending = shown(visitor(MIDDLE), f"/orders/{sn(3)}")
-    assert "待收货：还剩 26 天" in pending
+    assert "待收货：还剩 27 天" in pending
     assert "✕" not in pending  # it waits, it has not failed
     month.orders(detail_of(order_row(number=2, amount_fen=120_00, modified="2022-12-14 12:00:00"), 2))
     changed = shown(visitor(MIDDLE), f"/orders/{sn(2)}")

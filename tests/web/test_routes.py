@@ -58,6 +58,7 @@ ARGUMENTS: dict[str, Any] = {
     "settlement_id": 1,
     "message": "msg_none",
     "tranche_id": 1,
+    "token_id": 1,
 }
 """What stands in an address; the small site has most of it."""
 PERSONAL = {"order_sn": (OWN, OTHERS, ABSENT), "appeal_id": (1, 2, 999)}
@@ -93,7 +94,12 @@ def readers(app: Flask) -> dict[str, FlaskClient]:
 
 
 def routes(app: Flask) -> list[Rule]:
-    return [rule for rule in app.url_map.iter_rules() if rule.endpoint not in SHUT | LEAVING | BEARING]
+    """The pages' routes; those of the API are for bearers of tokens, and held by its own matrix (tests/api)."""
+    return [
+        rule
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint not in SHUT | LEAVING | BEARING and not rule.endpoint.startswith("api.")
+    ]
 
 
 def address(app: Flask, rule: Rule, **given: Any) -> str:

@@ -8,6 +8,7 @@ from bounty.errors import RefusedFile
 from bounty.files.encoding import FileEncoding, utf8_of
 from bounty.files.json_stream import Document
 from bounty.files.problems import BadRow, bad_row, refused
+from bounty.ingest.correction_files import without_entry
 from bounty.platforms.pdd.json_orders import ENVELOPES, NotJson, fields_of, read_order
 from bounty.platforms.pdd.order_row import OrderRow
 
@@ -78,9 +79,12 @@ def _is_full(fields: Collection[str]) -> bool:
     return "is_direct" in fields or "order_receive_time" in fields
 
 
-def body_rows(path: Path, codepage: FileEncoding, *, several: bool) -> Iterator[OrderRow | BadRow]:
+def body_rows(
+    path: Path, codepage: FileEncoding, notes: list[tuple[str, str]], *, several: bool
+) -> Iterator[OrderRow | BadRow]:
     """The orders of one response body or of a list of bodies. Places are numbered from 1 through all bodies.
 
+    notes    receives, at the end, remarks about the whole file (Chinese, English)
     several  whether several bodies may follow each other without a list, as in ``.jsonl``
     Raises   RefusedFile at the wrong body: E-JSON, E-DUPKEY, E-LIMIT, and E-KIND for an error response and for a body
              without any order that has is_direct or order_receive_time
@@ -96,6 +100,13 @@ def body_rows(path: Path, codepage: FileEncoding, *, several: bool) -> Iterator[
             while several and document.peek():
                 yield from bodies.next_one()
         document.finish()
+    if bodies.total_count > bodies.orders:
+        notes.append(
+            (
+                f"平台说共有 {bodies.total_count:,} 单，文件里只有 {bodies.orders:,} 单：其余各页还没有导入",
+                f"total_count is {bodies.total_count:,}, the file holds {bodies.orders:,} orders: other pages lack",
+            )
+        )
 
 
 class _Bodies:
@@ -103,6 +114,10 @@ class _Bodies:
 
     def __init__(self, document: Document, has_controls: bool) -> None:
         self._document, self._has_controls, self._place = document, has_controls, 0
+        self.orders = 0
+        """Number of orders on all pages of the list."""
+        self.total_count = 0
+        """The largest total count of all pages."""
 
     def next_one(self) -> Iterator[OrderRow | BadRow]:
         """The orders of the next body."""
@@ -125,9 +140,17 @@ class _Bodies:
         for key in _members(document):
             if key == "order_list" and document.peek() == b"[":
                 listed = True
-                yield from document.elements()
+                for raw in document.elements():
+                    self.orders += 1
+                    yield raw
+            elif key == "total_count":
+                count = document.value().strip(b'"')
+                empty = count == b"0"
+                self.total_count = max(
+                    self.total_count, int(count) if count.isdigit() and len(count) < 10 else 0
+                )
             else:
-                empty = (document.value() == b"0" and key == "total_count") or empty
+                document.value()
         if not listed and not empty:
             raise refused("not bodies")
 
@@ -152,8 +175,10 @@ def _error_reply(raw: bytes) -> RefusedFile:
     return refused("error reply", error_code=fields.get("error_code", ""), message=message)
 
 
-def line_rows(path: Path, codepage: FileEncoding) -> Iterator[OrderRow | BadRow]:
+def line_rows(path: Path, codepage: FileEncoding, entries: set[int]) -> Iterator[OrderRow | BadRow]:
     """The orders of a file with one order on each line. A line that is not JSON is a bad row.
+
+    entries  receives the numbers of the quarantine entries from which rows were exported
 
     Raises RefusedFile E-KIND at the end if no order has is_direct or order_receive_time, or if no line is an order.
     """
@@ -169,6 +194,9 @@ def line_rows(path: Path, codepage: FileEncoding) -> Iterator[OrderRow | BadRow]
             raw = line.strip(_BLANK)
             if not raw:
                 continue
+            raw, entry = without_entry(raw)
+            if entry is not None:
+                entries.add(entry)
             if not full:
                 fields = _fields_or_none(raw)
                 full = fields is not None and _is_full(fields)

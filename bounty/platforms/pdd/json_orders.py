@@ -21,6 +21,7 @@ DEPTH_LIMIT: Final = 32
 """Deepest nesting of brackets."""
 _INT64: Final = 2**63
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_WHOLE: Final = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _LONG_NUMBER: Final = re.compile(r"[0-9]{19}")
 _EXPONENT: Final = re.compile(r"[0-9][eE]")
 _ODD_ESCAPE: Final = re.compile(r"\\(?:[bf]|u(?:00[01]|007[fF]|00[89]|[dD][89a-fA-F]))")
@@ -67,6 +68,11 @@ def _text(read: Callable[[str], Any], case: str) -> Callable[[Any], Any]:
     return of
 
 
+def _whole(value: Any) -> Any:
+    """A string of an integer as an integer; any other value unchanged."""
+    return int(text) if type(value) is str and _WHOLE.fullmatch(text := cells.normalised(value)) else value
+
+
 def _fen(value: Any) -> int:
     """Whole fen from an integer or a string of one."""
     if type(value) is not int and type(value) is not str and not _is_big(value):
@@ -81,12 +87,14 @@ def _name(value: Any) -> str | None:
 
 
 def _status(value: Any) -> int:
+    value = _whole(value)
     if type(value) is not int or value not in STATUSES:
         raise Fault("status")
     return value
 
 
 def _type(value: Any) -> int:
+    value = _whole(value)
     if type(value) is not int or value < 0:
         raise Fault("whole")
     if value > TYPE_LIMIT:
@@ -96,6 +104,7 @@ def _type(value: Any) -> int:
 
 def _flag(*known: int) -> Callable[[Any], int]:
     def of(value: Any) -> int:
+        value = _whole(value)
         if type(value) is not int or value not in known:
             raise Fault("flag", choices=" / ".join(map(str, known)))
         return value
@@ -104,12 +113,14 @@ def _flag(*known: int) -> Callable[[Any], int]:
 
 
 def _categories(value: Any) -> str | None:
-    if type(value) is not list or not all(type(each) is int and 0 <= each < 10**15 for each in value):
+    ids = [_whole(each) for each in value] if type(value) is list else None
+    if ids is None or not all(type(each) is int and 0 <= each < 10**15 for each in ids):
         raise Fault("category list")
-    return cells.joined_categories(value)
+    return cells.joined_categories(ids)
 
 
 def _epoch(value: Any) -> int | None:
+    value = _whole(value)
     if type(value) is not int:
         raise Fault("epoch")
     return cells.epoch_number(value)
@@ -156,7 +167,8 @@ def read_strict(text: str, place: int) -> OrderRow | BadRow:
     reading = read_values(columns, (fields.get(column.name) for column in columns))
     if doubled is not None:
         # Neither of the two values can be trusted.
-        reading.fault, reading.column = Fault("double key", key=doubled), FileColumn(doubled, doubled, str)
+        reading.faults = [each for each in reading.faults if each[1] is None or each[1].name != doubled]
+        reading.blame(Fault("double key", key=doubled), FileColumn(doubled, doubled, str))
         fields[doubled] = None
         for column in columns:
             if column.name == doubled:
@@ -173,6 +185,7 @@ def read_strict(text: str, place: int) -> OrderRow | BadRow:
         is_detail=is_detail,
         raw=text,
         shown=lambda column: _shown(fields.get(column.name)),
+        place_of=lambda column: columns.index(column) if column in columns else -1,
     )
 
 
@@ -250,7 +263,7 @@ def _faults_in(*values: Any) -> Iterator[Fault]:
     for value in values:
         kind = type(value)
         if kind is str:
-            if CONTROL.search(value) or _SURROGATE.search(value):
+            if CONTROL.search(value.strip("\x1f")) or _SURROGATE.search(value):
                 yield Fault("control")
             if len(value) > FIELD_LIMIT:
                 yield Fault("long field", limit=FIELD_LIMIT)

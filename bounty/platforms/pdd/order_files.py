@@ -10,6 +10,7 @@ from bounty.files.encoding import detect_encoding
 from bounty.files.file_types import ORDER_ENDINGS, TABLE_ENDINGS, ending_of
 from bounty.files.problems import BadRow, bad_row
 from bounty.files.tables import open_table, reread_record
+from bounty.ingest.correction_files import noting_entries
 from bounty.platforms.pdd.json_bodies import body_rows, contents_of, line_rows
 from bounty.platforms.pdd.json_orders import NotJson, read_order
 from bounty.platforms.pdd.order_row import OrderRow
@@ -31,6 +32,10 @@ class OrderFile:
     encoding: str
     """``utf-8``, ``utf-8-sig`` or ``gb18030``; ``utf-8`` for a workbook."""
     _rows: Iterator[OrderRow | BadRow] = field(repr=False)
+    entries: set[int] = field(default_factory=set)
+    """The quarantine entries whose exported rows are in the file; complete after its rows were read."""
+    notes: list[tuple[str, str]] = field(default_factory=list)
+    """Remarks about the whole file (Chinese, English); complete after its rows were read."""
 
     def rows(self) -> Iterator[OrderRow | BadRow]:
         """The rows in file order, which can be iterated once. Every row is an OrderRow or a BadRow.
@@ -54,13 +59,17 @@ def open_orders(path: Path) -> OrderFile:
     if ending in TABLE_ENDINGS:
         table = open_table(path, TABLE_ENDINGS, layout_of)
         read = reader_of(layout_of(table.header), table.header)
-        return OrderFile(table.shape, table.header_raw, table.encoding, map(read, table.rows()))
+        entries: set[int] = set()
+        rows = noting_entries(table.header, table.rows(), entries)
+        return OrderFile(table.shape, table.header_raw, table.encoding, map(read, rows), entries)
     codepage = detect_encoding(path)
+    returned: set[int] = set()
+    notes: list[tuple[str, str]] = []
     if contents_of(path, codepage, ending) == "bodies":
-        rows = body_rows(path, codepage, several=ending == ".jsonl")
+        orders = body_rows(path, codepage, notes, several=ending == ".jsonl")
     else:
-        rows = line_rows(path, codepage)
-    return OrderFile("json", None, codepage.name, rows)
+        orders = line_rows(path, codepage, returned)
+    return OrderFile("json", None, codepage.name, orders, returned, notes)
 
 
 def reread(shape: str, header: str | None, raw: str, place: int) -> OrderRow | BadRow:

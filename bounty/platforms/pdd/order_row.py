@@ -9,7 +9,7 @@ import msgspec
 
 from bounty.files.cells import promoter_of_p_id
 from bounty.files.columns import CellReading, FileColumn
-from bounty.files.problems import BadRow, Fault, bad_row
+from bounty.files.problems import BadRow, Fault, row_of_errors
 
 
 class OrderRow(NamedTuple):
@@ -107,26 +107,25 @@ def row_from(
     is_detail: bool,
     raw: str,
     shown: Callable[[FileColumn], str | None],
+    place_of: Callable[[FileColumn], int],
     content: str | None = None,
 ) -> OrderRow | BadRow:
     """The order row; the bad row if the reading has a fault.
 
-    shown    returns the text of a column's cell, for the bad row
-    content  as in BadRow
+    shown     returns the text of a column's cell, for the bad row
+    place_of  returns the position of a column in the file
+    content   as in BadRow
     """
-    facts, fault, column = reading.facts, reading.fault, reading.column
-    if fault is None:
+    facts = reading.facts
+    if not reading.faults:
         facts["is_detail"] = is_detail
         return order_row(place, tuple(map(facts.get, _FACTS)), raw)
-    return bad_row(
-        fault.case,
+    return row_of_errors(
+        reading.errors(shown, place_of),
         place=place,
         raw=raw,
-        column=column.name if column else None,
-        value=shown(column) if column else None,
         subject=facts.get("order_sn"),
         promoter_id=facts.get("promoter_id"),
         paid_at=facts.get("paid_at"),
         content=content,
-        **fault.facts,
     )

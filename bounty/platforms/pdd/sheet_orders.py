@@ -1,4 +1,4 @@
-"""Orders in tables (CSV and workbooks), with the API's field names or the Chinese headers.
+"""Orders in tables (CSV and workbooks), with the API's field names or the Chinese headers (docs/promises.md, orders).
 
 The header decides the unit of an amount and the format of a time; the value never does.
 """
@@ -47,8 +47,8 @@ API: Final = (
     FileColumn("p_id", "p_id", cells.promotion_id),
     FileColumn("goods_name", "goods_name", _NAME, blank=None, may_lack=True, verbatim=True),
     FileColumn("order_status", "order_status", cells.word(_CODES, "status")),
-    FileColumn("order_amount", "order_amount_fen", cells.fen),
-    FileColumn("promotion_amount", "promotion_amount_fen", cells.fen, blank=0, may_lack=True),
+    FileColumn("order_amount", "order_amount_fen", cells.fen_cell),
+    FileColumn("promotion_amount", "promotion_amount_fen", cells.fen_cell, blank=0, may_lack=True),
     FileColumn("type", "type", _TYPE, blank=None),
     FileColumn("cat_ids", "cat_ids", cells.category_cell, blank=None),
     FileColumn("is_direct", "is_direct", _FLAG, blank=None),
@@ -85,6 +85,20 @@ CHINESE: Final = (
 )
 _API_NAMES: Final = {column.name for column in (*API, *DETAIL)}
 _CHINESE_NAMES: Final = {column.name for column in CHINESE}
+
+
+_NO_SECONDS: Final = re.compile(r"[0-9](?:T| +)[0-9]{1,2}:[0-9]{2}")
+
+
+def without_seconds(layout: HeaderMatch, row: Sequence[str]) -> bool:
+    """Whether any time of a row, under the Chinese headers, is written without its seconds."""
+    return layout.columns is CHINESE and any(
+        value is not None
+        and column.fact.endswith("_at")
+        and _NO_SECONDS.search(value[-8:])
+        and value.count(":") == 1
+        for column, value in zip(layout.columns, layout.values(row), strict=True)
+    )
 
 
 def layout_of(header: list[str]) -> HeaderMatch:
@@ -168,7 +182,7 @@ def _explained(layout: HeaderMatch, header: list[str], record: Record, is_detail
     """Parse a row column by column, and name the column with the problem."""
     reading = layout.read(record.cells)
     check_together(layout.columns, reading)
-    if reading.fault is not None and (case := no_data_case(header, record.cells)):
+    if reading.faults and (case := no_data_case(header, record.cells)):
         return bad_row(case, place=record.place, raw=record.raw)
     return row_from(
         reading,
@@ -176,5 +190,6 @@ def _explained(layout: HeaderMatch, header: list[str], record: Record, is_detail
         is_detail=is_detail,
         raw=record.raw,
         shown=lambda column: layout.cell(column, record.cells),
+        place_of=layout.place,
         content=layout.content(record.cells),
     )

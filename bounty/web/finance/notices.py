@@ -27,7 +27,7 @@ PIECE = 65_536
 """Bytes sent at a time."""
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
-_RESULT_COLUMNS = (
+RESULT_COLUMNS = (
     Column("promoter_id", "推手", "promoter", "id", sortable=True),
     Column("name", "姓名", "name"),
     Column("level", "等级", "level"),
@@ -41,7 +41,7 @@ _RESULT_COLUMNS = (
     Column("subsidy_orders", "补贴单数", "subsidy orders", "count", sortable=True, summed=True),
     Column("subsidy_fen", "补贴", "subsidy", "money", sortable=True, summed=True),
 )
-_LINE_COLUMNS = (
+LINE_COLUMNS = (
     Column("promoter_id", "推手", "promoter", "id", sortable=True),
     Column("order_sn", "订单", "order"),
     Column("paid_at", "付款时间", "paid at", "instant", sortable=True),
@@ -94,7 +94,7 @@ def _results_table(terms: Any) -> Table:
     )
     return Table(
         "results",
-        _RESULT_COLUMNS,
+        RESULT_COLUMNS,
         key=("promoter_id",),
         order="promoter_id",
         filters=(
@@ -116,7 +116,7 @@ def _results_table(terms: Any) -> Table:
 def _lines_table(terms: Any) -> Table:
     return Table(
         "subsidy_lines",
-        _LINE_COLUMNS,
+        LINE_COLUMNS,
         key=("promoter_id", "order_sn"),
         order="promoter_id",
         filters=(_rates(terms),),

@@ -12,9 +12,10 @@ from sqlalchemy import Connection, case, false, func, select, true
 from bounty.db import Query
 from bounty.errors import BountyError
 from bounty.models import Receipt, ReceiptRow, User
+from bounty.models.payment_results import AMBIGUOUS, MATCHED, UNMATCHED
 from bounty.payment_results import service
 from bounty.payment_results.files import PaymentResultFile, read_payment_results
-from bounty.payment_results.matching import AMBIGUOUS, MATCHED, UNMATCHED, VERDICTS, MatchedRow
+from bounty.payment_results.matching import VERDICTS, MatchedRow
 from bounty.rules.sql_math import count_where, sum_or_zero
 from bounty.uploads.service import ending_of
 from bounty.web.finance.notices import READERS

@@ -4,15 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, case, func, or_, select
 
 from bounty.accounting import period_closing
-from bounty.accounting.reconciliation import KINDS, difference_text, differences, sums_of
+from bounty.accounting.reconciliation import KINDS, KindSum, difference_text, differences, sums_of
 from bounty.db import Query
 from bounty.errors import BountyError
 from bounty.models import (
     OpenPeriod,
     Payout,
+    PayoutOutcome,
     PeriodClosing,
     ReceiptRow,
     Tranche,
@@ -23,6 +24,7 @@ from bounty.models import (
 from bounty.notices.service import newest_notice
 from bounty.roster.terms import open_period
 from bounty.rules.periods import Period
+from bounty.rules.sql_math import sum_or_zero
 from bounty.web.finance.notices import READERS
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
@@ -64,6 +66,8 @@ DIFFERENCES = Table(
     ),
 )
 """Of ``reconcile.differences``."""
+NO_RECEIPT = "NO_RECEIPT"
+"""A payout of which no receipt tells: a difference only once one tells of others of its tranche."""
 CLOSING_ACTS = {
     period_closing.CLOSED: ("关账", "closed"),
     period_closing.REOPENING: ("申请重新打开", "asked to reopen"),
@@ -80,14 +84,17 @@ def index() -> str:
     """What differs, kind by kind; or that all agrees, and what was held against what."""
     tranche_id = _tranche()
     with reading() as connection:
+        waiting = _waiting(connection, tranche_id)
         page = page_of(connection, DIFFERENCES, _differences(connection, tranche_id), request.args)
-        sums = sums_of(connection, tranche_id)
+        sums = [each for each in sums_of(connection, tranche_id) if each.kind != NO_RECEIPT]
+        sums += _missing(connection, tranche_id)
         compared = _compared(connection, tranche_id)
         tranches = connection.execute(_exported().order_by(Tranche.tranche_id.desc())).scalars().all()
     return render_template(
         "finance/reconcile.html",
         page=page,
         sums=sums,
+        waiting=waiting,
         compared=compared,
         tranches=tranches,
         tranche_id=tranche_id,
@@ -113,6 +120,7 @@ def _tranche() -> int | None:
 
 def _differences(connection: Connection, tranche_id: int | None) -> Query:
     row = differences(connection, tranche_id).subquery("row").c
+    told_of = select(PayoutOutcome.tranche_id).distinct()
     blank: dict[str, Any] = {"tranche_id": 0, "promoter_id": 0, "order_sn": "", "receipt_id": 0, "place": 0}
     return select(
         *row,
@@ -121,7 +129,28 @@ def _differences(connection: Connection, tranche_id: int | None) -> Query:
             func.coalesce(row[name], nothing).label(f"at_{name.removesuffix('_id').removesuffix('_sn')}")
             for name, nothing in blank.items()
         ),
+    ).where(or_(row.kind != NO_RECEIPT, row.tranche_id.in_(told_of)))
+
+
+def _missing(connection: Connection, tranche_id: int | None) -> list[KindSum]:
+    """Payouts without an answer, of tranches of which others have one."""
+    row = _differences(connection, tranche_id).subquery("missing").c
+    sums = select(func.count(), sum_or_zero(row.ours_fen), sum_or_zero(row.theirs_fen)).where(
+        row.kind == NO_RECEIPT
     )
+    count, ours_fen, theirs_fen = connection.execute(sums).one()
+    return [KindSum(NO_RECEIPT, count, ours_fen, theirs_fen)] if count else []
+
+
+def _waiting(connection: Connection, tranche_id: int | None) -> Any:
+    """Payouts of exported tranches of which nothing is told yet, which only wait: payouts, fen."""
+    row = differences(connection, tranche_id).subquery("row").c
+    told_of = select(PayoutOutcome.tranche_id).distinct()
+    return connection.execute(
+        select(func.count().label("payouts"), sum_or_zero(row.ours_fen).label("fen")).where(
+            row.kind == NO_RECEIPT, row.tranche_id.not_in(told_of)
+        )
+    ).one()
 
 
 def _exported() -> Query:

@@ -11,7 +11,9 @@ from flask import Blueprint, Response, abort, flash, redirect, render_template, 
 from sqlalchemy import Connection, Engine
 
 from bounty.accounting import finance_queries
+from bounty.checks.books import require_balanced
 from bounty.clock import midnight, shanghai_date
+from bounty.db import snapshot
 from bounty.errors import BountyError
 from bounty.models import Tranche
 from bounty.payment_results import service
@@ -21,6 +23,7 @@ from bounty.tranches.entitlement import LINE_CAUSES
 from bounty.tranches.export import export_tranche
 from bounty.tranches.files import payout_id
 from bounty.tranches.payer_files import Payer, refused_words
+from bounty.tranches.unusual_amounts import unusual
 from bounty.web.finance.notices import PIECE, READERS, XLSX
 from bounty.web.finance.tables import LINES, PAYOUTS, TRANCHES
 from bounty.web.promoter.order_page import order_page
@@ -61,7 +64,7 @@ def prepare() -> Any:
     try:
         before = _day(request.form.get("settled_before", ""))
         with writing() as connection:
-            made, anew = preparation.prepare(connection, before, now())
+            made, anew = preparation.prepare(connection, before, now(), _payer().alipay_least_fen)
     except BountyError as refusal:
         return _desk(said(refusal)), 409
     number = made.tranche_id
@@ -93,12 +96,14 @@ def _desk(refused: str | None = None) -> str:
         waits = newest is not None and newest.state == "exported"
         opened = newest if newest is not None and newest.state in ("prepared", "approved") else None
         coming = None if waits else finance_queries.next_tranche(connection, today, opened)
+        outdated = opened is not None and _is_outdated(connection, opened)
     return render_template(
         "finance/tranches.html",
         page=page,
         newest=newest,
         opened=opened,
         coming=coming,
+        outdated=outdated,
         today=shanghai_date(now()),
         states=state.STATES,
         chips=STATE_CHIPS,
@@ -107,6 +112,14 @@ def _desk(refused: str | None = None) -> str:
         refused=refused,
         now=now(),
     )
+
+
+def _is_outdated(connection: Connection, opened: Any) -> bool:
+    """Whether the lines that are due are no longer those of the open tranche: then it can be neither approved nor
+    exported, and has to be prepared again."""
+    due = finance_queries.next_tranche(connection, opened.settled_before, opened)
+    lines, fen = due.orders + due.adjusted, due.given_fen + due.adjustments_fen
+    return (lines, fen) != (opened.lines_rows, opened.lines_fen)
 
 
 # One tranche
@@ -163,8 +176,11 @@ def approve(tranche_id: int) -> Any:
     """Stand for the open tranche as it was seen; not for one's own."""
 
     def act() -> str:
+        with snapshot(engine()) as connection:
+            require_balanced(connection)
         with writing() as connection:
-            approval.approve(connection, tranche_id, request.form.get("content_sha256", ""), now())
+            seen = request.form.get("content_sha256", "")
+            approval.approve(connection, tranche_id, seen, now(), _payer().alipay_least_fen)
         return t("您已批准这个批次。", "You have approved the tranche.")
 
     return _done(tranche_id, act)
@@ -223,6 +239,8 @@ def _file(tranche_id: int, name: str, kind: str) -> Response:
 
 
 def _export(books: Engine, tranche_id: int, folder: Path) -> None:
+    with snapshot(books) as connection:
+        require_balanced(connection)
     export_tranche(
         books,
         tranche_id,
@@ -235,7 +253,7 @@ def _export(books: Engine, tranche_id: int, folder: Path) -> None:
 
 
 def _payer() -> Payer:
-    return Payer(site().settings.payout_remark, site().settings.payer_rows)
+    return Payer(site().settings.payout_remark, site().settings.payer_rows, site().settings.alipay_least_fen)
 
 
 @blueprint.post("/tranches/<int:tranche_id>/mark")
@@ -294,6 +312,8 @@ def _tranche(tranche_id: int, refused: str | None = None) -> str:
         page = page_of(connection, PAYOUTS, finance_queries.payouts_with_outcomes(tranche_id), request.args)
         fates = finance_queries.payout_status_sums(connection, tranche_id)
         approvals = approval.approvals_of(connection, row)
+        opened = row.state in ("prepared", "approved")
+        warnings = unusual(connection, row, site().settings.unusual_times) if opened else []
     return render_template(
         "finance/tranche.html",
         tranche=row,
@@ -304,6 +324,7 @@ def _tranche(tranche_id: int, refused: str | None = None) -> str:
         states=state.STATES,
         chips=STATE_CHIPS,
         approvals=approvals,
+        warnings=[t(*each) for each in warnings],
         needed=approvals_needed(row),
         approval_required=site().settings.approval_required,
         payout_id=payout_id,

@@ -11,6 +11,7 @@ from flask import (
     Response,
     abort,
     flash,
+    g,
     make_response,
     redirect,
     render_template,
@@ -18,6 +19,7 @@ from flask import (
     url_for,
 )
 from sqlalchemy import func, select
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response as Redirect
 
 from bounty.clock import shown
@@ -188,6 +190,19 @@ def upload() -> Redirect | tuple[str, int]:
     return redirect(url_for(".uploaded", number=number), 303)
 
 
+@blueprint.errorhandler(RequestEntityTooLarge)
+def _too_large(error: RequestEntityTooLarge) -> tuple[str, int] | RequestEntityTooLarge:
+    """Stay on the page of the form, and say the limit again."""
+    if request.endpoint != "imports.upload" or g.get("person") is None:
+        return error
+    megabytes = site().settings.upload_megabytes
+    refused = t(
+        f"文件超过 {megabytes} MB 的上限，没有上传：请拆分后再上传。",
+        f"The file is over the limit of {megabytes} MB and was not uploaded: split it and upload the parts.",
+    )
+    return _index(refused), 413
+
+
 @blueprint.get("/uploads")
 @allows(*READERS)
 def listing() -> str:
@@ -237,7 +252,17 @@ def start(number: int, stage: str) -> Redirect | tuple[str, int]:
         uploads.require_startable(_standing(number), stage)
     except BountyError as refusal:
         return _uploaded(number, said(refusal)), 409
-    _start(number, stage)
+    confirmed = request.form.get("confirm") == "put back"
+    tried = _standing(number).tried
+    if stage == "import" and tried and tried.get("put_back") and not confirmed:
+        return _uploaded(
+            number,
+            t(
+                "这份较早的文件会改回后来的更正：请先勾选确认。",
+                "This older file would put back what was corrected later: confirm that first.",
+            ),
+        ), 409
+    _start(number, stage, force=confirmed)
     return redirect(url_for(".uploaded", number=number), 303)
 
 
@@ -245,7 +270,7 @@ def start(number: int, stage: str) -> Redirect | tuple[str, int]:
 @allows(*READERS)
 def file() -> Response:
     """The batches as a file."""
-    return csv_response(BATCHES, _batches(), request.args, "batches")
+    return csv_response(BATCHES, batch_rows(), request.args, "batches")
 
 
 @blueprint.post("/batches/<int:batch_id>/undo")
@@ -269,7 +294,7 @@ def undo(batch_id: int) -> Redirect | tuple[str, int]:
 
 def _index(refused: str | None = None) -> str:
     with reading() as connection:
-        page = page_of(connection, BATCHES, _batches(), request.args if request.method == "GET" else {})
+        page = page_of(connection, BATCHES, batch_rows(), request.args if request.method == "GET" else {})
         waiting = connection.execute(select(func.count()).where(Quarantined.closed_at.is_(None))).scalar_one()
         recent = page_of(connection, replace(UPLOADS, page=RECENT), uploads.uploads(), {})
     return render_template(
@@ -305,7 +330,7 @@ def _standing(number: int) -> uploads.UploadState:
     return found or abort(404)
 
 
-def _batches() -> Query:
+def batch_rows() -> Query:
     names = [column.name for column in BATCHES.columns if column.name != "by"]
     event = (
         select(func.coalesce(User.name, AuditEvent.actor))
@@ -324,7 +349,7 @@ def _folder() -> Path:
     return folder
 
 
-def _start(number: int, stage: str) -> None:
+def _start(number: int, stage: str, *, force: bool = False) -> None:
     """Start the process that does it, as the person who asks; one that runs already goes on."""
     settings = site().settings
     found = _standing(number)
@@ -333,6 +358,7 @@ def _start(number: int, stage: str) -> None:
         str(Path(sys.executable).with_name("bounty")),
         *("upload", str(number), stage),
         *("--user", str(person().user_id), "--folder", str(_folder())),
+        *(["--force"] if force else []),
     ]
     environment = os.environ | {"BOUNTY_DATABASE_URL": settings.database_url}
     if settings.now is not None:

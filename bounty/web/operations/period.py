@@ -5,14 +5,18 @@ from typing import Any
 from flask import Blueprint, Response, render_template, request, url_for
 from sqlalchemy import Connection
 
+from bounty.calendar.schedule import coming_periods
 from bounty.db import Query, WholeNumber, Words, given_rows
 from bounty.notices.changes import CAUSES
 from bounty.notices.differences import difference
+from bounty.notices.late_facts import LateFacts, late_facts
 from bounty.notices.period_status import PeriodStatus, period_status
-from bounty.notices.period_summaries import STATES, period_summaries
+from bounty.notices.period_summaries import STATES, PeriodSummary, period_summaries
 from bounty.notices.results_query import by_tier, funnel
 from bounty.release.checklist import LINES, checklist, waiting_by_code
+from bounty.release.next_code import after_notice
 from bounty.release.next_step import NextStep, next_step
+from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import Period
 from bounty.web.operations.results import COLUMNS, READERS, RESULT, rows_of
 from bounty.web.shared.access import allows
@@ -43,6 +47,10 @@ PERIODS = Table(
         Column("subsidy_fen", "补贴（预计）", "Subsidy, expected", "money", sortable=True, summed=True),
         Column("notice", "公示", "Notice", "count"),
         Column("published_at", "公示时间", "published at", "instant", shown=False),
+        Column("late_orders", "迟到订单", "Late orders", "count", shown=False),
+        Column("late_fen", "迟到数据的补贴", "Subsidy of late data", "money", shown=False),
+        Column("freeze_at", "应冻结时间", "To be frozen at", "instant", shown=False),
+        Column("days_late", "已晚（天）", "Days late", "count", shown=False),
     ),
     key=("period",),
     order="-period",
@@ -55,8 +63,6 @@ PERIODS = Table(
         ),
     ),
 )
-PLACES = {"IMPORTS": "imports.index", "QUARANTINE": "quarantine.index"}
-"""Where a step is done that is not one of a period alone."""
 
 
 @blueprint.get("/periods")
@@ -64,7 +70,7 @@ PLACES = {"IMPORTS": "imports.index", "QUARANTINE": "quarantine.index"}
 def index() -> str:
     """Every open period, the newest first."""
     with reading() as connection:
-        page = page_of(connection, PERIODS, _periods(connection), request.args)
+        page = page_of(connection, PERIODS, period_rows(connection), request.args)
     return render_template("operations/periods.html", page=page, states=STATES, now=now())
 
 
@@ -73,7 +79,7 @@ def index() -> str:
 def periods_file() -> Response:
     """Exactly the periods that the filter leaves."""
     with reading() as connection:
-        rows = _periods(connection)
+        rows = period_rows(connection)
     return csv_response(PERIODS, rows, request.args, "periods")
 
 
@@ -85,7 +91,8 @@ def show(period: Period) -> str:
         stage = period_status(connection, period, now())
         settlement_id = None if stage.newest is None else stage.newest.settlement_id
         found = checklist(connection, stage, now())
-        step = next_step(stage, found, approval_required=site().settings.approval_required)
+        came = after_notice(connection, stage, now())
+        step = next_step(stage, found, came, approval_required=site().settings.approval_required)
         differs = (
             None
             if stage.before is None
@@ -99,6 +106,7 @@ def show(period: Period) -> str:
             lines=LINES,
             waiting=waiting_by_code(connection, stage.bounds),
             step=step,
+            late=came.late,
             place=place_of(step, period),
             steps=steps_of(stage, now()),
             funnel=funnel(connection, stage.bounds, stage.terms, settlement_id, now()),
@@ -120,15 +128,28 @@ def file(period: Period) -> Response:
     return csv_response(NEAREST, active(stage), request.args, f"nearest-{period}")
 
 
-def _periods(connection: Connection) -> Query:
-    """The open periods with their states, which are computed and not stored."""
+def period_rows(connection: Connection) -> Query:
+    """The periods with their states, which are computed and not stored; those whose roster is to be frozen too."""
     kinds: dict[str, Any] = {
         column.name: Words() if column.kind == "text" else WholeNumber for column in PERIODS.columns
     }
-    return given_rows(
-        kinds,
-        (
-            {
+    nothing: dict[str, Any] = dict.fromkeys(kinds)
+    coming = [
+        nothing
+        | {
+            "period": str(each.period),
+            "state": "OVERDUE" if each.overdue(now()) else "UPCOMING",
+            "freeze_at": each.freeze_at,
+            "days_late": each.days_late(now()) if each.overdue(now()) else None,
+        }
+        for each in coming_periods(connection, site().settings.calendar, now())
+    ]
+    opened = []
+    for each in period_summaries(connection, now()):
+        late = _late(connection, each)
+        opened.append(
+            nothing
+            | {
                 "period": each.period,
                 "state": each.state,
                 "receipt_cutoff": each.bounds.receipt_cutoff,
@@ -138,10 +159,19 @@ def _periods(connection: Connection) -> Query:
                 "subsidy_fen": None if each.settlement is None else each.settlement.subsidy_fen,
                 "notice": None if each.notice is None else each.notice.notice,
                 "published_at": None if each.notice is None else each.notice.published_at,
+                "late_orders": None if late is None else late.orders,
+                "late_fen": None if late is None else late.subsidy_fen,
             }
-            for each in period_summaries(connection, now())
-        ),
-    )
+        )
+    return given_rows(kinds, [*coming, *opened])
+
+
+def _late(connection: Connection, each: PeriodSummary) -> LateFacts | None:
+    """What came after the notice of a period that is not closed."""
+    if each.notice is None or each.state == "CLOSED":
+        return None
+    period = Period.parse(each.period)
+    return late_facts(connection, period, terms_in_force(connection, period).terms, each.notice)
 
 
 def active(stage: PeriodStatus) -> Query:
@@ -152,8 +182,10 @@ def active(stage: PeriodStatus) -> Query:
 
 def place_of(step: NextStep, period: Period) -> str:
     """The address where a step is done."""
-    if step.place in PLACES:
-        return url_for(PLACES[step.place])
+    if step.place == "QUARANTINE":
+        return url_for("quarantine.index", period=period)
+    if step.place == "IMPORTS":
+        return url_for("imports.index")
     return url_for("roster.listing" if step.place == "ROSTER" else "settling.show", period=period)
 
 

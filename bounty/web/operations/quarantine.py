@@ -3,28 +3,42 @@
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
 from werkzeug.wrappers import Response as Redirect
 
 from bounty import importer
-from bounty.db import Query, snapshot
+from bounty.db import Query, count_of, snapshot
 from bounty.errors import BountyError
+from bounty.files.problem_texts import SAYINGS
 from bounty.ingest.correction_files import write_to_mend
-from bounty.ingest.quarantine import dismiss_entries
-from bounty.models import Batch, Quarantined
+from bounty.ingest.quarantine import dismiss_all, dismiss_entries
+from bounty.models import Batch, OpenPeriod, Quarantined
 from bounty.settlement.files import inert
 from bounty.web.operations.imports import KIND_NAMES, READERS
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import attachment, csv_response
 from bounty.web.shared.errors import said
-from bounty.web.shared.language import t
+from bounty.web.shared.language import counted, t
 from bounty.web.shared.request_context import engine, now, reading, writing
-from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
+from bounty.web.shared.tables import (
+    Column,
+    Condition,
+    Filter,
+    Option,
+    Search,
+    Table,
+    equal,
+    narrowed,
+    page_of,
+)
 
 blueprint = Blueprint("quarantine", __name__, url_prefix="/operations/quarantine")
+CODES = frozenset(case.partition(" ")[0] for case in SAYINGS)
+"""Of the catalogue of bad input."""
 FILES = 30
 """Files that the filter offers, the newest."""
 COLUMNS = (
@@ -55,7 +69,7 @@ def file() -> Response:
     """Just these as a file."""
     with reading() as connection:
         table = _table(connection)
-    return csv_response(table, _open(), request.args, "quarantine")
+    return csv_response(table, open_entries(), request.args, "quarantine")
 
 
 @blueprint.get("/mend")
@@ -121,36 +135,84 @@ def dismissal(entry: int) -> Redirect | tuple[str, int]:
     return redirect(url_for(".index"), 303)
 
 
+@blueprint.post("/dismiss")
+@allows("operator")
+def dismissals() -> Redirect | tuple[str, int]:
+    """Dismiss every entry that the filters leave, with one reason; the form says which, and how many were seen."""
+    try:
+        with writing() as connection:
+            rows = narrowed(_table(connection), open_entries(), _filters()).subquery("chosen")
+            entries = select(rows.c.quarantine_id)
+            fit, seen = count_of(connection, entries), request.form.get("seen", -1, type=int)
+            if fit != seen:
+                raise BountyError(
+                    f"{fit} entries fit by now, and you saw {seen}: look again before dismissing them.",
+                    f"符合条件的现在是 {fit} 行，您看到的是 {seen} 行：请重新查看后再放弃。",
+                )
+            dismissed = dismiss_all(connection, entries, request.form.get("reason", ""), now())
+    except BountyError as refusal:
+        return _index(said(refusal)), 422
+    flash(
+        t(f"已放弃 {dismissed} 行。", f"{counted(dismissed, '行', 'entry', 'entries')} dismissed."), "success"
+    )
+    return redirect(url_for(".index"), 303)
+
+
+def _filters() -> dict[str, str]:
+    """The filters that a form carries, as the page had them."""
+    return {
+        name: request.form[name]
+        for name in ("kind", "code", "batch", "period", "q")
+        if request.form.get(name)
+    }
+
+
 def _index(refused: str | None = None) -> str:
+    asked = request.args if request.method == "GET" else _filters()
     with reading() as connection:
-        page = page_of(
-            connection,
-            _table(connection),
-            _open(),
-            request.args if request.method == "GET" else {},
-            counted=True,
-        )
+        page = page_of(connection, _table(connection), open_entries(), asked, counted=True)
+        empty = bool(page.asked) and not page.rows and count_of(connection, open_entries()) == 0
     return render_template(
-        "operations/quarantine.html", page=page, now=now(), kinds=KIND_NAMES, refused=refused
+        "operations/quarantine.html",
+        page=page,
+        now=now(),
+        kinds=KIND_NAMES,
+        refused=refused,
+        empty=empty or not (page.asked or page.rows),
     )
 
 
-def _open() -> Query:
+def open_entries() -> Query:
     names = [column.name for column in COLUMNS if column.name != "file_name"]
     columns = [Quarantined.__table__.c[name] for name in names]
     return (
-        select(*columns, Batch.file_name)
+        select(*columns, Quarantined.paid_at, Batch.file_name)
         .join(Batch, Batch.batch_id == Quarantined.batch_id)
         .where(Quarantined.closed_at.is_(None))
     )
 
 
 def _table(connection: Connection) -> Table:
-    """The table with the codes and files that there are."""
-    every = _open().subquery("every")
+    """The table with the codes, files and periods that there are, and those that a link asks for: what it led to may
+    be resolved by now."""
+    every = open_entries().subquery("every")
+    asked = request.values
     codes = connection.execute(select(every.c.code).distinct().order_by(every.c.code)).scalars().all()
     files = connection.execute(
         select(every.c.batch_id, every.c.file_name).distinct().order_by(every.c.batch_id.desc()).limit(FILES)
+    ).all()
+    if (code := asked.get("code", "")) in CODES and code not in codes:
+        codes = [*codes, code]
+    batch = asked.get("batch", 0, type=int)
+    if batch and all(row.batch_id != batch for row in files):
+        files = [
+            *files,
+            *connection.execute(select(Batch.batch_id, Batch.file_name).where(Batch.batch_id == batch)),
+        ]
+    periods = connection.execute(
+        select(OpenPeriod.period, OpenPeriod.month_from, OpenPeriod.month_until).order_by(
+            OpenPeriod.period.desc()
+        )
     ).all()
     return Table(
         "quarantine",
@@ -181,6 +243,12 @@ def _table(connection: Connection) -> Table:
                     for row in files
                 ),
             ),
+            Filter(
+                "period",
+                "期次（含付款时间不明的行）",
+                "period (with rows whose pay time is unknown)",
+                tuple(Option(row.period, row.period, row.period, _of_period(row)) for row in periods),
+            ),
         ),
         search=Search(
             "原值或文件名",
@@ -190,3 +258,13 @@ def _table(connection: Connection) -> Table:
             ),
         ),
     )
+
+
+def _of_period(period: Any) -> Condition:
+    """Order rows that are, or may be, of a period: what its checklist counts."""
+
+    def of_period(row: Any) -> ColumnElement[bool]:
+        within = and_(row.c.paid_at >= period.month_from, row.c.paid_at < period.month_until)
+        return and_(row.c.kind == "orders", or_(row.c.paid_at.is_(None), within))
+
+    return of_period

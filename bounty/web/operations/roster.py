@@ -77,7 +77,7 @@ def file(period: Period) -> Response:
     """Just these as a file."""
     with reading() as connection:
         table = _table(connection, period)
-    return csv_response(table, _rows(period), request.args, f"roster-{period}")
+    return csv_response(table, roster_rows(period), request.args, f"roster-{period}")
 
 
 @blueprint.post("/")
@@ -173,7 +173,7 @@ def _listing(month: Period, refused: str | None = None) -> str:
         if str(month) not in periods:
             abort(404)
         args = request.args if request.method == "GET" else {}
-        page = page_of(connection, _table(connection, month), _rows(month), args, counted=True)
+        page = page_of(connection, _table(connection, month), roster_rows(month), args, counted=True)
         opened_at = connection.execute(
             select(OpenPeriod.opened_at).where(OpenPeriod.period == str(month))
         ).scalar_one()
@@ -272,7 +272,7 @@ def _periods(connection: Connection) -> list[str]:
     return list(connection.execute(select(OpenPeriod.period).order_by(OpenPeriod.period.desc())).scalars())
 
 
-def _rows(month: Period) -> Query:
+def roster_rows(month: Period) -> Query:
     names = [column.name for column in COLUMNS if column.name not in ("eligible", "overridden")]
     columns = [RosterEntry.__table__.c[name] for name in names]
     overridden = RosterEntry.derivation.startswith('{"source":"override"', autoescape=True)

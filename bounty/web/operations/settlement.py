@@ -17,7 +17,10 @@ from bounty.notices.period_summaries import STATES, period_summaries
 from bounty.notices.service import moved_by_cause
 from bounty.release import service as closing
 from bounty.release.checklist import LINES, WAIVABLE, checklist
+from bounty.release.freshness import confirm_data
+from bounty.release.next_code import after_notice
 from bounty.release.next_step import next_step
+from bounty.roster.terms import open_period
 from bounty.rules.periods import Period
 from bounty.settlement.approval import approvals_needed
 from bounty.settlement.service import settle
@@ -119,6 +122,20 @@ def waive(period: Period) -> Any:
     return _done(period, act)
 
 
+@blueprint.post("/periods/<period:period>/confirm-data")
+@allows("operator")
+def confirm(period: Period) -> Any:
+    """Confirm that the data of a period is complete up to its receipt cutoff."""
+
+    def act(connection: Connection) -> str:
+        cutoff = open_period(connection, period).receipt_cutoff
+        required, reason = site().settings.approval_required, request.form.get("reason", "")
+        confirm_data(connection, period, cutoff, reason, now(), approval_required=required)
+        return t("已确认：数据已齐至收货截止。", "Confirmed: the data is complete up to the receipt cutoff.")
+
+    return _done(period, act)
+
+
 @blueprint.post("/periods/<period:period>/approve")
 @allows("operator", "finance")
 def approve(period: Period) -> Any:
@@ -137,13 +154,12 @@ def publish(period: Period) -> Any:
     """Publish the draft as it was seen, as the next notice."""
 
     def act(connection: Connection) -> str:
-        notice = closing.publish_seen(
+        notice = closing.publish_checked(
             connection,
             period,
-            _seen(),
-            request.form.get("content_sha256", ""),
             now(),
             approval_required=site().settings.approval_required,
+            seen=(_seen(), request.form.get("content_sha256", "")),
         )
         return t(f"第 {notice.notice} 号公示已发布。", f"Notice {notice.notice} is out.")
 
@@ -239,7 +255,8 @@ def _page(period: Period, refused: str | None = None) -> str:
         stage = period_status(connection, period, now())
         newest, before = stage.newest, stage.before
         found = checklist(connection, stage, now())
-        step = next_step(stage, found, approval_required=site().settings.approval_required)
+        came = after_notice(connection, stage, now())
+        step = next_step(stage, found, came, approval_required=site().settings.approval_required)
         differs = before and difference(connection, period, stage.terms, before, newest)
     return render_template(
         "operations/settling.html",

@@ -101,7 +101,7 @@ def add() -> Redirect | tuple[str, int]:
         if len(content) > LONGEST_BYTES:
             raise BountyError("The file is too large to be one of terms.", "文件过大，不像是条款文件。")
         with writing() as connection:
-            terms, anew = add_terms(connection, _text(content), now())
+            terms, anew = add_terms(connection, text_of_terms(content), now())
     except BountyError as refusal:
         return _index(said(refusal)), 422
     flash(
@@ -128,7 +128,8 @@ def _rows(connection: Connection) -> Query:
     return given_rows(_KINDS, ({**row._mapping, "name": read_terms(row.toml).name} for row in every))
 
 
-def _text(content: bytes) -> str:
+def text_of_terms(content: bytes) -> str:
+    """The text of a file of terms. Raises BountyError where it is not UTF-8."""
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -26,7 +26,7 @@ def order_page(connection: Connection, promoter_id: int, order_sn: str) -> dict[
     row, line, rate_permille, lapse = None, None, 0, None
     if month is not None:
         lapse = lapses_at(month.period, month.terms)
-        listed, rate_permille = listed_now(connection, promoter_id, month)
+        listed, rate_permille = listed_now(connection, promoter_id, month, now())
         every = listed.subquery("listed")
         row = connection.execute(select(every).where(every.c.order_sn == order_sn)).first()
         if month.published is not None:

@@ -1,6 +1,6 @@
 """A promoter's own pages: my task, orders, one order and why, subsidy, payments, history; nobody else's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from flask import Blueprint, Response, abort, render_template, request
@@ -8,6 +8,8 @@ from sqlalchemy import Connection
 
 from bounty.accounting import promoter_statement
 from bounty.appeals.service import panel
+from bounty.calendar.schedule import roster_late_since
+from bounty.clock import shanghai_date
 from bounty.models import Payout
 from bounty.progress.history import PromoterMonth, month_of, months, months_of, present_month
 from bounty.progress.order_list import listed_now
@@ -16,6 +18,7 @@ from bounty.roster.eligibility import in_words
 from bounty.roster.ineligibility_text import eligible_from_text, ineligibility_text
 from bounty.rules.clauses import OrderContext
 from bounty.rules.periods import Period, lapses_at
+from bounty.tranches.entitlement import void_order_numbers
 from bounty.web.promoter import tables
 from bounty.web.promoter import texts as words
 from bounty.web.promoter.order_page import order_page
@@ -24,7 +27,7 @@ from bounty.web.shared.access import allows, own_promoter
 from bounty.web.shared.charts import DailyChart, daily_chart
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.language import language
-from bounty.web.shared.request_context import now, reading
+from bounty.web.shared.request_context import now, reading, site
 from bounty.web.shared.tables import page_of
 
 blueprint = Blueprint("promoter", __name__)
@@ -42,14 +45,24 @@ def task(period: Period | None = None) -> str:
         found = months_of(connection, promoter_id)
         month = _chosen(found, period)
         if month is None:
-            return render_template("promoter/nothing.html")
+            present = Period.of(shanghai_date(now()))
+            late = _roster_late_since(connection, present), _roster_late_since(connection, present.plus(1))
+            return render_template("promoter/nothing.html", roster_late_since=late[0] or late[1])
         following = next((each for each in reversed(found) if each.period > month.period), None)
         standing = task_of(connection, promoter_id, month, now(), following=following)
+        late_since = _roster_late_since(connection, month.period.plus(1))
+        # While all is open there is nothing to appeal about, and the page asks for nothing more.
+        decided = month.published is not None or not standing.reachable
+        appealing = panel(connection, promoter_id, month.period, None, now()) if decided else None
+        voided = _voided(connection, month, standing.newest)
     return render_template(
         "promoter/task.html",
         months=found,
         month=month,
         task=standing,
+        roster_late_since=late_since,
+        appealing=appealing,
+        voided=voided,
         now=now(),
         words=words,
         reasons=tables.REASONS,
@@ -59,6 +72,14 @@ def task(period: Period | None = None) -> str:
         why_not=ineligibility_text,
         from_when=eligible_from_text,
     )
+
+
+def _voided(connection: Connection, month: PromoterMonth, rows: Sequence[Any]) -> set[str]:
+    """The numbers of the listed orders whose published line earns nothing any more; none before a notice."""
+    if month.published is None:
+        return set()
+    numbers = [row.order_sn for row in rows]
+    return void_order_numbers(connection, own_promoter(), month.period, numbers, now())
 
 
 @blueprint.get("/orders")
@@ -71,14 +92,16 @@ def orders(period: Period | None = None) -> str:
         found = months_of(connection, promoter_id)
         month = _chosen(found, period)
         if month is None:
-            return render_template("promoter/nothing.html")
-        rows, _ = listed_now(connection, promoter_id, month)
+            return render_template("promoter/nothing.html", roster_late_since=None)
+        rows, _ = listed_now(connection, promoter_id, month, now())
         page = page_of(connection, tables.ORDERS, rows, request.args, counted=True)
+        voided = _voided(connection, month, page.rows)
     return render_template(
         "promoter/orders.html",
         months=found,
         month=month,
         page=page,
+        voided=voided,
         now=now(),
         words=words,
         known=_known(month),
@@ -92,7 +115,7 @@ def orders_csv(period: Period) -> Response:
     promoter_id = own_promoter()
     with reading() as connection:
         month = month_of(connection, promoter_id, period) or abort(404)
-        rows, _ = listed_now(connection, promoter_id, month)
+        rows, _ = listed_now(connection, promoter_id, month, now())
     return csv_response(tables.ORDERS, rows, request.args, f"orders-{month.period}")
 
 
@@ -117,7 +140,7 @@ def subsidy(period: Period | None = None) -> str:
         found = months_of(connection, promoter_id)
         month = _chosen(found, period)
         if month is None:
-            return render_template("promoter/nothing.html")
+            return render_template("promoter/nothing.html", roster_late_since=None)
         lines = promoter_statement.month_lines(connection, promoter_id, month, now())
         states = promoter_statement.by_state(connection, lines)
         page = page_of(connection, tables.SUBSIDY, lines, request.args)
@@ -215,6 +238,11 @@ def history() -> str:
 def history_csv() -> Response:
     """The same months as a file."""
     return csv_response(tables.HISTORY, months(own_promoter()), request.args, "history")
+
+
+def _roster_late_since(connection: Connection, period: Period) -> int | None:
+    """When the roster of a month should have been frozen, where it is late."""
+    return roster_late_since(connection, site().settings.calendar, period, now())
 
 
 def _chosen(found: list[PromoterMonth], period: Period | None) -> PromoterMonth | None:

@@ -16,9 +16,14 @@ from bounty.rules.clause_texts import (
     duration_text,
     failure_text,
 )
-from bounty.rules.clauses import NO_COMMISSION_STATUSES, SUBSIDY_CLAUSES, OrderContext
+from bounty.rules.clauses import (
+    PAID_IN_MONTH,
+    RECEIVED_IN_TIME,
+    SUBSIDY_CLAUSES,
+    OrderContext,
+)
 from bounty.rules.measure import COUNTED, PENDING
-from bounty.rules.periods import PAID_FROM_DAY, PUBLISHED_BY_DAY, lapses_at
+from bounty.rules.periods import PAID_FROM_DAY, PUBLISHED_BY_DAY
 from bounty.web.promoter.tables import CLAUSES
 from bounty.web.shared.formats import day, full_moment, moment, money
 from bounty.web.shared.language import t
@@ -34,8 +39,10 @@ def ends(instant: int) -> str:
 
 
 def left(seconds: int) -> str:
-    """A countdown; days alone from a week on."""
-    return t(*duration_text(seconds, parts=1 if seconds >= 7 * 86_400 else 2))
+    """A countdown; from a week on whole days, with today, as the pace line beside it counts them."""
+    if seconds >= 7 * 86_400:
+        return t(*duration_text(-(-seconds // 86_400) * 86_400, parts=1))
+    return t(*duration_text(seconds, parts=2))
 
 
 def month_name(month: PromoterMonth) -> str:
@@ -103,6 +110,10 @@ def chip(row: Any, known: OrderContext, now: int) -> Chip:
         else:
             why = t(f"{cutoff}前收货即计入", f"counts if received by {cutoff}")
         return "wait", t("待收货", "pending"), why
+    if row.verdict == RECEIVED_IN_TIME.code and row.received_at is None:
+        cutoff = ends(known.bounds.receipt_cutoff)
+        why = t(f"{cutoff}前没有收货记录", f"no receipt by {cutoff} is known")
+        return "bad", t("未按时收货", "not received in time"), why
     _, plain = CLAUSES[row.verdict]
     return "bad", t("不计入", "not counted"), t(*plain.why_not(known))
 
@@ -119,17 +130,6 @@ def percent(share: int) -> str:
 def orders(count: int) -> str:
     """The word behind a number of orders."""
     return t("单", "order" if count == 1 else "orders")
-
-
-def is_void(row: Any, month: PromoterMonth, now: int) -> bool:
-    """Whether what the notice gives a listed order is void by now: it failed, has no commission any more, or its
-    commission did not settle in time."""
-    if month.published is None:
-        return False
-    if row.failed_at is not None or row.order_status in NO_COMMISSION_STATUSES:
-        return True
-    lapse = lapses_at(month.period, month.terms)
-    return lapse is not None and lapse <= now and (row.settled_at is None or row.settled_at >= lapse)
 
 
 def day_mark(mark: Any) -> str:
@@ -154,6 +154,25 @@ def ineligible(row: Any) -> str:
     return t(*ineligibility_text(row.reason, row.level, json.loads(row.derivation), None))
 
 
+def why_nothing(row: Any, known: OrderContext, month: PromoterMonth) -> str:
+    """Why a listed order of an eligible promoter earns nothing: the clause that fails, the cap, or the target."""
+    if row.unearned and row.unearned not in (row.verdict, PAID_IN_MONTH.code):
+        return t(*_EARNING[row.unearned].why_not(known))
+    if row.unearned:
+        return ""  # the verdict beside it says the same
+    if row.earned_fen > 0 and month.published is None:
+        return t("本期补贴已到个人上限", "your subsidy of the month has reached its cap")
+    if month.published is not None and month.published.passed:
+        if row.earned_fen > 0 and month.published.subsidy_fen == month.terms.subsidy.promoter_cap_fen:
+            return t("本期补贴已到个人上限", "your subsidy of the month has reached its cap")
+        return t("不在公示的补贴里", "not among the notice's subsidies")
+    return (
+        t("未达标", "not passed")
+        if month.published is not None
+        else t("不能再达标", "passing is out of reach")
+    )
+
+
 def unearned(row: Any) -> str:
     """Why a listed order earns nothing, by the clause that fails."""
     return t(*_EARNING[row.unearned].name) if row.unearned else ""
@@ -164,6 +183,10 @@ FLAGS: dict[str, BothLanguages] = {
     "CATEGORY_UNKNOWN": ("类目未知，按普通商品算", "its category is unknown; taken as ordinary goods"),
     "PRICE_COMPARE_UNKNOWN": ("比价状态未知，按正常算", "price comparison is unknown; taken as ordinary"),
     "LINK_UNKNOWN": ("推广链接渠道未知", "the channel of its link is unknown"),
+    "RECEIPT_UNKNOWN": (
+        "状态为已收货，却没有确认收货时间：按未收货算",
+        "its status says received, but not when; taken as not received",
+    ),
     "AFTERSALE_OPEN": (
         "售后处理中：若退款成功将不计入",
         "an after-sale is under way: a refund would undo it",
@@ -243,6 +266,8 @@ def verdict_of(why: Explanation, row: Any | None, line: Any | None, now: int) ->
     pending = [judged.clause.code for judged in failing] == ["RECEIVED_IN_TIME"] and facts[
         "received_at"
     ] is None
+    if pending and row is not None and row.verdict != PENDING:  # the notice is out: it waits in vain
+        pending = False
     earns = row is not None and row.subsidy_fen > 0
     if_only: str | None
     if not failing:
@@ -335,3 +360,8 @@ def events(why: Explanation, month: PromoterMonth | None, row: Any | None, now: 
             (f"补贴 {given}", f"subsidy {given}"),
         )
     return sorted(found, key=lambda event: event.at)
+
+
+def status(row: Any) -> str:
+    """The platform's state of a listed order."""
+    return t(*STATUSES[row.order_status]) if row.order_status in STATUSES else str(row.order_status)

@@ -1,11 +1,13 @@
 """Error pages: a refusal shows what to do; a bug shows the request id to report."""
 
-from flask import Flask, Response, current_app, g, render_template
+from flask import Flask, Response, current_app, g, render_template, request
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException, SecurityError
 
 from bounty.errors import BountyError
+from bounty.web.api import problems
 from bounty.web.shared.language import language, t
+from bounty.web.shared.tables import BadRequestedTable
 
 
 def said(refusal: BountyError) -> str:
@@ -32,7 +34,8 @@ def _page(status: int, title: str, sentence: str) -> tuple[str, int]:
 
 
 def _refused(refusal: BountyError) -> tuple[str, int]:
-    return _page(409, t("没有办成", "Not done"), said(refusal))
+    status = 400 if isinstance(refusal, BadRequestedTable) else 409
+    return _page(status, t("没有办成", "Not done"), said(refusal))
 
 
 def _busy(error: OperationalError) -> tuple[str, int]:
@@ -48,6 +51,8 @@ def _busy(error: OperationalError) -> tuple[str, int]:
 
 
 def _failed(error: HTTPException) -> tuple[str, int] | Response:
+    if request.path.startswith("/api/"):  # an unknown address or method of the API
+        return problems.answer(problems.of_http(error))
     if isinstance(error, SecurityError):  # an unknown host name, for which no URLs can be built
         return Response("400 Bad Request: this host is not served here.\n", 400, mimetype="text/plain")
     sentences = {

@@ -3,10 +3,11 @@
 from flask import Flask, g
 from flask_wtf.csrf import generate_csrf
 
-from bounty.clock import shown
-from bounty.money import shown_yuan
+from bounty.clock import shanghai_date, shown
+from bounty.money import grouped_yuan, shown_yuan
 from bounty.rules.clause_texts import deadline_text
 from bounty.web.shared.access import Person
+from bounty.web.shared.language import t
 
 NAVIGATION: dict[str, tuple[tuple[str, str, str], ...]] = {
     "promoter": (
@@ -62,8 +63,7 @@ def money(fen: int) -> str:
     >>> money(123450), money(-5)
     ('¥1,234.50', '−¥0.05')
     """
-    yuan, _, part = shown_yuan(abs(fen)).partition(".")
-    return f"{'−' if fen < 0 else ''}¥{int(yuan):,}.{part}"
+    return grouped_yuan(fen)
 
 
 def about(fen: int) -> str:
@@ -102,6 +102,12 @@ def full_moment(instant: int) -> str:
     return f"{shown(instant)[:10]} {shown(instant)[11:16]}"
 
 
+def spelled_day(instant: int) -> str:
+    """A day as people write it: ``11-25``, ``25 Nov``."""
+    on = shanghai_date(instant)
+    return t(f"{on:%m-%d}", f"{on.day} {on:%b}")
+
+
 def navigation(person: Person | None) -> tuple[tuple[str, str, str], ...]:
     """A person's navigation entries: (endpoint, Chinese, English)."""
     return (*_own(person), *FOR_EVERYBODY)
@@ -128,6 +134,7 @@ def install(app: Flask, site_environment: str) -> None:
         day=day,
         moment=moment,
         full_moment=full_moment,
+        spelled_day=spelled_day,
     )
     app.jinja_env.globals.update(
         csrf_token=generate_csrf, until=deadline_text, navigation=navigation, environment=site_environment

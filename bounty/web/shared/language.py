@@ -4,6 +4,7 @@ from flask import Flask, Response, g, redirect, request
 from flask_babel import Babel
 
 from bounty.web.shared.access import public
+from bounty.web.shared.url_converters import is_page
 
 LANGUAGES = {"zh": "zh_Hans_CN", "en": "en"}
 """Language -> locale name for libraries. Chinese is the default."""
@@ -51,8 +52,7 @@ def install(app: Flask) -> None:
         """Save the reader's choice and redirect to the previous page."""
         chosen = request.form.get("language", "")
         back = request.form.get("back", "/")
-        local = back.startswith("/") and not back.startswith("//") and "\\" not in back
-        response = redirect(back if local else "/", 303)
+        response = redirect(back if is_page(back) else "/", 303)
         if chosen in LANGUAGES:
             response.set_cookie(
                 _COOKIE,

@@ -62,7 +62,7 @@ def install(app: Flask) -> None:
     @app.after_request
     def _log_request(response: Response) -> Response:
         if request.endpoint not in _QUIET:
-            person = g.get("person")
+            person, token = g.get("person"), g.get("token")
             _log.info(
                 "request",
                 method=request.method,
@@ -70,5 +70,6 @@ def install(app: Flask) -> None:
                 status=response.status_code,
                 ms=round((time.perf_counter() - g.get("began", time.perf_counter())) * 1000, 1),
                 user_id=None if person is None else person.user_id,
+                token_id=None if token is None else token.token_id,
             )
         return response

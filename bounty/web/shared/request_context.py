@@ -49,7 +49,10 @@ def engine() -> Engine:
 
 
 def _actor() -> Actor:
-    person = g.get("person")
+    person, token = g.get("person"), g.get("token")
+    if token is not None:  # never with an account: what takes one is not for programs
+        name = f"token {token.token_id}: {token.name}"
+        return Actor(name, None, token.role, request.remote_addr, g.get("request_id"))
     name, user_id, role = (
         ("not logged in", None, None) if person is None else (person.email, person.user_id, person.role)
     )

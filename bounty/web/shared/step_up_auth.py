@@ -7,6 +7,7 @@ view calls ``require_fresh_code()`` before it writes.
 from flask import Flask, current_app, request
 from flask_login import current_user
 
+from bounty.accounts.devices import known_device
 from bounty.accounts.identity import require_code
 from bounty.errors import BountyError
 from bounty.web.shared.request_context import now, site
@@ -27,8 +28,8 @@ def require_fresh_code() -> None:
     """
     if has_second_factor():
         code, address = request.form.get("code", ""), request.remote_addr or ""
-        key = current_app.config["SECURITY_TOTP_SECRETS"]["1"]
-        require_code(site().engine, current_user.id, code, now(), key=key, address=address)
+        key, device = current_app.config["SECURITY_TOTP_SECRETS"]["1"], known_device(current_user.id)
+        require_code(site().engine, current_user.id, code, now(), key=key, address=address, device=device)
     elif site().settings.approval_required:
         raise NEEDS_SECOND_FACTOR
 

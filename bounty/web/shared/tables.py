@@ -8,7 +8,6 @@ skipped or repeated when rows are added between two requests.
 """
 
 import base64
-import binascii
 import csv
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -16,20 +15,35 @@ from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, and_, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    RowMapping,
+    and_,
+    func,
+    literal,
+    or_,
+    select,
+)
 from werkzeug.datastructures import MultiDict
 
 from bounty.clock import shown
-from bounty.db import Query
+from bounty.db import Query, WholeNumber
 from bounty.errors import BountyError
 from bounty.money import shown_yuan
 from bounty.rules.sql_math import count_where, sum_or_zero
 from bounty.settlement.files import inert
+from bounty.web.shared.url_converters import GREATEST, unfit
 
 PAGE = 50
 """Rows of a page."""
 
 Kind = Literal["text", "money", "count", "instant", "permille", "flag", "id"]
+
+
+class BadRequestedTable(BountyError):
+    """A filter, sort or page that a table does not have: the address was made up, or is of another version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +195,7 @@ def page_of(
     args     the request's arguments: filters, ``q``, ``sort`` and ``after``
     counted  whether to count the rows of each filter option, with one query for each filter
 
-    Raises BountyError for a filter, sort or page that the table does not have.
+    Raises BadRequestedTable for a filter, sort or page that the table does not have.
     """
     every = rows.subquery("every")
     arguments = _arguments(table, every, args)
@@ -194,7 +208,7 @@ def page_of(
     ).one()
     order, number, behind = _order(table, every, arguments), 1, None
     if args.get("after"):
-        number, values = _decode_token(args["after"], len(order))
+        number, values = _decode_token(args["after"], order)
         behind = _behind(order, values, descending=arguments.descending)
     query = (
         select(every)
@@ -228,8 +242,17 @@ def page_of(
     )
 
 
+def narrowed(table: Table, rows: Query, args: MultiDict[str, str] | Mapping[str, str]) -> Query:
+    """The rows that match the filters and the search, unordered.
+
+    Raises BadRequestedTable for a filter or sort that the table does not have.
+    """
+    every = rows.subquery("every")
+    return select(every).where(*_arguments(table, every, args).conditions.values())
+
+
 def check(table: Table, rows: Query, args: Mapping[str, str]) -> None:
-    """Raise BountyError for a filter or sort that the table does not have."""
+    """Raise BadRequestedTable for a filter or sort that the table does not have."""
     _arguments(table, rows.subquery("every"), args)
 
 
@@ -282,7 +305,7 @@ def _arguments(table: Table, every: FromClause, args: Mapping[str, str]) -> _Arg
             continue
         option = next((each for each in choice.options if each.value == value), None)
         if option is None:
-            raise BountyError(
+            raise BadRequestedTable(
                 f"There is no {choice.en} {value!r} to filter by.",
                 f"没有「{value}」这个{choice.zh}可供筛选。",
             )
@@ -296,7 +319,7 @@ def _arguments(table: Table, every: FromClause, args: Mapping[str, str]) -> _Arg
     column = sort.removeprefix("-")
     if sort != table.order:
         if column not in {each.name for each in table.columns if each.sortable}:
-            raise BountyError(f"The table can't be sorted by {column!r}.", f"不能按「{column}」排序。")
+            raise BadRequestedTable(f"The table can't be sorted by {column!r}.", f"不能按「{column}」排序。")
         valid["sort"] = sort
     return _Arguments(conditions, valid, column, sort.startswith("-"))
 
@@ -324,9 +347,11 @@ def _sorted(column: ColumnElement[Any], descending: bool) -> ColumnElement[Any]:
 
 def _behind(order: list[ColumnElement[Any]], values: list[Any], *, descending: bool) -> ColumnElement[bool]:
     """Rows behind the row with these values: (a, b) > (x, y) as ORs of ANDs, or < for a descending order."""
+    # SQLAlchemy gives counts a 32-bit type, which cannot bind the value that represents null.
+    bound = [literal(value, WholeNumber) if isinstance(value, int) else value for value in values]
     alternatives = []
-    for index, (column, value) in enumerate(zip(order, values, strict=True)):
-        equal_prefix = [left == right for left, right in zip(order[:index], values[:index], strict=True)]
+    for index, (column, value) in enumerate(zip(order, bound, strict=True)):
+        equal_prefix = [left == right for left, right in zip(order[:index], bound[:index], strict=True)]
         alternatives.append(and_(*equal_prefix, column < value if descending else column > value))
     return or_(*alternatives)
 
@@ -354,16 +379,30 @@ def _encode_token(number: int, values: list[Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps([number, *values], separators=(",", ":")).encode()).decode()
 
 
-def _decode_token(token: str, length: int) -> tuple[int, list[Any]]:
-    """Parse an ``after`` argument. Raises BountyError for an invalid one."""
+def _decode_token(token: str, order: list[ColumnElement[Any]]) -> tuple[int, list[Any]]:
+    """Parse an ``after`` argument: the page's number, and the sort values of the row before it.
+
+    Raises BadRequestedTable for a token that no page contains.
+    """
     try:
         number, *values = json.loads(base64.urlsafe_b64decode(token.encode()))
-        is_valid = len(values) == length and all(isinstance(value, str | int) for value in (number, *values))
-        if is_valid and int(number) > 1:
-            return int(number), values
-    except (ValueError, binascii.Error, TypeError):
+        fits = [_fits(value, column) for value, column in zip(values, order, strict=True)]
+        if all(fits) and type(number) is int and 1 < number < 2**63:
+            return number, values
+    except (ValueError, TypeError, RecursionError):  # errors of base64 and UTF-8 are ValueErrors
         pass
-    raise BountyError(
+    raise BadRequestedTable(
         "This page's address is broken: begin again with the first page.",
         "分页地址不完整：请从第一页重新开始。",
     )
+
+
+def _fits(value: object, column: ColumnElement[Any]) -> bool:
+    """Whether a column can hold a value."""
+    try:
+        kind = column.type.python_type
+    except NotImplementedError:  # a type without a Python type
+        kind = type(value)
+    if kind is str:
+        return isinstance(value, str) and not unfit(value)
+    return type(value) is int and -GREATEST <= value <= GREATEST  # without bool, which is a subclass of int

@@ -1,0 +1,96 @@
+"""Computing a settlement again, and exporting the facts that it takes."""
+
+import json
+from pathlib import Path
+
+import click
+
+from bounty.cli.context import open_books, period_argument
+from bounty.db import snapshot
+from bounty.errors import BountyError
+from bounty.lake.export import MANIFEST, export_facts
+from bounty.lake.recompute import Recomputed
+from bounty.lake.recompute import recompute as recompute_settlement
+from bounty.money import shown_yuan
+from bounty.roster.terms import terms_in_force
+from bounty.rules.periods import Period
+
+
+@click.command()
+@period_argument
+@click.option(
+    "--on",
+    "master",
+    metavar="MASTER",
+    help="On Spark instead: local[2], local-cluster[2,1,1024], spark://HOST:PORT.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=True),
+    help="A folder for both files and the manifest, as `bounty export` writes them.",
+)
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def recompute(period: Period, master: str | None, out: Path | None, *, as_json: bool) -> None:
+    """Compute the newest settlement of a period again, from the facts known now; the books are only read.
+
+    Exit 1 if it differs on the same facts. On Spark it must also equal what the books compute now.
+    """
+    fresh = None
+    with snapshot(open_books().engine) as connection:
+        if master is None:
+            found = recompute_settlement(connection, period, out=out)
+        else:
+            from bounty.lake.spark import on_spark  # noqa: PLC0415 - only here need Spark be there
+
+            found = recompute_settlement(connection, period, out=out, compute=on_spark(master))
+            if found.later and not found.equal:
+                fresh = recompute_settlement(connection, period).content_sha256
+    if as_json:
+        click.echo(json.dumps(found.as_json() | {"fresh_sha256": fresh}, ensure_ascii=False))
+    else:
+        _tell(found, fresh)
+    if fresh not in (None, found.content_sha256):
+        raise BountyError(
+            f"{period} on Spark differs from what the books compute on the same facts, sha256:{fresh}: publish and "
+            "pay nothing until it is known why."
+        )
+    if not found.equal and not found.later:
+        raise BountyError(
+            f"{period} computed again differs from settlement {found.settlement_id} on the same facts: publish and "
+            "pay nothing until it is known why."
+        )
+
+
+def _tell(found: Recomputed, fresh: str | None) -> None:
+    click.echo(f"content sha256:{found.content_sha256}")
+    click.echo(
+        f"{found.results.rows} results, {found.lines.rows} lines, subsidy ¥{shown_yuan(found.lines.sum_fen)}"
+    )
+    verdict = "equal to" if found.equal else "not equal to"
+    click.echo(f"{verdict} settlement {found.settlement_id}, sha256:{found.settled_sha256}")
+    for fact in found.later:
+        if fact["code"] == "PASS_VOID":
+            click.echo(f"since that settlement the pass of promoter {fact['promoter_id']} was taken back")
+        else:
+            happened = "came" if fact["code"] == "BATCH" else "was undone"
+            click.echo(f"since that settlement batch {fact['batch']} of {fact['kind']} {happened}")
+    if fresh is not None:
+        verdict = "equal to" if fresh == found.content_sha256 else "not equal to"
+        click.echo(f"{verdict} what the books compute on these facts, sha256:{fresh}")
+
+
+@click.group()
+def lake() -> None:
+    """Facts as Parquet, for engines beyond one machine."""
+
+
+@lake.command("export")
+@period_argument
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder to write to.")
+def lake_export(period: Period, out: Path) -> None:
+    """Write the facts that a settlement of a period takes as Parquet files, with a manifest."""
+    with snapshot(open_books().engine) as connection:
+        manifest = export_facts(connection, period, terms_in_force(connection, period), out)
+    for name, table in manifest["tables"].items():
+        click.echo(f"{out / name} {table['rows']} rows in {len(table['files'])} files")
+    click.echo(str(out / MANIFEST))

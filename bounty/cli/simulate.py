@@ -1,0 +1,130 @@
+"""What other terms would have given in past months."""
+
+import json
+from pathlib import Path
+
+import click
+from sqlalchemy import Connection
+
+from bounty.cli.context import CommandContext, open_books
+from bounty.cli.month import read_terms_file
+from bounty.clock import shown
+from bounty.db import snapshot
+from bounty.forecast.simulation import CAUSES, Difference, Figures, Month, Simulated, months_from_to
+from bounty.forecast.simulation import simulate as simulate_month
+from bounty.forecast.variation import Variation, read_variation
+from bounty.money import shown_yuan
+from bounty.rules.periods import Period
+from bounty.rules.terms import read_terms
+
+
+def _periods(_ctx: click.Context, _param: click.Parameter, value: str) -> list[Period]:
+    return months_from_to(value)
+
+
+def _variation(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Variation | None:
+    return None if value is None else read_variation(value)
+
+
+@click.command()
+@click.argument("file", metavar="TERMS.toml", type=click.Path(path_type=Path))
+@click.option(
+    "--periods", required=True, metavar="A..B", callback=_periods, help="Months, such as 2022-09..2022-12."
+)
+@click.option(
+    "--vary", metavar="KEY=FROM..TO:STEP", callback=_variation, help="Try values of one number of the terms."
+)
+@click.option("--json", "as_json", is_flag=True, help="As JSON: a list with one object a period, or a value.")
+def simulate(file: Path, periods: list[Period], vary: Variation | None, *, as_json: bool) -> None:
+    """What terms would have given in months whose orders are known; nothing is written.
+
+    A month that is open keeps its roster, levels and eligibility; targets are computed anew under the terms. Any other
+    month is judged on the roster that opening it now would freeze.
+    """
+    toml = read_terms_file(file)
+    terms, books = read_terms(toml), open_books()
+    with snapshot(books.engine) as connection:
+        if vary is not None:
+            _sweep(connection, books, toml, periods, vary, as_json=as_json)
+            return
+        found = [simulate_month(connection, terms, period, books.now()) for period in periods]
+    if as_json:
+        click.echo(json.dumps([month.as_json() for month in found], ensure_ascii=False))
+        return
+    for month in found:
+        _tell(month)
+
+
+def _tell(month: Simulated) -> None:
+    roster = (
+        "as opening it now would freeze it" if month.opened_at is None else f"frozen {shown(month.opened_at)}"
+    )
+    click.echo(f"{month.period}, roster {roster}")
+    click.echo(f"  these terms     {_in_words(month.figures)}")
+    if month.difference is not None:
+        click.echo(f"  terms in force  {_in_words(month.difference.was)}")
+    click.echo(f"  published       {'nothing' if month.against is None else _in_words(month.against)}")
+    if month.difference is not None:
+        _tell_difference(month.figures, month.difference)
+    for _zh, note in month.notes:
+        click.echo(f"  note: {note}")
+
+
+def _tell_difference(figures: Figures, difference: Difference) -> None:
+    was = difference.was
+    passed, subsidy = figures.passed - was.passed, figures.subsidy_fen - was.subsidy_fen
+    click.echo(f"  difference to the terms in force: passed {passed:+}, subsidy {_signed(subsidy)}")
+    for cause in difference.causes:
+        click.echo(
+            f"    by {CAUSES[cause.code][1]}: passed {cause.passed:+}, subsidy {_signed(cause.subsidy_fen)}"
+        )
+    for flip in difference.flips:
+        verdict = "passes now" if flip.passes else "passes no longer"
+        click.echo(
+            f"    promoter {flip.promoter_id} {verdict}: subsidy ¥{shown_yuan(flip.was_subsidy_fen)} -> "
+            f"¥{shown_yuan(flip.subsidy_fen)}"
+        )
+
+
+def _sweep(
+    connection: Connection,
+    books: CommandContext,
+    toml: str,
+    periods: list[Period],
+    vary: Variation,
+    *,
+    as_json: bool,
+) -> None:
+    months = [Month(connection, period, books.now()) for period in periods]
+    found = [(value, [month.under(terms).figures for month in months]) for value, terms in vary.terms(toml)]
+    if as_json:
+        objects = [
+            {
+                "key": vary.path,
+                "value": value,
+                "periods": [
+                    {"period": str(month.period), **figures.as_json()}
+                    for month, figures in zip(months, row, strict=True)
+                ],
+            }
+            for value, row in found
+        ]
+        click.echo(json.dumps(objects, ensure_ascii=False))
+        return
+    width = max(len(vary.path), *(len(value) for value, _ in found))
+    head = "".join(f"{f'{month.period} passed':>16}{'subsidy':>16}" for month in months)
+    click.echo(f"{vary.path:<{width}}{head}{'in all':>16}")
+    for value, row in found:
+        cells = "".join(f"{each.passed:>16}{shown_yuan(each.subsidy_fen):>16}" for each in row)
+        click.echo(f"{value:<{width}}{cells}{shown_yuan(sum(each.subsidy_fen for each in row)):>16}")
+
+
+def _in_words(figures: Figures) -> str:
+    return (
+        f"{figures.eligible} eligible, {figures.passed} passed, {figures.orders} orders, "
+        f"GMV ¥{shown_yuan(figures.gmv_fen)}, {figures.lines} lines, subsidy ¥{shown_yuan(figures.subsidy_fen)}"
+    )
+
+
+def _signed(fen: int) -> str:
+    return f"{'+' if fen >= 0 else '-'}¥{shown_yuan(abs(fen))}"

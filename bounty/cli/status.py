@@ -1,0 +1,131 @@
+"""Where a period stands, and what people answer for before it is published."""
+
+import json
+
+import click
+
+from bounty.calendar.status_report import StatusReport, status_report, status_reports
+from bounty.cli.context import open_books, period_argument
+from bounty.cli.identity import as_option, books_as
+from bounty.clock import read_instant, shown
+from bounty.db import snapshot, transaction
+from bounty.errors import BountyError
+from bounty.money import shown_yuan
+from bounty.notices.period_status import period_status
+from bounty.release import service as closing
+from bounty.release.checklist import LINES
+from bounty.release.freshness import confirm_data
+from bounty.roster.terms import open_period
+from bounty.rules.periods import Period
+
+NEXT = {
+    "OPEN": "freeze its roster: bounty open {period}",
+    "IMPORT": "import its orders up to the cutoff, and mend what waits in quarantine",
+    "SETTLE": "settle: bounty settle {period}",
+    "APPROVE": "have a second account approve the draft: bounty approve {period}",
+    "PUBLISH": "publish: bounty publish {period}",
+    "SETTLE_AGAIN": "settle again: bounty settle {period}",
+    "PREPARE_PAYOUT": "prepare a tranche: bounty payout prepare",
+    "WAIT": "wait until {at}",
+    "NONE": "nothing",
+}
+"""What comes next -> in words."""
+
+
+def _period_or_all(ctx: click.Context, param: click.Parameter, value: str | None) -> Period | None:
+    if value is None:
+        return None
+    try:
+        return Period.parse(value)
+    except ValueError as error:
+        raise BountyError(str(error)) from None
+
+
+@click.command()
+@click.argument("period", required=False, callback=_period_or_all)
+@click.option("--json", "as_json", is_flag=True, help="As JSON; a list without PERIOD.")
+def status(period: Period | None, *, as_json: bool) -> None:
+    """Where a period stands: its state, what comes next, its checklist and late facts; all that are not closed
+    without PERIOD."""
+    books = open_books()
+    required = books.approval_required
+    with snapshot(books.engine) as connection:
+        if period is None:
+            found = status_reports(connection, books.calendar, books.now(), approval_required=required)
+        else:
+            one = status_report(connection, books.calendar, period, books.now(), approval_required=required)
+            found = [one]
+    if as_json:
+        objects = [each.as_json() for each in found]
+        click.echo(json.dumps(objects if period is None else objects[0], ensure_ascii=False))
+        return
+    for each in found:
+        _print(each)
+    if not found:
+        click.echo("No period is open, and none is to be: add terms with `bounty terms add`.")
+
+
+def _print(found: StatusReport) -> None:
+    notice = "" if found.notice is None else f", notice {found.notice}"
+    click.echo(f"{found.period} {found.state}{notice}")
+    at = "" if found.next.at is None else shown(found.next.at)
+    click.echo(f"  next {found.next.code}: {NEXT[found.next.code].format(period=found.period, at=at)}")
+    for line in () if found.checklist is None else found.checklist.lines:
+        click.echo(f"  {line.state:6} {line.code}: {line.en}")
+        if line.waiver is not None and not line.holds:
+            by = line.waiver.name or "the command line"
+            click.echo(f"         waived by {by} on {shown(line.waiver.waived_at)}: {line.waiver.reason}")
+    if found.late is not None:
+        late, sign = found.late, "-" if found.late.subsidy_fen < 0 else "+"
+        click.echo(
+            f"  late: settling again would change {late.orders} orders and {late.results} results, "
+            f"subsidy {sign}¥{shown_yuan(abs(late.subsidy_fen))}"
+        )
+
+
+@click.command()
+@period_argument
+@click.argument("code")
+@click.option("--reason", required=True, help="Why it may pass; kept in the audit.")
+@as_option
+def waive(period: Period, code: str, reason: str, email: str | None) -> None:
+    """Answer for a failed check of the newest draft of a period, with a reason: FRESH, COVERAGE or QUARANTINE."""
+    books = books_as(email, "operator")
+    with transaction(books.engine) as connection:
+        draft = period_status(connection, period, books.now()).draft
+        if draft is None:
+            raise BountyError(f"{period} has no draft: make one with `bounty settle {period}`.")
+        if code not in LINES:
+            raise BountyError(f"{code} is no check: write one of {', '.join(LINES)}.")
+        anew = closing.waive(
+            connection,
+            period,
+            draft.settlement_id,
+            code,
+            reason,
+            books.now(),
+            approval_required=books.approval_required,
+        )
+    state = "waived" if anew else "holds or is waived already, nothing changed"
+    click.echo(f"{code} of settlement {draft.settlement_id} of {period} {state}")
+
+
+@click.command("confirm-data")
+@period_argument
+@click.option("--through", required=True, metavar="INSTANT", help="As 2023-01-11T00:00:00+08:00.")
+@click.option("--reason", required=True, help="How you know; kept in the audit.")
+@as_option
+def confirm(period: Period, through: str, reason: str, email: str | None) -> None:
+    """Confirm that everything that happened to the orders of a period before an instant is imported."""
+    try:
+        through_at = read_instant(through)
+    except ValueError:
+        raise BountyError(f"{through!r} is not an instant: write it as 2023-01-11T00:00:00+08:00.") from None
+    books = books_as(email, "operator")
+    with transaction(books.engine) as connection:
+        reaches = confirm_data(
+            connection, period, through_at, reason, books.now(), approval_required=books.approval_required
+        )
+        cutoff = shown(open_period(connection, period).receipt_cutoff)
+    click.echo(f"data of {period} confirmed through {shown(through_at)}")
+    click.echo(f"it reaches the receipt cutoff, {cutoff}" if reaches else f"the receipt cutoff is {cutoff}")

@@ -1,0 +1,83 @@
+"""One number of the terms, varied: ``subsidy.order_cap_yuan=10..40:5`` as terms for each of its values."""
+
+import copy
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from bounty.errors import BountyError
+from bounty.rules.terms import Terms, terms_of
+
+MOST_VALUES = 100
+_NUMBER = r"[0-9]{1,12}(?:\.[0-9]{1,4})?"
+_FORM = re.compile(rf"([^=\s]+)=({_NUMBER})\.\.({_NUMBER}):({_NUMBER})")
+_TEXT_KEYS = ("at", "factor", "floor", "ceiling", "step")
+"""Decimals that the terms write as text, beside those whose name ends in ``_yuan``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """A key of the terms and the values to try."""
+
+    path: str
+    """As refusals of terms write it: ``subsidy.tiers.0.rate_permille``."""
+    values: list[Decimal]
+
+    def terms(self, toml: str) -> Iterator[tuple[str, Terms]]:
+        """Each value as text, and the terms with it.
+
+        toml    terms that hold
+
+        Raises BountyError where the terms have no such key, InvalidTerms where a value can't be.
+        """
+        document = tomllib.loads(toml)
+        for value in self.values:
+            changed = copy.deepcopy(document)
+            text = _put(changed, self.path, value)
+            yield text, terms_of(changed)
+
+
+def read_variation(text: str) -> Variation:
+    """From ``PATH=FROM..TO:STEP``. Raises BountyError for anything else, and for more than 100 values."""
+    match = _FORM.fullmatch(text)
+    if not match:
+        raise BountyError(
+            f"{text!r} varies nothing: write KEY=FROM..TO:STEP, such as subsidy.order_cap_yuan=10..40:5.",
+            f"{text!r} 不是变动范围：请写成 键=起..止:步长，例如 subsidy.order_cap_yuan=10..40:5。",
+        )
+    path, (first, last, step) = match[1], map(Decimal, match.groups()[1:])
+    if step == 0 or first > last or (last - first) // step >= MOST_VALUES:
+        raise BountyError(
+            f"{text!r} must rise by a step above 0, in at most {MOST_VALUES} values.",
+            f"{text!r} 的步长须大于 0，且最多 {MOST_VALUES} 个取值。",
+        )
+    return Variation(path, [first + step * place for place in range(int((last - first) // step) + 1)])
+
+
+def _put(document: dict[str, Any], path: str, value: Decimal) -> str:
+    """Set a key of a document of terms to a number, in the way the terms write it; the number as text."""
+    *above, key = path.split(".")
+    table: Any = document
+    for name in above:
+        try:
+            table = table[int(name)] if isinstance(table, list) else table[name]
+        except (KeyError, IndexError, ValueError, TypeError):
+            raise _no_such_key(path) from None
+    if not isinstance(table, dict) or isinstance(table.get(key), dict | list | bool):
+        raise _no_such_key(path)
+    if key.endswith("_yuan"):
+        text = str(value.quantize(Decimal("0.01"))) if value == round(value, 2) else str(value)
+        table[key] = text
+        return text
+    text = str(value)
+    table[key] = text if key in _TEXT_KEYS else int(value) if value == int(value) else text
+    return text
+
+
+def _no_such_key(path: str) -> BountyError:
+    return BountyError(
+        f"{path}: the terms have no such number to vary.", f"{path}：条款里没有这个可变动的数。"
+    )

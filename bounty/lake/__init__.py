@@ -1,0 +1,1 @@
+"""Computing a settlement again: from the books, or on Spark from facts exported as Parquet. The books are only read."""

@@ -1,0 +1,1 @@
+"""Tokens of the API: issued, recognised, counted; and requests that take effect once."""

@@ -1,0 +1,150 @@
+"""What the API's answers look like, for its OpenAPI document. Money is whole fen, instants are RFC 3339 of Shanghai."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+Fen = Annotated[int, Field(description="Whole fen.")]
+Instant = Annotated[datetime, Field(examples=["2022-12-15T12:00:00+08:00"])]
+PeriodText = Annotated[str, Field(examples=["2022-12"])]
+
+
+class Problem(BaseModel):
+    """What went wrong, by RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: Annotated[
+        str, Field(description="What is wrong and what would be right, in the language asked for.")
+    ]
+    code: Annotated[str, Field(description="Which problem it is, for programs.")]
+
+
+class Measured(BaseModel):
+    """GMV and number of orders."""
+
+    gmv_fen: Fen
+    orders: int
+
+
+class Targets(BaseModel):
+    """What is to be reached; null where there is no such target."""
+
+    gmv_fen: Fen | None
+    orders: int | None
+
+
+class NotCounted(BaseModel):
+    """Orders that do not count, by their first failing clause."""
+
+    reason: str
+    orders: int
+    amount_fen: Annotated[int, Field(description="Whole fen, not capped.")]
+
+
+class Published(BaseModel):
+    """What the newest notice says."""
+
+    notice: int
+    gmv_fen: Fen | None
+    orders: int | None
+    passed: bool
+    subsidy_fen: Fen
+
+
+class Progress(BaseModel):
+    """How far a promoter is in a period."""
+
+    period: PeriodText
+    promoter_id: int
+    as_of: Instant
+    level: str | None
+    eligible: bool
+    reason: str | None
+    targets: Targets
+    counted: Measured
+    pending: Measured
+    not_counted: list[NotCounted]
+    passed: bool
+    published: Published | None
+
+
+class JudgedClause(BaseModel):
+    """One clause with the order's fact and the bound."""
+
+    code: str
+    holds: bool
+    fact: str | int | bool | list[int] | None
+    bound: str
+
+
+class TaskVerdict(BaseModel):
+    """Whether an order counts for the task."""
+
+    counts: bool
+    counted_fen: Fen
+    reason: str | None
+    clauses: list[JudgedClause]
+
+
+class SubsidyVerdict(BaseModel):
+    """Whether an order earns a subsidy."""
+
+    qualifies: bool
+    reason: str | None
+    subsidy_fen: Fen | None
+    clauses: list[JudgedClause]
+
+
+class Explanation(BaseModel):
+    """Why an order counts or does not, and whether it earns."""
+
+    order_sn: str
+    promoter_id: int
+    period: PeriodText | None
+    task: TaskVerdict
+    subsidy: SubsidyVerdict
+
+
+class PushedOrders(BaseModel):
+    """Rows of the platform's shape; what is wrong with one of them is told in quarantine, as of a file."""
+
+    model_config = {"extra": "forbid"}
+
+    orders: Annotated[
+        list[dict[str, object]],
+        Field(max_length=1000, description="Orders as the platform's lists give them."),
+    ]
+
+
+class Imported(BaseModel):
+    """What became of the rows; the five counts add up to ``read``."""
+
+    batch: Annotated[int, Field(description="The number of the batch.")]
+    as_of: Instant
+    read: int
+    new: int
+    changed: int
+    unchanged: int
+    stale: int
+    quarantined: int
+
+
+class Check(BaseModel):
+    """One check, and what was found."""
+
+    code: str
+    state: Annotated[str, Field(description="PASSED, WAIVED or FAILED.")]
+    detail_zh: str
+    detail_en: str
+
+
+class Checklist(BaseModel):
+    """What stands between a period and its next notice."""
+
+    period: PeriodText
+    as_of: Instant
+    state: str
+    checklist: list[Check]
