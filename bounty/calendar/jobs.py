@@ -296,7 +296,7 @@ JOBS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class JobOutcome:
     """The outcome of a job's run."""
 
     slots: Sequence[ScheduledSlot]
@@ -307,7 +307,7 @@ class Outcome:
     """The outcome, or the reason why the slots stay due."""
 
 
-def catch_up(context: JobContext) -> Iterator[Outcome]:
+def catch_up(context: JobContext) -> Iterator[JobOutcome]:
     """Do every slot that is due, earliest first; yields the outcome of each run.
 
     A job that fails stays due and does not stop the others.
@@ -325,15 +325,15 @@ def catch_up(context: JobContext) -> Iterator[Outcome]:
             ):
                 outcome = _run(connection, JOBS[job], slots, prepared, now)
         except BountyError as refusal:
-            yield Outcome(slots, False, str(refusal))
+            yield JobOutcome(slots, False, str(refusal))
         except Exception as error:  # an unexpected error of one job must not stop the others
             log.exception("%s %s", job, slots[-1].slot)
-            yield Outcome(slots, False, f"{type(error).__name__}: {error}")
+            yield JobOutcome(slots, False, f"{type(error).__name__}: {error}")
         else:
             if isinstance(outcome, NotYet):
-                yield Outcome(slots, False, outcome.reason)
+                yield JobOutcome(slots, False, outcome.reason)
             elif outcome is not None:
-                yield Outcome(slots, True, outcome)
+                yield JobOutcome(slots, True, outcome)
 
 
 def _runs(open_slots: Iterable[ScheduledSlot]) -> Iterator[tuple[str, list[ScheduledSlot]]]:

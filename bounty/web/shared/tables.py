@@ -43,7 +43,7 @@ Kind = Literal["text", "money", "count", "instant", "permille", "flag", "id"]
 
 
 class BadRequestedTable(BountyError):
-    """A filter, sort or page that a table does not have: the address was made up, or is of another version."""
+    """The request names a filter, sort or page that the table does not have."""
 
 
 @dataclass(frozen=True, slots=True)
