@@ -38,7 +38,7 @@ def _variation(_ctx: click.Context, _param: click.Parameter, value: str | None) 
 def simulate(file: Path, periods: list[Period], vary: Variation | None, *, as_json: bool) -> None:
     """Simulate the results of terms in months whose orders are imported. Nothing is written.
 
-    A month that is open keeps its roster, levels and eligibility; targets are computed anew under the terms. Any other
+    A month that is open keeps its roster, levels and eligibility; targets are computed again under the terms. Any other
     month is judged on the roster that opening it now would freeze.
     """
     toml = read_terms_file(file)

@@ -97,7 +97,7 @@ def waive(period: Period, code: str, reason: str, email: str | None) -> None:
             raise BountyError(f"{period} has no draft: make one with `bounty settle {period}`.")
         if code not in LINES:
             raise BountyError(f"{code} is no check: write one of {', '.join(LINES)}.")
-        anew = closing.waive(
+        is_new = closing.waive(
             connection,
             period,
             draft.settlement_id,
@@ -106,7 +106,7 @@ def waive(period: Period, code: str, reason: str, email: str | None) -> None:
             books.now(),
             approval_required=books.approval_required,
         )
-    state = "waived" if anew else "holds or is waived already, nothing changed"
+    state = "waived" if is_new else "holds or is waived already, nothing changed"
     click.echo(f"{code} of settlement {draft.settlement_id} of {period} {state}")
 
 
