@@ -90,7 +90,7 @@ class ShownYuan(dict[int, str]):
 
 
 def share(amount: Money, permille: int) -> Money:
-    """A per-mille share of an amount, rounded to whole fen, ties to the even fen, as the platform rounds.
+    """A per-mille share of an amount, rounded to whole fen, ties to the even fen (docs/promises.md, Subsidy).
 
     amount    CNY, whole fen, never negative
     permille  0..1000, whole

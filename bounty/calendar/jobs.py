@@ -70,7 +70,7 @@ class JobContext:
     postgres_programs: Path | None = None
     """The folder of PostgreSQL's client programs; None to find them on the PATH."""
     alipay_least_fen: int = 10
-    """The smallest amount that Alipay transfers, whole fen; smaller amounts are carried on."""
+    """The smallest amount that Alipay transfers, whole fen; smaller amounts are carried over."""
 
 
 Preparation = AbstractContextManager[Any]
@@ -167,8 +167,8 @@ def _notify_of_gaps(connection: Connection, period: Period, gaps: list[Interval]
     )
 
 
-def payers_least(context: JobContext, _slot: ScheduledSlot) -> Preparation:
-    """Prepare the smallest amount that Alipay transfers, whole fen."""
+def alipay_minimum(context: JobContext, _slot: ScheduledSlot) -> Preparation:
+    """The smallest amount that Alipay transfers, whole fen."""
     return nullcontext(context.alipay_least_fen)
 
 
@@ -185,17 +185,16 @@ def pay(connection: Connection, slot: ScheduledSlot, alipay_least_fen: int, now:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The results of the checks and of the comparison of published periods with the present data."""
+    """The results of the checks, computed before the transaction."""
 
     findings: list[Finding]
     late: list[tuple[Period, int, LateFacts]]
-    """Published periods whose results would change if they were settled again, with the number of their newest
-    notice."""
+    """(period, newest notice's number, late facts) of the published periods that a new settlement would change."""
 
 
 def check(connection: Connection, slot: ScheduledSlot, checked: Checked, now: int) -> str:
-    """Record the results of the checks for every unpublished draft, and notify operators of violations and of data
-    that came after a notice."""
+    """Record the results of the checks for every unpublished draft; notify operators of violations and of data that was
+    imported after a notice."""
     findings = checked.findings
     for late in checked.late:
         _notify_of_late_facts(connection, *late, now)
@@ -219,15 +218,21 @@ def _notify_of_late_facts(
         "Settle again: it becomes the next notice.",
         path=f"/operations/periods/{period}/settling",
     )
-    # The cause contains the numbers, so the same difference is reported once and a new one is reported again.
+    # The cause contains the figures, so the same difference is sent once and a changed one is sent again.
     cause = f"{period} notice {notice}: {late.orders} orders, {late.results} results, {late.subsidy_fen} fen"
     notify_operators(connection, "late", cause, text, now)
-    data = {"period": str(period), "notice": notice, "orders": late.orders, "results": late.results}
-    announce(connection, "late", cause, data | {"subsidy_fen": late.subsidy_fen}, now)
+    data = {
+        "period": str(period),
+        "notice": notice,
+        "orders": late.orders,
+        "results": late.results,
+        "subsidy_fen": late.subsidy_fen,
+    }
+    announce(connection, "late", cause, data, now)
 
 
 def _late_periods(connection: Connection) -> Iterator[tuple[Period, int, LateFacts]]:
-    """Published periods that are not closed and whose results would change if they were settled again."""
+    """The published periods, not closed, that a new settlement would change."""
     closed = closed_periods(connection)
     for text in connection.execute(select(OpenPeriod.period).order_by(OpenPeriod.period)).scalars().all():
         period = Period.parse(text)
@@ -283,7 +288,7 @@ JOBS = {
     "freeze": Job(freeze),
     "remind": Job(remind_of_receipts, together=True),
     "settle": Job(draft, orders_rechecked),
-    "pay": Job(pay, payers_least),
+    "pay": Job(pay, alipay_minimum),
     "check": Job(check, checks_run, together=True),
     "backup": Job(backup, backup_made, together=True),
 }
@@ -291,7 +296,7 @@ JOBS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class JobOutcome:
     """The outcome of a job's run."""
 
     slots: Sequence[ScheduledSlot]
@@ -302,7 +307,7 @@ class Outcome:
     """The outcome, or the reason why the slots stay due."""
 
 
-def catch_up(context: JobContext) -> Iterator[Outcome]:
+def catch_up(context: JobContext) -> Iterator[JobOutcome]:
     """Do every slot that is due, earliest first; yields the outcome of each run.
 
     A job that fails stays due and does not stop the others.
@@ -320,15 +325,15 @@ def catch_up(context: JobContext) -> Iterator[Outcome]:
             ):
                 outcome = _run(connection, JOBS[job], slots, prepared, now)
         except BountyError as refusal:
-            yield Outcome(slots, False, str(refusal))
+            yield JobOutcome(slots, False, str(refusal))
         except Exception as error:  # an unexpected error of one job must not stop the others
             log.exception("%s %s", job, slots[-1].slot)
-            yield Outcome(slots, False, f"{type(error).__name__}: {error}")
+            yield JobOutcome(slots, False, f"{type(error).__name__}: {error}")
         else:
             if isinstance(outcome, NotYet):
-                yield Outcome(slots, False, outcome.reason)
+                yield JobOutcome(slots, False, outcome.reason)
             elif outcome is not None:
-                yield Outcome(slots, True, outcome)
+                yield JobOutcome(slots, True, outcome)
 
 
 def _runs(open_slots: Iterable[ScheduledSlot]) -> Iterator[tuple[str, list[ScheduledSlot]]]:

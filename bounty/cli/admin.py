@@ -59,16 +59,16 @@ def restore(file: Path) -> None:
     rows = sum(made.facts.rows.values())
     click.echo(f"{file.name} is restored as of {shown(made.made_at)}: {rows} rows, the books balance")
     with snapshot(books.engine) as connection:
-        asked = departures.questions(connection)
+        questions = departures.questions(connection)
         waiting = connection.execute(messages().where(Message.last_error == RESTORED)).all()
     if waiting:
         click.echo(
             f"{len(waiting)} messages that waited when the copy was made are held, as they may have been sent since: "
             "`bounty outbox list --state failed` shows them, and `bounty outbox resend` sends one."
         )
-    for question in asked:
+    for question in questions:
         click.echo(question.en)
-    if asked:
+    if questions:
         click.echo("Until then `bounty payout approve` and `bounty payout export` refuse.")
 
 

@@ -48,7 +48,7 @@ class CommandContext:
     payer: Payer
     """The settings of the payer's files."""
     unusual_times: int
-    """A tranche or payout of more than this many times the largest one so far is shown with a warning."""
+    """A tranche or payout more than this many times the largest one so far causes a warning."""
 
 
 def open_books() -> CommandContext:

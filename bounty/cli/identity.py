@@ -12,7 +12,7 @@ from bounty.cli.context import CommandContext, open_books
 from bounty.errors import BountyError
 
 ADDRESS = "command line"
-"""Where these log-ins come from; a device of its own, so that nobody on the pages can make them wait."""
+"""The address of these log-ins. It is separate from the pages', so failed log-ins there do not delay these."""
 as_option = click.option(
     "--as", "email", metavar="EMAIL", help="Log in as this account; asks for its password and one-time code."
 )

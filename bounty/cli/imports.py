@@ -142,7 +142,7 @@ _KIND = click.option(
 @quarantine.command("list")
 @_KIND
 def quarantine_list(kind: str | None) -> None:
-    """List the open entries, one line per error: number, file, place, column, value, code, and how to fix the row."""
+    """List the open entries, one line for each error: number, file, place, column, value, code, and how to fix it."""
     with snapshot(open_books().engine) as connection:
         for row in holding.quarantine_list(connection, kind):
             for error in holding.errors_of(row):

@@ -146,7 +146,7 @@ def approve(period: Period, email: str | None) -> None:
 @as_option
 def publish(period: Period, email: str | None) -> None:
     """Publish the newest draft of a period as its next notice. Its rows never change after that."""
-    # The checklist and a missing approval are reported before a missing log-in, so publish_checked checks all of them.
+    # The checklist and a missing approval are reported before a missing log-in.
     books = books_as_anyone(email, "operator")
     _run_checks_once(books, period)
     with transaction(books.engine) as connection:

@@ -135,33 +135,34 @@ def reopen(period: Period, reason: str | None, email: str | None) -> None:
 
 @click.command()
 def unanswered() -> None:
-    """List what may have been sent to the payer without a record here. Until all is answered, nothing is exported."""
+    """List what may have been sent to the payer without these books' knowledge. Until each is answered, nothing is
+    exported."""
     with snapshot(open_books().engine) as connection:
-        asked = departures.questions(connection)
-    for question in asked:
+        questions = departures.questions(connection)
+    for question in questions:
         click.echo(f"{question.subject}: {question.en}")
-    if not asked:
+    if not questions:
         click.echo("nothing: these books know all that left")
 
 
 @click.command()
 @click.argument("subject", metavar="TRANCHE|PAYOUT|copy")
 @click.argument("verdict", type=click.Choice(departures.VERDICTS))
-@click.option("--reason", required=True, help="How this is known.")
+@click.option("--reason", required=True, help="How the answer is known.")
 @click.option(
     "--from",
     "folder",
     type=click.Path(path_type=Path),
-    help="The folder that the tranche was exported to, if it was sent.",
+    help="The folder to which a tranche that left was exported.",
 )
 @as_option
 def answer(subject: str, verdict: str, reason: str, folder: Path | None, email: str | None) -> None:
-    """Answer what became of a tranche or payout that may have been sent after the restored backup was made."""
+    """Answer whether something was sent after the backup from which these books were restored."""
     books = books_as(email, *ROLES)
     subject = f"tranche {int(subject)}" if re.fullmatch("[0-9]{1,9}", subject) else subject
     exported = None if folder is None else read_exported_folder(folder)
     with transaction(books.engine) as connection:
-        holds = departures.answer(
+        is_final = departures.answer(
             connection,
             subject,
             verdict,
@@ -170,11 +171,11 @@ def answer(subject: str, verdict: str, reason: str, folder: Path | None, email: 
             approval_required=books.approval_required,
             folder=exported,
         )
-    if holds and subject == departures.COPY:
+    if is_final and subject == departures.COPY:
         note(books.engine, RESTORE, books.now(), file=None)
     click.echo(
         f"{subject}: {verdict}"
-        if holds
+        if is_final
         else f"{subject}: {verdict}, by one person; a second person runs the same command"
     )
 

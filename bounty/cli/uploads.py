@@ -19,7 +19,7 @@ from bounty.uploads.processes import ProgressReport
 @click.option(
     "--folder", required=True, type=click.Path(path_type=Path), help="The folder of uploaded files."
 )
-@click.option("--force", is_flag=True, help="As for `bounty import promoters`.")
+@click.option("--force", is_flag=True, help="As in `bounty import promoters`.")
 @click.option("--report", required=True, type=int, help="The file descriptor of the progress file.")
 def upload(number: int, stage: str, user: int, folder: Path, report: int, *, force: bool) -> None:
     """Make the dry run or the import of an uploaded file."""

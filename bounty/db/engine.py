@@ -66,13 +66,11 @@ def make_engine(url: str) -> Engine:
 
 
 def _make_private(_dialect: Dialect, _record: object, arguments: list[Any], _options: dict[str, Any]) -> None:
-    """Create a missing SQLite database file so that only its owner can read it.
-
-    SQLite would create it with the rights of the umask. Its write-ahead log gets the rights of the file.
-    """
+    """Create a missing database file with mode 0600. SQLite would use the umask, and it gives its write-ahead log the
+    mode of the database file."""
     path = str(arguments[0])
     if path and path != ":memory:" and not path.startswith("file:"):
-        with suppress(OSError):  # SQLite reports the same error when it opens the file
+        with suppress(OSError):  # opening the database then fails with the proper error
             make_private_file(Path(path))
 
 

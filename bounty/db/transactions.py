@@ -15,8 +15,8 @@ _ACQUIRE_WRITER_LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 def transaction(engine: Engine) -> Iterator[Connection]:
     """The only way to write: a transaction without a concurrent writer, committed at the end or not at all.
 
-    The engine's execution option ``keeper`` is a function that is called with the connection before the commit. It can
-    return a function, which is called after the commit has succeeded.
+    The engine's execution option ``keeper`` is a function that is called with the connection before the commit. If it
+    returns a function, that one is called after the commit has succeeded.
     """
     with engine.connect().execution_options(writing=True, has_turn=True, recorded=[]) as connection:
         after_commit: Callable[[], None] | None = None
@@ -64,10 +64,10 @@ def favour_lookups(connection: Connection) -> None:
 
 
 def avoid_loops(connection: Connection) -> None:
-    """Make PostgreSQL use hash or merge joins where it can until the end of the transaction; nothing on SQLite.
+    """Make PostgreSQL join by hashing or merging until the end of the transaction; nothing on SQLite.
 
-    For one large SELECT over computed rows. PostgreSQL has no statistics on those: it can estimate one row where there
-    are a million, and then scan them once for every row of the other side in a nested loop.
+    For one large SELECT over rows that it computes itself. The planner has no statistics of these rows and may estimate
+    one row instead of a million; a nested loop would then scan all of them for every row of the other side.
     """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SET LOCAL enable_nestloop = off")

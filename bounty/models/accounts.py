@@ -1,4 +1,4 @@
-"""Accounts, invitations, and counts of failed tries."""
+"""Accounts, invitations, and counters of failed attempts."""
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
@@ -75,17 +75,17 @@ class Invitation(Base):
 
 
 class Tries(Base):
-    """How often one thing was tried, and when it may be tried again. The counts are kept in the database so that all
-    server processes use the same ones."""
+    """A counter of attempts of one kind, with the instant until which further attempts are refused. It is in the
+    database so that all server processes share it."""
 
     __tablename__ = "tries"
     __table_args__ = (Index("ix_tries_last_at", "last_at"), {"sqlite_strict": True})
 
     subject: Mapped[str] = mapped_column(Words, primary_key=True)
-    """What is counted, as ``guess zhou@example.com`` or ``reset from 192.0.2.7``; see ``accounts.limits``."""
+    """The counted attempt: ``guess zhou@example.com``, ``reset from 192.0.2.7``; see ``accounts.limits``."""
     tries: Mapped[int] = mapped_column(WholeNumber)
-    """Number of tries since the count was last reset."""
+    """Number of attempts since the counter was last reset."""
     last_at: Mapped[int] = mapped_column(WholeNumber)
-    """When it was last tried; epoch seconds."""
+    """When the last attempt was made; epoch seconds."""
     free_at: Mapped[int] = mapped_column(WholeNumber)
-    """From when on it may be tried again; epoch seconds."""
+    """From this instant further attempts are allowed; epoch seconds."""

@@ -1,4 +1,4 @@
-"""Calendar jobs that have run, and the newest run of the worker."""
+"""Calendar jobs that have run, and the worker's last run of the calendar."""
 
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -25,7 +25,7 @@ class Slot(Base):
 
 
 class WorkerWake(Base):
-    """When the worker last did the calendar jobs; one row. The pages tell from it whether a worker is running."""
+    """The newest run of the calendar by a worker, in one row. It shows whether a worker is running."""
 
     __tablename__ = "worker_wakes"
     __table_args__ = {"sqlite_strict": True}
@@ -33,4 +33,4 @@ class WorkerWake(Base):
     job: Mapped[str] = mapped_column(Words, primary_key=True)
     """``calendar``."""
     woken_at: Mapped[int] = mapped_column(WholeNumber)
-    """When the worker last finished the calendar jobs; epoch seconds."""
+    """When the run ended; epoch seconds."""

@@ -48,7 +48,7 @@ class Waiver(Base):
     reason: Mapped[str] = mapped_column(Words)
     """Why the line was waived, as the person wrote it."""
     user_id: Mapped[int | None] = mapped_column(ForeignKey(User.id))
-    """The account that waived it; null for the command line without a log-in, where no approval is required."""
+    """The account that waived it; null for the command line without an account, where no approval is required."""
     waived_at: Mapped[int] = mapped_column(WholeNumber)
     """When the line was waived; epoch seconds."""
 
@@ -60,15 +60,17 @@ class DataConfirmation(Base):
     __table_args__ = {"sqlite_strict": True}
 
     period: Mapped[str] = mapped_column(ForeignKey(OpenPeriod.period), primary_key=True)
+    """The month, as ``2022-12``."""
     number: Mapped[int] = mapped_column(WholeNumber, primary_key=True, autoincrement=False)
-    """1, 2, ... of one period."""
+    """Sequence number 1, 2, ... within the period."""
     through_at: Mapped[int] = mapped_column(WholeNumber)
-    """Everything that happened to the period's orders before this instant is imported; epoch seconds."""
+    """All updates of the period's orders before this instant are imported; epoch seconds."""
     reason: Mapped[str] = mapped_column(Words)
+    """How the operator knows, as the operator wrote it."""
     user_id: Mapped[int | None] = mapped_column(ForeignKey(User.id))
-    """Null for the command line without an account, where no approval is required."""
+    """The account that confirmed; null for the command line without an account, where no approval is required."""
     confirmed_at: Mapped[int] = mapped_column(WholeNumber)
-    """Epoch seconds."""
+    """When it was confirmed; epoch seconds."""
 
 
 class RosterOverride(Base):

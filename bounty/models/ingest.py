@@ -80,7 +80,7 @@ class Quarantined(Base):
     raw: Mapped[str] = mapped_column(Words)
     """The row's content, which can be read again with the batch's header."""
     others: Mapped[str | None] = mapped_column(Words)
-    """The row's other problems: a JSON list of [column, value, code, sentence_zh, sentence_en], in the order of the
+    """The row's further problems: a JSON list of [column, value, code, sentence_zh, sentence_en] in the order of the
     columns; null if there are none."""
     subject: Mapped[str | None] = mapped_column(Words)
     """The order number, or the key of a row of another kind; null if it could not be read."""

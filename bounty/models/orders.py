@@ -102,7 +102,7 @@ class OrderRepeat(Base):
 
 
 class Order(_Facts, Base):
-    """The present state of an order, folded from its rows (``orders/fold.py``)."""
+    """The present state of an order, folded from its rows (docs/promises.md, The fold)."""
 
     __tablename__ = "orders"
     __table_args__ = (

@@ -10,6 +10,9 @@ from bounty.db import Base, Flag, WholeNumber, Words
 from bounty.models.accounts import User
 from bounty.models.tranches import Payout
 
+MATCHED, UNMATCHED, AMBIGUOUS = "MATCHED", "UNMATCHED", "AMBIGUOUS"
+"""Results of matching a row of a payment result file: to one payout, to no known payout, or to more than one."""
+
 
 class Receipt(Base):
     """A payment result file from the payer."""

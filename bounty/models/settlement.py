@@ -35,7 +35,7 @@ class Settlement(Base):
     subsidy_fen: Mapped[int] = mapped_column(WholeNumber)
     """Sum of the lines, whole fen."""
     content_sha256: Mapped[str] = mapped_column(Words)
-    """SHA-256 of terms, results and lines together, hex."""
+    """SHA-256 of terms, results and lines together (docs/promises.md, Export files), hex."""
     prepared_by_id: Mapped[int | None] = mapped_column(WholeNumber)
     """The account that computed the settlement and therefore cannot approve it; null for the command line. No foreign
     key: the column was added later, and SQLite would have to rebuild the table and its triggers to add one."""

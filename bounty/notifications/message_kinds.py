@@ -14,6 +14,6 @@ KINDS: Final[dict[str, tuple[str, str]]] = {
 }
 """Kind -> name in Chinese and English."""
 PROMOTER_KINDS: Final = ("target", "receipts", "result")
-"""Kinds for promoters, who can opt out of each. The other kinds are always sent to the people that they concern."""
+"""Kinds for promoters, who can opt out of each. Recipients of the other kinds cannot opt out."""
 SECRET: Final = ("account",)
-"""Kinds whose link grants access. The text is deleted once the message is sent."""
+"""Kinds whose link gives access to an account. The link is deleted once the mail is sent."""

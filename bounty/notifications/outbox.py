@@ -86,9 +86,9 @@ def tell_account(
     *,
     language: str | None = None,
 ) -> int:
-    """Write a mail to one account, unless the account is disabled; returns the number of mails.
+    """Write a mail to one account, unless it is disabled; returns the number of mails.
 
-    language  zh or en, the language of the present request; None for the account's own choice
+    language  ``zh`` or ``en``, the language of the person who makes the request; None for the account's preference
     """
     assert kind in KINDS.keys() - set(PROMOTER_KINDS)
     recipients = _recipients(connection, User.id == user_id)

@@ -97,13 +97,13 @@ RESTORED = "held after a restore: it may have been sent since the copy was made"
 
 
 def hold_messages(connection: Connection) -> int:
-    """Hold every waiting message until somebody sends it again by hand; returns the number of messages.
+    """Stop all waiting messages after a restore, until a person resends them; returns their number.
 
-    For restored books: a message that was waiting when the backup was made may have been sent since.
+    A message that was waiting when the backup was made may have been sent since.
     """
-    held = connection.execute(
+    stopped = connection.execute(
         update(Message)
         .where(Message.next_try_at.is_not(None))
         .values(next_try_at=None, tries=Message.tries + 1, last_error=RESTORED)
     )
-    return held.rowcount
+    return stopped.rowcount

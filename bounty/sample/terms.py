@@ -1,4 +1,4 @@
-"""The terms of the sample: those of the real programme, with a name that marks them as sample data."""
+"""The terms of the sample: those of docs/promises.md, Terms, with a name that marks them as sample data."""
 
 from typing import Final
 

@@ -24,7 +24,7 @@ class _RowStatistics:
     """Counts and sums of the good rows of a file, collected while the rows are imported."""
 
     promoters: frozenset[int]
-    """Who is known: the rows of others go into quarantine."""
+    """The known promoters. Rows of other promoters go into quarantine."""
     amount_fen: int = 0
     """Sum over all orders, whole fen."""
     months: Counter[str] = field(default_factory=Counter)
@@ -65,8 +65,8 @@ def dry_run(
         months           [{month (blank: not paid), rows, amount_fen}, ...] of the good rows
         periods          [{period, notice or null, orders}, ...]: open periods with orders that would change
         released         [[kind, counts], ...]: rows that would be released from quarantine
-        put_back         whether an older file of promoters would undo changes of a later one
-        flags            [{zh, en}, ...]: numbers of imported rows that are unknown or look wrong
+        put_back         whether an older promoters file would restore values that a later one has changed
+        flags            [{zh, en}, ...]: counts of imported rows that are unknown or unusual
         bad              [{place, column, value, code, zh, en}, ...]: the first rows that are new to the quarantine
 
     on_progress   called with the number of rows read so far
@@ -131,14 +131,15 @@ def _periods(connection: Connection, kind: str, imported: importer.Imported) -> 
 
 
 def _flags(connection: Connection, kind: str, imported: importer.Imported, now: int) -> list[dict[str, str]]:
-    said = [{"zh": zh, "en": en} for zh, en in imported.notes]
+    """Remarks about the whole file, and the number of imported orders with each warning."""
+    flags = [{"zh": zh, "en": en} for zh, en in imported.notes]
     if kind != "orders":
-        return said
+        return flags
     odd = Counter(flag for row in flagged_rows(connection, imported.batch_id, now) for flag in row.flags)
     for code, (zh, en) in ODDITIES.items():
         if odd[code]:
-            said.append({"zh": zh.format(rows=odd[code]), "en": en.format(rows=odd[code])})
-    return said
+            flags.append({"zh": zh.format(rows=odd[code]), "en": en.format(rows=odd[code])})
+    return flags
 
 
 def _bad(connection: Connection, batch_id: int) -> list[dict[str, Any]]:

@@ -299,7 +299,7 @@ def carry_out(
 
     engine   an engine with the account as actor
     stage    one of STAGES
-    force    True if a person confirmed that an older file may undo changes of a later one
+    force    whether a person confirmed that an older file may restore values that a later one has changed
     """
     with snapshot(engine) as connection:
         found = upload_state(connection, folder, upload_id)

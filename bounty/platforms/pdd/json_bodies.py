@@ -84,7 +84,7 @@ def body_rows(
 ) -> Iterator[OrderRow | BadRow]:
     """The orders of one response body or of a list of bodies. Places are numbered from 1 through all bodies.
 
-    notes    receives, at the end, the notes on the whole file in Chinese and English
+    notes    receives, at the end, remarks about the whole file (Chinese, English)
     several  whether several bodies may follow each other without a list, as in ``.jsonl``
     Raises   RefusedFile at the wrong body: E-JSON, E-DUPKEY, E-LIMIT, and E-KIND for an error response and for a body
              without any order that has is_direct or order_receive_time
@@ -115,9 +115,9 @@ class _Bodies:
     def __init__(self, document: Document, has_controls: bool) -> None:
         self._document, self._has_controls, self._place = document, has_controls, 0
         self.orders = 0
-        """On the pages of a list."""
+        """Number of orders on all pages of the list."""
         self.total_count = 0
-        """The most that a page says there are, over all pages."""
+        """The largest total count of all pages."""
 
     def next_one(self) -> Iterator[OrderRow | BadRow]:
         """The orders of the next body."""
@@ -178,7 +178,7 @@ def _error_reply(raw: bytes) -> RefusedFile:
 def line_rows(path: Path, codepage: FileEncoding, entries: set[int]) -> Iterator[OrderRow | BadRow]:
     """The orders of a file with one order on each line. A line that is not JSON is a bad row.
 
-    entries  receives the numbers of the quarantine entries that the rows were exported from
+    entries  receives the numbers of the quarantine entries from which rows were exported
 
     Raises RefusedFile E-KIND at the end if no order has is_direct or order_receive_time, or if no line is an order.
     """

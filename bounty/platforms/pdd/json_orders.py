@@ -69,7 +69,7 @@ def _text(read: Callable[[str], Any], case: str) -> Callable[[Any], Any]:
 
 
 def _whole(value: Any) -> Any:
-    """A whole number, also where it stands in quotes; anything else as it is."""
+    """A string of an integer as an integer; any other value unchanged."""
     return int(text) if type(value) is str and _WHOLE.fullmatch(text := cells.normalised(value)) else value
 
 

@@ -33,9 +33,9 @@ class OrderFile:
     """``utf-8``, ``utf-8-sig`` or ``gb18030``; ``utf-8`` for a workbook."""
     _rows: Iterator[OrderRow | BadRow] = field(repr=False)
     entries: set[int] = field(default_factory=set)
-    """Entries of the quarantine from which rows were exported that come back in it; known once its rows are read."""
+    """The quarantine entries whose exported rows are in the file; complete after its rows were read."""
     notes: list[tuple[str, str]] = field(default_factory=list)
-    """What a person should know of it as a whole, in Chinese and in English; known once its rows are read."""
+    """Remarks about the whole file (Chinese, English); complete after its rows were read."""
 
     def rows(self) -> Iterator[OrderRow | BadRow]:
         """The rows in file order, which can be iterated once. Every row is an OrderRow or a BadRow.

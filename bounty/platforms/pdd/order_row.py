@@ -113,7 +113,7 @@ def row_from(
     """The order row; the bad row if the reading has a fault.
 
     shown     returns the text of a column's cell, for the bad row
-    place_of  returns the position of a column among the columns of the file
+    place_of  returns the position of a column in the file
     content   as in BadRow
     """
     facts = reading.facts

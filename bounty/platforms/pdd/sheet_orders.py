@@ -1,4 +1,4 @@
-"""Orders in tables (CSV and workbooks), with the API's field names or the Chinese headers.
+"""Orders in tables (CSV and workbooks), with the API's field names or the Chinese headers (docs/promises.md, orders).
 
 The header decides the unit of an amount and the format of a time; the value never does.
 """

@@ -110,7 +110,7 @@ def install(app: Flask) -> None:
 
     @app.before_request
     def _check_access() -> Response | None:
-        if request.blueprint == "api":  # checks tokens instead of sessions
+        if request.blueprint == "api":  # the API checks its own tokens and has no sessions
             g.person = None
             return None
         g.person = _session_person()

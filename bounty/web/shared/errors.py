@@ -51,7 +51,7 @@ def _busy(error: OperationalError) -> tuple[str, int]:
 
 
 def _failed(error: HTTPException) -> tuple[str, int] | Response:
-    if request.path.startswith("/api/"):  # an unknown path or method of the API
+    if request.path.startswith("/api/"):  # an unknown address or method of the API
         return problems.answer(problems.of_http(error))
     if isinstance(error, SecurityError):  # an unknown host name, for which no URLs can be built
         return Response("400 Bad Request: this host is not served here.\n", 400, mimetype="text/plain")

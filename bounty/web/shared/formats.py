@@ -103,7 +103,7 @@ def full_moment(instant: int) -> str:
 
 
 def spelled_day(instant: int) -> str:
-    """A day as people write it: ``11-25``, ``25 Nov``."""
+    """An instant's Shanghai date in the reader's language: ``11-25``, ``25 Nov``."""
     on = shanghai_date(instant)
     return t(f"{on:%m-%d}", f"{on.day} {on:%b}")
 

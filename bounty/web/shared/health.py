@@ -30,7 +30,8 @@ LEAST_FREE_BYTES = 1 << 30
 blueprint = Blueprint("health", __name__)
 
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
-"""Any other, which anybody may make up, is counted as ``other``: a figure is kept for as long as the site runs."""
+"""Methods with a metric of their own. Others are counted as ``other``, because every label value uses memory while the
+site runs, and a client can send any method."""
 REQUESTS = Counter("bounty_http_requests", "Requests answered.", ["method", "route", "status"])
 SECONDS = Histogram("bounty_http_request_seconds", "From a request to its answer.", ["route"])
 

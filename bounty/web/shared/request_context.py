@@ -50,7 +50,7 @@ def engine() -> Engine:
 
 def _actor() -> Actor:
     person, token = g.get("person"), g.get("token")
-    if token is not None:  # never with an account: what takes one is not for programs
+    if token is not None:  # without an account, because actions that require one are not open to programs
         name = f"token {token.token_id}: {token.name}"
         return Actor(name, None, token.role, request.remote_addr, g.get("request_id"))
     name, user_id, role = (

@@ -43,7 +43,7 @@ Kind = Literal["text", "money", "count", "instant", "permille", "flag", "id"]
 
 
 class BadRequestedTable(BountyError):
-    """A filter, sort or page that a table does not have: the address was made up, or is of another version."""
+    """The request names a filter, sort or page that the table does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +243,7 @@ def page_of(
 
 
 def narrowed(table: Table, rows: Query, args: MultiDict[str, str] | Mapping[str, str]) -> Query:
-    """The rows that match the filters and the search, without an order.
+    """The rows that match the filters and the search, unordered.
 
     Raises BadRequestedTable for a filter or sort that the table does not have.
     """
@@ -347,7 +347,7 @@ def _sorted(column: ColumnElement[Any], descending: bool) -> ColumnElement[Any]:
 
 def _behind(order: list[ColumnElement[Any]], values: list[Any], *, descending: bool) -> ColumnElement[bool]:
     """Rows behind the row with these values: (a, b) > (x, y) as ORs of ANDs, or < for a descending order."""
-    # SQLAlchemy would bind an int as a 32-bit integer, and the value that stands for null is larger.
+    # SQLAlchemy gives counts a 32-bit type, which cannot bind the value that represents null.
     bound = [literal(value, WholeNumber) if isinstance(value, int) else value for value in values]
     alternatives = []
     for index, (column, value) in enumerate(zip(order, bound, strict=True)):
@@ -382,14 +382,14 @@ def _encode_token(number: int, values: list[Any]) -> str:
 def _decode_token(token: str, order: list[ColumnElement[Any]]) -> tuple[int, list[Any]]:
     """Parse an ``after`` argument: the page's number, and the sort values of the row before it.
 
-    Raises BadRequestedTable for an invalid one.
+    Raises BadRequestedTable for a token that no page contains.
     """
     try:
         number, *values = json.loads(base64.urlsafe_b64decode(token.encode()))
-        fits = [_held(value, column) for value, column in zip(values, order, strict=True)]
+        fits = [_fits(value, column) for value, column in zip(values, order, strict=True)]
         if all(fits) and type(number) is int and 1 < number < 2**63:
             return number, values
-    except (ValueError, TypeError, RecursionError):  # errors of binascii and of Unicode are ValueErrors
+    except (ValueError, TypeError, RecursionError):  # errors of base64 and UTF-8 are ValueErrors
         pass
     raise BadRequestedTable(
         "This page's address is broken: begin again with the first page.",
@@ -397,12 +397,12 @@ def _decode_token(token: str, order: list[ColumnElement[Any]]) -> tuple[int, lis
     )
 
 
-def _held(value: object, column: ColumnElement[Any]) -> bool:
-    """Whether a column can contain a value."""
+def _fits(value: object, column: ColumnElement[Any]) -> bool:
+    """Whether a column can hold a value."""
     try:
         kind = column.type.python_type
-    except NotImplementedError:  # nothing says what it holds
+    except NotImplementedError:  # a type without a Python type
         kind = type(value)
     if kind is str:
         return isinstance(value, str) and not unfit(value)
-    return type(value) is int and -GREATEST <= value <= GREATEST  # true and false are no numbers here
+    return type(value) is int and -GREATEST <= value <= GREATEST  # without bool, which is a subclass of int

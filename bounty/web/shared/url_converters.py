@@ -1,9 +1,10 @@
-"""URL converters for months and numbers, and checks of the URLs that a response redirects to."""
+"""URL converters, and the check of redirect targets."""
 
 import unicodedata
 from urllib.parse import urlsplit
 
 from flask import Flask, abort, current_app, request
+from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter, IntegerConverter, RequestRedirect, ValidationError
 from werkzeug.wrappers import Response
@@ -32,12 +33,12 @@ class PeriodConverter(BaseConverter):
 
 
 class NumberConverter(IntegerConverter):
-    """Converts digits to an int; a number that the database cannot store gives 404."""
+    """Converts an integer; one that the database cannot store gives 404."""
 
     regex = "[0-9]{1,19}"
 
     def to_python(self, value: str) -> int:
-        """Parse a number. Raises ValidationError for one above ``GREATEST``, which gives 404."""
+        """Parse a number. Raises ValidationError above GREATEST, which gives 404."""
         number: int = super().to_python(value)
         if number > GREATEST:
             raise ValidationError
@@ -45,9 +46,9 @@ class NumberConverter(IntegerConverter):
 
 
 def unfit(text: str, allowed: str = "") -> bool:
-    """Whether a text has control characters (``Cc``) or halves of a surrogate pair (``Cs``).
+    """Whether a text contains control characters (``Cc``) or surrogates (``Cs``).
 
-    allowed  control characters to accept
+    allowed  control characters that are allowed
 
     >>> unfit("2022-12"), unfit("a\\tb"), unfit("\\ud800"), unfit("a\\nb", allowed="\\r\\n\\t")
     (False, True, True, False)
@@ -58,8 +59,8 @@ def unfit(text: str, allowed: str = "") -> bool:
 def is_page(target: str) -> bool:
     """Whether a redirect target is the path of a page of this site, with or without a query.
 
-    Browsers drop control characters, read ``\\`` as ``/``, and read ``//`` at the beginning as another host, so targets
-    with any of these are not accepted.
+    Control characters, ``\\`` and a leading ``//`` are refused, because a browser drops the first, reads the second as
+    ``/`` and the third as another host.
     """
     if unfit(target) or "\\" in target or not target.startswith("/") or target.startswith("//"):
         return False
@@ -72,7 +73,7 @@ def is_page(target: str) -> bool:
 
 
 def install(app: Flask) -> None:
-    """Refuse control characters in URLs before anything else reads them, and allow redirects within the site only."""
+    """Refuse URLs with control characters, and restrict redirects to pages of this site."""
     app.url_map.converters.update(period=PeriodConverter, int=NumberConverter)
 
     @app.before_request
@@ -88,7 +89,8 @@ def install(app: Flask) -> None:
 
 
 def refuse_unfit_forms(app: Flask) -> None:
-    """Refuse control characters in forms, except tabs and line ends. Install it after the limit of the request size."""
+    """Refuse forms with control characters other than line breaks and tabs. Call it after the size limit of requests is
+    installed."""
 
     @app.before_request
     def _fit() -> None:
@@ -97,12 +99,12 @@ def refuse_unfit_forms(app: Flask) -> None:
 
 
 def _here(location: str) -> str:
-    """The target of a redirect as a path of this site; ``/`` if it is no page of this site."""
+    """A redirect's target as a path of this site; ``/`` for a target that is not a page of this site."""
     parts = urlsplit(location)
     if parts.netloc == request.host and parts.scheme in ("http", "https"):
         location = parts._replace(scheme="", netloc="").geturl()
     return location if is_page(location) else "/"
 
 
-def _pairs(given: object) -> list[tuple[str, str]]:
-    return list(given.items(multi=True))  # type: ignore[attr-defined]
+def _pairs(values: MultiDict[str, str]) -> list[tuple[str, str]]:
+    return list(values.items(multi=True))
