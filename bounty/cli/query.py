@@ -67,9 +67,8 @@ def explain(order_sn: str, *, as_json: bool) -> None:
         click.echo(f"{title}: {'yes' if reason is None else f'no, {reason}'}")
         for judged in clauses:
             mark = "holds" if judged.holds else "FAILS"
-            click.echo(
-                f"  {mark} {judged.clause.code}: {judged.clause.en(terms)} / {judged.clause.zh(terms)}"
-            )
+            sentence = f": {judged.clause.en(terms)} / {judged.clause.zh(terms)}"
+            click.echo(f"  {mark} {judged.clause.code}{sentence if judged.clause.en(terms) else ''}")
             click.echo(f"        fact {judged.fact}; bound {judged.bound}")
     click.echo(f"counts ¥{shown_yuan(found.counted_fen)} to the task's GMV")
     earned = "no settlement yet" if found.subsidy_fen is None else f"¥{shown_yuan(found.subsidy_fen)}"

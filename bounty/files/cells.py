@@ -97,6 +97,21 @@ def promoter_id(text: str) -> int:
     return int(bare)
 
 
+def live_room_promoter(text: str) -> str | None:
+    """The promoter of a live room, as text; None for 0, which means "none".
+
+    >>> live_room_promoter("1000940"), live_room_promoter("0")
+    ('1000940', None)
+    """
+    number = whole_number(10**PROMOTER_DIGITS - 1)(text)
+    return str(number) if number else None
+
+
+def live_room_place(text: str) -> str | None:
+    """The promotion place of a live room; None for a blank."""
+    return text_up_to(64)(text) or None
+
+
 def yuan(text: str) -> int:
     """Whole fen from yuan.
 

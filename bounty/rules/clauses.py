@@ -13,6 +13,7 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from bounty.clock import shown
 from bounty.models import CategorySet, Link
+from bounty.money import shown_yuan
 from bounty.rules.periods import Bounds
 from bounty.rules.terms import Terms
 
@@ -52,7 +53,7 @@ class Clause:
 
     code: str
     zh: Callable[[Terms], str]
-    """Its sentence in Chinese, with the terms' numbers."""
+    """Its sentence in Chinese, with the terms' numbers; blank where the terms ask nothing that a reader must know."""
     en: Callable[[Terms], str]
     """The same in English."""
     holds: Callable[[Facts, BoundColumns, Terms], ColumnElement[bool]]
@@ -79,8 +80,14 @@ def _link(facts: Facts) -> Select[str]:
 
 def virtual(facts: Facts, terms: Terms) -> ColumnElement[bool]:
     """Whether an order is one of virtual goods; an unknown type or category makes none."""
-    sets = select(CategorySet.cat_ids).where(CategorySet.category_id.in_(terms.virtual.category_ids))
-    return or_(_is_one_of(facts.type, terms.virtual.types), _is_one_of(facts.cat_ids, sets))
+    return or_(_is_one_of(facts.type, terms.virtual.types), _has_category(facts, terms.virtual.category_ids))
+
+
+def _has_category(facts: Facts, category_ids: list[int]) -> ColumnElement[bool]:
+    """Whether at least one of an order's categories is among these; no if they are unknown."""
+    return _is_one_of(
+        facts.cat_ids, select(CategorySet.cat_ids).where(CategorySet.category_id.in_(category_ids))
+    )
 
 
 def _is_one_of(fact: ColumnElement[Any], values: Any) -> ColumnElement[bool]:
@@ -106,11 +113,9 @@ def _virtual_fact(known: OrderContext) -> str:
 
 PAID_IN_WINDOW = Clause(
     "PAID_IN_WINDOW",
-    zh=lambda terms: (
-        f"付款时间在任务期内：当月 {terms.task.first_day} 日 0 点至 {terms.task.last_day} 日 24 点"
-    ),
+    zh=lambda terms: f"付款时间在任务期内：当月 {terms.task.first_day} 日 0 点至{_last_day_zh(terms)} 24 点",
     en=lambda terms: (
-        f"paid in the task window: day {terms.task.first_day} 00:00 to day {terms.task.last_day} 24:00 of the month"
+        f"paid in the task window: day {terms.task.first_day} 00:00 to {_last_day_en(terms)} 24:00 of the month"
     ),
     holds=lambda facts, bounds, _: and_(
         facts.paid_at.is_not(None), facts.paid_at >= bounds.task_from, facts.paid_at < bounds.task_until
@@ -185,6 +190,70 @@ NOT_PRICE_COMPARE_FOR_SUBSIDY = Clause(
         else "price_compare_status is not 1"
     ),
 )
+IN_CATEGORY = Clause(
+    "IN_CATEGORY",
+    zh=lambda terms: (
+        f"商品类目属于 {_ids(terms.task.category_ids)} 之一" if terms.task.category_ids is not None else ""
+    ),
+    en=lambda terms: (
+        f"of a category among {_ids(terms.task.category_ids)}" if terms.task.category_ids is not None else ""
+    ),
+    holds=lambda facts, _, terms: (
+        true() if terms.task.category_ids is None else _has_category(facts, terms.task.category_ids)
+    ),
+    fact=lambda known: known.facts["cat_ids"],
+    bound=lambda known: (
+        "any: the terms name no categories"
+        if known.terms.task.category_ids is None
+        else f"cat_ids has one of: {_ids(known.terms.task.category_ids)}"
+    ),
+)
+AT_LEAST_MINIMUM = Clause(
+    "AT_LEAST_MINIMUM",
+    zh=lambda terms: (
+        f"实付金额不低于 ¥{shown_yuan(terms.task.min_order_fen)}"
+        if terms.task.min_order_fen is not None
+        else ""
+    ),
+    en=lambda terms: (
+        f"of at least ¥{shown_yuan(terms.task.min_order_fen)}" if terms.task.min_order_fen is not None else ""
+    ),
+    holds=lambda facts, _, terms: (
+        true() if terms.task.min_order_fen is None else facts.order_amount_fen >= terms.task.min_order_fen
+    ),
+    fact=lambda known: known.facts["order_amount_fen"],
+    bound=lambda known: (
+        "any: the terms name no minimum"
+        if known.terms.task.min_order_fen is None
+        else f">= {known.terms.task.min_order_fen} fen"
+    ),
+)
+NOT_LIVE_ROOM_FOR_TASK = Clause(
+    "NOT_LIVE_ROOM",
+    zh=lambda terms: "直播间订单也计入" if terms.task.count_live_room else "不是直播间订单",
+    en=lambda terms: "live-room orders count too" if terms.task.count_live_room else "not a live-room order",
+    holds=lambda facts, _, terms: true() if terms.task.count_live_room else facts.live_room.is_(None),
+    fact=lambda known: known.facts["live_room"],
+    bound=lambda known: (
+        "any: the task counts live-room orders"
+        if known.terms.task.count_live_room
+        else "no sep_duo_id above 0 and no sep_pid"
+    ),
+)
+NOT_LIVE_ROOM_FOR_SUBSIDY = Clause(
+    "NOT_LIVE_ROOM",
+    zh=lambda terms: "直播间订单也有补贴" if terms.subsidy.include_live_room else "不是直播间订单",
+    en=lambda terms: (
+        "live-room orders earn too" if terms.subsidy.include_live_room else "not a live-room order"
+    ),
+    holds=lambda facts, _, terms: true() if terms.subsidy.include_live_room else facts.live_room.is_(None),
+    fact=lambda known: known.facts["live_room"],
+    bound=lambda known: (
+        "any: the subsidy includes live-room orders"
+        if known.terms.subsidy.include_live_room
+        else "no sep_duo_id above 0 and no sep_pid"
+    ),
+)
 NOT_FAILED_BY_CUTOFF = Clause(
     "NOT_FAILED",
     zh=lambda terms: f"到次月 {terms.task.receipt_cutoff_day} 日 24 点未发生退款、审核失败或处罚",
@@ -240,7 +309,10 @@ TASK_CLAUSES = (
     COMMISSIONABLE,
     DIRECT,
     NOT_VIRTUAL,
+    IN_CATEGORY,
+    AT_LEAST_MINIMUM,
     NOT_PRICE_COMPARE_FOR_TASK,
+    NOT_LIVE_ROOM_FOR_TASK,
     NOT_FAILED_BY_CUTOFF,
     RECEIVED_IN_TIME,
 )
@@ -250,6 +322,7 @@ SUBSIDY_CLAUSES = (
     COMMISSIONABLE,
     NOT_VIRTUAL,
     NOT_PRICE_COMPARE_FOR_SUBSIDY,
+    NOT_LIVE_ROOM_FOR_SUBSIDY,
     NOT_FAILED_AT_ALL,
     APP_LINK,
 )
@@ -261,6 +334,12 @@ def all_hold(
 ) -> ColumnElement[bool]:
     """Whether every clause holds."""
     return and_(*(clause.holds(facts, bounds, terms) for clause in clauses))
+
+
+def sentences(clauses: tuple[Clause, ...], terms: Terms, *, chinese: bool) -> list[str]:
+    """What the clauses ask, in words; without those that ask nothing by these terms."""
+    said = (clause.zh(terms) if chinese else clause.en(terms) for clause in clauses)
+    return [sentence for sentence in said if sentence]
 
 
 def reason(
@@ -277,6 +356,14 @@ def _is(fact: ColumnElement[Any], value: int) -> ColumnElement[bool]:
 
 def _ordinary(facts: Facts) -> ColumnElement[bool]:
     return or_(facts.price_compare_status.is_(None), facts.price_compare_status != 1)
+
+
+def _last_day_zh(terms: Terms) -> str:
+    return "最后一日" if terms.task.last_day == "end" else f" {terms.task.last_day} 日"
+
+
+def _last_day_en(terms: Terms) -> str:
+    return "the last day" if terms.task.last_day == "end" else f"day {terms.task.last_day}"
 
 
 def _direct_levels(terms: Terms) -> list[str]:

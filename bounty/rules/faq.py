@@ -7,11 +7,14 @@ from bounty.rules.clauses import (
     APP_LINK,
     NOT_FAILED_AT_ALL,
     NOT_FAILED_BY_CUTOFF,
+    NOT_LIVE_ROOM_FOR_SUBSIDY,
+    NOT_LIVE_ROOM_FOR_TASK,
     NOT_PRICE_COMPARE_FOR_SUBSIDY,
     NOT_PRICE_COMPARE_FOR_TASK,
     RECEIVED_IN_TIME,
     SUBSIDY_CLAUSES,
     TASK_CLAUSES,
+    sentences,
 )
 from bounty.rules.terms import Formula, Terms
 from bounty.rules.terms_text import caps_text, ids_text, level_en, level_zh, percent
@@ -46,7 +49,7 @@ def _chinese(terms: Terms) -> list[FaqEntry]:
     caps = caps_text(terms, "每单最多 ¥{}", "每人每期最多 ¥{}", "，").lstrip("，")
     types = ids_text(terms.virtual.types, "无")
     categories = ids_text(terms.virtual.category_ids, "无")
-    conditions = "；".join(clause.zh(terms) for clause in SUBSIDY_CLAUSES)
+    conditions = "；".join(sentences(SUBSIDY_CLAUSES, terms, chinese=True))
     return [
         FaqEntry(
             "eligibility",
@@ -71,7 +74,7 @@ def _chinese(terms: Terms) -> list[FaqEntry]:
             "counts",
             "哪些订单计入任务？",
             [
-                f"同时满足下列各条的订单：{'；'.join(clause.zh(terms) for clause in TASK_CLAUSES)}。",
+                f"同时满足下列各条的订单：{'；'.join(sentences(TASK_CLAUSES, terms, chinese=True))}。",
                 f"每单最多计 ¥{shown_yuan(task.order_cap_fen)}，这个上限不影响订单数，也不影响补贴。",
             ],
         ),
@@ -93,6 +96,16 @@ def _chinese(terms: Terms) -> list[FaqEntry]:
             "比价订单算不算？",
             [
                 f"任务：{NOT_PRICE_COMPARE_FOR_TASK.zh(terms)}。补贴：{NOT_PRICE_COMPARE_FOR_SUBSIDY.zh(terms)}。"
+            ],
+        ),
+        FaqEntry(
+            "live",
+            "直播间订单算不算？",
+            [
+                (
+                    "用户从直播间下单时，平台在订单上记有直播间。"
+                    f"任务：{NOT_LIVE_ROOM_FOR_TASK.zh(terms)}。补贴：{NOT_LIVE_ROOM_FOR_SUBSIDY.zh(terms)}。"
+                )
             ],
         ),
         FaqEntry(
@@ -198,7 +211,7 @@ def _english(terms: Terms) -> list[FaqEntry]:
             "counts",
             "Which orders count to the task?",
             [
-                f"Those that are: {'; '.join(clause.en(terms) for clause in TASK_CLAUSES)}.",
+                f"Those that are: {'; '.join(sentences(TASK_CLAUSES, terms, chinese=False))}.",
                 (
                     f"Each counts at most ¥{shown_yuan(task.order_cap_fen)}; the cap touches neither "
                     "the number of orders nor "
@@ -242,6 +255,16 @@ def _english(terms: Terms) -> list[FaqEntry]:
             ],
         ),
         FaqEntry(
+            "live",
+            "Do live-room orders count?",
+            [
+                (
+                    "Where a buyer ordered in a live room, the platform names the room in the order. "
+                    f"Task: {NOT_LIVE_ROOM_FOR_TASK.en(terms)}. Subsidy: {NOT_LIVE_ROOM_FOR_SUBSIDY.en(terms)}."
+                )
+            ],
+        ),
+        FaqEntry(
             "receipt",
             "What if the goods are received late?",
             [
@@ -268,7 +291,7 @@ def _english(terms: Terms) -> list[FaqEntry]:
             [
                 (
                     f"If you pass, of the {basis} of each order that is: "
-                    f"{'; '.join(clause.en(terms) for clause in SUBSIDY_CLAUSES)}."
+                    f"{'; '.join(sentences(SUBSIDY_CLAUSES, terms, chinese=False))}."
                 ),
                 f"Rates: {tiers}{caps}. Rounded half-even to the fen an order; totals are sums of orders.",
             ],

@@ -83,7 +83,9 @@ def bounds_of(period: Period, terms: Terms) -> Bounds:
     one_day = timedelta(days=1)
     return Bounds(
         task_from=midnight(period.day(terms.task.first_day)),
-        task_until=midnight(period.day(terms.task.last_day) + one_day),
+        task_until=midnight(
+            period.day(31 if terms.task.last_day == "end" else terms.task.last_day) + one_day
+        ),
         receipt_cutoff=midnight(following.day(terms.task.receipt_cutoff_day) + one_day),
         month_from=midnight(period.first_day),
         month_until=midnight(following.first_day),

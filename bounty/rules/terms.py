@@ -61,6 +61,12 @@ def _period_text(value: object) -> str:
     return value
 
 
+def _last_day(value: object) -> object:
+    if value == "end" or (type(value) is int and 1 <= value <= 31):
+        return value
+    raise ValueError(f'write a day of the month from 1 to 31, or "end" for the last day, not {value!r}')
+
+
 def _distinct(values: list[int]) -> list[int]:
     return sorted(set(values))
 
@@ -71,6 +77,7 @@ PositiveFen = Annotated[int, BeforeValidator(_positive_yuan)]
 Ratio = Annotated[int, BeforeValidator(_ratio)]
 """A decimal as text in the file, ten-thousandths here."""
 DayOfMonth = Annotated[int, Field(ge=1, le=31)]
+LastDay = Annotated[int | Literal["end"], BeforeValidator(_last_day)]
 Ids = Annotated[list[Annotated[int, Field(ge=0, le=10**15)]], Field(max_length=1000)]
 
 
@@ -82,16 +89,21 @@ class TaskTerms(_Part):
     """``[task]``: the window, the receipt cutoff and the cap on what one order counts."""
 
     first_day: DayOfMonth
-    last_day: DayOfMonth
-    """Inclusive."""
+    last_day: LastDay
+    """Inclusive; ``end`` is the last day that there is."""
     receipt_cutoff_day: DayOfMonth
     """Of the next month, inclusive."""
     order_cap_fen: PositiveFen = Field(alias="order_cap_yuan")
     count_price_compare: bool
+    count_live_room: bool = False
+    category_ids: Annotated[Ids, Field(min_length=1)] | None = None
+    """Of these categories only; null: of any."""
+    min_order_fen: PositiveFen | None = Field(alias="min_order_yuan", default=None)
+    """What an order must come to at least, before the cap; null: any amount."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        if self.last_day < self.first_day:
+        if self.last_day != "end" and self.last_day < self.first_day:
             raise ValueError(f"last_day {self.last_day} is before first_day {self.first_day}")
         return self
 
@@ -169,6 +181,7 @@ class SubsidyTerms(_Part):
 
     basis: Literal["order_amount", "commission"]
     include_price_compare: bool
+    include_live_room: bool = False
     links: Literal["any", "app_or_unknown", "app"]
     order_cap_fen: PositiveFen | None = Field(alias="order_cap_yuan", default=None)
     promoter_cap_fen: PositiveFen | None = Field(alias="promoter_cap_yuan", default=None)
@@ -183,6 +196,16 @@ class SubsidyTerms(_Part):
             if higher.at <= lower.at:
                 raise ValueError(f"tiers.{index}.at: tiers rise, and this one is not above the one before")
         return self
+
+
+_ADDED_KEYS = (
+    ("task", "count_live_room", False),
+    ("task", "category_ids", None),
+    ("task", "min_order_fen", None),
+    ("subsidy", "include_live_room", False),
+)
+"""Keys that terms gained after the first were published, with what their absence means: absent or said, such a value
+is no part of the hash, so that the hashes of older terms stay."""
 
 
 class Terms(_Part):
@@ -211,6 +234,11 @@ class Terms(_Part):
         """A hash of the content, whatever the layout: same promises, same hash."""
         content = self.model_dump(mode="json")
         content["virtual"] = {key: _distinct(ids) for key, ids in content["virtual"].items()}
+        if content["task"]["category_ids"] is not None:
+            content["task"]["category_ids"] = _distinct(content["task"]["category_ids"])
+        for part, key, absent in _ADDED_KEYS:
+            if content[part][key] == absent:
+                del content[part][key]
         text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -1,7 +1,7 @@
 """The terms in words, Chinese and English, made from the clauses that the engine uses."""
 
 from bounty.money import shown_yuan
-from bounty.rules.clauses import SUBSIDY_CLAUSES, TASK_CLAUSES
+from bounty.rules.clauses import SUBSIDY_CLAUSES, TASK_CLAUSES, sentences
 from bounty.rules.terms import Formula, LevelTerms, Terms
 
 
@@ -11,8 +11,8 @@ def terms_in_words(terms: Terms, *, chinese: bool) -> list[str]:
 
 
 def _chinese(terms: Terms) -> list[str]:
-    task = "；".join(clause.zh(terms) for clause in TASK_CLAUSES)
-    subsidy = "；".join(clause.zh(terms) for clause in SUBSIDY_CLAUSES)
+    task = "；".join(sentences(TASK_CLAUSES, terms, chinese=True))
+    subsidy = "；".join(sentences(SUBSIDY_CLAUSES, terms, chinese=True))
     tiers = "，".join(
         f"达到目标的 {percent(tier.at)} 为 {tier.rate_permille}‰" for tier in terms.subsidy.tiers
     )
@@ -32,8 +32,8 @@ def _chinese(terms: Terms) -> list[str]:
 
 
 def _english(terms: Terms) -> list[str]:
-    task = "; ".join(clause.en(terms) for clause in TASK_CLAUSES)
-    subsidy = "; ".join(clause.en(terms) for clause in SUBSIDY_CLAUSES)
+    task = "; ".join(sentences(TASK_CLAUSES, terms, chinese=False))
+    subsidy = "; ".join(sentences(SUBSIDY_CLAUSES, terms, chinese=False))
     tiers = ", ".join(
         f"from {percent(tier.at)} of the target {tier.rate_permille}‰" for tier in terms.subsidy.tiers
     )

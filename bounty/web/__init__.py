@@ -13,9 +13,7 @@ from bounty.accounts import login
 from bounty.notifications.mail import encrypted, host_and_port
 from bounty.payees.encryption import PayeeCipher
 from bounty.web.finance import adjustments, notices, payees, payment_results, reconciliation, tranches
-from bounty.web.operations import (
-    appeals as operations_appeals,
-)
+from bounty.web.operations import appeals as operations_appeals
 from bounty.web.operations import (
     audit,
     imports,
@@ -27,9 +25,7 @@ from bounty.web.operations import (
     settlement,
     terms,
 )
-from bounty.web.operations import (
-    notifications as operations_notifications,
-)
+from bounty.web.operations import notifications as operations_notifications
 from bounty.web.promoter import appeals, notifications
 from bounty.web.promoter import pages as promoter_pages
 from bounty.web.public import pages as public_pages

@@ -49,14 +49,20 @@ class Terms:
     effective_from: str
     first_day: int
     last_day: int
+    """31, which is the last of any month, where the file says `end`."""
     receipt_cutoff_day: int
     task_order_cap_fen: int | None
     count_price_compare: bool
+    count_live_room: bool
+    category_ids: frozenset[int] | None
+    """What the task counts alone; None for any."""
+    min_order_fen: int | None
     virtual_types: frozenset[int]
     virtual_category_ids: frozenset[int]
     levels: dict[str, Level]
     basis: str
     include_price_compare: bool
+    include_live_room: bool
     links: str
     subsidy_order_cap_fen: int | None
     promoter_cap_fen: int | None
@@ -82,15 +88,19 @@ def read_terms(text: str) -> Terms:
         name=table["name"],
         effective_from=table["effective_from"],
         first_day=task["first_day"],
-        last_day=task["last_day"],
+        last_day=31 if task["last_day"] == "end" else task["last_day"],
         receipt_cutoff_day=task["receipt_cutoff_day"],
         task_order_cap_fen=_optional_fen(task.get("order_cap_yuan")),
         count_price_compare=task["count_price_compare"],
+        count_live_room=task.get("count_live_room", False),
+        category_ids=frozenset(task["category_ids"]) if "category_ids" in task else None,
+        min_order_fen=_optional_fen(task.get("min_order_yuan")),
         virtual_types=frozenset(virtual["types"]),
         virtual_category_ids=frozenset(virtual["category_ids"]),
         levels=levels,
         basis=subsidy["basis"],
         include_price_compare=subsidy["include_price_compare"],
+        include_live_room=subsidy.get("include_live_room", False),
         links=subsidy["links"],
         subsidy_order_cap_fen=_optional_fen(subsidy.get("order_cap_yuan")),
         promoter_cap_fen=_optional_fen(subsidy.get("promoter_cap_yuan")),

@@ -195,6 +195,7 @@ FACT_NAMES: dict[str, BothLanguages] = {
     "verified_at": ("审核", "verified"),
     "settled_at": ("结算", "settled"),
     "return_status": ("售后", "after-sale"),
+    "live_room": ("直播间", "live room"),
 }
 
 _YES_NO: dict[int, BothLanguages] = {0: ("否", "no"), 1: ("是", "yes")}
