@@ -1,6 +1,6 @@
 """What the calendar asks for, computed from the terms and the clock; and what of it is done, due or missed.
 
-terms ──> the first month ──> freeze 2022-12, settle 2022-12, ...    a slot a month
+terms ──> the first month ──> freeze 2022-12, settle 2022-12, ...    a slot a month, or a half of one
       │                       pay 2023-01-20, ...
       └─> added on        ──> remind 2023-01-07, check 2022-12-03    a slot a day
 """
@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Literal
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from bounty.clock import midnight, shanghai_date
 from bounty.models import OpenPeriod, Slot, TermsVersion
+from bounty.roster.programmes import require_programme
 from bounty.roster.terms import terms_in_force
-from bounty.rules.periods import Period, bounds_of
+from bounty.rules.periods import MAIN, Period, bounds_of
+from bounty.rules.terms import MONTH
 
 HOUR: Final = 3600
 PATIENCE: Final = 86_400
@@ -25,7 +27,7 @@ State = Literal["done", "due", "missed"]
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """At which days and hours of Shanghai the month is run."""
+    """At which days and hours of Shanghai the month is run; a half-month as long before its bounds as they are."""
 
     freeze_day: int = 25
     """Of the month before: the roster is frozen."""
@@ -65,19 +67,24 @@ class ScheduledSlot:
 def scheduled_slots(connection: Connection, calendar: Calendar, now: int) -> list[ScheduledSlot]:
     """Everything that the calendar has asked for up to now, the earliest first.
 
-    It begins with the month in which terms were first added, or with the first month they apply to, if that is later;
-    without terms it asks for nothing.
+    A programme begins with the period in which its terms were first added, or with the first period they apply to, if
+    that is later; without terms it asks for nothing. Each goes by its own cycle; payouts and nights are of all.
     """
-    query = select(func.min(TermsVersion.effective_from), func.min(TermsVersion.added_at))
-    first_month, added_at = connection.execute(query).one()
-    if not added_at:
+    firsts = _firsts(connection)
+    if not firsts:
         return []
-    first = max(Period.parse(first_month), Period.of(shanghai_date(added_at)))
+    added_first = min(added_at for _, added_at in firsts)
+    months = [Period(first.year, first.month) for first, _ in firsts]
     done = {(row.job, row.slot): row for row in connection.execute(select(Slot.__table__))}
     asked = []
-    for job, slot, due_at, period in (
-        *_of_months(connection, calendar, first, now),
-        *_of_days(calendar, first, added_at, now),
+    for (job, slot, due_at, period), added_at in (
+        *(
+            (due, added_at)
+            for first, added_at in firsts
+            for due in _of_periods(connection, calendar, first, now)
+        ),
+        *((due, added_first) for due in _of_payouts(calendar, min(months), now)),
+        *((due, added_first) for due in _of_days(calendar, added_first, now)),
     ):
         # What was due before anybody could know of it is due since then.
         since, row = max(due_at, added_at), done.get((job, slot))
@@ -87,28 +94,75 @@ def scheduled_slots(connection: Connection, calendar: Calendar, now: int) -> lis
     return sorted(asked, key=lambda each: (each.due_at, each.job, each.slot))
 
 
+def _firsts(connection: Connection) -> list[tuple[Period, int]]:
+    """The first period of each programme that has terms, with when terms were first added to it."""
+    firsts: dict[str, tuple[Period, int]] = {}
+    for effective_from, added_at in connection.execute(
+        select(TermsVersion.effective_from, TermsVersion.added_at)
+    ):
+        period = Period.parse(effective_from)
+        first, added_first = firsts.get(period.programme, (period, added_at))
+        firsts[period.programme] = min(first, period), min(added_first, added_at)
+    return [
+        (max(first, Period.of(shanghai_date(added_at), first.cycle, first.programme)), added_at)
+        for first, added_at in firsts.values()
+    ]
+
+
 _Due = tuple[str, str, int, Period | None]
 
 
-def _of_months(connection: Connection, calendar: Calendar, first: Period, now: int) -> Iterator[_Due]:
+def _of_periods(connection: Connection, calendar: Calendar, first: Period, now: int) -> Iterator[_Due]:
     cutoffs = dict(connection.execute(select(OpenPeriod.period, OpenPeriod.receipt_cutoff)).all())
-    for period in _months(first, Period.of(shanghai_date(now)).plus(1)):
-        frozen_on = period.plus(-1).day(calendar.freeze_day)
-        yield "freeze", str(period), midnight(frozen_on) + calendar.hour * HOUR, period
+    retired = require_programme(connection, first.programme).retired_at is not None
+    last = Period.of(shanghai_date(now), first.cycle, first.programme).plus(1)
+    for period in _up_to(first, last):
+        cutoff = cutoffs.get(str(period))
+        if cutoff is None and retired:  # it opens no period any more
+            continue
+        yield "freeze", str(period), _freeze_at(connection, calendar, period), period
         if midnight(period.plus(1).first_day) > now:  # not over: nothing of it can be settled
             continue
-        for day in calendar.remind_days:
-            on = period.plus(1).day(day)
-            yield "remind", on.isoformat(), midnight(on) + calendar.hour * HOUR, period
-        on = period.plus(1).day(calendar.payout_day)
-        yield "pay", on.isoformat(), midnight(on) + calendar.hour * HOUR, period
-        cutoff = cutoffs.get(str(period))
         if cutoff is None:
             cutoff = bounds_of(period, terms_in_force(connection, period).terms).receipt_cutoff
+        for slot, due_at in _reminders(calendar, period, cutoff):
+            yield "remind", slot, due_at, period
         yield "settle", str(period), cutoff + calendar.settle_grace, period
 
 
-def _of_days(calendar: Calendar, first: Period, added_at: int, now: int) -> Iterator[_Due]:
+def _freeze_at(connection: Connection, calendar: Calendar, period: Period) -> int:
+    """When a roster is frozen; of a half-month as many days before as of a month of 31 days, and not before the last of
+    its history is complete."""
+    if period.cycle == MONTH:
+        return midnight(period.plus(-1).day(calendar.freeze_day)) + calendar.hour * HOUR
+    terms = terms_in_force(connection, period).terms
+    days_before = max(1, 32 - calendar.freeze_day)
+    frozen_on = midnight(period.first_day - timedelta(days=days_before)) + calendar.hour * HOUR
+    return max(frozen_on, bounds_of(period.plus(-2), terms).receipt_cutoff)
+
+
+def _reminders(calendar: Calendar, period: Period, cutoff: int) -> Iterator[tuple[str, int]]:
+    """The slots in which promoters are reminded; of a half-month as many days before its cutoff as of a month's on the
+    11th."""
+    for day in calendar.remind_days:
+        if period.cycle == MONTH:
+            on = period.plus(1).day(day)
+        else:
+            on = shanghai_date(cutoff) - timedelta(days=max(1, 11 - day))
+            if on < period.plus(1).first_day:
+                continue
+        slot = on.isoformat() if period.programme == MAIN else f"{period} {on.isoformat()}"
+        yield slot, midnight(on) + calendar.hour * HOUR
+
+
+def _of_payouts(calendar: Calendar, first: Period, now: int) -> Iterator[_Due]:
+    """A tranche a month, of what settled in all programmes."""
+    for month in _up_to(first, Period.of(shanghai_date(now)).plus(-1)):
+        on = month.plus(1).day(calendar.payout_day)
+        yield "pay", on.isoformat(), midnight(on) + calendar.hour * HOUR, month
+
+
+def _of_days(calendar: Calendar, added_at: int, now: int) -> Iterator[_Due]:
     day, until = shanghai_date(added_at), shanghai_date(now)
     while day <= until:
         due_at = midnight(day) + calendar.night_hour * HOUR
@@ -119,7 +173,7 @@ def _of_days(calendar: Calendar, first: Period, added_at: int, now: int) -> Iter
         day += timedelta(days=1)
 
 
-def _months(first: Period, last: Period) -> Iterator[Period]:
+def _up_to(first: Period, last: Period) -> Iterator[Period]:
     while first <= last:
         yield first
         first = first.plus(1)

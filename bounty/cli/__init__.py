@@ -9,6 +9,7 @@ from bounty.cli.imports import import_, quarantine
 from bounty.cli.month import approve, export, notice, open_, publish, settle, terms
 from bounty.cli.notifications import outbox
 from bounty.cli.payees import payees
+from bounty.cli.programmes import programme
 from bounty.cli.query import check, explain, progress
 from bounty.cli.revocations import void
 from bounty.cli.schedule import slots
@@ -22,6 +23,7 @@ COMMANDS: tuple[click.Command, ...] = (
     db,
     import_,
     quarantine,
+    programme,
     terms,
     open_,
     progress,

@@ -18,7 +18,7 @@ from bounty.notices.changes import write_changes
 from bounty.notices.notifications import notify_results
 from bounty.notices.signed_statements import CHAIN, statements_until, write_statement
 from bounty.roster.terms import open_period, terms_in_force
-from bounty.rules.periods import Period
+from bounty.rules.periods import Period, programme_key
 from bounty.rules.sql_math import sum_or_zero
 from bounty.settlement.approval import require_approval
 from bounty.settlement.files import lines_file, results_file
@@ -266,7 +266,8 @@ def export(
         if [fact.sha256 for fact in facts] != [chosen.results_sha256, chosen.lines_sha256]:
             raise RuntimeError(f"settlement {chosen.settlement_id} no longer renders as it was settled")
         manifest = {
-            "period": str(period),
+            **programme_key(period),
+            "period": period.name,
             "settlement": chosen.settlement_id,
             "notice": None if draft else chosen.notice,
             "terms_sha256": terms.sha256,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bounty.rules.clause_texts import BothLanguages
-from bounty.rules.periods import Period
+from bounty.rules.periods import Period, months_later
 
 
 def ineligibility_text(
@@ -83,7 +83,7 @@ def tenure_reached(registered_on: dt.date, months: int) -> dt.date:
     >>> tenure_reached(dt.date(2022, 12, 31), 2)
     datetime.date(2023, 2, 28)
     """
-    return Period.of(registered_on).plus(months).day(registered_on.day)
+    return months_later(registered_on, months)
 
 
 def first_period_from(day: dt.date) -> Period:

@@ -13,6 +13,7 @@ from bounty.models import OpenPeriod, RosterEntry, Target
 from bounty.promoters.reference_upsert import ReferenceKind, Refusal
 from bounty.roster.eligibility import INELIGIBLE, Candidate, history_months, judge_candidate
 from bounty.roster.notifications import notify_targets
+from bounty.roster.programmes import require_programme
 from bounty.roster.queries import candidates, given_targets, history_of, orders_held
 from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import Period, bounds_of
@@ -50,6 +51,11 @@ def open_roster(connection: Connection, period: Period, now: int) -> Opening:
     held = connection.execute(select(OpenPeriod.period).where(OpenPeriod.period == str(period))).first()
     in_force = terms_in_force(connection, period)
     if held is None:
+        if require_programme(connection, period.programme).retired_at is not None:
+            raise BountyError(
+                f"Programme {period.programme} is retired: it opens no new period, and what is open goes on.",
+                f"项目 {period.programme} 已停用：不再开新的期次，已开的期次照常进行。",
+            )
         complete_at = bounds_of(period.plus(-2), in_force.terms).receipt_cutoff
         if now < complete_at:
             raise BountyError(
@@ -70,6 +76,12 @@ def open_roster(connection: Connection, period: Period, now: int) -> Opening:
 
 def _freeze(connection: Connection, period: Period, terms_id: int, terms: Terms, now: int) -> None:
     bounds = bounds_of(period, terms)
+    if period.half == 1 and terms.task.first_day > 15:
+        raise BountyError(
+            f"The task of these terms begins on day {terms.task.first_day}, which {period} has not: let the terms "
+            f"begin with {period.plus(1)}.",
+            f"条款的任务从 {terms.task.first_day} 日开始，{period} 没有这一天：请让条款从 {period.plus(1)} 开始。",
+        )
     connection.execute(
         insert(OpenPeriod).values(
             period=str(period),
@@ -133,7 +145,7 @@ def _histories(
     months = history_months(period, max(formulas, key=lambda formula: formula.history_periods))
     histories: dict[int, dict[str, int]] = defaultdict(dict)
     for row in connection.execute(history_of(months, terms, direct_only=direct_only)):
-        histories[row.promoter_id][str(Period(row.period // 100, row.period % 100))] = row.gmv_fen
+        histories[row.promoter_id][months[row.place].name] = row.gmv_fen
     return histories
 
 
@@ -151,5 +163,5 @@ def _opening(connection: Connection, period: Period, terms: Terms, *, anew: bool
         on_roster=eligible + sum(reasons.values()),
         eligible=eligible,
         reasons=reasons,
-        history={str(month): count for month, count in zip(months, held, strict=True)},
+        history={month.name: count for month, count in zip(months, held, strict=True)},
     )

@@ -17,6 +17,7 @@ from bounty.rules.clauses import (
     IN_CATEGORY,
     NOT_FAILED_AT_ALL,
     NOT_FAILED_BY_CUTOFF,
+    NOT_IN_OTHER_PROGRAMME,
     NOT_LIVE_ROOM_FOR_SUBSIDY,
     NOT_LIVE_ROOM_FOR_TASK,
     NOT_PRICE_COMPARE_FOR_SUBSIDY,
@@ -261,6 +262,11 @@ def _link(known: OrderContext) -> BothLanguages:
     return f"推广位 {known.facts['p_id']}：{channel[0]}", f"place {known.facts['p_id']}: {channel[1]}"
 
 
+def _elsewhere(known: OrderContext) -> BothLanguages:
+    where = known.facts.get("elsewhere")
+    return ("没有", "none") if where is None else _both(where)
+
+
 def _links_asked(known: OrderContext) -> BothLanguages:
     return {
         "any": ("不限渠道", "any channel"),
@@ -428,6 +434,17 @@ CLAUSE_TEXTS: dict[Clause, ClauseText] = {
         _link,
         _links_asked,
         lambda _: ("推广链接不在 APP 生成", "the link was not made in the APP"),
+        _never,
+    ),
+    NOT_IN_OTHER_PROGRAMME: ClauseText(
+        ("其他项目没有补贴", "No subsidy in another programme"),
+        _elsewhere,
+        lambda known: (
+            ("没有在其他项目的最新公示中获得补贴", "no line in the newest notice of another programme")
+            if known.terms.subsidy.exclusive
+            else ("本期条款不限", "by these terms it may")
+        ),
+        lambda _: ("已在其他项目获得补贴", "another programme gives it a subsidy"),
         _never,
     ),
 }

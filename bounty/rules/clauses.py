@@ -12,10 +12,10 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, literal, not_, o
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from bounty.clock import shown
-from bounty.models import CategorySet, Link
+from bounty.models import CategorySet, Line, Link, Notice, OrderVersion
 from bounty.money import shown_yuan
-from bounty.rules.periods import Bounds
-from bounty.rules.terms import Terms
+from bounty.rules.periods import Bounds, programme_in_sql
+from bounty.rules.terms import MONTH, Terms
 
 Facts = ReadOnlyColumnCollection[str, Any]
 """The columns of ``orders``, or of any relation that has them."""
@@ -34,6 +34,9 @@ class BoundColumns:
     month_until: ColumnElement[int]
     direct_only: ColumnElement[bool]
     """Of the promoter's level."""
+    elsewhere: Select[int] | None = None
+    """The settlements whose lines keep an order from earning where terms are exclusive: of the newest notices of other
+    programmes. Null where nobody asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,42 @@ def _is_one_of(fact: ColumnElement[Any], values: Any) -> ColumnElement[bool]:
     return and_(fact.is_not(None), fact.in_(values))
 
 
+def newest_notices_elsewhere(period: ColumnElement[str]) -> Select[int]:
+    """The settlements of the newest notices of other programmes than a period's."""
+    every, after = Notice.__table__.alias("elsewhere"), Notice.__table__.alias("later_elsewhere")
+    notice, later = every.c, after.c
+    superseded = select(later.notice).where(later.period == notice.period, later.notice > notice.notice)
+    return (
+        select(notice.settlement_id)
+        .where(
+            programme_in_sql(notice.period) != programme_in_sql(period),
+            ~superseded.correlate_except(after).exists(),
+        )
+        .correlate_except(every)
+    )
+
+
+def _line_in(facts: Facts, settlements: Select[int]) -> Select[int]:
+    """The lines that an order has in some settlements, whichever promoter had it then."""
+    lines, versions = (
+        Line.__table__.alias("line_elsewhere"),
+        OrderVersion.__table__.alias("version_elsewhere"),
+    )
+    line, version = lines.c, versions.c
+    promoters = (
+        select(version.promoter_id).where(version.order_sn == facts.order_sn).correlate_except(versions)
+    )
+    return (
+        select(line.promoter_id)
+        .where(
+            line.promoter_id.in_(promoters),
+            line.settlement_id.in_(settlements),
+            line.order_sn == facts.order_sn,
+        )
+        .correlate_except(lines)
+    )
+
+
 def _instant(value: int | None) -> str | None:
     return None if value is None else shown(value)
 
@@ -113,9 +152,10 @@ def _virtual_fact(known: OrderContext) -> str:
 
 PAID_IN_WINDOW = Clause(
     "PAID_IN_WINDOW",
-    zh=lambda terms: f"付款时间在任务期内：当月 {terms.task.first_day} 日 0 点至{_last_day_zh(terms)} 24 点",
+    zh=lambda terms: f"付款时间在任务期内：{_first_day_zh(terms)} 0 点至{_last_day_zh(terms)} 24 点",
     en=lambda terms: (
-        f"paid in the task window: day {terms.task.first_day} 00:00 to {_last_day_en(terms)} 24:00 of the month"
+        f"paid in the task window: day {terms.task.first_day} 00:00 to {_last_day_en(terms)} 24:00 of the "
+        f"{'month' if terms.cycle == MONTH else 'half-month'}"
     ),
     holds=lambda facts, bounds, _: and_(
         facts.paid_at.is_not(None), facts.paid_at >= bounds.task_from, facts.paid_at < bounds.task_until
@@ -125,8 +165,8 @@ PAID_IN_WINDOW = Clause(
 )
 PAID_IN_MONTH = Clause(
     "PAID_IN_MONTH",
-    zh=lambda _: "付款时间在当月（自然月）内",
-    en=lambda _: "paid in the calendar month",
+    zh=lambda terms: f"付款时间在{'当月（自然月）' if terms.cycle == MONTH else '当期（半个月）'}内",
+    en=lambda terms: f"paid in the {'calendar month' if terms.cycle == MONTH else 'half-month'}",
     holds=lambda facts, bounds, _: and_(
         facts.paid_at.is_not(None), facts.paid_at >= bounds.month_from, facts.paid_at < bounds.month_until
     ),
@@ -256,10 +296,8 @@ NOT_LIVE_ROOM_FOR_SUBSIDY = Clause(
 )
 NOT_FAILED_BY_CUTOFF = Clause(
     "NOT_FAILED",
-    zh=lambda terms: f"到次月 {terms.task.receipt_cutoff_day} 日 24 点未发生退款、审核失败或处罚",
-    en=lambda terms: (
-        f"not refunded, failed or punished by day {terms.task.receipt_cutoff_day} 24:00 of the next month"
-    ),
+    zh=lambda terms: f"到{cutoff_zh(terms)}未发生退款、审核失败或处罚",
+    en=lambda terms: f"not refunded, failed or punished by {cutoff_en(terms)}",
     holds=lambda facts, bounds, _: or_(facts.failed_at.is_(None), facts.failed_at >= bounds.receipt_cutoff),
     fact=lambda known: _instant(known.facts["failed_at"]),
     bound=lambda known: f"null or >= {shown(known.bounds.receipt_cutoff)}",
@@ -274,8 +312,8 @@ NOT_FAILED_AT_ALL = Clause(
 )
 RECEIVED_IN_TIME = Clause(
     "RECEIVED_IN_TIME",
-    zh=lambda terms: f"次月 {terms.task.receipt_cutoff_day} 日 24 点前确认收货",
-    en=lambda terms: f"received before day {terms.task.receipt_cutoff_day} 24:00 of the next month",
+    zh=lambda terms: f"{cutoff_zh(terms)}前确认收货",
+    en=lambda terms: f"received before {cutoff_en(terms)}",
     holds=lambda facts, bounds, _: and_(
         facts.received_at.is_not(None), facts.received_at < bounds.receipt_cutoff
     ),
@@ -303,6 +341,22 @@ APP_LINK = Clause(
     fact=lambda known: known.facts["link_channel"],
     bound=lambda known: _LINKS[known.terms.subsidy.links][2],
 )
+NOT_IN_OTHER_PROGRAMME = Clause(
+    "NOT_IN_OTHER_PROGRAMME",
+    zh=lambda terms: "没有在其他项目的公示中获得补贴" if terms.subsidy.exclusive else "",
+    en=lambda terms: "without a subsidy in a notice of another programme" if terms.subsidy.exclusive else "",
+    holds=lambda facts, bounds, terms: (
+        not_(_line_in(facts, bounds.elsewhere).exists())
+        if terms.subsidy.exclusive and bounds.elsewhere is not None
+        else true()
+    ),
+    fact=lambda known: known.facts.get("elsewhere"),
+    bound=lambda known: (
+        "no line in the newest notice of another programme"
+        if known.terms.subsidy.exclusive
+        else "any: the subsidy does not ask for other programmes"
+    ),
+)
 
 TASK_CLAUSES = (
     PAID_IN_WINDOW,
@@ -325,6 +379,7 @@ SUBSIDY_CLAUSES = (
     NOT_LIVE_ROOM_FOR_SUBSIDY,
     NOT_FAILED_AT_ALL,
     APP_LINK,
+    NOT_IN_OTHER_PROGRAMME,
 )
 """An order of a promoter who passed earns a subsidy when all of these hold."""
 
@@ -358,8 +413,30 @@ def _ordinary(facts: Facts) -> ColumnElement[bool]:
     return or_(facts.price_compare_status.is_(None), facts.price_compare_status != 1)
 
 
+def cutoff_zh(terms: Terms) -> str:
+    """The receipt cutoff in Chinese, by the end of a day."""
+    if terms.cycle == MONTH:
+        return f"次月 {terms.task.receipt_cutoff_day} 日 24 点"
+    return f"期末后第 {terms.task.receipt_cutoff_days} 日 24 点"
+
+
+def cutoff_en(terms: Terms) -> str:
+    """The same in English."""
+    if terms.cycle == MONTH:
+        return f"day {terms.task.receipt_cutoff_day} 24:00 of the next month"
+    return f"24:00 of day {terms.task.receipt_cutoff_days} after the end of the half-month"
+
+
+def _first_day_zh(terms: Terms) -> str:
+    return (
+        f"当月 {terms.task.first_day} 日" if terms.cycle == MONTH else f"半月内第 {terms.task.first_day} 日"
+    )
+
+
 def _last_day_zh(terms: Terms) -> str:
-    return "最后一日" if terms.task.last_day == "end" else f" {terms.task.last_day} 日"
+    if terms.task.last_day == "end":
+        return "最后一日"
+    return f" {terms.task.last_day} 日" if terms.cycle == MONTH else f"第 {terms.task.last_day} 日"
 
 
 def _last_day_en(terms: Terms) -> str:

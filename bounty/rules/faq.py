@@ -14,9 +14,11 @@ from bounty.rules.clauses import (
     RECEIVED_IN_TIME,
     SUBSIDY_CLAUSES,
     TASK_CLAUSES,
+    cutoff_en,
+    cutoff_zh,
     sentences,
 )
-from bounty.rules.terms import Formula, Terms
+from bounty.rules.terms import MONTH, Formula, Terms
 from bounty.rules.terms_text import caps_text, ids_text, level_en, level_zh, percent
 
 
@@ -149,7 +151,7 @@ def _chinese(terms: Terms) -> list[FaqEntry]:
             "notice",
             "公示以后还会变吗？",
             [
-                f"次月 {task.receipt_cutoff_day} 日 24 点后核算，核算后公示。公示过的内容不再改动。",
+                f"{cutoff_zh(terms)}后核算，核算后公示。公示过的内容不再改动。",
                 "之后到达的事实或更正会成为下一号公示，写明改了哪些、为什么。",
             ],
         ),
@@ -327,9 +329,10 @@ def _english(terms: Terms) -> list[FaqEntry]:
             [
                 (
                     f"A month is settled after day {task.receipt_cutoff_day} 24:00 of the next, and "
-                    "then published. What a "
-                    "notice says is never changed."
-                ),
+                    if terms.cycle == MONTH
+                    else f"A half-month is settled after {cutoff_en(terms)}, and "
+                )
+                + ("then published. What a notice says is never changed."),
                 (
                     "Facts and corrections that come later make the next notice, which says what "
                     "changed and why."

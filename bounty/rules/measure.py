@@ -10,7 +10,14 @@ from sqlalchemy import ColumnElement, and_, case, func, literal, not_, or_
 
 from bounty.db import Query
 from bounty.models import OpenPeriod, Order, RosterEntry
-from bounty.rules.clauses import RECEIVED_IN_TIME, TASK_CLAUSES, BoundColumns, Facts, all_hold
+from bounty.rules.clauses import (
+    RECEIVED_IN_TIME,
+    TASK_CLAUSES,
+    BoundColumns,
+    Facts,
+    all_hold,
+    newest_notices_elsewhere,
+)
 from bounty.rules.periods import Period
 from bounty.rules.sql_math import capped_at, sum_or_zero
 from bounty.rules.terms import Terms
@@ -96,6 +103,7 @@ def frozen_bounds(terms: Terms) -> BoundColumns:
         month_from=period.month_from,
         month_until=period.month_until,
         direct_only=direct_only_of(entry.level, terms),
+        elsewhere=newest_notices_elsewhere(period.period),
     )
 
 

@@ -88,7 +88,7 @@ class Rendering:
 def results_file(connection: Connection, settlement_id: int, period: Period) -> Rendering:
     """results.csv of a settlement."""
 
-    month, yuan = str(period), ShownYuan()
+    month, yuan = period.name, ShownYuan()
 
     def cells(row: Any) -> tuple[Any, ...]:
         promoter_id, name, level, reason, gmv, orders, gmv_target, orders_target, passed, rate, lines, fen = (
@@ -115,7 +115,7 @@ def results_file(connection: Connection, settlement_id: int, period: Period) -> 
 def lines_file(connection: Connection, settlement_id: int, period: Period) -> Rendering:
     """subsidy_lines.csv of a settlement. Its cells are digits and hyphens, so that none needs quoting."""
 
-    month, minutes, seconds, yuan = str(period), ShownMinutes(), ShownMinutes.SECONDS, ShownYuan()
+    month, minutes, seconds, yuan = period.name, ShownMinutes(), ShownMinutes.SECONDS, ShownYuan()
 
     def render(rows: Sequence[Any]) -> str:
         return "".join(

@@ -3,8 +3,8 @@
 from sqlalchemy import Column, FromClause, Insert, and_, case, func, insert, literal, select, true
 
 from bounty.db import Query, WholeNumber, workspace
-from bounty.models import Line, OpenPeriod, Order, Quarantined, Result, RosterEntry
-from bounty.rules.clauses import SUBSIDY_CLAUSES, all_hold
+from bounty.models import KnownNotice, Line, OpenPeriod, Order, Quarantined, Result, RosterEntry
+from bounty.rules.clauses import SUBSIDY_CLAUSES, all_hold, newest_notices_elsewhere
 from bounty.rules.measure import counts, frozen_bounds, measured, of_eligible
 from bounty.rules.periods import Bounds, Period
 from bounty.rules.revocations import void_stands
@@ -104,6 +104,14 @@ def write_lines(settlement_id: int, period: Period, terms: Terms) -> Insert:
     return insert(Line).from_select(
         ["promoter_id", "order_sn", "paid_at", "basis_fen", "subsidy_fen", "settlement_id"],
         earned_lines(period, terms, attained).add_columns(literal(settlement_id)),
+    )
+
+
+def freeze_known_notices(settlement_id: int, period: Period) -> Insert:
+    """Keep which notices of other programmes a settlement of exclusive terms has just gone by."""
+    known = newest_notices_elsewhere(literal(str(period)))
+    return insert(KnownNotice).from_select(
+        ["settlement_id", "other_id"], select(literal(settlement_id), *known.subquery("known").c)
     )
 
 

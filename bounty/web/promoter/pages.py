@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from bounty.accounting import promoter_statement
 from bounty.appeals.service import panel
+from bounty.clock import shanghai_date
 from bounty.models import Payout
 from bounty.progress.history import PromoterMonth, month_of, months, months_of, present_month
 from bounty.progress.order_list import listed_now
@@ -43,13 +44,20 @@ def task(period: Period | None = None) -> str:
         month = _chosen(found, period)
         if month is None:
             return render_template("promoter/nothing.html")
-        following = next((each for each in reversed(found) if each.period > month.period), None)
+        later = (
+            each
+            for each in reversed(found)
+            if each.period.programme == month.period.programme and each.period > month.period
+        )
+        following = next(later, None)
         standing = task_of(connection, promoter_id, month, now(), following=following)
     return render_template(
         "promoter/task.html",
         months=found,
         month=month,
         task=standing,
+        first_day=shanghai_date(month.bounds.task_from).day,
+        last_day=shanghai_date(month.bounds.task_until - 1).day,
         now=now(),
         words=words,
         reasons=tables.REASONS,
@@ -233,7 +241,7 @@ def _known(month: PromoterMonth) -> Callable[[Any], OrderContext]:
 def _charts(task: Any) -> list[tuple[str, DailyChart]]:
     """The days of the task window, drawn wide and narrow."""
     of_day = {each.day: each for each in task.daily}
-    first = task.terms.task.first_day
+    first = shanghai_date(task.month.bounds.task_from).day
     days = [
         (day, of_day[day].counted.capped_fen, of_day[day].pending.capped_fen)
         if day in of_day

@@ -6,9 +6,9 @@ from bounty.rules.periods import Period
 
 
 class PeriodConverter(BaseConverter):
-    """``2022-12`` as a Period."""
+    """``2022-12``, or ``sprint:2022-12a``, as a Period."""
 
-    regex = "20[0-9]{2}-[0-9]{2}"
+    regex = "(?:[a-z][a-z0-9-]{0,31}:)?20[0-9]{2}-[0-9]{2}[ab]?"
 
     def to_python(self, value: str) -> Period:
         """The period, or no such page."""
