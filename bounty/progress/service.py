@@ -229,6 +229,7 @@ def explain(connection: Connection, order_sn: str, now: int, programme: str = MA
     bounds = bounds_of(month, terms)
     level = _level_in(connection, month, order.promoter_id, now)
     direct_only = terms.direct_only(level)
+    known_notices = _notices_elsewhere(connection, month)
     columns = BoundColumns(
         task_from=literal(bounds.task_from),
         task_until=literal(bounds.task_until),
@@ -236,11 +237,11 @@ def explain(connection: Connection, order_sn: str, now: int, programme: str = MA
         month_from=literal(bounds.month_from),
         month_until=literal(bounds.month_until),
         direct_only=literal(int(direct_only)) == 1,
-        elsewhere=_notices_elsewhere(connection, month),
+        elsewhere=known_notices,
     )
     lists = (TASK_CLAUSES, SUBSIDY_CLAUSES)
     row = connection.execute(judged_order(order_sn, lists, columns, terms, now)).mappings().one()
-    elsewhere = _line_elsewhere(connection, order_sn, columns.elsewhere)
+    elsewhere = _line_elsewhere(connection, order_sn, known_notices)
     known = OrderContext(
         facts={**row, "elsewhere": elsewhere}, bounds=bounds, direct_only=direct_only, terms=terms
     )
@@ -294,7 +295,7 @@ def _notices_elsewhere(connection: Connection, period: Period) -> Select[int]:
     return select(KnownNotice.other_id).where(KnownNotice.settlement_id == settled)
 
 
-def _line_elsewhere(connection: Connection, order_sn: str, settlements: Select[int] | None) -> str | None:
+def _line_elsewhere(connection: Connection, order_sn: str, settlements: Select[int]) -> str | None:
     """Where an order has a line in these: ``main 2022-12 notice 1``; null where it has none."""
     promoters = select(OrderVersion.promoter_id).where(OrderVersion.order_sn == order_sn)
     found = connection.execute(
@@ -303,7 +304,7 @@ def _line_elsewhere(connection: Connection, order_sn: str, settlements: Select[i
         .where(
             Line.promoter_id.in_(promoters),
             Line.order_sn == order_sn,
-            Line.settlement_id.in_(settlements or ()),
+            Line.settlement_id.in_(settlements),
         )
         .order_by(Notice.period)
         .limit(1)
