@@ -27,8 +27,12 @@ def task_verdict(order: Order, bounds: Windows, terms: Terms, direct_only: bool)
     ]
 
 
-def subsidy_verdict(order: Order, bounds: Windows, terms: Terms, channel: str) -> Verdict:
-    """All subsidy clauses of an order, in order; `channel` is `app`, `other` or `unknown`."""
+def subsidy_verdict(
+    order: Order, bounds: Windows, terms: Terms, channel: str, elsewhere: bool = False
+) -> Verdict:
+    """All subsidy clauses of an order, in order; `channel` is `app`, `other` or `unknown`, `elsewhere` whether it has
+    a line in the newest notice of another programme.
+    """
     paid = order.paid_at
     app_link = {"any": True, "app_or_unknown": channel != "other", "app": channel == "app"}[terms.links]
     return [
@@ -39,6 +43,7 @@ def subsidy_verdict(order: Order, bounds: Windows, terms: Terms, channel: str) -
         ("NOT_LIVE_ROOM", terms.include_live_room or order.live_room is None),
         ("NOT_FAILED", order.failed_at is None),
         ("APP_LINK", app_link),
+        ("NOT_IN_OTHER_PROGRAMME", not (terms.exclusive and elsewhere)),
     ]
 
 

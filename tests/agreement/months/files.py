@@ -60,10 +60,10 @@ def write(case: Case, folder: Path, rng: random.Random) -> list[OrderFile]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "terms.toml").write_text(case.terms_toml, encoding="utf-8")
-    _write_table(folder / "promoters.csv", PROMOTER_COLUMNS, case.promoters, rng)
-    _write_table(folder / "violations.csv", VIOLATION_COLUMNS, case.violations, rng)
-    _write_table(folder / "links.csv", LINK_COLUMNS, case.links, rng)
-    _write_table(folder / "targets.csv", TARGET_COLUMNS, case.targets, rng)
+    write_table(folder / "promoters.csv", PROMOTER_COLUMNS, case.promoters, rng)
+    write_table(folder / "violations.csv", VIOLATION_COLUMNS, case.violations, rng)
+    write_table(folder / "links.csv", LINK_COLUMNS, case.links, rng)
+    write_table(folder / "targets.csv", TARGET_COLUMNS, case.targets, rng)
 
     files: list[OrderFile] = []
     kinds = [*ORDER_FILES, *rng.choices(ORDER_FILES, k=rng.randint(0, 5))]
@@ -231,7 +231,7 @@ def _sloppy(cells: CsvRow, rng: random.Random) -> CsvRow:
     return sloppy
 
 
-def _write_table(path: Path, columns: Sequence[str], rows: Iterable[CsvRow], rng: random.Random) -> None:
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[CsvRow], rng: random.Random) -> None:
     _write_csv(path, columns, [_sloppy(row, rng) for row in rows], rng)
 
 
