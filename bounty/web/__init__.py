@@ -12,6 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from bounty.accounts import login
 from bounty.notifications.mail import encrypted, host_and_port
 from bounty.payees.encryption import PayeeCipher
+from bounty.web import period_names
 from bounty.web.finance import adjustments, notices, payees, payment_results, reconciliation, tranches
 from bounty.web.operations import appeals as operations_appeals
 from bounty.web.operations import (
@@ -118,6 +119,7 @@ def install(
     errors.install(app)
     formats.install(app, settings.env)
     step_up_auth.install(app)
+    period_names.install(app)
     app.url_map.converters["period"] = PeriodConverter
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

@@ -34,7 +34,7 @@ def held(engine: Engine, tranche_id: int) -> list[tuple[str, str, int, str, int 
     line = TrancheLine
     with snapshot(engine) as connection:
         return [
-            tuple(row)
+            (row.order_sn, row.period, row.amount_fen, row.cause, row.corrects_id)
             for row in connection.execute(
                 select(line.order_sn, line.period, line.amount_fen, line.cause, line.corrects_id)
                 .where(line.tranche_id == tranche_id)

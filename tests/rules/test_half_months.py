@@ -6,8 +6,8 @@ import pytest
 
 from bounty.clock import shanghai_date, shown
 from bounty.roster.eligibility import history_months, registered_by
-from bounty.rules.periods import HALF_MONTH, Period, bounds_of, lapses_at
-from bounty.rules.terms import Formula, InvalidTerms, read_terms
+from bounty.rules.periods import Period, bounds_of, lapses_at
+from bounty.rules.terms import HALF_MONTH, Formula, InvalidTerms, read_terms
 from tests.factories import half_month_terms, plain_terms
 
 HALVES = [
@@ -57,7 +57,7 @@ def test_days_from_1_to_15_count_from_the_halfs_first_and_later_ones_are_of_the_
 def test_tenure_history_and_lapse_of_a_half() -> None:
     second = Period(2023, 3, 2)
     assert registered_by(second, 1) == date(2023, 2, 16)
-    formula = Formula(history_periods=3, factor="1", floor="1", step="1")
+    formula = Formula(history_periods=3, factor="1", floor="1", step="1")  # type: ignore[arg-type]
     assert [str(each) for each in history_months(second, formula)] == ["2023-01b", "2023-02a", "2023-02b"]
     lapsing = read_terms(
         half_month_terms().replace("[[subsidy.tiers]]", "lapse_months = 1\n[[subsidy.tiers]]", 1)

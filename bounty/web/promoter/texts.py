@@ -18,7 +18,8 @@ from bounty.rules.clause_texts import (
 )
 from bounty.rules.clauses import NO_COMMISSION_STATUSES, SUBSIDY_CLAUSES, OrderContext
 from bounty.rules.measure import COUNTED, PENDING
-from bounty.rules.periods import PAID_FROM_DAY, PUBLISHED_BY_DAY, lapses_at
+from bounty.rules.periods import PAID_FROM_DAY, PUBLISHED_BY_DAY, Period, lapses_at
+from bounty.web.period_names import period_label, period_title
 from bounty.web.promoter.tables import CLAUSES
 from bounty.web.shared.formats import day, full_moment, moment, money
 from bounty.web.shared.language import t
@@ -40,7 +41,7 @@ def left(seconds: int) -> str:
 
 def month_name(month: PromoterMonth) -> str:
     """``2022年12月期``."""
-    return t(f"{month.period.year}年{month.period.month}月期", f"{month.period}")
+    return t(period_title(month.period), period_label(month.period))
 
 
 def state(month: PromoterMonth, now: int) -> tuple[str, str]:
@@ -58,7 +59,7 @@ def state(month: PromoterMonth, now: int) -> tuple[str, str]:
 
 def steps(month: PromoterMonth, now: int) -> list[tuple[str, str, str]]:
     """Name, date and state (done, now, ahead) of each step of the month."""
-    bounds, following = month.bounds, month.period.plus(1)
+    bounds, following = month.bounds, Period(month.period.year, month.period.month).plus(1)
     begun = now >= bounds.task_from
     if month.published is not None:
         present = 4
