@@ -67,7 +67,7 @@ def _chinese(terms: Terms) -> list[FaqEntry]:
             "target",
             "目标怎么来的？",
             [
-                *(f"{name}：{level_zh(level)}。" for name, level in levels),
+                *(f"{name}：{level_zh(level, terms.cycle)}。" for name, level in levels),
                 *(["历史月份没有订单的按 0 计。"] if formulas else []),
                 "运营为您单独设定了目标的，以设定的为准。目标在开期时冻结，与资格一起在任务页上列出。",
             ],
@@ -200,7 +200,7 @@ def _english(terms: Terms) -> list[FaqEntry]:
             "target",
             "Where does my target come from?",
             [
-                *(f"{name}: {level_en(level)}." for name, level in levels),
+                *(f"{name}: {level_en(level, terms.cycle)}." for name, level in levels),
                 *(["A month of the history without orders counts as 0."] if formulas else []),
                 (
                     "Where operations have set a target for you, that one holds. Targets are frozen "
