@@ -111,7 +111,7 @@ def test_two_programmes_go_by_their_own_cycles_and_nothing_is_left_out(
     print(f"{engine.dialect.name} seed {seed}: {found}, {killed} workers killed")
     assert (found.done, found.doubled, found.missed) == (found.asked, 0, 0)
     assert killed > 0
-    made = [tuple(each) for each in drafts(engine)]  # type: ignore[arg-type]
+    made = [tuple(each) for each in drafts(engine)]
     assert [each for each in made if ":" not in each[0]] == undisturbed
     halves = ["2022-12a", "2022-12b", "2023-01a", "2023-01b", "2023-02a"]
     assert [each[0] for each in made if ":" in each[0]] == [f"sprint:{half}" for half in halves]
