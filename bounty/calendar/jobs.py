@@ -34,7 +34,7 @@ from bounty.progress.reminders import remind
 from bounty.release.service import keep_checks
 from bounty.roster.service import open_roster
 from bounty.roster.terms import open_period, terms_in_force
-from bounty.rules.periods import Period
+from bounty.rules.periods import MAIN, Period
 from bounty.settlement.period_lock import closed_periods
 from bounty.settlement.service import settle
 from bounty.sync.coverage import coverage_of
@@ -320,13 +320,22 @@ def catch_up(means: JobContext) -> Iterator[Outcome]:
 
 def _in_turn(waiting: Iterable[ScheduledSlot]) -> Iterator[tuple[str, list[ScheduledSlot]]]:
     """What is done in one go: a slot, or all slots of a job that is done together, when the last of them is due."""
-    last = {each.job: each.due_at for each in waiting if JOBS[each.job].together}
-    order = sorted(waiting, key=lambda each: (last.get(each.job, each.due_at), each.job, each.due_at))
-    for job, slots in groupby(order, key=lambda each: each.job):
+    last = {_at_once(each): each.due_at for each in waiting if JOBS[each.job].together}
+    order = sorted(
+        waiting, key=lambda each: (last.get(_at_once(each), each.due_at), *_at_once(each), each.due_at)
+    )
+    for (job, _), slots in groupby(order, key=_at_once):
         if JOBS[job].together:
             yield job, list(slots)
         else:
             yield from ((job, [each]) for each in slots)
+
+
+def _at_once(asked: ScheduledSlot) -> tuple[str, str]:
+    """Slots for which this is equal are done together, where their job is: a later reminder of ``main`` takes up the
+    earlier ones, while other programmes' periods, which overlap, are reminded each by itself."""
+    period = asked.period
+    return asked.job, "" if period is None or period.programme == MAIN else str(period)
 
 
 def _leave(

@@ -1,7 +1,8 @@
 """WHAT WE KEEP: tables only, a unit and a meaning on every column.
 
 Money is whole fen (``_fen``), an instant is epoch seconds (``_at``), a date is of Shanghai (``_on``, ``_from``),
-``period`` is a month as ``2022-12``. Every table of a promoter's rows has ``promoter_id`` first in its key.
+``period`` is a period's text, as ``2022-12`` or ``sprint:2022-12a``. Every
+table of a promoter's rows has ``promoter_id`` first in its key.
 """
 
 from bounty.db import Base
@@ -38,8 +39,8 @@ from bounty.models.payout import (
     TrancheStep,
 )
 from bounty.models.promoters import Level, Link, Promoter, Target, Violation
-from bounty.models.roster import OpenPeriod, RosterEntry, TermsVersion
-from bounty.models.settlement import Line, Result, Settlement
+from bounty.models.roster import OpenPeriod, Programme, RosterEntry, TermsVersion
+from bounty.models.settlement import KnownNotice, Line, Result, Settlement
 from bounty.models.sync import FetchWindow
 from bounty.models.tokens import TOKEN_ROLES, ApiAnswer, ApiToken, ApiTokenUse
 from bounty.models.uploads import Upload
@@ -49,6 +50,7 @@ FROZEN = (
     OpenPeriod,
     RosterEntry,
     Settlement,
+    KnownNotice,
     Result,
     Line,
     Notice,
@@ -101,6 +103,7 @@ __all__ = [
     "DataConfirmation",
     "FetchWindow",
     "Invitation",
+    "KnownNotice",
     "Level",
     "Line",
     "Link",
@@ -121,6 +124,7 @@ __all__ = [
     "Payout",
     "PayoutOutcome",
     "PeriodClosing",
+    "Programme",
     "Promoter",
     "Quarantined",
     "Receipt",

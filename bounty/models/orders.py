@@ -43,6 +43,9 @@ class _Facts:
     """After-sale: 0 none, 1 under way, 2 completed; only detail rows carry it."""
     link_made_at: Mapped[int | None] = mapped_column(WholeNumber)
     """When the link was last made; only detail rows carry it."""
+    live_room: Mapped[str | None] = mapped_column(Words)
+    """The promotion place of the live room it was ordered in (sep_pid), or else the room's promoter (sep_duo_id); null
+    for an order of none."""
 
 
 class OrderVersion(_Facts, Base):
@@ -119,6 +122,7 @@ class Order(_Facts, Base):
             "price_compare_status",
             "failed_at",
             "received_at",
+            "live_room",
         ),
         {"sqlite_strict": True},
     )

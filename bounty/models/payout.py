@@ -118,8 +118,8 @@ class TrancheLine(Base):
     promoter_id: Mapped[int] = mapped_column(WholeNumber, primary_key=True, autoincrement=False)
     tranche_id: Mapped[int] = mapped_column(WholeNumber, primary_key=True, autoincrement=False)
     order_sn: Mapped[str] = mapped_column(Words, primary_key=True)
-    period: Mapped[str] = mapped_column(Words)
-    """The month in which the order earned."""
+    period: Mapped[str] = mapped_column(Words, primary_key=True)
+    """In which the order earned; of each programme one at most."""
     settlement_id: Mapped[int] = mapped_column(WholeNumber)
     """Of the newest notice of that month, by which the order was judged."""
     cause: Mapped[str] = mapped_column(Words)

@@ -1,4 +1,4 @@
-"""Terms as versions, periods once they are open, and who is judged in them."""
+"""Programmes, terms as versions, periods once they are open, and who is judged in them."""
 
 import datetime as dt
 
@@ -7,6 +7,21 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from bounty.db import Base, Day, WholeNumber, Words
 from bounty.models.promoters import Promoter
+
+
+class Programme(Base):
+    """A bounty with terms and periods of its own, over the same orders as every other."""
+
+    __tablename__ = "programmes"
+    __table_args__ = {"sqlite_strict": True}
+
+    code: Mapped[str] = mapped_column(Words, primary_key=True)
+    """``main`` is the first; of any other the periods' text begins with it, as ``sprint:2022-12a``."""
+    name: Mapped[str] = mapped_column(Words)
+    added_at: Mapped[int] = mapped_column(WholeNumber)
+    """Epoch seconds; 0 for ``main``, which came with the schema."""
+    retired_at: Mapped[int | None] = mapped_column(WholeNumber)
+    """From when no new period of it opens; null while they do."""
 
 
 class TermsVersion(Base):
@@ -18,7 +33,7 @@ class TermsVersion(Base):
     terms_id: Mapped[int] = mapped_column(WholeNumber, primary_key=True)
     """Counts up; of two versions from one period the later holds."""
     effective_from: Mapped[str] = mapped_column(Words)
-    """The first period they apply to."""
+    """The first period they apply to, with the programme."""
     toml: Mapped[str] = mapped_column(Words)
     """The file's text."""
     sha256: Mapped[str] = mapped_column(Words)
@@ -34,7 +49,7 @@ class OpenPeriod(Base):
     __table_args__ = {"sqlite_strict": True}
 
     period: Mapped[str] = mapped_column(Words, primary_key=True)
-    """2022-12."""
+    """2022-12 of ``main``, sprint:2022-12a of another programme: as ``rules.periods.Period`` writes it."""
     terms_id: Mapped[int] = mapped_column(ForeignKey(TermsVersion.terms_id))
     opened_at: Mapped[int] = mapped_column(WholeNumber)
     """Epoch seconds."""

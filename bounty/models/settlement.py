@@ -38,6 +38,24 @@ class Settlement(Base):
     came later, and SQLite would rebuild the table, guards and all, for it."""
 
 
+class KnownNotice(Base):
+    """A notice of another programme that stood when a settlement of exclusive terms ran: an order with a line in it
+    earned nothing there."""
+
+    __tablename__ = "known_notices"
+    __table_args__ = {"sqlite_strict": True}
+
+    settlement_id: Mapped[int] = mapped_column(
+        ForeignKey(Settlement.settlement_id), primary_key=True, autoincrement=False
+    )
+    other_id: Mapped[int] = mapped_column(
+        ForeignKey(Settlement.settlement_id, name="fk_known_notices_other"),
+        primary_key=True,
+        autoincrement=False,
+    )
+    """The settlement that the notice published."""
+
+
 class Result(Base):
     """What a settlement says of one promoter of the roster."""
 

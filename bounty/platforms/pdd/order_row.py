@@ -44,16 +44,20 @@ class OrderRow(NamedTuple):
     """0 none, 1 under way, 2 completed; of detail rows alone."""
     link_made_at: int | None
     """Of detail rows alone."""
+    live_room: str | None
+    """The live room's promotion place (sep_pid) or else its promoter (sep_duo_id); None for an order of none."""
     row_hash: bytes
     """16 bytes that stand for what the row says: all of the above but place, goods_name and created_at, which are for
-    show and which not every kind of file carries."""
+    show and which not every kind of file carries. An order of no live room hashes as if rows had no such field."""
     raw: str
     """The row as it stood: JSON text, a CSV record, or a sheet's cells as a JSON list."""
 
 
 UNPAID: Final = -1
 _FACTS: Final = OrderRow._fields[1:-2]
-_said: Final = itemgetter(*(at for at, name in enumerate(_FACTS) if name not in ("goods_name", "created_at")))
+_said: Final = itemgetter(
+    *(at for at, name in enumerate(_FACTS) if name not in ("goods_name", "created_at", "live_room"))
+)
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -73,16 +77,19 @@ PROMOTERS: Final = _Promoters()
 
 
 def order_row(place: int, facts: tuple[Any, ...], raw: str) -> OrderRow:
-    """An order row from its facts, in the order of its fields from is_detail to link_made_at.
+    """An order row from its facts, in the order of its fields from is_detail to live_room.
 
     The hash is BLAKE2b of what the row says as a JSON list without blanks: files that say the same hash the same.
     """
-    return OrderRow._make((place, *facts, blake2b(_encode(_said(facts)), digest_size=16).digest(), raw))
+    live_room = facts[-1]
+    said = _said(facts) if live_room is None else (*_said(facts), live_room)
+    return OrderRow._make((place, *facts, blake2b(_encode(said), digest_size=16).digest(), raw))
 
 
 def check_together(columns: tuple[FileColumn, ...], reading: CellReading) -> None:
-    """Blame what only several facts together show, and add the promoter."""
+    """Blame what only several facts together show, and add the promoter and the live room."""
     facts = reading.facts
+    facts["live_room"] = facts.get("sep_pid") or facts.get("sep_duo_id")
     if "p_id" in facts:
         facts["promoter_id"] = promoter_of_p_id(facts["p_id"])
     unpaid = facts.get("order_status", UNPAID) == UNPAID

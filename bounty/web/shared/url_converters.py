@@ -15,9 +15,9 @@ GREATEST = 2**63 - 1
 
 
 class PeriodConverter(BaseConverter):
-    """``2022-12`` as a Period; anything else there is no page."""
+    """``2022-12``, or ``sprint:2022-12a``, as a Period; anything else there is no page."""
 
-    regex = "20[0-9]{2}-[0-9]{2}"
+    regex = "(?:[a-z][a-z0-9-]{0,31}:)?20[0-9]{2}-[0-9]{2}[ab]?"
 
     def to_python(self, value: str) -> Period:
         """The period, or no such page."""
