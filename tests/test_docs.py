@@ -6,6 +6,7 @@ are for reading: production set-up, servers, log-ins.
 """
 
 import gc
+import json
 import logging
 import re
 import shlex
@@ -14,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from warnings import catch_warnings
 
 import pytest
@@ -23,6 +25,7 @@ from bounty.app import main
 from config import Settings
 from tests.factories import (
     PROMOTER,
+    Row,
     link,
     order_row,
     payee,
@@ -248,7 +251,7 @@ def is_printed(shown: str, printed: str) -> bool:
 
 def small_files(folder: Path) -> None:
     """What the documents call their files: a month of one promoter, who passes and is paid 100.00."""
-    settled = {"status": 5, "verified": "2022-12-25 00:00:00", "settled": "2023-01-19 00:00:00"}
+    settled: Row = {"status": 5, "verified": "2022-12-25 00:00:00", "settled": "2023-01-19 00:00:00"}
     rows = [
         order_row(order_sn="221219-123456789012345", **settled),
         order_row(number=2, amount_fen=50_00, paid="2022-12-25 12:00:00", received="2022-12-29 12:00:00"),
@@ -295,6 +298,42 @@ def test_what_can_be_run_runs_as_printed(
             assert is_printed(shown, printed), f"{name_of(path)}:{line} prints\n{printed}"
 
 
+def unlike(shown: Any, printed: Any, path: str = "") -> list[str]:
+    """Where JSON that a page shows has other keys, or another order of them, than what is printed; lists by their first
+    element."""
+    if isinstance(shown, list) and isinstance(printed, list):
+        return unlike(shown[0], printed[0], f"{path}[0]") if shown and printed else []
+    if not isinstance(shown, dict) or not isinstance(printed, dict):
+        return [] if None in (shown, printed) or type(shown) is type(printed) else [path]
+    if list(shown) != list(printed):
+        return [f"{path}: {list(shown)} but {list(printed)}"]
+    return [each for key, value in shown.items() for each in unlike(value, printed[key], f"{path}.{key}")]
+
+
+def test_the_json_of_the_promises_is_what_commands_print(
+    opened: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its blocks in their order, after a notice, an order that failed since, and other terms."""
+    shutil.copytree(opened, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    shell = Shell(tmp_path)
+    failed = order_row(order_sn="221219-123456789012345", status=4, modified="2023-01-19 12:00:00")
+    write_csv_zh(tmp_path / "failed.csv", [failed])
+    write_text(tmp_path / "other.toml", plain_terms(levels={"V0": "direct_only = true\norders = 2"}))
+    shell.run("bounty settle 2022-12\nbounty waive 2022-12 FRESH --reason x\nbounty publish 2022-12")
+    shell.run("bounty import orders failed.csv")
+    commands = (
+        f"progress 2022-12 {PROMOTER}",
+        "explain 221219-123456789012345",
+        "status 2022-12",
+        "simulate other.toml --periods 2022-12",
+    )
+    printed = [json.loads(shell.run(f"bounty {command} --json")) for command in commands]
+    text = (DOCS / "promises.md").read_text("utf-8")
+    shown = [json.loads(block) for kind, block in _FENCE.findall(text) if kind == "json"]
+    assert [unlike(*pair) for pair in zip(shown, printed, strict=True)] == [[]] * len(commands)
+
+
 def test_a_block_that_shows_something_else_is_found() -> None:
     assert is_printed("a\n…\nd\n", "a\nb\nc\nd\n")
     assert is_printed("…\nb\n", "b\n")
@@ -303,3 +342,6 @@ def test_a_block_that_shows_something_else_is_found() -> None:
     assert not is_printed("a\n…\nd\n", "a\nb\nc\n")
     assert not is_printed("a\nd\n", "a\nb\nd\n")
     assert not is_printed("a\n", "a\nb\n")
+    assert unlike({"a": [{"b": 1}]}, {"a": [{"c": 1}]}) != []
+    assert unlike({"a": "text"}, {"a": 1}) != []
+    assert unlike({"a": None, "b": []}, {"a": {"c": 1}, "b": [2]}) == []
