@@ -215,7 +215,7 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     """The one way to write: a transaction with no other writer beside it, committed at the end or not at all.
 
     An engine's option ``keeper`` is a function that is given the connection before the commit; what it returns, if
-    anything, is called once the commit has held.
+    anything, is called once the commit has held. Whoever rolls back inside, as a dry run does, leaves nothing to keep.
     """
     with engine.connect().execution_options(writing=True, has_turn=True, recorded=[]) as connection:
         kept: Callable[[], None] | None = None
@@ -223,7 +223,7 @@ def transaction(engine: Engine) -> Iterator[Connection]:
             _wait(connection)
             yield connection
             keeper = connection.get_execution_options().get("keeper")
-            if keeper is not None:
+            if keeper is not None and connection.in_transaction():
                 kept = keeper(connection)
     if kept is not None:
         kept()
