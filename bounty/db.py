@@ -214,7 +214,7 @@ def _begin_sqlite(connection: Connection) -> None:
 def transaction(engine: Engine) -> Iterator[Connection]:
     """The one way to write: a transaction with no other writer beside it, committed at the end or not at all.
 
-    An engine's option ``keeper`` is a function that is given the connection before the commit; what it returns, if
+    The caller may roll back as its last act (a trial run). An engine's option ``keeper`` is a function that is given the connection before the commit; what it returns, if
     anything, is called once the commit has held.
     """
     with engine.connect().execution_options(writing=True, has_turn=True, recorded=[]) as connection:
@@ -223,7 +223,7 @@ def transaction(engine: Engine) -> Iterator[Connection]:
             _wait(connection)
             yield connection
             keeper = connection.get_execution_options().get("keeper")
-            if keeper is not None:
+            if keeper is not None and connection.in_transaction():  # a caller that rolled back keeps nothing
                 kept = keeper(connection)
     if kept is not None:
         kept()
