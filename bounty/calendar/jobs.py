@@ -35,7 +35,7 @@ from bounty.progress.reminders import remind
 from bounty.release.service import keep_checks
 from bounty.roster.service import open_roster
 from bounty.roster.terms import open_period, terms_in_force
-from bounty.rules.periods import Period
+from bounty.rules.periods import MAIN, Period
 from bounty.settlement.period_lock import closed_periods
 from bounty.settlement.service import settle
 from bounty.sync.coverage import coverage_of
@@ -338,13 +338,23 @@ def catch_up(context: JobContext) -> Iterator[JobOutcome]:
 
 def _runs(open_slots: Iterable[ScheduledSlot]) -> Iterator[tuple[str, list[ScheduledSlot]]]:
     """Group slots into runs: one slot each, or all slots of a job with ``together`` when the last of them is due."""
-    last = {each.job: each.due_at for each in open_slots if JOBS[each.job].together}
-    order = sorted(open_slots, key=lambda each: (last.get(each.job, each.due_at), each.job, each.due_at))
-    for job, slots in groupby(order, key=lambda each: each.job):
+    last = {_run_key(each): each.due_at for each in open_slots if JOBS[each.job].together}
+    order = sorted(
+        open_slots,
+        key=lambda each: (last.get(_run_key(each), each.due_at), *_run_key(each), each.due_at),
+    )
+    for (job, _), slots in groupby(order, key=_run_key):
         if JOBS[job].together:
             yield job, list(slots)
         else:
             yield from ((job, [each]) for each in slots)
+
+
+def _run_key(slot: ScheduledSlot) -> tuple[str, str]:
+    """Slots with equal keys run together if their job does. A later reminder of ``main`` includes the earlier ones;
+    periods of other programmes overlap, so each of them has its own reminders."""
+    period = slot.period
+    return slot.job, "" if period is None or period.programme == MAIN else str(period)
 
 
 def _run(

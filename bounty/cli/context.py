@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy import Engine
@@ -16,9 +18,10 @@ from bounty.calendar.schedule import Calendar
 from bounty.errors import BountyError
 from bounty.payees.encryption import PayeeCipher
 from bounty.platforms.pdd.account import PlatformAccount
-from bounty.rules.periods import Period
+from bounty.rules.periods import MAIN, Period, is_programme_code
 from bounty.tranches.payer_files import Payer
 
+_Command = TypeVar("_Command", bound=Callable[..., Any] | click.Command)
 BOOKS = "bounty.books"
 """Key in click's ``meta`` of the function that opens the books."""
 
@@ -58,11 +61,43 @@ def open_books() -> CommandContext:
     return books
 
 
-def _period(_ctx: click.Context, _param: click.Parameter, value: str) -> Period:
+def _programme(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    if not is_programme_code(value):
+        raise BountyError(f"{value!r} is not a programme's code: `bounty programme list` shows them.")
+    return value
+
+
+def read_period(text: str, programme: str) -> Period:
+    """A period as people write it, of ``--programme`` where the text names none.
+
+    Raises BountyError for anything else, and where the text names another programme than the command line.
+    """
     try:
-        return Period.parse(value)
+        period = Period.parse(text, programme)
     except ValueError as error:
         raise BountyError(str(error)) from None
+    require_same_programme(text, period, programme)
+    return period
+
+
+def require_same_programme(text: str, period: Period, programme: str) -> None:
+    """Raises BountyError where a period is of another programme than ``--programme`` on the command line names."""
+    if _source_of_programme() is ParameterSource.COMMANDLINE and period.programme != programme:
+        raise BountyError(f"{text} is of programme {period.programme}, and --programme says {programme}.")
+
+
+def is_programme_named() -> bool:
+    """Whether ``--programme`` or BOUNTY_PROGRAMME names a programme."""
+    return _source_of_programme() in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+
+
+def _source_of_programme() -> ParameterSource | None:
+    ctx = click.get_current_context()
+    return ctx.get_parameter_source("of_programme") or ctx.get_parameter_source("programme")
+
+
+def _period(ctx: click.Context, _param: click.Parameter, value: str) -> Period:
+    return read_period(value, ctx.params.pop("of_programme"))
 
 
 def promoter_of(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
@@ -72,7 +107,27 @@ def promoter_of(_ctx: click.Context, _param: click.Parameter, value: str) -> int
     return int(value)
 
 
-period_argument = click.argument("period", callback=_period)
+def _programme_option(name: str, *, eager: bool) -> Callable[[_Command], _Command]:
+    return click.option(
+        "--programme",
+        name,
+        envvar="BOUNTY_PROGRAMME",
+        default=MAIN,
+        callback=_programme,
+        is_eager=eager,
+        metavar="CODE",
+        help="The programme by its code; without it BOUNTY_PROGRAMME, else main.",
+    )
+
+
+programme_option = _programme_option("programme", eager=False)
+"""``--programme``, as the command's parameter ``programme``."""
+
+
+def period_argument(command: _Command) -> _Command:
+    """A period of the programme that ``--programme`` names, or that the period's own text does."""
+    with_option = _programme_option("of_programme", eager=True)(command)
+    return click.argument("period", callback=_period)(with_option)
 
 
 def number_of(text: str, what: str, shown_by: str) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from bounty.checks.books import run_checks
-from bounty.cli.context import CommandContext, open_books, period_argument
+from bounty.cli.context import CommandContext, open_books, period_argument, programme_option
 from bounty.cli.identity import as_option, books_as, books_as_anyone
 from bounty.clock import shown
 from bounty.db import snapshot, transaction
@@ -45,14 +45,17 @@ def terms() -> None:
 
 @terms.command("add")
 @click.argument("file", type=click.Path(path_type=Path))
-def terms_add(file: Path) -> None:
+@programme_option
+def terms_add(file: Path, programme: str) -> None:
     """Add a version of the terms from a TOML file. The same content again changes nothing."""
     toml = read_terms_file(file)
     books = open_books()
     with transaction(books.engine) as connection:
-        added, is_new = add_terms(connection, toml, books.now())
+        added, is_new = add_terms(connection, toml, books.now(), programme)
     state = "added" if is_new else "held already"
-    click.echo(f"terms from {added.effective_from} {state}\nterms sha256:{added.sha256}")
+    click.echo(
+        f"terms from {Period.parse(added.effective_from, programme)} {state}\nterms sha256:{added.sha256}"
+    )
 
 
 @terms.command("show")

@@ -5,7 +5,7 @@ import json
 import click
 
 from bounty.checks import books
-from bounty.cli.context import open_books, period_argument, promoter_of
+from bounty.cli.context import open_books, period_argument, programme_option, promoter_of
 from bounty.clock import shown
 from bounty.db import snapshot
 from bounty.errors import BountyError
@@ -52,12 +52,13 @@ def progress(period: Period, promoter: int, *, as_json: bool) -> None:
 
 @click.command()
 @click.argument("order_sn")
+@programme_option
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def explain(order_sn: str, *, as_json: bool) -> None:
+def explain(order_sn: str, programme: str, *, as_json: bool) -> None:
     """Explain why an order counts or does not: every clause with the order's fact and the bound."""
     books = open_books()
     with snapshot(books.engine) as connection:
-        found = progress_service.explain(connection, order_sn, books.now())
+        found = progress_service.explain(connection, order_sn, books.now(), programme)
     if as_json:
         click.echo(json.dumps(found.as_json(), ensure_ascii=False))
         return
@@ -68,9 +69,8 @@ def explain(order_sn: str, *, as_json: bool) -> None:
         click.echo(f"{title}: {'yes' if reason is None else f'no, {reason}'}")
         for judged in clauses:
             mark = "holds" if judged.holds else "FAILS"
-            click.echo(
-                f"  {mark} {judged.clause.code}: {judged.clause.en(terms)} / {judged.clause.zh(terms)}"
-            )
+            sentence = f": {judged.clause.en(terms)} / {judged.clause.zh(terms)}"
+            click.echo(f"  {mark} {judged.clause.code}{sentence if judged.clause.en(terms) else ''}")
             click.echo(f"        fact {judged.fact}; bound {judged.bound}")
     click.echo(f"counts ¥{shown_yuan(found.counted_fen)} to the task's GMV")
     earned = "no settlement yet" if found.subsidy_fen is None else f"¥{shown_yuan(found.subsidy_fen)}"

@@ -14,6 +14,8 @@ from bounty.lake.recompute import recompute as recompute_settlement
 from bounty.money import shown_yuan
 from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import Period
+from bounty.settlement.queries import known_notices, notices_elsewhere
+from bounty.settlement.service import newest_settlement
 
 
 @click.command()
@@ -92,7 +94,13 @@ def lake() -> None:
 def lake_export(period: Period, out: Path) -> None:
     """Write the input facts of a period's settlement as Parquet files with a manifest."""
     with snapshot(open_books().engine) as connection:
-        manifest = export_facts(connection, period, terms_in_force(connection, period), out)
+        newest = newest_settlement(connection, period)
+        elsewhere = (
+            notices_elsewhere(connection, period)
+            if newest is None
+            else known_notices(connection, newest.settlement_id)
+        )
+        manifest = export_facts(connection, period, terms_in_force(connection, period), elsewhere, out)
     for name, table in manifest["tables"].items():
         click.echo(f"{out / name} {table['rows']} rows in {len(table['files'])} files")
     click.echo(str(out / MANIFEST))

@@ -5,7 +5,7 @@ import json
 import click
 
 from bounty.calendar.status_report import StatusReport, status_report, status_reports
-from bounty.cli.context import open_books, period_argument
+from bounty.cli.context import is_programme_named, open_books, period_argument, programme_option, read_period
 from bounty.cli.identity import as_option, books_as
 from bounty.clock import read_instant, shown
 from bounty.db import snapshot, transaction
@@ -32,28 +32,27 @@ NEXT = {
 """Code of the next step -> text."""
 
 
-def _period_or_all(ctx: click.Context, param: click.Parameter, value: str | None) -> Period | None:
-    if value is None:
-        return None
-    try:
-        return Period.parse(value)
-    except ValueError as error:
-        raise BountyError(str(error)) from None
-
-
 @click.command()
-@click.argument("period", required=False, callback=_period_or_all)
+@click.argument("period", required=False)
+@programme_option
 @click.option("--json", "as_json", is_flag=True, help="As JSON; a list without PERIOD.")
-def status(period: Period | None, *, as_json: bool) -> None:
+def status(period: str | None, programme: str, *, as_json: bool) -> None:
     """Show the state of a period, its next step, its checklist and late facts; without PERIOD, of all periods that are
-    not closed."""
+    not closed, of every programme unless one is named."""
+    chosen = None if period is None else read_period(period, programme)
     books = open_books()
     required = books.approval_required
     with snapshot(books.engine) as connection:
-        if period is None:
-            found = status_reports(connection, books.calendar, books.now(), approval_required=required)
+        if chosen is None:
+            found = status_reports(
+                connection,
+                books.calendar,
+                books.now(),
+                approval_required=required,
+                programme=programme if is_programme_named() else None,
+            )
         else:
-            one = status_report(connection, books.calendar, period, books.now(), approval_required=required)
+            one = status_report(connection, books.calendar, chosen, books.now(), approval_required=required)
             found = [one]
     if as_json:
         objects = [each.as_json() for each in found]

@@ -24,7 +24,8 @@ def transaction(engine: Engine) -> Iterator[Connection]:
             _acquire_writer_lock(connection)
             yield connection
             keeper = connection.get_execution_options().get("keeper")
-            if keeper is not None:
+            # A dry run rolls back inside the transaction: there is nothing to record.
+            if keeper is not None and connection.in_transaction():
                 after_commit = keeper(connection)
     if after_commit is not None:
         after_commit()

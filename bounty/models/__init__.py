@@ -1,8 +1,8 @@
 """The database tables, with the unit and meaning of every column.
 
 Suffixes of column names: ``_fen`` is money in whole fen, ``_at`` an instant in epoch seconds (UTC), ``_on`` and
-``_from`` a Shanghai date. ``period`` is a month as ``2022-12``. In tables with rows of promoters the primary key
-begins with ``promoter_id``.
+``_from`` a Shanghai date. ``period`` is the text of a period, as ``2022-12`` or ``sprint:2022-12a``. In tables with
+rows of promoters the primary key begins with ``promoter_id``.
 """
 
 from bounty.db import Base
@@ -26,8 +26,8 @@ from bounty.models.orders import CategorySet, Order, OrderRepeat, OrderVersion
 from bounty.models.payees import Payee, PayeeApproval, PayeeProposal
 from bounty.models.payment_results import PayoutOutcome, Receipt, ReceiptRow
 from bounty.models.promoters import Level, Link, Promoter, Target, Violation
-from bounty.models.roster import OpenPeriod, RosterEntry, TermsVersion
-from bounty.models.settlement import Line, Result, Settlement
+from bounty.models.roster import OpenPeriod, Programme, RosterEntry, TermsVersion
+from bounty.models.settlement import KnownNotice, Line, Result, Settlement
 from bounty.models.sync import FetchWindow
 from bounty.models.tokens import TOKEN_ROLES, ApiAnswer, ApiToken, ApiTokenUse
 from bounty.models.tranches import Payout, Tranche, TrancheLine, TrancheStep
@@ -38,6 +38,7 @@ FROZEN = (
     OpenPeriod,
     RosterEntry,
     Settlement,
+    KnownNotice,
     Result,
     Line,
     Notice,
@@ -90,6 +91,7 @@ __all__ = [
     "DataConfirmation",
     "FetchWindow",
     "Invitation",
+    "KnownNotice",
     "Level",
     "Line",
     "Link",
@@ -110,6 +112,7 @@ __all__ = [
     "Payout",
     "PayoutOutcome",
     "PeriodClosing",
+    "Programme",
     "Promoter",
     "Quarantined",
     "Receipt",

@@ -45,6 +45,8 @@ class _Facts:
     """After-sales status: 0 none, 1 in progress, 2 completed; null except in rows of ``order.detail.get``."""
     link_made_at: Mapped[int | None] = mapped_column(WholeNumber)
     """When the promotion link was last generated; epoch seconds; null except in rows of ``order.detail.get``."""
+    live_room: Mapped[str | None] = mapped_column(Words)
+    """The live room of the order: its promotion link ID (sep_pid), or else its promoter (sep_duo_id); null if none."""
 
 
 class OrderVersion(_Facts, Base):
@@ -121,6 +123,7 @@ class Order(_Facts, Base):
             "price_compare_status",
             "failed_at",
             "received_at",
+            "live_room",
         ),
         {"sqlite_strict": True},
     )

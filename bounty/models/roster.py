@@ -1,4 +1,4 @@
-"""Versions of the terms, open periods, and their frozen rosters."""
+"""Programmes, versions of the terms, open periods, and their frozen rosters."""
 
 import datetime as dt
 
@@ -7,6 +7,21 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from bounty.db import Base, Day, WholeNumber, Words
 from bounty.models.promoters import Promoter
+
+
+class Programme(Base):
+    """A bounty with terms and periods of its own, over the same orders as every other."""
+
+    __tablename__ = "programmes"
+    __table_args__ = {"sqlite_strict": True}
+
+    code: Mapped[str] = mapped_column(Words, primary_key=True)
+    """``main`` is the first; of any other the periods' text begins with it, as ``sprint:2022-12a``."""
+    name: Mapped[str] = mapped_column(Words)
+    added_at: Mapped[int] = mapped_column(WholeNumber)
+    """Epoch seconds; 0 for ``main``, which came with the schema."""
+    retired_at: Mapped[int | None] = mapped_column(WholeNumber)
+    """From when no new period of it opens; null while they do."""
 
 
 class TermsVersion(Base):
@@ -18,7 +33,7 @@ class TermsVersion(Base):
     terms_id: Mapped[int] = mapped_column(WholeNumber, primary_key=True)
     """Sequence number; of two versions with the same ``effective_from`` the later one applies."""
     effective_from: Mapped[str] = mapped_column(Words)
-    """The first period that the version applies to, as ``2022-12``."""
+    """The first period that the version applies to, with the programme."""
     toml: Mapped[str] = mapped_column(Words)
     """The text of the TOML file."""
     sha256: Mapped[str] = mapped_column(Words)
@@ -34,7 +49,7 @@ class OpenPeriod(Base):
     __table_args__ = {"sqlite_strict": True}
 
     period: Mapped[str] = mapped_column(Words, primary_key=True)
-    """The month, as ``2022-12``."""
+    """The period as ``rules.periods.Period`` writes it: ``2022-12``, or ``sprint:2022-12a`` of another programme."""
     terms_id: Mapped[int] = mapped_column(ForeignKey(TermsVersion.terms_id))
     """The version of the terms in force for the month."""
     opened_at: Mapped[int] = mapped_column(WholeNumber)

@@ -41,6 +41,24 @@ class Settlement(Base):
     key: the column was added later, and SQLite would have to rebuild the table and its triggers to add one."""
 
 
+class KnownNotice(Base):
+    """A notice of another programme that stood when a settlement of exclusive terms ran: an order with a line in it
+    earned nothing there."""
+
+    __tablename__ = "known_notices"
+    __table_args__ = {"sqlite_strict": True}
+
+    settlement_id: Mapped[int] = mapped_column(
+        ForeignKey(Settlement.settlement_id), primary_key=True, autoincrement=False
+    )
+    other_id: Mapped[int] = mapped_column(
+        ForeignKey(Settlement.settlement_id, name="fk_known_notices_other"),
+        primary_key=True,
+        autoincrement=False,
+    )
+    """The settlement that the notice published."""
+
+
 class Result(Base):
     """The result of one promoter of the roster in a settlement."""
 

@@ -60,8 +60,8 @@ class TrancheLine(Base):
     """The tranche that contains the line."""
     order_sn: Mapped[str] = mapped_column(Words, primary_key=True)
     """The order number."""
-    period: Mapped[str] = mapped_column(Words)
-    """The month in which the order earned the amount, as ``2022-12``."""
+    period: Mapped[str] = mapped_column(Words, primary_key=True)
+    """The period in which the order earned; of each programme one at most."""
     settlement_id: Mapped[int] = mapped_column(WholeNumber)
     """The settlement of that month's newest notice, from which the amount was computed."""
     cause: Mapped[str] = mapped_column(Words)

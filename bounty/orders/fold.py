@@ -55,6 +55,7 @@ FACT_COLUMNS = (
     "verified_at",
     "settled_at",
     "modified_at",
+    "live_room",
 )
 """What an order takes over from the row that wins, beside its promoter."""
 
@@ -98,8 +99,8 @@ def _text(constant: str) -> ColumnElement[str]:
 def newer(row: Any, other: Any) -> ColumnElement[bool]:
     """Whether a row of an order counts as newer than another: by time, then status, then facts.
 
-    The facts are looked at in ties only. A list row and a detail row may still be alike; then either will do, but
-    always the same one.
+    The facts are looked at in ties only; then the live room, which is none of them, so that it too does not depend on
+    which row came first. A list row and a detail row may still be alike; then either will do, but always the same one.
     """
     return and_(
         row.row_hash != other.row_hash,
@@ -118,7 +119,14 @@ def newer(row: Any, other: Any) -> ColumnElement[bool]:
 
 def _greater_facts(row: Any, other: Any) -> ColumnElement[bool]:
     facts, other_facts = canonical_facts(row), canonical_facts(other)
-    return or_(facts > other_facts, and_(facts == other_facts, row.row_hash > other.row_hash))
+    room, other_room = func.coalesce(row.live_room, _text("")), func.coalesce(other.live_room, _text(""))
+    return or_(
+        facts > other_facts,
+        and_(
+            facts == other_facts,
+            or_(room > other_room, and_(room == other_room, row.row_hash > other.row_hash)),
+        ),
+    )
 
 
 def folded(orders: Rows = every_row, known: Rows = every_row) -> Query:

@@ -47,7 +47,7 @@ def periods_to_recheck(connection: Connection, now: int) -> list[Period]:
     rows = connection.execute(
         select(OpenPeriod.period)
         .where(OpenPeriod.receipt_cutoff <= now, ~noticed)
-        .order_by(OpenPeriod.period)
+        .order_by(OpenPeriod.receipt_cutoff, OpenPeriod.period)
     )
     return [Period.parse(row.period) for row in rows]
 

@@ -120,6 +120,8 @@ def _row(fields: dict[str, Any], values: tuple[Any, ...], text: str, place: int)
         if p_id is not None and p_id != pid:
             return None
         p_id, returned, link_made = pid, fields.get("return_status"), fields.get("url_last_generate_time")
+    if fields.get("sep_duo_id") or fields.get("sep_pid"):
+        return None  # of a live room, which is rare
     for moment in (created, paid, received, verified, settled, modified, link_made):
         if moment is not None and not EARLIEST <= moment <= LATEST and moment != 0:
             return None
@@ -159,5 +161,6 @@ def _row(fields: dict[str, Any], values: tuple[Any, ...], text: str, place: int)
         modified,
         returned,
         link_made or None,
+        None,
     )
     return order_row(place, facts, text)

@@ -119,6 +119,15 @@ def _categories(value: Any) -> str | None:
     return cells.joined_categories(ids)
 
 
+def _room_promoter(value: Any) -> str | None:
+    """A live room's promoter from a whole number or its text; 0 is none."""
+    if value == "":
+        return None
+    if type(value) is not int and type(value) is not str and not _is_big(value):
+        raise Fault("whole")
+    return cells.live_room_promoter(cells.normalised(str(value)))
+
+
 def _epoch(value: Any) -> int | None:
     value = _whole(value)
     if type(value) is not int:
@@ -143,6 +152,8 @@ _OF_LIST: Final = (
     FileColumn("order_verify_time", "verified_at", _epoch, blank=None),
     FileColumn("order_settle_time", "settled_at", _epoch, blank=None),
     FileColumn("order_modify_at", "modified_at", _epoch),
+    FileColumn("sep_duo_id", "sep_duo_id", _room_promoter, blank=None),
+    FileColumn("sep_pid", "sep_pid", _text(cells.live_room_place, "not text"), blank=None),
 )
 _PID: Final = FileColumn("pid", "p_id", _text(cells.promotion_id, "place"))
 _OF_DETAIL: Final = (

@@ -47,9 +47,11 @@ class OrderRow(NamedTuple):
     """0 none, 1 in progress, 2 completed; only in detail rows."""
     link_made_at: int | None
     """Only in detail rows."""
+    live_room: str | None
+    """The live room's promotion link ID (sep_pid) or else its promoter (sep_duo_id); None for an order without one."""
     row_hash: bytes
     """16-byte hash of all fields above except place, goods_name and created_at. Those are for display only, and not
-    every format has them."""
+    every format has them. An order without a live room hashes as if rows had no such field."""
     raw: str
     """The row as received: JSON text, a CSV record, or a sheet's cells as a JSON list."""
 
@@ -58,7 +60,7 @@ UNPAID: Final = -1
 """The status code of an unpaid order."""
 _FACTS: Final = OrderRow._fields[1:-2]
 _hashed_facts: Final = itemgetter(
-    *(at for at, name in enumerate(_FACTS) if name not in ("goods_name", "created_at"))
+    *(at for at, name in enumerate(_FACTS) if name not in ("goods_name", "created_at", "live_room"))
 )
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -81,15 +83,18 @@ PROMOTERS: Final = _Promoters()
 def order_row(place: int, facts: tuple[Any, ...], raw: str) -> OrderRow:
     """Build an order row with its hash: BLAKE2b of the hashed facts as a JSON list without blanks.
 
-    facts   the fields from is_detail to link_made_at, in that order
+    facts   the fields from is_detail to live_room, in that order
     """
-    row_hash = blake2b(_encode(_hashed_facts(facts)), digest_size=16).digest()
+    live_room = facts[-1]
+    hashed = _hashed_facts(facts) if live_room is None else (*_hashed_facts(facts), live_room)
+    row_hash = blake2b(_encode(hashed), digest_size=16).digest()
     return OrderRow._make((place, *facts, row_hash, raw))
 
 
 def check_together(columns: tuple[FileColumn, ...], reading: CellReading) -> None:
-    """Check the rules that involve several facts, and add the promoter id to the facts."""
+    """Check the rules that involve several facts, and add the promoter id and the live room to the facts."""
     facts = reading.facts
+    facts["live_room"] = facts.get("sep_pid") or facts.get("sep_duo_id")
     if "p_id" in facts:
         facts["promoter_id"] = promoter_of_p_id(facts["p_id"])
     unpaid = facts.get("order_status", UNPAID) == UNPAID

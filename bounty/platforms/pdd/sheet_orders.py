@@ -41,6 +41,8 @@ _STATUS_WORD: Final = cells.word(_CODES | _WORDS, "status word")
 
 _PLAIN_NUMBER: Final = re.compile(r"[0-9]{1,15}-[0-9]{1,48}")
 
+_NO_LIVE_ROOM: Final = frozenset({"", "0"})
+
 # The columns are in the order of OrderRow's fields.
 API: Final = (
     FileColumn("order_sn", "order_sn", cells.order_number),
@@ -59,6 +61,8 @@ API: Final = (
     FileColumn("order_verify_time", "verified_at", cells.epoch, blank=None),
     FileColumn("order_settle_time", "settled_at", cells.epoch, blank=None),
     FileColumn("order_modify_at", "modified_at", cells.epoch),
+    FileColumn("sep_duo_id", "sep_duo_id", cells.live_room_promoter, blank=None, may_lack=True),
+    FileColumn("sep_pid", "sep_pid", cells.live_room_place, blank=None, may_lack=True),
 )
 DETAIL: Final = (
     *(column if column.name != "p_id" else FileColumn("pid", "p_id", cells.promotion_id) for column in API),
@@ -138,6 +142,9 @@ def reader_of(layout: HeaderMatch, header: list[str]) -> Callable[[Record | BadR
             created, paid, received, verified, settled, modified = instants(picked[10:16])
             code = status_of(status)
             require_unmarked(name)
+            rooms = picked[16:18]  # none under Chinese headers
+            if rooms and not (rooms[0] in _NO_LIVE_ROOM and not rooms[1]):
+                return _explained(layout, header, record, is_detail)  # of a live room, which is rare
             if not modified or not (paid or code == UNPAID) or not _PLAIN_NUMBER.fullmatch(order_sn):
                 return _explained(layout, header, record, is_detail)
             facts = (
@@ -159,7 +166,8 @@ def reader_of(layout: HeaderMatch, header: list[str]) -> Callable[[Record | BadR
                 verified,
                 settled,
                 modified,
-                *((return_of(picked[16]), *_epochs(picked[17:])) if is_detail else (None, None)),
+                *((return_of(picked[18]), *_epochs(picked[19:])) if is_detail else (None, None)),
+                None,
             )
             return order_row(place, facts, raw)
         except Fault:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from bounty.accounting import promoter_statement
 from bounty.appeals.service import panel
-from bounty.calendar.schedule import roster_late_since
+from bounty.calendar.schedule import next_roster_late_since, roster_late_since
 from bounty.clock import shanghai_date
 from bounty.models import Payout
 from bounty.progress.history import PromoterMonth, month_of, months, months_of, present_month
@@ -45,10 +45,14 @@ def task(period: Period | None = None) -> str:
         found = months_of(connection, promoter_id)
         month = _chosen(found, period)
         if month is None:
-            present = Period.of(shanghai_date(now()))
-            late = _roster_late_since(connection, present), _roster_late_since(connection, present.plus(1))
-            return render_template("promoter/nothing.html", roster_late_since=late[0] or late[1])
-        following = next((each for each in reversed(found) if each.period > month.period), None)
+            late_since = next_roster_late_since(connection, site().settings.calendar, now())
+            return render_template("promoter/nothing.html", roster_late_since=late_since)
+        later = (
+            each
+            for each in reversed(found)
+            if each.period.programme == month.period.programme and each.period > month.period
+        )
+        following = next(later, None)
         standing = task_of(connection, promoter_id, month, now(), following=following)
         late_since = _roster_late_since(connection, month.period.plus(1))
         # While all is open there is nothing to appeal about, and the page asks for nothing more.
@@ -62,6 +66,8 @@ def task(period: Period | None = None) -> str:
         task=standing,
         roster_late_since=late_since,
         appealing=appealing,
+        first_day=shanghai_date(month.bounds.task_from).day,
+        last_day=shanghai_date(month.bounds.task_until - 1).day,
         voided=voided,
         now=now(),
         words=words,
@@ -261,7 +267,7 @@ def _known(month: PromoterMonth) -> Callable[[Any], OrderContext]:
 def _charts(task: Any) -> list[tuple[str, DailyChart]]:
     """The days of the task window, drawn wide and narrow."""
     of_day = {each.day: each for each in task.daily}
-    first = task.terms.task.first_day
+    first = shanghai_date(task.month.bounds.task_from).day
     days = [
         (day, of_day[day].counted.capped_fen, of_day[day].pending.capped_fen)
         if day in of_day

@@ -23,7 +23,8 @@ from bounty.rules.clauses import (
     OrderContext,
 )
 from bounty.rules.measure import COUNTED, PENDING
-from bounty.rules.periods import PAID_FROM_DAY, PUBLISHED_BY_DAY
+from bounty.rules.periods import PAID_FROM_DAY, PUBLISHED_BY_DAY, Period
+from bounty.web.period_names import period_label, period_title
 from bounty.web.promoter.tables import CLAUSES
 from bounty.web.shared.formats import day, full_moment, moment, money
 from bounty.web.shared.language import t
@@ -47,7 +48,7 @@ def left(seconds: int) -> str:
 
 def month_name(month: PromoterMonth) -> str:
     """``2022年12月期``."""
-    return t(f"{month.period.year}年{month.period.month}月期", f"{month.period}")
+    return t(period_title(month.period), period_label(month.period))
 
 
 def state(month: PromoterMonth, now: int) -> tuple[str, str]:
@@ -65,7 +66,7 @@ def state(month: PromoterMonth, now: int) -> tuple[str, str]:
 
 def steps(month: PromoterMonth, now: int) -> list[tuple[str, str, str]]:
     """Name, date and state (done, now, ahead) of each step of the month."""
-    bounds, following = month.bounds, month.period.plus(1)
+    bounds, following = month.bounds, Period(month.period.year, month.period.month).plus(1)
     begun = now >= bounds.task_from
     if month.published is not None:
         present = 4
@@ -218,6 +219,7 @@ FACT_NAMES: dict[str, BothLanguages] = {
     "verified_at": ("审核", "verified"),
     "settled_at": ("结算", "settled"),
     "return_status": ("售后", "after-sale"),
+    "live_room": ("直播间", "live room"),
 }
 
 _YES_NO: dict[int, BothLanguages] = {0: ("否", "no"), 1: ("是", "yes")}

@@ -16,9 +16,9 @@ GREATEST = 2**63 - 1
 
 
 class PeriodConverter(BaseConverter):
-    """Converts ``2022-12`` to a Period; any other text gives 404."""
+    """Converts ``2022-12`` or ``sprint:2022-12a`` to a Period; any other text gives 404."""
 
-    regex = "20[0-9]{2}-[0-9]{2}"
+    regex = "(?:[a-z][a-z0-9-]{0,31}:)?20[0-9]{2}-[0-9]{2}[ab]?"
 
     def to_python(self, value: str) -> Period:
         """Parse a period. Raises ValidationError for an invalid month, which gives 404."""
