@@ -37,10 +37,6 @@ class Receipt(Base):
     """The account that recorded it; null for the command line without a log-in."""
 
 
-MATCHED, UNMATCHED, AMBIGUOUS = "MATCHED", "UNMATCHED", "AMBIGUOUS"
-"""Results of matching a row of a payment result file: one payout, no known payout, or more than one payout."""
-
-
 class ReceiptRow(Base):
     """One payment as the payer reports it, with the payout that it was matched to."""
 
