@@ -33,7 +33,7 @@ class StatusReport:
     late: LateFacts | None
 
     def as_json(self) -> dict[str, object]:
-        """The object of contract, section 8."""
+        """The object of docs/promises.md, Where a period stands."""
         late, lines = self.late, () if self.checklist is None else self.checklist.lines
         return {
             "programme": PROGRAMME,

@@ -24,7 +24,7 @@ PROMOTER_DIGITS: Final = 15
 FORMULA_STARTS: Final = tuple("=+-@\t\r＝＋－＠")
 """What a spreadsheet takes for the start of a formula."""
 STATUSES: Final = frozenset({-1, 0, 1, 2, 3, 4, 5, 8, 10})
-"""The platform's order statuses (domain, Order life cycle)."""
+"""The platform's order statuses (docs/promises.md, Values)."""
 
 _ORDER_NUMBER = re.compile(r"[0-9]+(?:-[0-9]+)*")
 # A promoter with leading zeros would be a second spelling of one without.

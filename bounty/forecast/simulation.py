@@ -330,7 +330,7 @@ class Simulated:
     """In Chinese and in English."""
 
     def as_json(self) -> dict[str, Any]:
-        """As the contract has it (Simulation), with the difference and notes beside."""
+        """As docs/promises.md, JSON, has it, with the difference and notes beside."""
         return {
             "period": str(self.period),
             **self.figures.as_json(),

@@ -273,7 +273,7 @@ def export(
 def manifest_of(
     period: Period, settlement_id: int | None, notice: int | None, terms_sha256: str, facts: list[FileFacts]
 ) -> dict[str, Any]:
-    """What manifest.json says (contract, Export).
+    """What manifest.json says (docs/promises.md, Export files).
 
     settlement_id, notice   null where it is neither
     facts                   of results.csv and subsidy_lines.csv

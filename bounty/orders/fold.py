@@ -60,7 +60,7 @@ FACT_COLUMNS = (
 
 
 def canonical_facts(row: Any, *, with_return_status: bool = True) -> ColumnElement[str]:
-    """The canonical JSON of a row's facts (contract, The fold), made in SQL: sorted keys, no blanks.
+    """The canonical JSON of a row's facts (docs/promises.md, The fold), made in SQL: sorted keys, no blanks.
 
     Only rows of one time and one status are told apart by it.
     """

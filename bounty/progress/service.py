@@ -75,7 +75,7 @@ class Progress:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """As ``contract.md`` section 5 has it."""
+        """As docs/promises.md, JSON, has it."""
         published = self.published
         return {
             "period": str(self.period),
@@ -148,7 +148,7 @@ class JudgedOrder:
     bound: str
 
     def as_json(self) -> dict[str, Any]:
-        """As ``contract.md`` section 5 has it."""
+        """As docs/promises.md, JSON, has it."""
         return {"code": self.clause.code, "holds": self.holds, "fact": self.fact, "bound": self.bound}
 
 
@@ -175,7 +175,7 @@ class Explanation:
     """Its facts by column name, with link_channel, and the bounds and terms they are held against."""
 
     def as_json(self) -> dict[str, Any]:
-        """As ``contract.md`` section 5 has it; with ``flags`` where something of the order is in conflict or missing
+        """As docs/promises.md, JSON, has it; with ``flags`` where something of the order is in conflict or missing
         that no clause shows by its fact."""
         flags = [flag for flag in self.flags if flag in ("RECEIPT_UNKNOWN", "CONFLICT")]
         told: dict[str, Any] = {

@@ -58,7 +58,7 @@ def history_months(period: Period, formula: Formula) -> list[Period]:
 
 
 def judge_candidate(candidate: Candidate, period: Period, terms: Terms) -> Eligibility:
-    """The first reason that applies, else the targets (contract, Who takes part and Targets)."""
+    """The first reason that applies, else the targets (docs/promises.md, Who takes part and Targets)."""
     level = None if candidate.level is None else terms.levels.get(candidate.level)
     if level is None:
         return _no("LEVEL_NOT_OFFERED", level=candidate.level, offered=sorted(terms.levels))

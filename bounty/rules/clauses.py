@@ -48,7 +48,7 @@ class OrderContext:
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One condition of the contract."""
+    """One condition of the rules (docs/promises.md, The rules)."""
 
     code: str
     zh: Callable[[Terms], str]

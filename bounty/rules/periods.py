@@ -75,7 +75,7 @@ class Bounds:
 
 
 def bounds_of(period: Period, terms: Terms) -> Bounds:
-    """The bounds that terms give to a period (contract, The rules).
+    """The bounds that terms give to a period (docs/promises.md, The rules).
 
     The last days are inclusive in the terms, so each window ends where the next day begins.
     """
@@ -94,7 +94,7 @@ def lapses_at(period: Period, terms: Terms) -> int | None:
     """When the subsidy of an order whose commission has not settled becomes void, in epoch seconds; null where the
     terms know no such time.
 
-    It is judged when paying, never by a settlement (contract, Terms).
+    It is judged when paying, never by a settlement (docs/payouts.md).
     """
     months = terms.subsidy.lapse_months
     return None if months is None else midnight(period.plus(1 + months).first_day)

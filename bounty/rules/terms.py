@@ -104,7 +104,7 @@ class VirtualTerms(_Part):
 
 
 class Formula(_Part):
-    """A GMV target from the promoter's own history (contract, Targets)."""
+    """A GMV target from the promoter's own history (docs/promises.md, Targets)."""
 
     history_periods: Annotated[int, Field(ge=1, le=24)]
     factor: Ratio
@@ -186,7 +186,7 @@ class SubsidyTerms(_Part):
 
 
 class Terms(_Part):
-    """One version of the terms, as ``contract.md`` section 2 has them."""
+    """One version of the terms, as docs/promises.md, Terms, has them."""
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
     effective_from: Annotated[str, BeforeValidator(_period_text)]

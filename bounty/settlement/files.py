@@ -1,4 +1,7 @@
-"""The two files of a settlement, to the byte (contract, Export): what is hashed, exported and checked is the same."""
+"""The two files of a settlement, to the byte (docs/promises.md, Export files).
+
+What is hashed, exported and checked is the same.
+"""
 
 import csv
 import hashlib

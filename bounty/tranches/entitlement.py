@@ -4,6 +4,7 @@ One rule: due = deserved - everything that standing tranches hold for it. The fi
 it is what corrects it, so that no order is paid twice, and none gives back more than it got.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -243,6 +244,17 @@ def _with_due(summed: FromClause) -> Query:
         each.first_id,
         case((lapses, "LAPSED"), else_=each.not_deserved).label("void"),
     )
+
+
+def void_order_numbers(
+    connection: Connection, promoter_id: int, period: Period, order_numbers: Sequence[str], now: int
+) -> set[str]:
+    """Of some orders of a promoter, those whose line in the period's newest notice earns nothing any more."""
+    due = orders_due(published_periods(connection, now), promoter_id=promoter_id).subquery("due").c
+    void = select(due.order_sn).where(
+        due.period == str(period), due.void.is_not(None), due.order_sn.in_(order_numbers)
+    )
+    return set(connection.execute(void).scalars())
 
 
 def tranche_lines_due(judged: Query, but: int | None) -> Query:

@@ -1,6 +1,6 @@
 """A promoter's own pages: my task, orders, one order and why, subsidy, payments, history; nobody else's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from flask import Blueprint, Response, abort, render_template, request
@@ -18,6 +18,7 @@ from bounty.roster.eligibility import in_words
 from bounty.roster.ineligibility_text import eligible_from_text, ineligibility_text
 from bounty.rules.clauses import OrderContext
 from bounty.rules.periods import Period, lapses_at
+from bounty.tranches.entitlement import void_order_numbers
 from bounty.web.promoter import tables
 from bounty.web.promoter import texts as words
 from bounty.web.promoter.order_page import order_page
@@ -53,6 +54,7 @@ def task(period: Period | None = None) -> str:
         # While all is open there is nothing to appeal about, and the page asks for nothing more.
         decided = month.published is not None or not standing.reachable
         appealing = panel(connection, promoter_id, month.period, None, now()) if decided else None
+        voided = _voided(connection, month, standing.newest)
     return render_template(
         "promoter/task.html",
         months=found,
@@ -60,6 +62,7 @@ def task(period: Period | None = None) -> str:
         task=standing,
         roster_late_since=late_since,
         appealing=appealing,
+        voided=voided,
         now=now(),
         words=words,
         reasons=tables.REASONS,
@@ -69,6 +72,14 @@ def task(period: Period | None = None) -> str:
         why_not=ineligibility_text,
         from_when=eligible_from_text,
     )
+
+
+def _voided(connection: Connection, month: PromoterMonth, rows: Sequence[Any]) -> set[str]:
+    """The numbers of the listed orders whose published line earns nothing any more; none before a notice."""
+    if month.published is None:
+        return set()
+    numbers = [row.order_sn for row in rows]
+    return void_order_numbers(connection, own_promoter(), month.period, numbers, now())
 
 
 @blueprint.get("/orders")
@@ -84,11 +95,13 @@ def orders(period: Period | None = None) -> str:
             return render_template("promoter/nothing.html", roster_late_since=None)
         rows, _ = listed_now(connection, promoter_id, month, now())
         page = page_of(connection, tables.ORDERS, rows, request.args, counted=True)
+        voided = _voided(connection, month, page.rows)
     return render_template(
         "promoter/orders.html",
         months=found,
         month=month,
         page=page,
+        voided=voided,
         now=now(),
         words=words,
         known=_known(month),

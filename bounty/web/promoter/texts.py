@@ -17,14 +17,13 @@ from bounty.rules.clause_texts import (
     failure_text,
 )
 from bounty.rules.clauses import (
-    NO_COMMISSION_STATUSES,
     PAID_IN_MONTH,
     RECEIVED_IN_TIME,
     SUBSIDY_CLAUSES,
     OrderContext,
 )
 from bounty.rules.measure import COUNTED, PENDING
-from bounty.rules.periods import PAID_FROM_DAY, PUBLISHED_BY_DAY, lapses_at
+from bounty.rules.periods import PAID_FROM_DAY, PUBLISHED_BY_DAY
 from bounty.web.promoter.tables import CLAUSES
 from bounty.web.shared.formats import day, full_moment, moment, money
 from bounty.web.shared.language import t
@@ -131,17 +130,6 @@ def percent(share: int) -> str:
 def orders(count: int) -> str:
     """The word behind a number of orders."""
     return t("单", "order" if count == 1 else "orders")
-
-
-def is_void(row: Any, month: PromoterMonth, now: int) -> bool:
-    """Whether what the notice gives a listed order is void by now: it failed, has no commission any more, or its
-    commission did not settle in time."""
-    if month.published is None:
-        return False
-    if row.failed_at is not None or row.order_status in NO_COMMISSION_STATUSES:
-        return True
-    lapse = lapses_at(month.period, month.terms)
-    return lapse is not None and lapse <= now and (row.settled_at is None or row.settled_at >= lapse)
 
 
 def day_mark(mark: Any) -> str:
