@@ -513,10 +513,10 @@ REFUSED_REFERENCES: list[tuple[str, str, str, str | bytes, str, str]] = [
     ("another kind's file", "promoters", "p.csv", csv_text(REFERENCES["links"]), "E-HEAD", "promoter_id"),
     ("semicolons in a reference", "links", "l.csv", "p_id;channel\n1_1;app\n", "E-DELIM", ";"),
     (
-        "Chinese headers in a reference",
+        "other Chinese headers in a reference",
         "links",
         "l.csv",
-        "推广位ID,渠道\n1_1,app\n",
+        "推广位,渠道\n1_1,app\n",
         "E-HEAD",
         "p_id, channel",
     ),

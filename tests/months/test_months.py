@@ -32,7 +32,9 @@ MONTHS = {
 def run(database_url: str, now: str, *arguments: str | Path) -> str:
     """What a command that does its work prints."""
     ran = bounty(database_url, *arguments, now=now)
-    assert (ran.returncode, ran.stderr) == (0, ""), arguments
+    assert ran.returncode == 0, (arguments, ran.stderr)
+    if arguments[0] != "import":  # which notes there how many orders have an unknown link
+        assert ran.stderr == "", arguments
     return ran.stdout
 
 

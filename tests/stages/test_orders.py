@@ -90,7 +90,7 @@ def test_every_row_is_counted_once_and_the_five_counts_add_up(
         "read=8 new=0 changed=0 unchanged=6 stale=0 quarantined=2",
     ):
         ran = bounty(database_url, "import", "orders", page, next_page)
-        assert (ran.returncode, ran.stderr) == (0, "")
+        assert ran.returncode == 0, ran.stderr
         assert ran.stdout.splitlines()[1] == f"{next_page} {told}"
     assert ran.stdout.splitlines()[0] == f"{page} read=3 new=0 changed=0 unchanged=3 stale=0 quarantined=0"
 
@@ -292,13 +292,15 @@ def test_a_good_row_closes_the_old_entry_of_its_order(month: Month) -> None:
 def test_quarantine_is_listed_exported_retried_and_dismissed(
     month: Month, database_url: str, tmp_path: Path
 ) -> None:
-    cells = zh_cells(order_row()) | {"实付金额(元)": "1,234.50", "商品名称": "=1+1"}
+    cells = zh_cells(order_row()) | {"实付金额(元)": "1,23.50", "商品名称": "=1+1"}
     path = write_table(tmp_path / "十二月.csv", [cells, cells | {"订单编号": "2.21E+20"}])
     month.take("orders", path)
-    first, second = bounty(database_url, "quarantine", "list").stdout.splitlines()
-    assert first.startswith("1 orders 十二月.csv:2 实付金额(元) '1,234.50' E-MONEY ")
+    first, second, third = bounty(database_url, "quarantine", "list").stdout.splitlines()
+    assert first.startswith("1 orders 十二月.csv:2 实付金额(元) '1,23.50' E-MONEY ")
     assert "1234.50" in first.split("E-MONEY", 1)[1]
+    # all errors of a row, in column order
     assert second.startswith("2 orders 十二月.csv:3 订单编号 '2.21E+20' E-ID-MANGLED ")
+    assert third.startswith("2 orders 十二月.csv:3 实付金额(元) '1,23.50' E-MONEY ")
     retried = bounty(database_url, "quarantine", "retry")
     assert (retried.returncode, len(month.waiting())) == (0, 2)
     no_reason = bounty(database_url, "quarantine", "dismiss", "1", "--reason", " ")
@@ -314,17 +316,17 @@ def test_quarantine_is_listed_exported_retried_and_dismissed(
 def test_quarantined_rows_are_exported_with_their_own_columns_mended_and_imported_again(
     month: Month, database_url: str, tmp_path: Path
 ) -> None:
-    cells = zh_cells(order_row()) | {"实付金额(元)": "1,234.50", "商品名称": "=1+1"}
+    cells = zh_cells(order_row()) | {"实付金额(元)": "1,23.50", "商品名称": "=1+1"}
     month.take("orders", write_table(tmp_path / "十二月.csv", [cells, cells | {"订单编号": "2.21E+20"}]))
     bounty(database_url, "quarantine", "export", "--out", tmp_path / "mend")
     path = tmp_path / "mend" / "orders-1.csv"
     rows = rows_of(path.read_bytes())
     assert [(row["订单编号"], row["实付金额(元)"], row["error_code"]) for row in rows] == [
-        (sn(1), "1,234.50", "E-MONEY"),
-        ("2.21E+20", "1,234.50", "E-ID-MANGLED"),
+        (sn(1), "1,23.50", "E-MONEY"),
+        ("2.21E+20", "1,23.50", "E-ID-MANGLED; E-MONEY"),
     ]
     assert {row["商品名称"] for row in rows} == {"'=1+1"}
-    path.write_bytes(path.read_bytes().replace(b'"1,234.50"', b"1234.50", 1))
+    path.write_bytes(path.read_bytes().replace(b'"1,23.50"', b"1234.50", 1))
     counts = month.take("orders", path)
     assert (counts.new, counts.quarantined) == (1, 1)
     assert [entry[0] for entry in month.waiting()] == ["E-ID-MANGLED"]  # the one that was not mended, once
@@ -357,7 +359,8 @@ def test_a_refused_file_leaves_the_work_of_the_others(
     assert ran.returncode == 1
     assert [line.split()[1] for line in ran.stdout.splitlines()] == ["read=1", "read=2"]
     codes = ("E-KIND", "E-HEAD", "")
-    for line, path, code in zip(ran.stderr.splitlines(), files[1:4], codes, strict=True):
+    errors = [line for line in ran.stderr.splitlines() if line.startswith("Error: ")]
+    for line, path, code in zip(errors, files[1:4], codes, strict=True):
         assert f"{path}: {code}" in line
     strict = bounty(database_url, "import", "orders", "--strict", *files[::4])
     assert (strict.returncode, len(month.waiting())) == (1, 1)

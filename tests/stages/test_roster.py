@@ -96,7 +96,7 @@ def test_the_first_reason_that_applies_is_given_in_the_contracts_order(month: Mo
         promoter(3, level="V1"),
         promoter(4, level="V1"),
         promoter(5, level="V1"),
-        promoter(6, level="v0"),
+        promoter(6, level="V0x"),
     )
     month.table("violations", *(violation(number) for number in (1, 2, 3)))
     month.table("targets", *(target(number) for number in (1, 2, 3, 4)))
@@ -107,7 +107,7 @@ def test_the_first_reason_that_applies_is_given_in_the_contracts_order(month: Mo
         "VIOLATION",
         "NO_TARGET",
         None,
-        "LEVEL_NOT_OFFERED",  # levels are names, and no other case of one is the same name
+        "LEVEL_NOT_OFFERED",  # the start of a name is not the name
     ]
     assert opening.eligible == 1
     assert list(opening.reasons.items()) == [

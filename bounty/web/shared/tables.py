@@ -19,6 +19,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
+    Integer,
     RowMapping,
     and_,
     func,
@@ -26,6 +27,7 @@ from sqlalchemy import (
     or_,
     select,
 )
+from sqlalchemy.types import NullType
 from werkzeug.datastructures import MultiDict
 
 from bounty.clock import shown
@@ -398,11 +400,7 @@ def _decode_token(token: str, order: list[ColumnElement[Any]]) -> tuple[int, lis
 
 
 def _fits(value: object, column: ColumnElement[Any]) -> bool:
-    """Whether a column can hold a value."""
-    try:
-        kind = column.type.python_type
-    except NotImplementedError:  # a type without a Python type
-        kind = type(value)
-    if kind is str:
-        return isinstance(value, str) and not unfit(value)
-    return type(value) is int and -GREATEST <= value <= GREATEST  # without bool, which is a subclass of int
+    """Whether both databases can compare a value with a column: integers of 64 bits or texts, as the column has them."""
+    if type(value) is int:  # without bool, which is a subclass of int
+        return isinstance(column.type, Integer | NullType) and -GREATEST <= value <= GREATEST
+    return isinstance(value, str) and not isinstance(column.type, Integer) and not unfit(value)
