@@ -60,8 +60,8 @@ ifndef BOUNTY_DATABASE_URL
 endif
 ifndef BOUNTY_DATABASE_URL
 	@echo "fetch made-up orders, in another shell: $(STAND_IN) $(BIN)/bounty sync"
-	@$(BIN)/bounty stand-in --port $(STAND_IN_PORT) > /dev/null & \
-	trap "kill $$! 2> /dev/null" EXIT INT TERM; $(STAND_IN) $(SERVE)
+	@$(BIN)/bounty stand-in --port $(STAND_IN_PORT) > /dev/null & stand_in=$$!; $(STAND_IN) $(SERVE) & pages=$$!; \
+	trap "kill $$stand_in $$pages 2> /dev/null" EXIT INT TERM; wait $$pages
 else
 	@$(SERVE)
 endif

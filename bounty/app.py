@@ -198,7 +198,11 @@ def _sentence(error: DatabaseError) -> str:
 
 
 main = Commands(
-    name="bounty", create_app=create_app, add_version_option=False, load_dotenv=False, help=cli.__doc__
+    name="bounty",
+    create_app=create_app,
+    add_version_option=False,
+    load_dotenv=False,
+    help="Run the monthly bounty programmes of affiliate promoters: orders, settlements, notices and payments.",
 )
 click.version_option(package_name="bounty", message="bounty %(version)s")(main)
 for _command in (*itertools.chain.from_iterable(cli.COMMANDS.values()), work):
