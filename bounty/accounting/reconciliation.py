@@ -27,7 +27,7 @@ from sqlalchemy.orm import aliased
 
 from bounty.db import Query, WholeNumber, Words
 from bounty.models import Order, Payout, Receipt, ReceiptRow, Tranche, TrancheLine, TrancheStep
-from bounty.models.payout import AMBIGUOUS, MATCHED, UNMATCHED
+from bounty.models.payment_results import AMBIGUOUS, MATCHED, UNMATCHED
 from bounty.money import shown_yuan
 from bounty.rules.periods import programme_in_sql
 from bounty.rules.sql_math import by_bytes, count_where, sum_or_zero

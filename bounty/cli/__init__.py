@@ -1,4 +1,4 @@
-"""The bounty month by hand: import, open, look, settle, publish, export, check."""
+"""The command line: one module for each noun."""
 
 import click
 
@@ -34,4 +34,4 @@ COMMANDS: dict[str, tuple[click.Command, ...]] = {
     "People and messages": (user, token, audit, outbox),
     "Running it": (db, slots, backup, restore, demo, upload),
 }  # fmt: skip
-"""What the console script offers beside Flask's own commands, by the heading that ``--help`` lists it under."""
+"""Heading in ``--help`` -> the commands below it."""

@@ -1,4 +1,4 @@
-"""What every command starts from: the books, the arguments people give, a progress bar."""
+"""Shared by all commands: database and settings, parsing of arguments, and a progress bar."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -23,36 +23,39 @@ from bounty.tranches.payer_files import Payer
 
 _Command = TypeVar("_Command", bound=Callable[..., Any] | click.Command)
 BOOKS = "bounty.books"
-"""Where the group keeps the way to the books for its commands."""
+"""Key in click's ``meta`` of the function that opens the books."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommandContext:
-    """The database and the clock that a command works with."""
+    """The database, the clock and the settings of a command."""
 
     engine: Engine
     now: Callable[[], int]
+    """Returns the present instant; epoch seconds."""
     approval_required: bool
+    """Whether a second account must approve drafts, payees and tranches."""
     public_url: str
-    """How the site is reached, for links."""
+    """The site's address, for links."""
     platform: PlatformAccount
-    """Ours on the open platform."""
+    """The account on the open platform."""
     backups: Path
-    """Where backups are kept."""
+    """The folder for backups."""
     postgres_programs: Path | None
-    """The folder of PostgreSQL's client programs; null: on the PATH."""
+    """The folder of PostgreSQL's client programs; None to find them on the PATH."""
     calendar: Calendar
     totp_key: Callable[[], str]
-    """What encrypts the secrets of second factors; asked for where one is."""
+    """Returns the key that encrypts the secrets of second factors. A function, so that other commands need no key."""
     seal: Callable[[], PayeeCipher]
-    """Closes and opens payees; asked for where one is read or written, for only there need its key be known."""
+    """Returns the cipher of payees. A function, so that other commands need no key."""
     payer: Payer
+    """The settings of the payer's files."""
     unusual_times: int
-    """How many times the largest so far a tranche or payout may be without being told of."""
+    """A tranche or payout more than this many times the largest one so far causes a warning."""
 
 
 def open_books() -> CommandContext:
-    """The books, once their schema is known to be the program's."""
+    """The books of the present command. Raises BountyError if the database schema is not the program's."""
     books: CommandContext = click.get_current_context().meta[BOOKS]()
     schema.require_current(books.engine)
     return books
@@ -98,6 +101,7 @@ def _period(ctx: click.Context, _param: click.Parameter, value: str) -> Period:
 
 
 def promoter_of(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
+    """Callback of a promoter argument. Raises BountyError for an invalid id."""
     if not re.fullmatch(r"[0-9]{1,15}", value):
         raise BountyError(f"{value!r} is not a promoter id: write its digits, at most 15.")
     return int(value)
@@ -127,6 +131,7 @@ def period_argument(command: _Command) -> _Command:
 
 
 def number_of(text: str, what: str, shown_by: str) -> int:
+    """Parse a number. Raises BountyError with the kind of number and the command that lists such numbers."""
     if not re.fullmatch(r"[0-9]{1,18}", text):
         raise BountyError(f"{text!r} is not {what}: `{shown_by}` shows them.")
     return int(text)
@@ -134,7 +139,7 @@ def number_of(text: str, what: str, shown_by: str) -> int:
 
 @contextmanager
 def progress_bar(name: str) -> Iterator[Callable[[int], None]]:
-    """A bar of rows on a terminal; silence elsewhere."""
+    """Show a progress bar of rows if standard error is a terminal; yields the function that updates it."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda _: None

@@ -1,4 +1,4 @@
-"""What people ask: how far am I, why did this order not count, do the books balance."""
+"""Commands that show data: progress, the explanation of an order, and the checks."""
 
 import json
 
@@ -21,7 +21,7 @@ from bounty.storage import not_looked_at
 @click.argument("promoter", callback=promoter_of)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def progress(period: Period, promoter: int, *, as_json: bool) -> None:
-    """How far a promoter is in a period."""
+    """Show a promoter's progress in a period."""
     books = open_books()
     with snapshot(books.engine) as connection:
         found = progress_service.progress_of(connection, period, promoter, books.now())
@@ -55,7 +55,7 @@ def progress(period: Period, promoter: int, *, as_json: bool) -> None:
 @programme_option
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def explain(order_sn: str, programme: str, *, as_json: bool) -> None:
-    """Why an order counts or does not: every clause with the fact and the bound."""
+    """Explain why an order counts or does not: every clause with the order's fact and the bound."""
     books = open_books()
     with snapshot(books.engine) as connection:
         found = progress_service.explain(connection, order_sn, books.now(), programme)
@@ -81,7 +81,7 @@ def explain(order_sn: str, programme: str, *, as_json: bool) -> None:
 
 @click.command()
 def check() -> None:
-    """The books' own invariants, each with its count of violations."""
+    """Check the invariants of the books, and print the number of violations of each."""
     violations = 0
     with snapshot(open_books().engine) as connection:
         for finding in books.run_checks(connection):

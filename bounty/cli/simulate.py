@@ -1,4 +1,4 @@
-"""What other terms would have given in past months."""
+"""The command that simulates other terms in past months."""
 
 import json
 from pathlib import Path
@@ -31,9 +31,9 @@ def _variation(_ctx: click.Context, _param: click.Parameter, value: str | None) 
 )
 @click.option("--json", "as_json", is_flag=True, help="As JSON: a list with one object a period, or a value.")
 def simulate(file: Path, span: str, programme: str, vary: Variation | None, *, as_json: bool) -> None:
-    """What terms would have given in months whose orders are known; nothing is written.
+    """Simulate the results of terms in months whose orders are imported. Nothing is written.
 
-    A month that is open keeps its roster, levels and eligibility; targets are computed anew under the terms. Any other
+    A month that is open keeps its roster, levels and eligibility; targets are computed again under the terms. Any other
     month is judged on the roster that opening it now would freeze.
     """
     periods = periods_from_to(span, programme)

@@ -24,14 +24,26 @@ TASK_INDEX = (
 )
 
 
+GUARD = "order_versions_no_update_of_live_room"
+"""What an order's row says of its live room does not change either."""
+
+
 def upgrade() -> None:
     for table in ("order_versions", "orders"):
         op.add_column(table, sa.Column("live_room", db.Words(), nullable=True))
+    refuse = (
+        "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+        if op.get_bind().dialect.name == "postgresql"
+        else "BEGIN SELECT RAISE(ABORT, 'order_versions: rows are written once'); END"
+    )
+    op.execute(f"CREATE TRIGGER {GUARD} BEFORE UPDATE OF live_room ON order_versions {refuse}")
     op.drop_index("ix_orders_task", "orders")
     op.create_index("ix_orders_task", "orders", [*TASK_INDEX, "live_room"])
 
 
 def downgrade() -> None:
+    on_table = " ON order_versions" if op.get_bind().dialect.name == "postgresql" else ""
+    op.execute(f"DROP TRIGGER {GUARD}{on_table}")
     op.drop_index("ix_orders_task", "orders")
     op.create_index("ix_orders_task", "orders", list(TASK_INDEX))
     for table in ("orders", "order_versions"):

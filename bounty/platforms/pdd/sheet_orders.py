@@ -1,6 +1,6 @@
-"""Orders in tables: CSV and workbooks, under the API's field names or the Chinese headers (docs/promises.md, orders).
+"""Orders in tables (CSV and workbooks), with the API's field names or the Chinese headers (docs/promises.md, orders).
 
-The unit of an amount and the form of a time come from the header, never from the value.
+The header decides the unit of an amount and the format of a time; the value never does.
 """
 
 import re
@@ -43,7 +43,7 @@ _PLAIN_NUMBER: Final = re.compile(r"[0-9]{1,15}-[0-9]{1,48}")
 
 _NO_LIVE_ROOM: Final = frozenset({"", "0"})
 
-# In the order of OrderRow's fields.
+# The columns are in the order of OrderRow's fields.
 API: Final = (
     FileColumn("order_sn", "order_sn", cells.order_number),
     FileColumn("p_id", "p_id", cells.promotion_id),
@@ -106,9 +106,9 @@ def without_seconds(layout: HeaderMatch, row: Sequence[str]) -> bool:
 
 
 def layout_of(header: list[str]) -> HeaderMatch:
-    """Which set of names a header uses, and where its columns stand.
+    """Match a header with the API names or the Chinese names, and find the position of each column.
 
-    Raises RefusedFile E-HEAD where one is missing, any is doubled, or the two sets are mixed; E-DELIM.
+    Raises RefusedFile E-HEAD for a missing column, a duplicate column, or a mix of both sets of names; E-DELIM.
     """
     api = [name for name in header if name in _API_NAMES]
     chinese = [name for name in header if name in _CHINESE_NAMES]
@@ -122,7 +122,7 @@ def layout_of(header: list[str]) -> HeaderMatch:
 
 
 def reader_of(layout: HeaderMatch, header: list[str]) -> Callable[[Record | BadRow], OrderRow | BadRow]:
-    """A reader of the rows under a header: what is written plainly is read at once, all else with care."""
+    """A parser of the rows under a header, with a fast path for the usual notation; ``_explained`` parses others."""
     is_detail = layout.columns is DETAIL
     pick = itemgetter(*layout.places)
     lacks = -1 in layout.places
@@ -136,7 +136,7 @@ def reader_of(layout: HeaderMatch, header: list[str]) -> Callable[[Record | BadR
             return record
         place, row, raw = record
         try:
-            # A column that is lacking has the place -1: that of the blank added here.
+            # A missing column has position -1, which is the blank cell appended here.
             picked = pick([*row, ""] if lacks else row)
             order_sn, p_id, name, status, amount, promotion, kind, cat_ids, direct, compared = picked[:10]
             created, paid, received, verified, settled, modified = instants(picked[10:16])
@@ -177,17 +177,17 @@ def reader_of(layout: HeaderMatch, header: list[str]) -> Callable[[Record | BadR
 
 
 def _instants(texts: Sequence[str]) -> list[int | None]:
-    """Plain times of Shanghai; raises Fault for any other."""
+    """Epoch seconds of Shanghai times in the usual notation. Raises Fault for any other text."""
     return [MIDNIGHTS[text[:10]] + CLOCKS[text[10:]] if text else None for text in texts]
 
 
 def _epochs(texts: Sequence[str]) -> list[int | None]:
-    """Plain epoch seconds; raises Fault for any other."""
+    """Epoch seconds from text. Raises Fault for any other text."""
     return [cells.epoch(text) if text else None for text in texts]
 
 
 def _explained(layout: HeaderMatch, header: list[str], record: Record, is_detail: bool) -> OrderRow | BadRow:
-    """What is wrong with a row, column by column."""
+    """Parse a row column by column, and name the column with the problem."""
     reading = layout.read(record.cells)
     check_together(layout.columns, reading)
     if reading.faults and (case := no_data_case(header, record.cells)):

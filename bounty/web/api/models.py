@@ -11,7 +11,7 @@ PeriodText = Annotated[str, Field(examples=["2022-12", "2022-12a"])]
 ProgrammeCode = Annotated[str, Field(description="The programme of the period; left out for `main`.")]
 
 
-class Problem(BaseModel):
+class ProblemBody(BaseModel):
     """What went wrong, by RFC 9457."""
 
     type: str
@@ -55,7 +55,7 @@ class Published(BaseModel):
     subsidy_fen: Fen
 
 
-class Progress(BaseModel):
+class ProgressBody(BaseModel):
     """How far a promoter is in a period."""
 
     programme: ProgrammeCode = "main"
@@ -100,7 +100,7 @@ class SubsidyVerdict(BaseModel):
     clauses: list[JudgedClause]
 
 
-class Explanation(BaseModel):
+class ExplanationBody(BaseModel):
     """Why an order counts or does not, and whether it earns."""
 
     programme: ProgrammeCode = "main"
@@ -122,7 +122,7 @@ class PushedOrders(BaseModel):
     ]
 
 
-class Imported(BaseModel):
+class ImportedBody(BaseModel):
     """What became of the rows; the five counts add up to ``read``."""
 
     batch: Annotated[int, Field(description="The number of the batch.")]
@@ -144,7 +144,7 @@ class Check(BaseModel):
     detail_en: str
 
 
-class Checklist(BaseModel):
+class ChecklistBody(BaseModel):
     """What stands between a period and its next notice."""
 
     programme: ProgrammeCode = "main"
