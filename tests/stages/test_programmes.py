@@ -90,6 +90,9 @@ def test_the_month_of_a_programme_of_half_months(engine: Engine, tmp_path: Path,
         "notice 1 of sprint:2022-12a published"
     )
     assert said(database_url, "settle", "2022-12").startswith("settlement 2 of 2022-12 made")
+    assert "FRESH" in refused(database_url, "publish", "2022-12")
+    through = ("--through", "2023-01-11T00:00:00+08:00", "--reason", "ok")
+    said(database_url, "confirm-data", "2022-12", *through)
     assert said(database_url, "publish", "2022-12").startswith("notice 1 of 2022-12 published")
     said(database_url, "export", "2022-12a", *of_sprint, "--out", str(tmp_path / "out"))
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))

@@ -7,7 +7,8 @@ from pydantic import BaseModel, Field
 
 Fen = Annotated[int, Field(description="Whole fen.")]
 Instant = Annotated[datetime, Field(examples=["2022-12-15T12:00:00+08:00"])]
-PeriodText = Annotated[str, Field(examples=["2022-12"])]
+PeriodText = Annotated[str, Field(examples=["2022-12", "2022-12a"])]
+ProgrammeCode = Annotated[str, Field(description="The programme of the period; left out for `main`.")]
 
 
 class ProblemBody(BaseModel):
@@ -57,6 +58,7 @@ class Published(BaseModel):
 class ProgressBody(BaseModel):
     """How far a promoter is in a period."""
 
+    programme: ProgrammeCode = "main"
     period: PeriodText
     promoter_id: int
     as_of: Instant
@@ -101,6 +103,7 @@ class SubsidyVerdict(BaseModel):
 class ExplanationBody(BaseModel):
     """Why an order counts or does not, and whether it earns."""
 
+    programme: ProgrammeCode = "main"
     order_sn: str
     promoter_id: int
     period: PeriodText | None
@@ -144,6 +147,7 @@ class Check(BaseModel):
 class ChecklistBody(BaseModel):
     """What stands between a period and its next notice."""
 
+    programme: ProgrammeCode = "main"
     period: PeriodText
     as_of: Instant
     state: str

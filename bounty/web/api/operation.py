@@ -21,7 +21,11 @@ from bounty.web.shared.language import LANGUAGES
 
 View = Callable[..., dict[str, Any] | str]
 """Answers with an object, or with the text of one that was answered before."""
-PERIOD = {"type": "string", "pattern": "^20[0-9]{2}-[0-9]{2}[ab]?$", "examples": ["2022-12"]}
+PERIOD = {
+    "type": "string",
+    "pattern": "^([a-z][a-z0-9-]{0,31}:)?20[0-9]{2}-[0-9]{2}[ab]?$",
+    "examples": ["2022-12", "sprint:2022-12a"],
+}
 """A period in an address; Flask's converter says the same to the router."""
 KEY = r"[\x21-\x7e]{1,200}"
 """What an Idempotency-Key may be: visible ASCII."""

@@ -11,7 +11,7 @@ from bounty.errors import BountyError
 from bounty.notices.period_status import PeriodStatus, period_status
 from bounty.release.checklist import checklist
 from bounty.roster.terms import open_period
-from bounty.rules.periods import Period
+from bounty.rules.periods import Period, programme_key
 from bounty.web.api import models
 from bounty.web.api.lists import listing
 from bounty.web.api.operation import operation
@@ -77,7 +77,8 @@ def show_checklist(period: Period) -> dict[str, Any]:
         stage = _stage(connection, period)
         found = checklist(connection, stage, now())
     return {
-        "period": str(period),
+        **programme_key(period),
+        "period": period.name,
         "as_of": shown(now()),
         "state": stage.state,
         "checklist": [
