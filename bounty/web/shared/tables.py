@@ -400,7 +400,7 @@ def _decode_token(token: str, order: list[ColumnElement[Any]]) -> tuple[int, lis
 
 
 def _fits(value: object, column: ColumnElement[Any]) -> bool:
-    """Whether both databases can compare a value with a column: integers of 64 bits or texts, as the column has them."""
+    """Whether both databases can compare a value with a column: a 64-bit integer with integers, a text with texts."""
     if type(value) is int:  # without bool, which is a subclass of int
         return isinstance(column.type, Integer | NullType) and -GREATEST <= value <= GREATEST
     return isinstance(value, str) and not isinstance(column.type, Integer) and not unfit(value)
