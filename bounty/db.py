@@ -113,6 +113,10 @@ class Words(TypeDecorator[str]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         return dialect.type_descriptor(Text(collation="C") if dialect.name == "postgresql" else Text())
 
+    @property
+    def python_type(self) -> type[str]:
+        return str  # a decorated type says ``object`` otherwise
+
 
 class Day(TypeDecorator[dt.date]):
     """A Shanghai date: DATE on PostgreSQL, ISO text on SQLite, which sorts alike."""
