@@ -1,1 +1,1 @@
-"""What each step of a month costs, beside the least it could cost on the same machine, data and day."""
+"""Benchmarks: the cost of each step of a month, and of a hand-written minimum (floor) on the same machine and data."""

@@ -31,7 +31,7 @@ FETCHED = 20_000
 
 
 class Bench:
-    """One size on one database."""
+    """The measurement of one size on one database."""
 
     def __init__(self, databases: Databases, data: Data, runs: int) -> None:
         self.databases, self.data, self.runs = databases, data, runs
@@ -39,7 +39,7 @@ class Bench:
         self._csv, self._pages = str(data.folder / "orders.csv"), str(data.folder / "pages")
 
     def measure(self) -> None:
-        """Every step, in the order of a month."""
+        """Measure every step, in the order of a month."""
         data, databases = self.data, self.databases
         databases.create("base")
         self._call("bench.steps:prepare", url=databases.url("base"), folder=str(data.folder))
@@ -66,7 +66,7 @@ class Bench:
         self._note("settle again", again, None, data.plan.orders)
 
     def imports(self) -> None:
-        """The CSV, the same again, details, and pages."""
+        """Measure the import of the CSV, of the same CSV again, of details, and of pages."""
         data, databases = self.data, self.databases
         whole = data.plan.orders <= WHOLE_UP_TO
         self._on_copies(
@@ -140,7 +140,7 @@ class Bench:
         self._note("export", mine, floors, mine[0]["result"]["rows"])
 
     def progress(self) -> None:
-        """Milliseconds of the statements for promoters about the median, and for the busiest."""
+        """Measure the statements of progress for promoters of median size and for the largest."""
         for name, promoters, repeat in (
             ("progress, median promoter", self.data.middle, 10),
             ("progress, busiest promoter", self.data.busiest[:1], 200),
@@ -278,7 +278,7 @@ def _write(found: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """What the command line asks for."""
+    """Parse the command line, measure, and report."""
     pure = purity.hold(ROOT / "floors")
     print(f"floors that import nothing of the program: {', '.join(pure)}")
     if sys.argv[1:] == ["--report"]:

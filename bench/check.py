@@ -1,4 +1,4 @@
-"""Whether what was settled is right, by somebody else: the tests' oracle, or DuckDB over the same input files."""
+"""Checks a settlement independently: with the tests' oracle, or with DuckDB over the same input files."""
 
 import csv
 import json
@@ -14,7 +14,7 @@ _WORDS = {
 
 
 def check(data: Data, export: Path) -> str:
-    """What was compared, in words. Raises AssertionError where the export is not what the input comes to."""
+    """Describe the comparison in words. Raises AssertionError if the export differs from the recomputed result."""
     if data.plan.orders <= 100_000:
         return _by_oracle(data, export)
     return _by_duckdb(data.folder, export)
@@ -48,7 +48,7 @@ def _by_oracle(data: Data, export: Path) -> str:
 
 
 def _api_row(row: dict[str, str]) -> dict[str, Any]:
-    """A row of the CSV under the API's names."""
+    """A row of the CSV with the API's field names."""
 
     def fen(yuan: str) -> int:
         whole, _, part = yuan.partition(".")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 VERSION: Final = 1
-"""Of what this file makes; data of another version is made anew."""
+"""Version of the generated data; data of another version is generated again."""
 PERIOD: Final = "2022-12"
 OPENED_AT: Final = "2022-12-01T00:00:00+08:00"
 IMPORTED_AT: Final = "2023-01-20T00:00:00+08:00"
@@ -90,7 +90,7 @@ _GOODS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much of everything; numbers of orders, promoters, pages."""
+    """The numbers of orders, promoters and pages."""
 
     orders: int
     promoters: int
@@ -104,7 +104,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """A folder of input files, and what is in it."""
+    """A folder of input files, and a description of them."""
 
     folder: Path
     plan: Plan
@@ -112,9 +112,9 @@ class Data:
     page_rows: int
     detail_rows: int
     busiest: list[int]
-    """Promoters with the most orders of all, the busiest first."""
+    """The promoters with the most orders, largest first."""
     middle: list[int]
-    """Promoters about the median."""
+    """Promoters with a median number of orders."""
 
     @property
     def pages(self) -> list[Path]:
@@ -131,7 +131,7 @@ PLANS: Final = {
 
 
 def data_of(size: str, root: Path) -> Data:
-    """The data of a size, made if it is not there yet."""
+    """The data of a size; generated if it is missing."""
     plan, folder = PLANS[size], root / size
     facts = folder / "facts.json"
     if facts.exists():
@@ -167,7 +167,7 @@ _SPANS: Final = (
 
 @dataclass(slots=True)
 class _Order:
-    """What stays the same of an order, and its states from the first (0) to the last (3)."""
+    """The constant facts of an order, and its states from the first (0) to the last (3)."""
 
     order_sn: str
     p_id: str
@@ -370,7 +370,7 @@ class _Maker:
             (folder / f"{page:05d}.json").write_text(text, encoding="utf-8")
 
     def _fields(self, order: _Order, state: tuple[Any, ...]) -> dict[str, Any]:
-        """An order as the platform's list reply has it."""
+        """A row of the platform's order list."""
         status, paid_at, received_at, verified_at, settled_at, modified_at = state
         thumbnail = f"https://img.example.com/mms/{order.order_sn}.jpeg"
         return {
@@ -393,7 +393,7 @@ class _Maker:
 
 
 def _fate(draw: int) -> str:
-    """What becomes of an order, of a thousand."""
+    """Outcome of an order, by its number of a thousand."""
     bounds = ((890, "good"), (940, "failed"), (950, "punished"), (955, "recovered"), (985, "never received"),
               (993, "unpaid"), (1000, "no commission"))  # fmt: skip
     return next(fate for bound, fate in bounds if draw < bound)
@@ -429,5 +429,5 @@ def _yuan(fen: int) -> str:
 
 
 def _scattered(number: int) -> int:
-    """A number of 15 digits, different for different numbers."""
+    """A 15-digit number that is unique for each input."""
     return (number * 618_033_988_749_893 + 271_828_182_845) % 10**15

@@ -1,4 +1,4 @@
-"""The databases that are measured: files of SQLite, and a PostgreSQL server of our own with durable settings."""
+"""The measured databases: SQLite files, and a PostgreSQL server that is started for the run with durable settings."""
 
 import contextlib
 import os
@@ -30,41 +30,41 @@ SERVER_SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
-"""As an operator would set them on a machine of this size; everything else is the server's default."""
+"""Settings that suit a machine of this size; all others are the server's defaults."""
 
 
 class Databases(Protocol):
-    """Where databases are made, copied and dropped by name."""
+    """Creates, copies and drops databases by name."""
 
     @property
     def name(self) -> str:
-        """sqlite or postgresql."""
+        """``sqlite`` or ``postgresql``."""
 
     @property
     def server(self) -> int | None:
-        """The process number of the server, if there is one."""
+        """The process id of the server; None without a server."""
 
     def url(self, database: str) -> str:
-        """For the product."""
+        """The URL of a database for the product."""
 
     def bare(self, database: str) -> str:
-        """For a driver alone."""
+        """The connection string of a database for a bare driver."""
 
     def create(self, database: str, like: str | None = None) -> None:
-        """A new one; a copy of another, if given."""
+        """Create a database, optionally as a copy of another one."""
 
     def drop(self, database: str) -> None:
-        """It is gone; so too if it was not there."""
+        """Drop a database if it exists."""
 
     def size_mb(self, database: str) -> float:
-        """On disk, in MiB."""
+        """The size of a database on disk, MiB."""
 
     def version(self) -> str:
-        """Of the engine."""
+        """The version of the engine."""
 
 
 class SqliteFiles:
-    """One file a database."""
+    """SQLite: one file for each database."""
 
     name, server = "sqlite", None
 
@@ -84,7 +84,7 @@ class SqliteFiles:
         self.drop(database)
         if like:
             shutil.copy(self._path(like), self._path(database))
-            # What the copy left for the disk to write would be waited for by the first commit that is measured.
+            # Otherwise the first measured commit would wait until the copy is written to the disk.
             os.sync()
 
     def drop(self, database: str) -> None:
@@ -101,7 +101,7 @@ class SqliteFiles:
 
 
 class PostgresServer:
-    """A server started for the run."""
+    """PostgreSQL: a server that is started for the run."""
 
     name = "postgresql"
 
@@ -138,7 +138,7 @@ class PostgresServer:
 
 @contextlib.contextmanager
 def opened(kind: str) -> Iterator[Databases]:
-    """The databases of a kind, in a folder (under TMPDIR) that is removed at the end."""
+    """The databases of a kind, in a folder under TMPDIR that is removed at the end."""
     with contextlib.ExitStack() as leaving:
         home = Path(tempfile.mkdtemp(prefix="bounty-bench-"))
         leaving.callback(shutil.rmtree, home, ignore_errors=True)

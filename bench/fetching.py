@@ -1,4 +1,4 @@
-"""The stand-in for the open platform, in a process of its own: ``python -m bench.fetching PROMOTERS.csv ORDERS``."""
+"""The stand-in for the open platform in a separate process: ``python -m bench.fetching PROMOTERS.csv ORDERS``."""
 
 import csv
 import subprocess
@@ -15,14 +15,14 @@ from bounty.fake_platform.gateway import Gateway
 from bounty.fake_platform.server import StandIn
 
 CLIENT: Final = "bench"
-"""Name and secret of the application."""
+"""Client id and secret of the application."""
 NOW: Final = epoch("2023-01-11 12:00:00")
 FROM_AT: Final = epoch("2022-12-01 00:00:00")
 
 
 @contextmanager
 def stood_in(promoters: Path, orders: int) -> Iterator[str]:
-    """The address of a stand-in with so many orders of December, at which nothing goes wrong and no time passes."""
+    """The address of a stand-in with orders of December, without faults and with a constant clock."""
     command = [sys.executable, "-m", "bench.fetching", str(promoters), str(orders)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as process:
         assert process.stdout is not None

@@ -1,4 +1,4 @@
-"""The machine, as far as it matters to a figure."""
+"""Describes the machine on which the figures were measured."""
 
 import os
 import platform
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def machine() -> dict[str, Any]:
-    """Cores, memory, processor, and the versions of what was measured with."""
+    """Cores, memory, processor, and the versions of the software."""
     memory = next(
         line for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemTotal")
     )

@@ -33,7 +33,7 @@ from config import Settings
 
 CONNECTIONS = (1, 10, 50)
 NOW = "2022-12-15T15:00:00+08:00"
-"""In the task window, when the page has most to say."""
+"""An instant in the task window, when the page has the most content."""
 PATH = "/task"
 WORKERS, THREADS = 2, 4
 RATIO_GOAL, P99_GOAL_MS = 1.5, 10.0
@@ -41,17 +41,17 @@ _KEY = "a key of the bench's own, which signs nothing else"
 
 
 def settings_of(url: str) -> Settings:
-    """The application's settings over a database."""
+    """The application's settings for a database."""
     return Settings(database_url=url, now=epoch(NOW), secret_key=_KEY, totp_key=_KEY, payee_key=_KEY)
 
 
 def product() -> Flask:
-    """For gunicorn: the application over the database that ``BENCH_URL`` names."""
+    """For gunicorn: the application with the database of ``BENCH_URL``."""
     return create_app(settings_of(os.environ["BENCH_URL"]))
 
 
 def floor() -> Callable[..., Any]:
-    """For gunicorn: what the page rendered once for the person of ``BENCH_COOKIE``, rendered again for everybody."""
+    """For gunicorn: the template with the values that the page had once for the session of ``BENCH_COOKIE``."""
     app = product()
     rendered: list[tuple[Any, dict[str, Any]]] = []
 
@@ -75,7 +75,7 @@ def floor() -> Callable[..., Any]:
 
 
 def cookie_of(url: str, promoter_id: int) -> str:
-    """The session of an account of a promoter, which is made if need be."""
+    """The session cookie of a promoter's account; creates the account if necessary."""
     engine = make_engine(url)
     email = f"{promoter_id}@bench.example"
     with transaction(engine) as connection:
@@ -95,7 +95,7 @@ def cookie_of(url: str, promoter_id: int) -> str:
 
 @contextmanager
 def served(target: str, url: str, cookie: str) -> Iterator[tuple[int, psutil.Process]]:
-    """A port behind which gunicorn serves one of the two, and gunicorn's process."""
+    """The port at which gunicorn serves the application or the floor, and the process of gunicorn."""
     with socket.create_server(("127.0.0.1", 0), backlog=256) as listening:
         number, port = listening.fileno(), listening.getsockname()[1]
         command = [
@@ -129,7 +129,7 @@ def _wait(port: int, cookie: str) -> None:
 
 
 async def _ask(port: int, cookie: str, many: int, taken: list[float]) -> None:
-    """Ask for the page so many times over one connection, one after the other."""
+    """Request the page several times over one connection, one request after the other."""
     asked = f"GET {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookie}\r\n\r\n".encode()
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for _ in range(many):
@@ -149,7 +149,7 @@ async def _ask(port: int, cookie: str, many: int, taken: list[float]) -> None:
 
 
 def load(port: int, cookie: str, connections: int, requests: int) -> list[float]:
-    """Milliseconds of each request, over so many connections at a time."""
+    """Milliseconds of each request, with several concurrent connections."""
     taken: list[float] = []
 
     async def all_of_them() -> None:
@@ -199,7 +199,7 @@ def under_load(url: str, promoter_id: int, requests: int, database_process: int 
 
 
 def in_database(url: str, promoter_id: int, requests: int) -> dict[str, Any]:
-    """Milliseconds of a page's statements, added up; and how many there are."""
+    """Total milliseconds of a page's statements, and their number."""
     cookie = cookie_of(url, promoter_id)
     app = create_app(settings_of(url))
     engine = app.extensions["bounty.books"].engine
@@ -220,7 +220,7 @@ def in_database(url: str, promoter_id: int, requests: int) -> dict[str, Any]:
 
 
 def lines_of(found: dict[str, Any]) -> list[str]:
-    """What was found of a size on a database, as rows of a table."""
+    """The results of a size on a database, as rows of a table."""
     rows = [
         "| task page | connections | p50 ms | p99 ms | a second | CPU ms | floor p50 ms | floor CPU ms | ratio |",
         "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
@@ -242,7 +242,7 @@ def lines_of(found: dict[str, Any]) -> list[str]:
 
 
 def goals_of(found: dict[str, Any]) -> list[tuple[str, str, bool]]:
-    """Goal, figure, and whether it is reached."""
+    """(goal, figure, whether the goal is reached)."""
     ratio = found["median promoter"]["under_load"]["1"]["ratio"]
     p99 = found["busiest promoter"]["in_database"]["ms"]["p99"]
     return [

@@ -1,15 +1,15 @@
-"""A floor imports nothing of the product, nor of anything that does: looked at in its source before each run."""
+"""Checks before each run that the floors import nothing of the product, neither directly nor indirectly."""
 
 import ast
 import sys
 from pathlib import Path
 
 ALLOWED = {"msgspec", "psycopg", "bench.floors.connect", *sys.stdlib_module_names}
-"""Modules that a floor may name; of a dotted name the first part is enough."""
+"""Modules that a floor may import; for a dotted name the first part is sufficient."""
 
 
 def imported_by(source: str) -> set[str]:
-    """The modules that a source file names in its imports.
+    """The modules that a source file imports.
 
     >>> sorted(imported_by("import os.path\\nfrom bounty.db import load\\n"))
     ['bounty.db', 'os.path']
@@ -24,7 +24,7 @@ def imported_by(source: str) -> set[str]:
 
 
 def hold(folder: Path) -> list[str]:
-    """The floors that were looked at. Raises SystemExit, naming file and module, where one imports what it may not."""
+    """The names of the checked floors. Raises SystemExit with file and module if a floor has a forbidden import."""
     looked_at = sorted(folder.glob("*.py"))
     for path in looked_at:
         for name in sorted(imported_by(path.read_text(encoding="utf-8"))):

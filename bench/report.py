@@ -1,4 +1,4 @@
-"""The results as a table for a terminal, and as a page."""
+"""The results as a table for the terminal, and as RESULTS.md."""
 
 import json
 from collections.abc import Iterator
@@ -12,17 +12,17 @@ HEAD = (
     f"{'ratio':>6} {'(wall)':>6} {'others':>7}"
 )
 _GOALS = {"sync": 1.5, "csv in bulk": 1.5, "pages of 100": 1.5, "settle": 1.25}
-"""Of CPU seconds to the floor's."""
+"""Goals for the ratio of CPU seconds to those of the floor."""
 _MS_GOALS = {"progress, median promoter": 1.0, "progress, busiest promoter": 20.0}
-"""In the database, at ten million orders."""
+"""Goal for the time in the database with ten million orders."""
 _PEAK_GOALS = {"settle": 300, "export": 300}
 _LINEAR = 1.2
 _QUIET = 0.10
 Goal = tuple[str, str, bool | None]
-"""What is asked, the figure, and whether it is reached; null where its floor was not run."""
+"""(goal, figure, whether the goal is reached, or None if the floor was not run)."""
 _SIZES = ("10k", "100k", "1m", "10m")
 _BY_HAND = "## What stands in the way"
-"""From this heading on RESULTS.md is written by hand, and kept."""
+"""From this heading on RESULTS.md is written by hand and is not replaced."""
 
 
 def line_of(step: str, found: dict[str, Any]) -> str:
@@ -46,7 +46,7 @@ def line_of(step: str, found: dict[str, Any]) -> str:
 
 
 def write(results: Path, target: Path) -> None:
-    """RESULTS.md from the JSON files of all runs."""
+    """Write RESULTS.md from the JSON files of all runs."""
     runs = sorted(
         (json.loads(path.read_text()) for path in results.glob("*.json")),
         key=lambda run: (_SIZES.index(run["size"]), run["database"]),

@@ -1,4 +1,4 @@
-"""One measured call in a process of its own: ``python -m bench.run MODULE:FUNCTION ARGUMENTS SERVER_PID``.
+"""One measured call in a separate process: ``python -m bench.run MODULE:FUNCTION ARGUMENTS SERVER_PID``.
 
 Prints one line of JSON: what the call returned, and what it took.
 """
@@ -19,7 +19,7 @@ _CORES = os.cpu_count() or 1
 
 
 def measure(target: str, arguments: dict[str, Any], server: int | None) -> dict[str, Any]:
-    """Call ``MODULE:FUNCTION`` with arguments, here and now.
+    """Call ``MODULE:FUNCTION`` with arguments in this process.
 
     server   the process number of a database server whose CPU time belongs to the call
     Returns  result; wall_s; cpu_s (ours and the server's); own_cpu_s; peak_mb of this process; others_share, the part
@@ -44,7 +44,7 @@ def measure(target: str, arguments: dict[str, Any], server: int | None) -> dict[
 
 
 def measured(target: str, server: int | None = None, **arguments: Any) -> dict[str, Any]:
-    """The same in a fresh process. Raises RuntimeError, with what it said, if that fails."""
+    """Make the call in a new process. Raises RuntimeError with the process's output if it fails."""
     command = [sys.executable, "-m", "bench.run", target, json.dumps(arguments), str(server or 0)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -59,7 +59,7 @@ def _own_cpu() -> float:
 
 
 def _server_cpu(server: int | None) -> float:
-    """CPU seconds of a server: of the processes that are there, and, by their parent, of those that have gone."""
+    """CPU seconds of a server: of its running processes and, through their parent, of those that have ended."""
     if not server:
         return 0.0
     parent = psutil.Process(server)
@@ -77,7 +77,7 @@ def _server_cpu(server: int | None) -> float:
 
 
 def _busy() -> float:
-    """CPU seconds that the machine has spent on anything."""
+    """CPU seconds of the whole machine."""
     fields = list(map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]))
     user, nice, system, _idle, _wait, irq, soft, steal = fields
     return (user + nice + system + irq + soft + steal) / _TICK

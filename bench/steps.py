@@ -1,10 +1,10 @@
-"""The product's steps, through its own entry points. Each is called in a process of its own (bench.run)."""
+"""The measured steps of the product, through its public functions. Each runs in a separate process (bench.run)."""
 
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import psycopg  # noqa: F401 - the floors have their driver loaded too when the clock starts
+import psycopg  # noqa: F401 - loaded before the measurement starts, as in the floors
 from sqlalchemy import Engine
 
 from bench.data import IMPORTED_AT, OPENED_AT, PERIOD, SETTLED_AT, epoch
@@ -26,7 +26,7 @@ MONTH = Period.parse(PERIOD)
 
 
 def prepare(url: str, folder: str) -> dict[str, Any]:
-    """A new database with the schema, the reference files and the terms."""
+    """Create a database with the schema, the reference files and the terms."""
     engine = make_engine(url)
     schema.upgrade(engine)
     for kind in ("promoters", "violations", "links", "targets"):
@@ -46,7 +46,7 @@ def bulk(url: str, path: str) -> dict[str, Any]:
 
 
 def pages(url: str, folder: str, count: int) -> dict[str, Any]:
-    """Import the first pages of a folder, each as a batch of its own."""
+    """Import the first pages of a folder, one batch each."""
     engine = make_engine(url)
     rows = new = changed = 0
     for number in range(count):
@@ -60,18 +60,18 @@ def sync(url: str, address: str, client: str, now: int, from_at: int) -> dict[st
     """Fetch everything up to a minute ago from the stand-in."""
     engine = make_engine(url)
     platform = Platform(PlatformAccount(address, client, client), lambda: now)
-    spans = syncing.due(engine, platform, now, from_at, None)
+    spans = syncing.windows_to_read(engine, platform, now, from_at, None)
     rows = held = 0
     for read in syncing.sync(engine, platform, lambda: now, "UPDATED", spans):
-        if read.reading.why is not None:
+        if read.reading.incomplete_reason is not None:
             raise RuntimeError(f"not done: {read}")
-        rows, held = rows + read.counts.read, held + read.reading.held
+        rows, held = rows + read.counts.read, held + read.reading.orders
     engine.dispose()
     return {"rows": rows, "held": held, "slices": len(spans)}
 
 
 def fetched(url: str, folder: str) -> dict[str, Any]:
-    """Import what the floor of sync downloaded, a span as a batch of its own, as sync does."""
+    """Import the files that the floor of sync downloaded, one batch for each window, as sync does."""
     engine = make_engine(url)
     files = [path for path in sorted(Path(folder).iterdir()) if path.stat().st_size]
     rows = sum(_import(engine, "orders", path).read for path in files)
@@ -112,7 +112,7 @@ def export(url: str, folder: str) -> dict[str, Any]:
 
 
 def progress(url: str, promoters: list[int], repeat: int) -> dict[str, Any]:
-    """Milliseconds of each call: ``ms`` of its statements, ``call_ms`` all."""
+    """Milliseconds of each call: ``ms`` in its statements, ``call_ms`` in total."""
     engine = make_engine(url)
     spent = watch(engine)
     taken, called, counted = [], [], 0

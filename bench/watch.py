@@ -15,18 +15,18 @@ from sqlalchemy import Engine, event
 
 @dataclass(slots=True)
 class Spent:
-    """Since it was last emptied."""
+    """The sums since the last reset."""
 
     ms: float = 0.0
     statements: int = 0
 
     def empty(self) -> None:
-        """Begin again at nothing."""
+        """Reset the sums to 0."""
         self.ms, self.statements = 0.0, 0
 
 
 def watch(engine: Engine) -> Spent:
-    """What the engine's connections spend from now on; those that it has are closed."""
+    """Measure the engine's connections from now on. Its open connections are closed."""
     spent = Spent()
 
     def timed(method: Callable[..., Any], statements: int) -> Callable[..., Any]:

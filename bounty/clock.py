@@ -1,25 +1,25 @@
-"""The one place for time: the present instant, Shanghai, and instants as text.
+"""Time: the present instant, Shanghai dates, and instants as text.
 
-An instant is kept as whole epoch seconds (UTC); a date is a Shanghai date. Windows are half-open.
+An instant is a whole number of epoch seconds (UTC); a date is a Shanghai date. Windows are half-open.
 """
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
-# Every instant the program takes in lies in 2015..2099, where Shanghai is +08:00 without exception.
+# Every accepted instant lies in 2015..2099, when Shanghai is always +08:00.
 _SHANGHAI_OFFSET = timezone(timedelta(hours=8))
 EARLIEST = 1420041600  # 2015-01-01 00:00:00 Shanghai
 LATEST = 4102415999  # 2099-12-31 23:59:59 Shanghai
 
 
 def now() -> int:
-    """The present instant in epoch seconds. Called at the edges and passed down."""
+    """The present instant in epoch seconds. Entry points call it once and pass the result down."""
     return int(datetime.now(UTC).timestamp())
 
 
 def shown(instant: int) -> str:
-    """An instant for people and files.
+    """An instant as ISO text in Shanghai time, for people and files.
 
     >>> shown(1671551999)
     '2022-12-20T23:59:59+08:00'
@@ -28,7 +28,7 @@ def shown(instant: int) -> str:
 
 
 class ShownMinutes(dict[int, str]):
-    """Minutes since the epoch, shown up to their seconds: for millions of instants of a few months.
+    """Cache for formatting millions of instants: minute since the epoch -> ISO text without seconds and offset.
 
     >>> minutes = ShownMinutes()
     >>> minutes[1671551999 // 60] + ShownMinutes.SECONDS[1671551999 % 60]
@@ -36,17 +36,17 @@ class ShownMinutes(dict[int, str]):
     """
 
     SECONDS = tuple(f"{second:02d}+08:00" for second in range(60))
-    _ROOM = 200_000
+    _CACHE_LIMIT = 200_000
 
     def __missing__(self, minute: int) -> str:
-        if len(self) >= self._ROOM:
+        if len(self) >= self._CACHE_LIMIT:
             self.clear()
         self[minute] = text = shown(minute * 60)[:17]
         return text
 
 
 def shanghai_date(instant: int) -> date:
-    """The Shanghai date in which an instant lies.
+    """The Shanghai date of an instant.
 
     >>> shanghai_date(1669823999), shanghai_date(1669824000)
     (datetime.date(2022, 11, 30), datetime.date(2022, 12, 1))
@@ -55,7 +55,7 @@ def shanghai_date(instant: int) -> date:
 
 
 def midnight(day: date) -> int:
-    """The instant at which a Shanghai day begins.
+    """The first instant of a Shanghai date.
 
     >>> midnight(date(2022, 12, 1))
     1669824000
@@ -64,7 +64,7 @@ def midnight(day: date) -> int:
 
 
 def read_instant(text: str) -> int:
-    """An instant from ISO text with its offset, or, without one, in Shanghai.
+    """Parse ISO text to an instant; text without an offset is Shanghai time.
 
     Raises ValueError for anything else.
 

@@ -1,10 +1,11 @@
-"""Refusals: what a person asked for, why it can't be done, and what to do about it."""
+"""Exceptions for requests that are refused, with a text for the person who made the request."""
 
 
 class BountyError(Exception):
-    """A refusal. Its text is one line for a person: what is wrong and what to do. Nothing has changed.
+    """A refused request. The text is one line that says what is wrong and what to do. Nothing was changed.
 
-    zh  the same in Chinese, where a page may show it
+    en  the text in English
+    zh  the text in Chinese; the English text if there is none
     """
 
     def __init__(self, en: str, zh: str | None = None) -> None:
@@ -13,10 +14,10 @@ class BountyError(Exception):
 
 
 class RefusedFile(BountyError):
-    """A file that is wholly wrong (other kind, encoding or headers). No row of it was taken in.
+    """A file that is refused as a whole, for its kind, encoding or headers. No row of it is imported.
 
-    code    one of the catalogue's codes, such as ``E-HEAD``
-    zh, en  the reason and what would be right, in Chinese and in English
+    code    the problem's code, such as ``E-HEAD``
+    zh, en  the problem and how to fix it, in Chinese and in English
     """
 
     def __init__(self, code: str, zh: str, en: str) -> None:

@@ -1,6 +1,6 @@
-"""The one place for money: fen <-> Money, the one rounding, the one format.
+"""Money: conversion between fen and ``Money``, the rounding, and the text format.
 
-Inside the program and in the database money is a whole number of fen; ``Money`` is where people's words are.
+Computations and the database use whole fen (int); ``Money`` is for amounts with a currency.
 """
 
 import re
@@ -13,9 +13,9 @@ YUAN_GRAMMAR: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?")
 
 
 def fen_of(money: Money) -> int:
-    """Whole fen of an amount.
+    """Convert an amount to whole fen.
 
-    Raises ValueError for another currency, a part of a fen, or what is not a number.
+    Raises ValueError for a currency other than CNY, a fraction of a fen, NaN and infinity.
 
     >>> fen_of(Money("12.34", "CNY"))
     1234
@@ -31,7 +31,7 @@ def fen_of(money: Money) -> int:
 
 
 def money_of(fen: int) -> Money:
-    """An amount from whole fen.
+    """Convert whole fen to an amount.
 
     >>> money_of(1234)
     Money('12.34', 'CNY')
@@ -40,9 +40,9 @@ def money_of(fen: int) -> Money:
 
 
 def read_yuan(text: str) -> int:
-    """Whole fen from the one grammar of money in files: ``[0-9]{1,12}(\\.[0-9]{1,2})?`` yuan.
+    """Parse yuan, as files write them (``[0-9]{1,12}(\\.[0-9]{1,2})?``), to whole fen.
 
-    Raises ValueError for anything else; never rounds.
+    Raises ValueError for any other text; it never rounds.
 
     >>> read_yuan("200.00"), read_yuan("0.5"), read_yuan("7")
     (20000, 50, 700)
@@ -54,7 +54,7 @@ def read_yuan(text: str) -> int:
 
 
 def shown_yuan(fen: int) -> str:
-    """Yuan with exactly two decimals and no separators, as files carry it.
+    """Whole fen as yuan with two decimals and without separators, as files write them.
 
     >>> shown_yuan(123450), shown_yuan(-5)
     ('1234.50', '-0.05')
@@ -74,23 +74,23 @@ def grouped_yuan(fen: int) -> str:
 
 
 class ShownYuan(dict[int, str]):
-    """``shown_yuan`` for millions of amounts, of which most come again.
+    """Cache of ``shown_yuan`` for millions of amounts, most of which repeat.
 
     >>> ShownYuan()[123450]
     '1234.50'
     """
 
-    _ROOM = 200_000
+    _CACHE_LIMIT = 200_000
 
     def __missing__(self, fen: int) -> str:
-        if len(self) >= self._ROOM:
+        if len(self) >= self._CACHE_LIMIT:
             self.clear()
         self[fen] = text = shown_yuan(fen)
         return text
 
 
 def share(amount: Money, permille: int) -> Money:
-    """A part of an amount, to whole fen, ties to the even fen (the platform's own rounding; contract, Subsidy).
+    """A per-mille share of an amount, rounded to whole fen, ties to the even fen (docs/promises.md, Subsidy).
 
     amount    CNY, whole fen, never negative
     permille  0..1000, whole

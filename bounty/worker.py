@@ -1,6 +1,6 @@
-"""Every schedule, in one table; runs in a process of its own, of which there may be several.
+"""The background worker: a table of schedules, and the process that runs them. Several workers may run at once.
 
-The timer only wakes us: what is due is in the tables. So a wake-up that is late, missed or doubled does no harm.
+Timers only trigger a run; the database says what is due. A late, missed or duplicate run therefore does no harm.
 """
 
 import logging
@@ -8,7 +8,8 @@ import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from types import FrameType
+from typing import NamedTuple
 
 from apscheduler.schedulers.blocking import BlockingScheduler
 from apscheduler.triggers.interval import IntervalTrigger
@@ -21,107 +22,121 @@ from bounty.errors import BountyError
 from bounty.notifications.delivery import DeliveryChannels, send_due
 from bounty.platforms.pdd.client import Platform
 from bounty.sync import service as syncing
-from bounty.sync.recheck import recheck_orders, unsettled
+from bounty.sync.recheck import periods_to_recheck, recheck_orders
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """What a worker works with."""
+    """The settings and services of a worker."""
 
-    means: JobContext
-    """On whose engine's connections the worker acts."""
+    jobs: JobContext
+    """The context of the calendar jobs, with the worker as the engine's actor."""
     calendar_seconds: int
-    """From one look at the calendar to the next."""
+    """Seconds between two runs of the calendar."""
     sync_seconds: int
-    """From one reading of the platform's orders to the next."""
-    post: DeliveryChannels
-    """How messages leave."""
+    """Seconds between two reads of the platform's orders."""
+    channels: DeliveryChannels
+    """The mail server and the webhook."""
     post_seconds: int
-    """From one look at the outbox to the next."""
-    refused: dict[str, dict[str, str]] = field(default_factory=dict)
-    """Schedule -> what could not be done at its last wake-up -> why; so that it is said once."""
+    """Seconds between two deliveries of the outbox."""
+    failures: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Schedule -> task -> reason, for the tasks that failed in the last run; a repeated failure is logged once."""
+
+
+class TaskResult(NamedTuple):
+    """The result of one task of a schedule."""
+
+    task: str
+    """The task, as ``freeze 2022-12``."""
+    done: bool
+    """False if the task must be tried again."""
+    message: str
+    """The outcome or the reason of the failure, for the log."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerSchedule:
-    """A thing that a worker does again and again."""
+    """A recurring piece of work of the worker."""
 
     name: str
     seconds: Callable[[WorkerContext], int]
-    """From one wake-up to the next."""
-    wake: Callable[[WorkerContext], Iterator[tuple[str, bool, str]]]
-    """Does what is due; yields what it was about, whether it was done, and what became of it."""
+    """Seconds between two runs."""
+    run: Callable[[WorkerContext], Iterator[TaskResult]]
+    """Does the tasks that are due and yields their results."""
 
 
-def sync(desk: WorkerContext) -> Iterator[tuple[str, bool, str]]:
-    """Fetch orders, from what is held to now, and sweep what is to be settled; without an account, files are all."""
-    engine, now = desk.means.engine, desk.means.now
-    if not desk.means.platform.client_id:
+def sync(worker: WorkerContext) -> Iterator[TaskResult]:
+    """Read the platform's orders since the last read, and recheck orders before a settlement.
+
+    Does nothing without an account on the platform.
+    """
+    engine, now = worker.jobs.engine, worker.jobs.now
+    if not worker.jobs.platform.client_id:
         return
-    platform = Platform(desk.means.platform, now)
+    platform = Platform(worker.jobs.platform, now)
     for read in syncing.sync(
-        engine, platform, now, "UPDATED", syncing.due(engine, platform, now(), None, None)
+        engine, platform, now, "UPDATED", syncing.windows_to_read(engine, platform, now(), None, None)
     ):
-        why = read.reading.why
-        about = f"sync {shown(read.span.from_at)} {shown(read.span.until_at)}"
-        yield about, why is None, str(read.counts) if why is None else why
+        reason = read.reading.incomplete_reason
+        task = f"sync {shown(read.span.from_at)} {shown(read.span.until_at)}"
+        yield TaskResult(task, reason is None, str(read.counts) if reason is None else reason)
     with snapshot(engine) as connection:
-        periods = unsettled(connection, now())
+        periods = periods_to_recheck(connection, now())
     for period in periods:
-        for swept in recheck_orders(engine, platform, now, period):
-            said = f"orders={swept.orders} unanswered={len(swept.unanswered)} {swept.counts}"
-            yield f"sweep {period}", True, said
+        for batch in recheck_orders(engine, platform, now, period):
+            message = f"orders={batch.orders} unanswered={len(batch.unanswered)} {batch.counts}"
+            yield TaskResult(f"sweep {period}", True, message)
 
 
-def calendar(desk: WorkerContext) -> Iterator[tuple[str, bool, str]]:
-    """Freeze, remind, draft, check, back up: whatever the calendar has asked for and nobody has done."""
-    for outcome in catch_up(desk.means):
-        newest = outcome.asked[-1]
-        yield f"{newest.job} {newest.slot}", outcome.done, outcome.said
-    with transaction(desk.means.engine) as connection:
-        keep_wake(connection, desk.means.now())
+def calendar(worker: WorkerContext) -> Iterator[TaskResult]:
+    """Do the calendar jobs that are due (freeze, remind, settle, pay, check, back up), and record the run."""
+    for outcome in catch_up(worker.jobs):
+        newest = outcome.slots[-1]
+        yield TaskResult(f"{newest.job} {newest.slot}", outcome.done, outcome.message)
+    with transaction(worker.jobs.engine) as connection:
+        keep_wake(connection, worker.jobs.now())
 
 
-def post(desk: WorkerContext) -> Iterator[tuple[str, bool, str]]:
-    """Send what is in the outbox. What fails is tried again, and is seen in the outbox."""
-    for sending in send_due(desk.means.engine, desk.post, desk.means.now):
-        said = "sent" if sending.error is None else f"not taken: {sending.error}"
-        yield sending.message, True, said
+def post(worker: WorkerContext) -> Iterator[TaskResult]:
+    """Send the messages that are due. A failed message is no failed task, because the outbox tries it again."""
+    for attempt in send_due(worker.jobs.engine, worker.channels, worker.jobs.now):
+        message = "sent" if attempt.error is None else f"not taken: {attempt.error}"
+        yield TaskResult(attempt.message, True, message)
 
 
 SCHEDULES = (
-    WorkerSchedule("sync", lambda desk: desk.sync_seconds, sync),
-    WorkerSchedule("calendar", lambda desk: desk.calendar_seconds, calendar),
-    WorkerSchedule("post", lambda desk: desk.post_seconds, post),
+    WorkerSchedule("sync", lambda worker: worker.sync_seconds, sync),
+    WorkerSchedule("calendar", lambda worker: worker.calendar_seconds, calendar),
+    WorkerSchedule("post", lambda worker: worker.post_seconds, post),
 )
-"""All there is; how often, and at which days and hours, are settings (config.py)."""
+"""All schedules. Their intervals are settings (config.py)."""
 
 
-def once(desk: WorkerContext) -> list[str]:
-    """Do all that is due; what could not be done, each with its reason."""
+def once(worker: WorkerContext) -> list[str]:
+    """Do everything that is due, once; returns the failed tasks with their reasons."""
     for schedule in SCHEDULES:
-        _wake(desk, schedule)
-    return [f"{about}: {why}" for refused in desk.refused.values() for about, why in refused.items()]
+        _run_schedule(worker, schedule)
+    return [f"{task}: {why}" for failures in worker.failures.values() for task, why in failures.items()]
 
 
-def run(desk: WorkerContext) -> None:
-    """Wake at every schedule's time until the process is told to end; what is going on then is finished first."""
+def run(worker: WorkerContext) -> None:
+    """Run every schedule at its interval until SIGTERM or Ctrl-C; a run in progress is finished first."""
     scheduler = BlockingScheduler(timezone=SHANGHAI)
     for schedule in SCHEDULES:
         scheduler.add_job(
-            _wake,
-            IntervalTrigger(seconds=schedule.seconds(desk), timezone=SHANGHAI),
-            args=(desk, schedule),
+            _run_schedule,
+            IntervalTrigger(seconds=schedule.seconds(worker), timezone=SHANGHAI),
+            args=(worker, schedule),
             id=schedule.name,
             next_run_time=datetime.now(SHANGHAI),
-            misfire_grace_time=None,  # its own default would drop a wake-up that is a second late
+            misfire_grace_time=None,  # the default drops a run that is one second late
             coalesce=True,
             max_instances=1,
         )
 
-    def end(_signal: int, _frame: Any) -> None:
+    def end(_signal: int, _frame: FrameType | None) -> None:
         raise SystemExit(0)
 
     signal.signal(signal.SIGTERM, end)
@@ -131,21 +146,21 @@ def run(desk: WorkerContext) -> None:
         scheduler.shutdown(wait=True)
 
 
-def _wake(desk: WorkerContext, schedule: WorkerSchedule) -> None:
-    """One wake-up. Whatever goes wrong in it, the next one comes."""
-    before, refused = desk.refused.get(schedule.name, {}), {}
+def _run_schedule(worker: WorkerContext, schedule: WorkerSchedule) -> None:
+    """Run a schedule once. Errors are logged and never stop later runs."""
+    before, failures = worker.failures.get(schedule.name, {}), {}
     try:
-        for about, done, said in schedule.wake(desk):
-            if done:
-                log.info("%s: %s", about, said)
+        for result in schedule.run(worker):
+            if result.done:
+                log.info("%s: %s", result.task, result.message)
             else:
-                refused[about] = said
+                failures[result.task] = result.message
     except BountyError as refusal:
-        refused[schedule.name] = str(refusal)
+        failures[schedule.name] = str(refusal)
     except Exception as error:
         log.exception("%s", schedule.name)
-        refused[schedule.name] = f"{type(error).__name__}: {error}"
-    for about, why in refused.items():
-        if before.get(about) != why:
-            log.warning("%s: not done: %s", about, why)
-    desk.refused[schedule.name] = refused
+        failures[schedule.name] = f"{type(error).__name__}: {error}"
+    for task, why in failures.items():
+        if before.get(task) != why:
+            log.warning("%s: not done: %s", task, why)
+    worker.failures[schedule.name] = failures

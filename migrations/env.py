@@ -12,8 +12,8 @@ from config import read_settings
 
 
 def render_item(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False]:
-    """Our own column types by the names they have in ``bounty.db``."""
-    if kind == "type" and type(item).__module__ == "bounty.db":
+    """Render the column types of ``bounty.db`` by their names there."""
+    if kind == "type" and type(item).__module__.startswith("bounty.db"):
         autogen.imports.add("from bounty import db")
         return f"db.{type(item).__name__}()"
     if kind == "type" and item is WholeNumber:

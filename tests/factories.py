@@ -286,6 +286,20 @@ def plain_terms(**terms: Any) -> str:
     return terms_toml(**{"levels": EASY, "caps": "", "tiers": (("1.00", 1000),)} | terms)
 
 
+def half_month_terms(toml: str | None = None, **values: str | int) -> str:
+    """Terms, plain ones unless given, as those of half-months, whose window is the whole half."""
+    text = plain_terms() if toml is None else toml
+    changes = {
+        r"effective_from = .*": 'effective_from = "2022-12a"\ncycle = "half-month"',
+        r"last_day = .*": 'last_day = "end"',
+        r"receipt_cutoff_day = .*": "receipt_cutoff_days = 10",
+    } | {f"{key} = .*": f"{key} = {json.dumps(value)}" for key, value in values.items()}
+    for old, new in changes.items():
+        text, found = re.subn(f"(?m)^{old}$", new, text, count=1)
+        assert found, old
+    return text
+
+
 # A month
 
 
@@ -323,7 +337,7 @@ class Month:
         """Add terms; their hash."""
         for _ in range(2):
             with transaction(self.engine) as connection:
-                added, _anew = add_terms(connection, toml, self.now)
+                added, _anew = add_terms(connection, toml, self.now, self.period.programme)
         return added.sha256
 
     def begin(self, *promoters: Row, toml: str | None = None) -> Opening:
@@ -369,7 +383,7 @@ class Month:
     def explain(self, number: int = 1) -> Explanation:
         """What ``bounty explain`` knows; ``as_json()`` of it is what it prints."""
         with snapshot(self.engine) as connection:
-            return explain(connection, sn(number), self.now)
+            return explain(connection, sn(number), self.now, self.period.programme)
 
     def results(self, settled: Settled) -> list[Row]:
         """The rows of results.csv."""

@@ -25,6 +25,7 @@ from bounty.app import main
 from bounty.db import Base, make_engine, snapshot, transaction
 from bounty.models import FROZEN, Batch, Link, Promoter
 from tests import postgres
+from tests.factories import terms_toml
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 
@@ -234,6 +235,10 @@ COMMANDS = {
     "quarantine export": (),
     "quarantine retry": (),
     "quarantine dismiss": ("1", "--reason", "a trial"),
+    "programme add": ("sprint", "--name", "a trial"),
+    "programme list": (),
+    "programme rename": ("main", "--name", "a trial"),
+    "programme retire": ("main",),
     "terms add": ("FILE",),
     "terms show": ("2022-12",),
     "open": ("2022-12",),
@@ -264,6 +269,9 @@ COMMANDS = {
     "payout answer": ("1", "stayed", "--reason", "a trial"),
     "payout reopen": ("2022-12",),
     "export": ("2022-12", "--out", "OUT"),
+    "simulate": ("TERMS", "--periods", "2022-12"),
+    "recompute": ("2022-12",),
+    "lake export": ("2022-12", "--out", "OUT"),
     "check": (),
     "upload": ("1", "try", "--user", "1", "--folder", "OUT", "--report", "1"),
     "user add": ("a@example.com", "--role", "operator"),
@@ -308,7 +316,9 @@ def test_every_command_is_tried_below() -> None:
 def test_a_command_on_an_empty_database_says_to_upgrade_it(empty: Engine, tmp_path: Path, name: str) -> None:
     file = tmp_path / "given.csv"
     file.write_text("period,promoter_id,gmv_yuan,orders\n")
-    given = {"FILE": str(file), "OUT": str(tmp_path / "out")}
+    terms = tmp_path / "terms.toml"
+    terms.write_text(terms_toml())
+    given = {"FILE": str(file), "TERMS": str(terms), "OUT": str(tmp_path / "out")}
     said = run(empty, *name.split(), *(given.get(word, word) for word in COMMANDS[name]))
     assert (said.exit_code, said.stdout) == (1, "")
     assert said.stderr.count("\n") == 1

@@ -45,6 +45,8 @@ COMMITTED = {
     "0011_confirmations.py": "0cf32d46b4c8ea5627563df4dc8d4ab352b38118f100611ee55fcbf8aab1c4dd",
     "0012_worker_wakes.py": "d93e5732f179ad86bf23d3db5f790de127f6f37efc50f577b13002ac4303e3d0",
     "0013_api_tokens.py": "e40c44d7a027ac53b9f3cc1647c98dd0822c05d37dc38d8852b474742bdb06c3",
+    "0014_live_rooms.py": "1b96e80e5e2659cc592f1959e0b5822469db6be4d2e8a776183791221941f8c2",
+    "0015_programmes.py": "10d9ff13f0b8b8a3ab191f7f10d969194eba0dcca80cb878cec5975221ab8dea",
 }
 """Every migration that was committed. Books out there were made by it as it stands: what is wrong with one is mended by
 the next."""

@@ -1,1 +1,1 @@
-"""Floors: each step's least cost, in SQL written by hand. Nothing of the product is imported here (bench.purity)."""
+"""Floors: the minimal cost of each step, in hand-written SQL. They import nothing of the product (bench.purity)."""

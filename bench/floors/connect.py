@@ -1,4 +1,4 @@
-"""A bare connection with the settings that the product promises (durable commits, foreign keys), made by hand."""
+"""A bare driver connection with the settings that the product guarantees (durable commits, foreign keys)."""
 
 import sqlite3
 from typing import Any
@@ -26,7 +26,7 @@ def sqlite(path: str) -> sqlite3.Connection:
 
 
 def postgresql(conninfo: str) -> psycopg.Connection[tuple[Any, ...]]:
-    """A connection on which transactions are begun by hand."""
+    """A connection without automatic transactions."""
     return psycopg.connect(conninfo, autocommit=True, options="-c timezone=UTC -c jit=off")
 
 

@@ -1,4 +1,4 @@
-"""The floor of sync, but for the import: the same replies asked for over one connection, parsed, and written down."""
+"""The floor of sync without the import: the same responses, requested over one connection, parsed and written."""
 
 from hashlib import md5
 from http.client import HTTPConnection

@@ -1,4 +1,4 @@
-"""The floor of export: the rows read in the order of the file, and the bytes written."""
+"""The floor of export: read the rows in file order, and write the bytes."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ _BATCH = 1000
 
 
 def export(database: str, period: str, folder: str) -> dict[str, Any]:
-    """Write both files of settlement 1; how many lines."""
+    """Write both files of settlement 1; returns the number of lines."""
     out = Path(folder)
     out.mkdir(parents=True, exist_ok=True)
     connection: Any = sqlite(database) if is_sqlite(database) else postgresql(database)

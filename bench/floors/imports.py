@@ -64,7 +64,7 @@ _order = msgspec.json.Decoder(_Order).decode
 
 
 def parsed_page(body: bytes, batch_id: int) -> list[Row]:
-    """Rows for order_versions from one reply."""
+    """Rows for order_versions from one response."""
     rows = []
     for place, raw in enumerate(_page(body).order_list_get_response.order_list, start=1):
         order = _order(raw)
@@ -264,7 +264,7 @@ def _books(database: str) -> _SqliteBooks | _PostgresBooks:
 
 
 def pages(database: str, folder: str, count: int) -> dict[str, Any]:
-    """Import the first pages of a folder, each in a transaction of its own."""
+    """Import the first pages of a folder, one transaction each."""
     books, rows = _books(database), 0
     for number in range(count):
         path = Path(folder, f"{number:05d}.json")
@@ -293,14 +293,14 @@ def bulk(database: str, path: str) -> dict[str, Any]:
 
 
 def parse_pages(folder: str, count: int) -> dict[str, Any]:
-    """The parsing alone, of which the floor of pages has a part."""
+    """Only the parsing of the floor of pages."""
     return {
         "rows": sum(len(parsed_page(Path(folder, f"{n:05d}.json").read_bytes(), 1)) for n in range(count))
     }
 
 
 def parse_bulk(path: str) -> dict[str, Any]:
-    """The parsing alone, of which the floor of the CSV has a part."""
+    """Only the parsing of the floor of the CSV."""
     with Path(path).open(encoding="utf-8-sig", newline="") as file:
         file.readline()
         return {"rows": sum(1 for _ in parsed_csv(file, 1))}

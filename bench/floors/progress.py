@@ -1,4 +1,4 @@
-"""The floor of progress: one promoter's month in one statement, written by hand."""
+"""The floor of progress: one promoter's month in one hand-written statement."""
 
 from time import perf_counter
 from typing import Any
@@ -32,7 +32,7 @@ _NAMES = ("task_from", "task_until", "receipt_cutoff", "month_from", "month_unti
 
 
 def progress(database: str, period: str, promoters: list[int], repeat: int) -> dict[str, Any]:
-    """Milliseconds of the statements, one figure a promoter and repetition."""
+    """Milliseconds of the statement for each promoter and repetition."""
     connection: Any = sqlite(database) if is_sqlite(database) else postgresql(database)
     mark = "?" if is_sqlite(database) else "%s"
     taken = []

@@ -102,7 +102,7 @@ _NAMES = ("task_from", "task_until", "receipt_cutoff", "month_from", "month_unti
 
 
 def settle(database: str, period: str) -> dict[str, Any]:
-    """Settle a period once more; how many lines, and their sum."""
+    """Settle a period again; returns the number of lines and their sum."""
     return _sqlite(database, period) if is_sqlite(database) else _postgresql(database, period)
 
 

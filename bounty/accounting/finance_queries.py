@@ -10,6 +10,7 @@ from sqlalchemy import Connection, and_, case, distinct, false, func, select, tr
 from bounty.db import Query
 from bounty.models import Level, Notice, Payout, PayoutOutcome, Tranche, TrancheLine, TrancheStep, User
 from bounty.payees.service import payees_in_force, promoters_without_payee
+from bounty.rules.periods import programme_in_sql
 from bounty.rules.sql_math import count_where, sum_or_zero
 from bounty.tranches.entitlement import not_replaced, published_periods, tranche_lines_due
 from bounty.tranches.files import lines_of, payouts_of
@@ -194,6 +195,7 @@ def adjustments() -> Query:
             and_(
                 first.c.promoter_id == line.promoter_id,
                 first.c.order_sn == line.order_sn,
+                programme_in_sql(first.c.period) == programme_in_sql(line.period.expression),
                 first.c.tranche_id == line.corrects_id,
             ),
         )

@@ -15,6 +15,7 @@ from bounty.models import Line, Notice, Order, Payee, Payout, PayoutOutcome, Tra
 from bounty.progress.expected_subsidy import expected_lines
 from bounty.progress.history import PromoterMonth
 from bounty.progress.order_list import listed_now
+from bounty.rules.periods import in_programme
 from bounty.rules.sql_math import sum_or_zero
 from bounty.tranches.entitlement import not_replaced, orders_due, published_periods
 
@@ -208,15 +209,16 @@ def _published(connection: Connection, promoter_id: int, month: PromoterMonth, n
             for tranche_id, each in payout_statuses(connection, promoter_id).items()
         ],
     ).subquery("become")
+    of_programme = in_programme(TrancheLine.period.expression, month.period.programme)
     newest = (
         select(TrancheLine.order_sn, func.max(TrancheLine.tranche_id).label("tranche_id"))
-        .where(TrancheLine.promoter_id == promoter_id, not_replaced())
+        .where(TrancheLine.promoter_id == promoter_id, of_programme, not_replaced())
         .group_by(TrancheLine.order_sn)
         .subquery("newest")
     )
     last = (
         select(TrancheLine.order_sn, TrancheLine.tranche_id, TrancheLine.cause)
-        .where(TrancheLine.promoter_id == promoter_id)
+        .where(TrancheLine.promoter_id == promoter_id, of_programme)
         .subquery("last")
     )
     given = due.first_id.is_not(None)

@@ -27,8 +27,9 @@ from sqlalchemy.orm import aliased
 
 from bounty.db import Query, WholeNumber, Words
 from bounty.models import Order, Payout, Receipt, ReceiptRow, Tranche, TrancheLine, TrancheStep
-from bounty.models.payout import AMBIGUOUS, MATCHED, UNMATCHED
+from bounty.models.payment_results import AMBIGUOUS, MATCHED, UNMATCHED
 from bounty.money import shown_yuan
+from bounty.rules.periods import programme_in_sql
 from bounty.rules.sql_math import by_bytes, count_where, sum_or_zero
 from bounty.tranches.entitlement import COMMISSION_SETTLED, orders_due, published_periods
 from bounty.tranches.files import payout_id
@@ -168,6 +169,7 @@ def _orders(due: Query, tranche_id: int | None) -> Query:
         TrancheLine.tranche_id == tranche_id,
         TrancheLine.promoter_id == each.promoter_id,
         TrancheLine.order_sn == each.order_sn,
+        programme_in_sql(TrancheLine.period.expression) == programme_in_sql(each.period),
     )
     return rows.where(or_(each.first_id.is_(None), of_it.exists()))
 

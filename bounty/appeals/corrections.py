@@ -29,6 +29,7 @@ _OTHERS = {
     "order_create_time": "created_at",
     "order_verify_time": "verified_at",
     "order_settle_time": "settled_at",
+    "sep_pid": "live_room",
 }
 
 

@@ -129,7 +129,7 @@ def window_of(connection: Connection, period: Period, now: int) -> Window | None
 
 def last_instant(period: Period) -> int:
     """The first instant after the last day."""
-    return midnight(period.plus(1).day(LAST_DAY) + timedelta(days=1))
+    return midnight(Period(period.year, period.month).plus(1).day(LAST_DAY) + timedelta(days=1))
 
 
 def due_at(period: Period, asked_at: int) -> int:

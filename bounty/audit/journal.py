@@ -1,15 +1,15 @@
-"""The journal outside the database: how far the books had come, what left for the payer, and that a copy was restored.
+"""The journal outside the database: the newest audit events, the exports to the payer, the backups and the restores.
 
-A database that is replaced by an old copy of itself can't know it: all that it holds agrees. So whatever must be known
-after a restore is also written beside the backups, one JSON object a line, into a file that is only added to::
+A database that was replaced by an older copy is consistent and cannot detect this by itself. Therefore the facts that
+are needed after a restore are also appended to a file beside the backups, one JSON object on each line::
 
     {"kind": "head", "at": 1674190800, "event": 41, "head": "9f2c…"}
     {"kind": "export", "at": …, "event": 57, "head": "…", "tranche": 1, "content_sha256": "…", "due_fen": 13000, …}
     {"kind": "backup", …, "file": "bounty-20230120-050000.sqlite"}
     {"kind": "restore", …}
 
-Every line names an event of the audit chain and its hash, so it can be told whether the books at hand hold that event.
-The name of the books, in the file's own, tells journals of several books in one folder apart.
+Every line has the number and hash of an audit event, which shows whether the present books contain that event. The
+file's name contains the name of the books, so one folder can have the journals of several books.
 """
 
 import fcntl
@@ -31,25 +31,25 @@ from bounty.private import close_to_others, private_folder
 
 log = logging.getLogger(__name__)
 Line = dict[str, Any]
-"""kind, at (epoch seconds), event, head, and what the kind adds."""
+"""The keys kind, at (epoch seconds), event, head, and further keys of the kind."""
 HEAD, EXPORT, BACKUP, RESTORE = "head", "export", "backup", "restore"
 
 
 def keeping(engine: Engine, folder: Path) -> Engine:
-    """The same engine, whose acts are noted in a journal in a folder."""
+    """The same engine, whose audit events are noted in a journal in the folder."""
     return engine.execution_options(journal=folder, keeper=_note_head)
 
 
-# Which books, and where their journal is
+# The name of the books and the path of their journal
 
 
 def books_id(connection: Connection) -> str | None:
-    """The name of the books; null while nothing was done in them."""
+    """The name of the books; None before the first audit event."""
     return connection.execute(select(Books.name)).scalar()
 
 
 def name_books(connection: Connection) -> str:
-    """The name of the books, given to them now if they have none."""
+    """The name of the books; creates one if there is none."""
     name = books_id(connection)
     if name is None:
         name = token_hex(8)
@@ -58,7 +58,7 @@ def name_books(connection: Connection) -> str:
 
 
 def journal_of(connection: Connection) -> Path | None:
-    """Where the journal of the books is, whether or not it is there yet; null where none is kept."""
+    """The path of the books' journal, which may not exist yet; None if no journal is kept."""
     folder: Path | None = connection.get_execution_options().get("journal")
     name = None if folder is None else books_id(connection)
     return None if folder is None or name is None else folder / f"journal-{name}.jsonl"
@@ -68,9 +68,9 @@ def journal_of(connection: Connection) -> Path | None:
 
 
 def append(path: Path, *lines: Line) -> None:
-    """Add lines to a journal, each with a line break, and see them on the disk.
+    """Append lines to a journal and flush them to the disk.
 
-    Raises BountyError if they can't be written.
+    Raises BountyError if the file cannot be written.
     """
     try:
         private_folder(path.parent)
@@ -81,11 +81,11 @@ def append(path: Path, *lines: Line) -> None:
             size = file.seek(0, os.SEEK_END)
             if size:
                 file.seek(size - 1)
-                if file.read(1) != b"\n":  # somebody was killed at it
+                if file.read(1) != b"\n":  # a writer was killed in the middle of a line
                     file.write(b"\n")
             file.write(b"".join(json.dumps(line, ensure_ascii=False).encode() + b"\n" for line in lines))
             file.flush()
-            # It must say what left even after a power cut that the database doesn't survive.
+            # After a power failure that destroys the database, the journal must still name every export.
             os.fsync(file.fileno())
     except OSError as error:
         raise BountyError(
@@ -95,15 +95,15 @@ def append(path: Path, *lines: Line) -> None:
 
 
 def line_of(connection: Connection, kind: str, now: int, **more: Any) -> Line:
-    """A line that names the newest event of the chain."""
+    """A journal line with the newest audit event."""
     event, head = _newest(connection)
     return {"kind": kind, "at": now, "event": event, "head": head, **more}
 
 
 def note(engine: Engine, kind: str, now: int, **more: Any) -> None:
-    """Add a line that names the newest event of the chain, where a journal is kept.
+    """Append a line with the newest audit event, if a journal is kept.
 
-    Raises BountyError if it can't be written.
+    Raises BountyError if the file cannot be written.
     """
     with snapshot(engine) as connection:
         path = journal_of(connection)
@@ -113,14 +113,14 @@ def note(engine: Engine, kind: str, now: int, **more: Any) -> None:
 
 
 def name_and_note(engine: Engine) -> None:
-    """See that the books have a name before they are copied: by it a copy finds the journal."""
+    """Create the name of the books before a backup, because a copy finds its journal by this name."""
     if engine.get_execution_options().get("journal") is not None:
         with transaction(engine) as connection:
             name_books(connection)
 
 
 def _note_head(connection: Connection) -> Callable[[], None] | None:
-    """Before a commit: what to add to the journal after it; nothing where no act was recorded."""
+    """Called before a commit: returns the function that appends to the journal after it; None without an event."""
     if not connection.get_execution_options().get("recorded"):
         return None
     name_books(connection)
@@ -136,9 +136,8 @@ def _note_head(connection: Connection) -> Callable[[], None] | None:
     def add() -> None:
         try:
             append(path, line)
-        except (
-            BountyError
-        ) as refusal:  # the act is done and stays done; what leaves for the payer is not so lenient
+        except BountyError as refusal:
+            # The action is committed and stays so. Exports are stricter: they fail if the journal cannot be written.
             log.warning("%s", refusal)
 
     return add
@@ -155,20 +154,18 @@ def _newest(connection: Connection) -> tuple[int, str]:
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """A journal, held against the books' chain of events."""
+    """A journal, compared with the books' audit events."""
 
     path: Path
     lines: tuple[Line, ...]
-    """In the order in which they were written."""
+    """The lines in the order in which they were written."""
     strange: frozenset[int]
-    """Places in ``lines`` of those whose event these books don't hold."""
+    """Indexes in ``lines`` of the lines whose event is not in these books."""
 
     @property
     def ahead(self) -> Line | None:
-        """The newest line that these books don't hold and no restore accounts for; null if there is none.
-
-        Where there is one, the books are older than their journal.
-        """
+        """The newest line whose event is missing in these books and which no recorded restore explains; None if there
+        is none. If there is one, the books are older than their journal."""
         marks = [
             at for at, line in enumerate(self.lines) if line["kind"] == RESTORE and at not in self.strange
         ]
@@ -177,7 +174,7 @@ class Journal:
         return max(unmarked, key=lambda line: int(line["event"]), default=None)
 
     def of_kind(self, kind: str, *, strange: bool) -> list[Line]:
-        """The lines of a kind that the books hold, or that they don't."""
+        """The lines of a kind whose event is not in the books (strange), or is in them."""
         return [
             line
             for at, line in enumerate(self.lines)
@@ -185,21 +182,21 @@ class Journal:
         ]
 
     def reaches(self, event: int) -> bool:
-        """Whether it was kept already when an event of the books happened, and so tells of all that left since."""
+        """Whether the journal existed when an audit event happened, so that it has all exports since then."""
         return any(line["event"] <= event for at, line in enumerate(self.lines) if at not in self.strange)
 
 
 def read_journal(connection: Connection) -> Journal | None:
-    """The journal of the books; null where none is kept.
+    """The journal of the books; None if no journal is kept.
 
-    Raises BountyError if it can't be read.
+    Raises BountyError if the file cannot be read.
     """
     path = journal_of(connection)
     if path is None:
         return None
     lines = tuple(_lines(path))
-    held = _hashes(connection, {line["event"] for line in lines})
-    strange = (at for at, line in enumerate(lines) if held.get(line["event"]) != line["head"])
+    hashes = _hashes(connection, {line["event"] for line in lines})
+    strange = (at for at, line in enumerate(lines) if hashes.get(line["event"]) != line["head"])
     return Journal(path, lines, frozenset(strange))
 
 
@@ -210,11 +207,9 @@ def _lines(path: Path) -> Iterable[Line]:
         return
     except OSError as error:
         raise BountyError(f"The journal {path} can't be read: {error.strerror or error}.") from error
-    whole, _, torn = content.rpartition(
-        b"\n"
-    )  # what was being written when somebody was killed told nobody anything
-    del torn
-    for place, text in enumerate(whole.split(b"\n") if whole else [], start=1):
+    # The part behind the last line break is a line whose writer was killed, so nothing depends on it.
+    complete, _, _ = content.rpartition(b"\n")
+    for place, text in enumerate(complete.split(b"\n") if complete else [], start=1):
         try:
             line = json.loads(text)
             known = (
@@ -233,17 +228,17 @@ def _lines(path: Path) -> Iterable[Line]:
 
 
 def _torn(text: bytes) -> bool:
-    """Whether a line is the beginning of one, which was cut off as its writer was killed."""
+    """Whether a line is incomplete because its writer was killed."""
     return not text.endswith(b"}")
 
 
 def _hashes(connection: Connection, events: set[int]) -> dict[int, str]:
-    held = {0: ""}  # before the first event
+    hashes = {0: ""}  # before the first event
     numbers = sorted(events)
     for at in range(0, len(numbers), 500):
         some = numbers[at : at + 500]
         rows = connection.execute(
             select(AuditEvent.event_id, AuditEvent.event_sha256).where(AuditEvent.event_id.in_(some))
         )
-        held |= {row.event_id: row.event_sha256 for row in rows}
-    return held
+        hashes |= {row.event_id: row.event_sha256 for row in rows}
+    return hashes

@@ -1,13 +1,12 @@
-"""Recording an act in its own transaction, and proving that no record was changed, taken out or put in.
+"""Writes audit events in the transaction of the action, and verifies the hash chain of all events.
 
-Who acts is a property of the connection, as is whether it may write: an edge names the actor once, and no use case has
-to hand it on.
+The actor is an execution option of the connection. The web and command-line entry points set it once, so services need
+no parameter for it.
 """
 
 import json
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
 
 from sqlalchemy import Connection, Engine, func, insert, select
 
@@ -15,37 +14,41 @@ from bounty.db import wait_for_turn
 from bounty.models import AuditEvent
 
 FIRST = "0" * 64
-"""What the first event has for the hash of the one before."""
+"""``previous_sha256`` of the first event."""
 
 
-# Made once: making a statement takes longer than carrying it out.
+# Built once, because building these statements takes longer than executing them.
 _LAST = select(AuditEvent.event_id, AuditEvent.event_sha256).order_by(AuditEvent.event_id.desc()).limit(1)
 _ADD = insert(AuditEvent)
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts, and from where."""
+    """The person or program that acts, as in ``models.AuditEvent``."""
 
     name: str
-    """An account's e-mail, or ``command line: NAME``."""
+    """The account's e-mail, or ``command line: NAME``."""
     user_id: int | None = None
+    """The account; None without one."""
     role: str | None = None
+    """The account's role; None without one."""
     address: str | None = None
+    """The client's IP address, or ``command line``; None if unknown."""
     request: str | None = None
+    """The id of the web request; None outside one."""
 
 
 NOBODY = Actor("program")
-"""Where an edge has named nobody."""
+"""The actor of connections for which none was set."""
 
 
 def acting(engine: Engine, actor: Actor) -> Engine:
-    """The same engine, on whose connections an actor acts."""
+    """The same engine, with the actor of its connections set."""
     return engine.execution_options(actor=actor)
 
 
 def actor_of(connection: Connection) -> Actor:
-    """Who acts on a connection."""
+    """The actor of a connection."""
     actor: Actor = connection.get_execution_options().get("actor", NOBODY)
     return actor
 
@@ -56,17 +59,17 @@ def record(
     subject: str,
     now: int,
     *,
-    before: Any = None,
-    after: Any = None,
+    before: object = None,
+    after: object = None,
     reason: str | None = None,
     by: Actor | None = None,
 ) -> None:
-    """Add an event for an act, in the act's own transaction: without the event there is no act.
+    """Add an audit event in the transaction of the action, so that neither is committed without the other.
 
-    act            what was done, as ``notice.publish``
-    subject        to what, as ``2022-12`` or ``batch 17``
-    before, after  what JSON can hold without fractions; never a secret
-    by             who acts, where the connection doesn't know yet: at a log-in
+    act            the action's code, as ``notice.publish``
+    subject        the object of the action, as ``2022-12`` or ``batch 17``
+    before, after  the object's values; anything that JSON can represent without fractions; never a secret
+    by             the actor, if the connection does not have it yet (at a log-in)
     """
     wait_for_turn(connection)
     last = connection.execute(_LAST).first()
@@ -93,28 +96,29 @@ def record(
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """What reading the whole chain came to."""
+    """The result of verifying the chain."""
 
     events: int
+    """Number of all events."""
     read: int
-    """How many of them were read again, counted from the end."""
+    """Number of events that were verified, counted from the newest."""
     head: str
-    """The hash of the last event; written down elsewhere, it proves that none was cut off."""
+    """Hash of the newest event. Kept elsewhere, it shows whether events at the end were removed."""
     broken: tuple[int, ...]
-    """Numbers of the events at which the chain does not hold; empty if it does."""
+    """Numbers of the events with a wrong hash, predecessor or number; empty if the chain is intact."""
 
 
 def verify(connection: Connection, last: int | None = None) -> Chain:
-    """Read events and hash them again.
+    """Read events and compute their hashes again.
 
-    last   only so many from the end, as a page does; the hash before them is then taken as it stands
+    last   verify only this many of the newest events, for a page; the stored hash before them is trusted. None: all
     """
     count, head, broken = 0, FIRST, []
     newest = connection.execute(select(func.max(AuditEvent.event_id))).scalar() or 0
     if last is not None and newest > last:
         count = newest - last
-        held = select(AuditEvent.event_sha256).where(AuditEvent.event_id == count)
-        head = connection.execute(held).scalar() or FIRST
+        stored = select(AuditEvent.event_sha256).where(AuditEvent.event_id == count)
+        head = connection.execute(stored).scalar() or FIRST
     skipped = count
     rows = connection.execute(
         select(AuditEvent.__table__).where(AuditEvent.event_id > skipped).order_by(AuditEvent.event_id),
@@ -130,9 +134,9 @@ def verify(connection: Connection, last: int | None = None) -> Chain:
     return Chain(count, count - skipped, head, tuple(broken))
 
 
-def _canonical(value: Any) -> str:
+def _canonical(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
-def _hash(event: dict[str, Any]) -> str:
+def _hash(event: dict[str, object]) -> str:
     return sha256(_canonical(event).encode()).hexdigest()

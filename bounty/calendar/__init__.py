@@ -1,1 +1,1 @@
-"""The month by the calendar: what it asks for, and doing each of it once, however late and by however many workers."""
+"""The month's calendar: the slots that are due, and the jobs that do each slot once, late or not, by any worker."""

@@ -1,6 +1,7 @@
-"""Doing what the calendar asks for: each slot once, in one transaction with its effect.
+"""Runs the calendar jobs: each slot once, recorded in the transaction of the job's effect.
 
-Whoever wakes takes what is not done yet. Of several workers one has the turn to write; the next finds the slot done.
+Every worker tries all slots that are due. The write lock lets one worker at a time in, and the next one finds the slot
+done.
 """
 
 import datetime as dt
@@ -34,7 +35,7 @@ from bounty.progress.reminders import remind
 from bounty.release.service import keep_checks
 from bounty.roster.service import open_roster
 from bounty.roster.terms import open_period, terms_in_force
-from bounty.rules.periods import Period
+from bounty.rules.periods import MAIN, Period
 from bounty.settlement.period_lock import closed_periods
 from bounty.settlement.service import settle
 from bounty.sync.coverage import coverage_of
@@ -48,103 +49,105 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class NotYet:
-    """Why a slot stays due, though what was written meanwhile is kept: operators are told, say."""
+    """The result of a job that must be tried again, but whose transaction is committed, for example with a message to
+    operators."""
 
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class JobContext:
-    """What the jobs work with."""
+    """The settings and services of the jobs."""
 
     engine: Engine
     now: Callable[[], int]
+    """Returns the present instant; epoch seconds."""
     calendar: Calendar
     platform: PlatformAccount
-    """Ours on the open platform; without one, orders come from files alone."""
+    """The account on the open platform; with a blank client id, orders come only from files."""
     backups: Path
-    """Where backups are kept."""
+    """The folder for backups."""
     postgres_programs: Path | None = None
-    """The folder of PostgreSQL's client programs; null: on the PATH."""
+    """The folder of PostgreSQL's client programs; None to find them on the PATH."""
     alipay_least_fen: int = 10
-    """The least that Alipay transfers: less is carried on."""
+    """The smallest amount that Alipay transfers, whole fen; smaller amounts are carried over."""
 
 
-Prepared = AbstractContextManager[Any]
+Preparation = AbstractContextManager[Any]
 
 
-def nothing(_means: JobContext, _asked: ScheduledSlot) -> Prepared:
-    """For a job that needs no preparation."""
+def no_preparation(_context: JobContext, _slot: ScheduledSlot) -> Preparation:
+    """The preparation of a job that needs none."""
     return nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """How a job is done."""
+    """The functions of a job."""
 
     act: Callable[[Connection, ScheduledSlot, Any, int], str | NotYet]
-    """Its effect; what it came to, or why it is not done yet. Raises BountyError where it can't be done now: then it
-    stays due too, and nothing of it is kept."""
-    prepare: Callable[[JobContext, ScheduledSlot], Prepared] = nothing
-    """What takes long, or is not in the books, and so comes before the transaction; the effect is given its result."""
+    """The job's effect, within the transaction of its slot. It gets the result of ``prepare`` and the present instant,
+    and returns the outcome as an English sentence, or NotYet. It raises BountyError if the job is impossible now; then
+    the transaction is rolled back and the slot stays due."""
+    prepare: Callable[[JobContext, ScheduledSlot], Preparation] = no_preparation
+    """Work before the transaction: work that takes long or happens outside of the database."""
     together: bool = False
-    """Whether one effect serves all slots that are due, as after a long stop."""
+    """Whether one run covers all slots that are due, for example after a long downtime."""
 
 
-def freeze(connection: Connection, asked: ScheduledSlot, _: None, now: int) -> str:
-    """Freeze a month's roster, unless somebody has."""
-    assert asked.period is not None
-    opening = open_roster(connection, asked.period, now)
+def freeze(connection: Connection, slot: ScheduledSlot, _: None, now: int) -> str:
+    """Freeze a month's roster; do nothing if it is frozen."""
+    assert slot.period is not None
+    opening = open_roster(connection, slot.period, now)
     state = "frozen" if opening.anew else "open already"
     return f"{state}: {opening.on_roster} on the roster, {opening.eligible} eligible"
 
 
-def remind_of_receipts(connection: Connection, asked: ScheduledSlot, _: None, now: int) -> str:
-    """Tell promoters of the orders that still need their receipt, while it helps."""
-    assert asked.period is not None
-    if now >= open_period(connection, asked.period).receipt_cutoff:
+def remind_of_receipts(connection: Connection, slot: ScheduledSlot, _: None, now: int) -> str:
+    """Remind promoters of orders without confirmed receipt; do nothing after the receipt cutoff."""
+    assert slot.period is not None
+    if now >= open_period(connection, slot.period).receipt_cutoff:
         return "too late: the receipt cutoff had passed, and nobody was told"
-    reminded = remind(connection, asked.period, now)
+    reminded = remind(connection, slot.period, now)
     return f"{reminded.promoters} promoters, {reminded.orders} orders pending; {reminded.mailed} mailed"
 
 
 @contextmanager
-def swept(means: JobContext, asked: ScheduledSlot) -> Iterator[None]:
-    """See that the platform was asked again for every order that can still change the result, unless it is published.
+def orders_rechecked(context: JobContext, slot: ScheduledSlot) -> Iterator[None]:
+    """Recheck the orders that can still change the result, unless it is published.
 
-    Fetching does so from the cutoff on; nothing is drafted on what it has not come to.
+    Syncing rechecks them too, from the receipt cutoff on; this makes sure that no draft is made before it has finished.
     """
-    assert asked.period is not None
-    if means.platform.client_id:
-        with snapshot(means.engine) as connection:
-            published = newest_notice(connection, asked.period)
+    assert slot.period is not None
+    if context.platform.client_id:
+        with snapshot(context.engine) as connection:
+            published = newest_notice(connection, slot.period)
         if published is None:
-            for _batch in recheck_orders(
-                means.engine, Platform(means.platform, means.now), means.now, asked.period
-            ):
+            platform = Platform(context.platform, context.now)
+            for _batch in recheck_orders(context.engine, platform, context.now, slot.period):
                 pass
     yield
 
 
-def draft(connection: Connection, asked: ScheduledSlot, _: None, now: int) -> str | NotYet:
-    """Draft a month's settlement, once what was fetched for it has no gap; one that is published is left to people."""
-    assert asked.period is not None
-    notice = newest_notice(connection, asked.period)
+def draft(connection: Connection, slot: ScheduledSlot, _: None, now: int) -> str | NotYet:
+    """Compute a month's draft settlement once its coverage has no gap; do nothing if the month is published."""
+    assert slot.period is not None
+    notice = newest_notice(connection, slot.period)
     if notice is not None:
         return f"published already, as notice {notice.notice}"
-    covered = coverage_of(connection, open_period(connection, asked.period))
-    gaps, _to_come = covered.gaps_at(now)
-    if covered.asked_for and gaps:
-        return _tell_of_gaps(connection, asked.period, gaps, now)
-    settled = settle(connection, asked.period, now)
+    coverage = coverage_of(connection, open_period(connection, slot.period))
+    gaps, _later = coverage.gaps_at(now)
+    if coverage.is_required and gaps:
+        return _notify_of_gaps(connection, slot.period, gaps, now)
+    settled = settle(connection, slot.period, now)
     state = "drafted" if settled.anew else "drafted already"
     return f"settlement {settled.settlement_id} {state}: {settled.content_sha256}"
 
 
-def _tell_of_gaps(connection: Connection, period: Period, gaps: list[Interval], now: int) -> NotYet:
+def _notify_of_gaps(connection: Connection, period: Period, gaps: list[Interval], now: int) -> NotYet:
     first, count = shown(gaps[0].from_at)[:16].replace("T", " "), len(gaps)
     some = "a gap" if count == 1 else f"{count} gaps"
-    letter = MessageText(
+    text = MessageText(
         (
             f"{period} 期平台数据有 {count} 个缺口，暂不核算",
             f"{period} has {some}: it is not settled yet",
@@ -155,74 +158,81 @@ def _tell_of_gaps(connection: Connection, period: Period, gaps: list[Interval], 
         f"by itself: bounty sync; bounty sync coverage {period} shows them.",
         path=f"/operations/periods/{period}",
     )
-    notify_operators(connection, "coverage", str(period), letter, now)
-    told = {"period": str(period), "gaps": count, "first_from": shown(gaps[0].from_at)}
-    announce(connection, "coverage", str(period), told, now)
+    notify_operators(connection, "coverage", str(period), text, now)
+    data = {"period": str(period), "gaps": count, "first_from": shown(gaps[0].from_at)}
+    announce(connection, "coverage", str(period), data, now)
     return NotYet(
         f"{period} has {some} in what was fetched, the first from {first}: `bounty sync coverage {period}` "
         "shows them"
     )
 
 
-def payers_least(means: JobContext, _asked: ScheduledSlot) -> Prepared:
-    """The least that Alipay transfers."""
-    return nullcontext(means.alipay_least_fen)
+def alipay_minimum(context: JobContext, _slot: ScheduledSlot) -> Preparation:
+    """The smallest amount that Alipay transfers, whole fen."""
+    return nullcontext(context.alipay_least_fen)
 
 
-def pay(connection: Connection, asked: ScheduledSlot, alipay_least_fen: int, now: int) -> str:
-    """Prepare a tranche of what settled before the day; people approve it and export it."""
-    before = midnight(dt.date.fromisoformat(asked.slot))
+def pay(connection: Connection, slot: ScheduledSlot, alipay_least_fen: int, now: int) -> str:
+    """Prepare the tranche of orders that settled before the slot's day; people approve and export it."""
+    settled_before = midnight(dt.date.fromisoformat(slot.slot))
     try:
-        tranche, anew = preparation.prepare(connection, before, now, alipay_least_fen)
+        tranche, is_new = preparation.prepare(connection, settled_before, now, alipay_least_fen)
     except NothingDue as nothing_due:
         return str(nothing_due)
-    state = "prepared" if anew else "prepared already"
+    state = "prepared" if is_new else "prepared already"
     return f"tranche {tranche.tranche_id} {state}: {tranche.content_sha256}"
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a look at the books found."""
+    """The results of the checks, computed before the transaction."""
 
     findings: list[Finding]
     late: list[tuple[Period, int, LateFacts]]
-    """Published periods that settling again would change, with the newest notice's number."""
+    """(period, newest notice's number, late facts) of the published periods that a new settlement would change."""
 
 
-def check(connection: Connection, asked: ScheduledSlot, found: Checked, now: int) -> str:
-    """Keep what the checks found, for every draft that waits for its notice; tell of data that came after a notice."""
-    findings = found.findings
-    for late in found.late:
-        _tell_of_late_facts(connection, *late, now)
+def check(connection: Connection, slot: ScheduledSlot, checked: Checked, now: int) -> str:
+    """Record the results of the checks for every unpublished draft; notify operators of violations and of data that was
+    imported after a notice."""
+    findings = checked.findings
+    for late in checked.late:
+        _notify_of_late_facts(connection, *late, now)
     for (period,) in connection.execute(select(OpenPeriod.period).order_by(OpenPeriod.period)).all():
         if period_status(connection, Period.parse(period), now).draft is not None:
             keep_checks(connection, Period.parse(period), findings, now)
     violations = sum(finding.violations for finding in findings)
     if violations:
-        _tell_of_violations(connection, asked.slot, findings, now)
+        _notify_of_violations(connection, slot.slot, findings, now)
     return f"{len(CHECKS)} checks, {violations} violations"
 
 
-def _tell_of_late_facts(
+def _notify_of_late_facts(
     connection: Connection, period: Period, notice: int, late: LateFacts, now: int
 ) -> None:
     zh, en = in_words(late)
-    letter = MessageText(
+    text = MessageText(
         (f"{period} 期公示之后有新数据", f"{period}: data came after notice {notice}"),
         zh=f"{period} 期第 {notice} 号公示之后导入的数据会改变结果：{zh}。请再次核算，作为下一号公示。",
         en=f"Data that was imported after notice {notice} of {period} changes its results: {en}. "
         "Settle again: it becomes the next notice.",
         path=f"/operations/periods/{period}/settling",
     )
-    # The same difference is told once; another one is news.
+    # The cause contains the figures, so the same difference is sent once and a changed one is sent again.
     cause = f"{period} notice {notice}: {late.orders} orders, {late.results} results, {late.subsidy_fen} fen"
-    notify_operators(connection, "late", cause, letter, now)
-    told = {"period": str(period), "notice": notice, "orders": late.orders, "results": late.results}
-    announce(connection, "late", cause, told | {"subsidy_fen": late.subsidy_fen}, now)
+    notify_operators(connection, "late", cause, text, now)
+    data = {
+        "period": str(period),
+        "notice": notice,
+        "orders": late.orders,
+        "results": late.results,
+        "subsidy_fen": late.subsidy_fen,
+    }
+    announce(connection, "late", cause, data, now)
 
 
 def _late_periods(connection: Connection) -> Iterator[tuple[Period, int, LateFacts]]:
-    """Published periods, not closed, that settling again would change."""
+    """The published periods, not closed, that a new settlement would change."""
     closed = closed_periods(connection)
     for text in connection.execute(select(OpenPeriod.period).order_by(OpenPeriod.period)).scalars().all():
         period = Period.parse(text)
@@ -232,120 +242,138 @@ def _late_periods(connection: Connection) -> Iterator[tuple[Period, int, LateFac
             yield period, notice.notice, late
 
 
-def _tell_of_violations(connection: Connection, day: str, findings: list[Finding], now: int) -> None:
-    off = {finding.name: finding.violations for finding in findings if finding.violations}
-    names = "\n".join(f"{name} {count}" for name, count in off.items())
-    letter = MessageText(
-        (f"账目不平：{len(off)} 项自查不符", f"The books do not balance: {len(off)} checks are broken"),
+def _notify_of_violations(connection: Connection, day: str, findings: list[Finding], now: int) -> None:
+    broken = {finding.name: finding.violations for finding in findings if finding.violations}
+    names = "\n".join(f"{name} {count}" for name, count in broken.items())
+    text = MessageText(
+        (f"账目不平：{len(broken)} 项自查不符", f"The books do not balance: {len(broken)} checks are broken"),
         zh=f"{shown(now)[:16].replace('T', ' ')} 自查不符：\n{names}\n查明之前，请勿公示、勿付款。",
         en=f"As of {shown(now)[:16].replace('T', ' ')}:\n{names}\nPublish and pay nothing until it is known why.",
         path="/operations/audit/",
     )
-    notify_operators(connection, "books", day, letter, now)
-    announce(connection, "books", day, {"violations": off}, now)
+    notify_operators(connection, "books", day, text, now)
+    announce(connection, "books", day, {"violations": broken}, now)
 
 
 @contextmanager
-def checked(means: JobContext, _asked: ScheduledSlot) -> Iterator[Checked]:
-    """A run of the checks, in a snapshot of its own: nobody has to wait for it."""
-    with snapshot(means.engine) as connection:
-        found = Checked(list(run_checks(connection)), list(_late_periods(connection)))
-    yield found
+def checks_run(context: JobContext, _slot: ScheduledSlot) -> Iterator[Checked]:
+    """Run the checks in a snapshot before the transaction, so that they block no writer."""
+    with snapshot(context.engine) as connection:
+        checked = Checked(list(run_checks(connection)), list(_late_periods(connection)))
+    yield checked
 
 
 @contextmanager
-def backed_up(means: JobContext, asked: ScheduledSlot) -> Iterator[Path | None]:
-    """A backup, unless another worker on this machine has made it meanwhile."""
-    private_folder(means.backups)
-    with (means.backups / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # until the slot is written
-        with snapshot(means.engine) as connection:
-            held = select(Slot.slot).where(Slot.job == asked.job, Slot.slot == asked.slot)
-            done = connection.execute(held).first() is not None
+def backup_made(context: JobContext, slot: ScheduledSlot) -> Iterator[Path | None]:
+    """Make a backup; yields None if another worker on this machine has made it."""
+    private_folder(context.backups)
+    with (context.backups / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # held until the slot is committed
+        with snapshot(context.engine) as connection:
+            same_slot = select(Slot.slot).where(Slot.job == slot.job, Slot.slot == slot.slot)
+            done = connection.execute(same_slot).first() is not None
         if done:
             yield None
         else:
-            yield back_up(means.engine, means.backups, means.now(), means.postgres_programs)[0]
+            yield back_up(context.engine, context.backups, context.now(), context.postgres_programs)[0]
 
 
-def backup(_connection: Connection, _asked: ScheduledSlot, made: Path | None, _now: int) -> str:
-    """Keep that there is a backup."""
-    assert made is not None
-    return f"{made.name}, restored and checked"
+def backup(_connection: Connection, _slot: ScheduledSlot, path: Path | None, _now: int) -> str:
+    """Return the outcome of a backup; the backup itself was made in the preparation."""
+    assert path is not None
+    return f"{path.name}, restored and checked"
 
 
 JOBS = {
     "freeze": Job(freeze),
     "remind": Job(remind_of_receipts, together=True),
-    "settle": Job(draft, swept),
-    "pay": Job(pay, payers_least),
-    "check": Job(check, checked, together=True),
-    "backup": Job(backup, backed_up, together=True),
+    "settle": Job(draft, orders_rechecked),
+    "pay": Job(pay, alipay_minimum),
+    "check": Job(check, checks_run, together=True),
+    "backup": Job(backup, backup_made, together=True),
 }
-"""Job of the calendar -> how it is done."""
+"""Name of a calendar job -> its functions."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of some slots of a job."""
+class JobOutcome:
+    """The outcome of a job's run."""
 
-    asked: Sequence[ScheduledSlot]
+    slots: Sequence[ScheduledSlot]
+    """The slots that the run covers, earliest first."""
     done: bool
-    said: str
+    """False if the slots stay due."""
+    message: str
+    """The outcome, or the reason why the slots stay due."""
 
 
-def catch_up(means: JobContext) -> Iterator[Outcome]:
-    """Do whatever the calendar has asked for and is not done, the earliest first; yields what became of each.
+def catch_up(context: JobContext) -> Iterator[JobOutcome]:
+    """Do every slot that is due, earliest first; yields the outcome of each run.
 
-    What can't be done now stays due, and the others are done all the same.
+    A job that fails stays due and does not stop the others.
     """
-    now = means.now()
-    with snapshot(means.engine) as connection:
-        waiting = [each for each in scheduled_slots(connection, means.calendar, now) if each.done_at is None]
-    for job, slots in _in_turn(waiting):
+    now = context.now()
+    with snapshot(context.engine) as connection:
+        open_slots = [
+            slot for slot in scheduled_slots(connection, context.calendar, now) if slot.done_at is None
+        ]
+    for job, slots in _runs(open_slots):
         try:
-            with JOBS[job].prepare(means, slots[-1]) as prepared, transaction(means.engine) as connection:
-                said = _leave(connection, JOBS[job], slots, prepared, now)
+            with (
+                JOBS[job].prepare(context, slots[-1]) as prepared,
+                transaction(context.engine) as connection,
+            ):
+                outcome = _run(connection, JOBS[job], slots, prepared, now)
         except BountyError as refusal:
-            yield Outcome(slots, False, str(refusal))
-        except Exception as error:  # whatever it is, it must not keep the other jobs from being done
+            yield JobOutcome(slots, False, str(refusal))
+        except Exception as error:  # an unexpected error of one job must not stop the others
             log.exception("%s %s", job, slots[-1].slot)
-            yield Outcome(slots, False, f"{type(error).__name__}: {error}")
+            yield JobOutcome(slots, False, f"{type(error).__name__}: {error}")
         else:
-            if isinstance(said, NotYet):
-                yield Outcome(slots, False, said.why)
-            elif said is not None:
-                yield Outcome(slots, True, said)
+            if isinstance(outcome, NotYet):
+                yield JobOutcome(slots, False, outcome.reason)
+            elif outcome is not None:
+                yield JobOutcome(slots, True, outcome)
 
 
-def _in_turn(waiting: Iterable[ScheduledSlot]) -> Iterator[tuple[str, list[ScheduledSlot]]]:
-    """What is done in one go: a slot, or all slots of a job that is done together, when the last of them is due."""
-    last = {each.job: each.due_at for each in waiting if JOBS[each.job].together}
-    order = sorted(waiting, key=lambda each: (last.get(each.job, each.due_at), each.job, each.due_at))
-    for job, slots in groupby(order, key=lambda each: each.job):
+def _runs(open_slots: Iterable[ScheduledSlot]) -> Iterator[tuple[str, list[ScheduledSlot]]]:
+    """Group slots into runs: one slot each, or all slots of a job with ``together`` when the last of them is due."""
+    last = {_run_key(each): each.due_at for each in open_slots if JOBS[each.job].together}
+    order = sorted(
+        open_slots,
+        key=lambda each: (last.get(_run_key(each), each.due_at), *_run_key(each), each.due_at),
+    )
+    for (job, _), slots in groupby(order, key=_run_key):
         if JOBS[job].together:
             yield job, list(slots)
         else:
             yield from ((job, [each]) for each in slots)
 
 
-def _leave(
+def _run_key(slot: ScheduledSlot) -> tuple[str, str]:
+    """Slots with equal keys run together if their job does. A later reminder of ``main`` includes the earlier ones;
+    periods of other programmes overlap, so each of them has its own reminders."""
+    period = slot.period
+    return slot.job, "" if period is None or period.programme == MAIN else str(period)
+
+
+def _run(
     connection: Connection, job: Job, slots: list[ScheduledSlot], prepared: Any, now: int
 ) -> str | NotYet | None:
-    """The effect and its slots; None where another worker has done them meanwhile."""
-    held = set(connection.execute(select(Slot.slot).where(Slot.job == slots[0].job)).scalars())
-    left = [each for each in slots if each.slot not in held]
-    if not left:
+    """Do a job and record its slots; returns None if another worker has done all of them."""
+    done = set(connection.execute(select(Slot.slot).where(Slot.job == slots[0].job)).scalars())
+    remaining = [each for each in slots if each.slot not in done]
+    if not remaining:
         return None
-    newest = left[-1]
+    newest = remaining[-1]
     outcome = job.act(connection, newest, prepared, now)
     if isinstance(outcome, NotYet):
         return outcome
-    for each in left:
-        said = outcome if each is newest else f"together with {newest.slot}"
+    for each in remaining:
+        text = outcome if each is newest else f"together with {newest.slot}"
         connection.execute(
-            insert(Slot).values(job=each.job, slot=each.slot, due_at=each.due_at, done_at=now, outcome=said)
+            insert(Slot).values(job=each.job, slot=each.slot, due_at=each.due_at, done_at=now, outcome=text)
         )
-        event = {"due_at": each.due_at, "outcome": said}
+        event = {"due_at": each.due_at, "outcome": text}
         record(connection, CALENDAR_DONE, f"{each.job} {each.slot}", now, after=event)
     return outcome

@@ -1,6 +1,6 @@
 """What the calendar asks for, computed from the terms and the clock; and what of it is done, due or missed.
 
-terms ──> the first month ──> freeze 2022-12, settle 2022-12, ...    a slot a month
+terms ──> the first month ──> freeze 2022-12, settle 2022-12, ...    a slot a month, or a half of one
       │                       pay 2023-01-20, ...
       └─> added on        ──> remind 2023-01-07, check 2022-12-03    a slot a day
 """
@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final, Literal
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from bounty.clock import midnight, shanghai_date
 from bounty.models import OpenPeriod, Slot, TermsVersion
+from bounty.roster.programmes import programmes, require_programme, require_running
 from bounty.roster.terms import terms_in_force
-from bounty.rules.periods import Period, bounds_of
+from bounty.rules.periods import MAIN, Period, bounds_of
+from bounty.rules.terms import MONTH
 
 HOUR: Final = 3600
 PATIENCE: Final = 86_400
@@ -25,7 +27,7 @@ State = Literal["done", "due", "missed"]
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """At which days and hours of Shanghai the month is run."""
+    """At which days and hours of Shanghai the month is run; a half-month as long before its bounds as they are."""
 
     freeze_day: int = 25
     """Of the month before: the roster is frozen."""
@@ -71,20 +73,27 @@ def scheduled_slots(
 
     since   leaves out what was due before this instant
 
-    It begins with the month in which terms were first added, or with the first month they apply to, if that is later;
-    without terms it asks for nothing.
+    A programme begins with the period in which its terms were first added, or with the first period they apply to, if
+    that is later; without terms it asks for nothing. Each goes by its own cycle; payouts and nights are of all.
     """
-    first, added_at = _begins(connection)
-    if first is None:
+    firsts = _firsts(connection)
+    if not firsts:
         return []
+    added_first = min(added_at for _, added_at in firsts)
+    months = [Period(first.year, first.month) for first, _ in firsts]
     # A slot's due time can only be later than planned: it is due since terms were added.
     held = select(Slot.__table__).where(Slot.due_at >= since)
     done = {(row.job, row.slot): row for row in connection.execute(held)}
     opened: dict[str, int] = dict(connection.execute(select(OpenPeriod.period, OpenPeriod.opened_at)).all())
     asked = []
-    for job, slot, due_at, period in (
-        *_of_months(connection, calendar, first, now),
-        *_of_days(calendar, first, max(added_at, since), now),
+    for (job, slot, due_at, period), added_at in (
+        *(
+            (due, added_at)
+            for first, added_at in firsts
+            for due in _of_periods(connection, calendar, first, now)
+        ),
+        *((due, added_first) for due in _of_payouts(calendar, min(months), now)),
+        *((due, added_first) for due in _of_days(calendar, max(added_first, since), now)),
     ):
         # What was due before anybody could know of it is due since then.
         due_since, row = max(due_at, added_at), done.get((job, slot))
@@ -98,14 +107,23 @@ def scheduled_slots(
     return sorted(asked, key=lambda each: (each.due_at, each.job, each.slot))
 
 
-def freeze_at(calendar: Calendar, period: Period) -> int:
-    """When the calendar freezes the roster of a month; epoch seconds."""
-    return midnight(period.plus(-1).day(calendar.freeze_day)) + calendar.hour * HOUR
+def freeze_at(connection: Connection, calendar: Calendar, period: Period) -> int:
+    """When the calendar freezes a roster, epoch seconds; of a half-month as many days before as of a month of 31 days,
+    and not before the last of its history is complete.
+
+    Raises BountyError for a half-month to which no terms apply.
+    """
+    if period.cycle == MONTH:
+        return midnight(period.plus(-1).day(calendar.freeze_day)) + calendar.hour * HOUR
+    terms = terms_in_force(connection, period).terms
+    days_before = max(1, 32 - calendar.freeze_day)
+    frozen_on = midnight(period.first_day - timedelta(days=days_before)) + calendar.hour * HOUR
+    return max(frozen_on, bounds_of(period.plus(-2), terms).receipt_cutoff)
 
 
 @dataclass(frozen=True, slots=True)
 class ComingPeriod:
-    """A month whose roster is not frozen."""
+    """A period whose roster is not frozen."""
 
     period: Period
     freeze_at: int
@@ -123,62 +141,115 @@ class ComingPeriod:
 
 
 def roster_late_since(connection: Connection, calendar: Calendar, period: Period, now: int) -> int | None:
-    """When the roster of a month should have been frozen, where that has passed and it is not; epoch seconds."""
-    due_at = freeze_at(calendar, period)
+    """When the roster of a period should have been frozen, where that has passed and it is not; epoch seconds.
+
+    Null too for a programme that is retired. Raises BountyError for a half-month to which no terms apply.
+    """
+    if require_programme(connection, period.programme).retired_at is not None:
+        return None
+    due_at = freeze_at(connection, calendar, period)
     held = select(OpenPeriod.period).where(OpenPeriod.period == str(period))
     return due_at if now >= due_at and connection.execute(held).first() is None else None
 
 
-def coming_period(connection: Connection, calendar: Calendar, period: Period) -> ComingPeriod:
-    """What the calendar says of a month that is not open.
+def next_roster_late_since(connection: Connection, calendar: Calendar, now: int) -> int | None:
+    """Since when the roster of a period that is under way, or comes next, in any programme is late; epoch seconds."""
+    late = (
+        each.freeze_at
+        for each in coming_periods(connection, calendar, now)
+        if each.overdue(now) and now < midnight(each.period.plus(1).first_day)
+    )
+    return min(late, default=None)
 
-    Raises BountyError where no terms apply to it.
+
+def coming_period(connection: Connection, calendar: Calendar, period: Period) -> ComingPeriod:
+    """What the calendar says of a period that is not open.
+
+    Raises BountyError where no terms apply to it, and where its programme is retired.
     """
-    complete_at = bounds_of(period.plus(-2), terms_in_force(connection, period).terms).receipt_cutoff
-    return ComingPeriod(period, freeze_at(calendar, period), complete_at)
+    terms = terms_in_force(connection, period).terms
+    require_running(connection, period.programme)
+    complete_at = bounds_of(period.plus(-2), terms).receipt_cutoff
+    return ComingPeriod(period, freeze_at(connection, calendar, period), complete_at)
 
 
 def coming_periods(connection: Connection, calendar: Calendar, now: int) -> list[ComingPeriod]:
-    """The months up to the next one that are in the calendar and not open, the newest first; none without terms."""
-    first, _added_at = _begins(connection)
-    if first is None:
-        return []
+    """The periods of every programme that is not retired, up to its next one, that are in the calendar and not open,
+    the newest first; none without terms."""
     opened = set(connection.execute(select(OpenPeriod.period)).scalars())
-    months = _months(first, Period.of(shanghai_date(now)).plus(1))
-    missing = [each for each in months if str(each) not in opened]
-    return [coming_period(connection, calendar, each) for each in reversed(missing)]
+    running = {row.code for row in programmes(connection) if row.retired_at is None}
+    missing = [
+        period
+        for first, _added_at in _firsts(connection)
+        if first.programme in running
+        for period in _up_to(first, _next_of(first, now))
+        if str(period) not in opened
+    ]
+    return [coming_period(connection, calendar, each) for each in sorted(missing, reverse=True)]
+
+
+def _firsts(connection: Connection) -> list[tuple[Period, int]]:
+    """The first period of each programme that has terms, with when terms were first added to it."""
+    firsts: dict[str, tuple[Period, int]] = {}
+    for effective_from, added_at in connection.execute(
+        select(TermsVersion.effective_from, TermsVersion.added_at)
+    ):
+        period = Period.parse(effective_from)
+        first, added_first = firsts.get(period.programme, (period, added_at))
+        firsts[period.programme] = min(first, period), min(added_first, added_at)
+    return [
+        (max(first, Period.of(shanghai_date(added_at), first.cycle, first.programme)), added_at)
+        for first, added_at in firsts.values()
+    ]
 
 
 _Due = tuple[str, str, int, Period | None]
 
 
-def _begins(connection: Connection) -> tuple[Period | None, int]:
-    """The first month of the calendar and when terms were first added; null and 0 without terms."""
-    query = select(func.min(TermsVersion.effective_from), func.min(TermsVersion.added_at))
-    first_month, added_at = connection.execute(query).one()
-    if not added_at:
-        return None, 0
-    return max(Period.parse(first_month), Period.of(shanghai_date(added_at))), added_at
+def _next_of(first: Period, now: int) -> Period:
+    """The period that follows the present one, in the programme and cycle of the first."""
+    return Period.of(shanghai_date(now), first.cycle, first.programme).plus(1)
 
 
-def _of_months(connection: Connection, calendar: Calendar, first: Period, now: int) -> Iterator[_Due]:
+def _of_periods(connection: Connection, calendar: Calendar, first: Period, now: int) -> Iterator[_Due]:
     cutoffs = dict(connection.execute(select(OpenPeriod.period, OpenPeriod.receipt_cutoff)).all())
-    for period in _months(first, Period.of(shanghai_date(now)).plus(1)):
-        yield "freeze", str(period), freeze_at(calendar, period), period
+    retired = require_programme(connection, first.programme).retired_at is not None
+    for period in _up_to(first, _next_of(first, now)):
+        cutoff = cutoffs.get(str(period))
+        if cutoff is None and retired:  # it opens no period any more
+            continue
+        yield "freeze", str(period), freeze_at(connection, calendar, period), period
         if midnight(period.plus(1).first_day) > now:  # not over: nothing of it can be settled
             continue
-        for day in calendar.remind_days:
-            on = period.plus(1).day(day)
-            yield "remind", on.isoformat(), midnight(on) + calendar.hour * HOUR, period
-        on = period.plus(1).day(calendar.payout_day)
-        yield "pay", on.isoformat(), midnight(on) + calendar.hour * HOUR, period
-        cutoff = cutoffs.get(str(period))
         if cutoff is None:
             cutoff = bounds_of(period, terms_in_force(connection, period).terms).receipt_cutoff
+        for slot, due_at in _reminders(calendar, period, cutoff):
+            yield "remind", slot, due_at, period
         yield "settle", str(period), cutoff + calendar.settle_grace, period
 
 
-def _of_days(calendar: Calendar, first: Period, added_at: int, now: int) -> Iterator[_Due]:
+def _reminders(calendar: Calendar, period: Period, cutoff: int) -> Iterator[tuple[str, int]]:
+    """The slots in which promoters are reminded; of a half-month as many days before its cutoff as of a month's on the
+    11th."""
+    for day in calendar.remind_days:
+        if period.cycle == MONTH:
+            on = period.plus(1).day(day)
+        else:
+            on = shanghai_date(cutoff) - timedelta(days=max(1, 11 - day))
+            if on < period.plus(1).first_day:
+                continue
+        slot = on.isoformat() if period.programme == MAIN else f"{period} {on.isoformat()}"
+        yield slot, midnight(on) + calendar.hour * HOUR
+
+
+def _of_payouts(calendar: Calendar, first: Period, now: int) -> Iterator[_Due]:
+    """A tranche a month, of what settled in all programmes."""
+    for month in _up_to(first, Period.of(shanghai_date(now)).plus(-1)):
+        on = month.plus(1).day(calendar.payout_day)
+        yield "pay", on.isoformat(), midnight(on) + calendar.hour * HOUR, month
+
+
+def _of_days(calendar: Calendar, added_at: int, now: int) -> Iterator[_Due]:
     day, until = shanghai_date(added_at), shanghai_date(now)
     while day <= until:
         due_at = midnight(day) + calendar.night_hour * HOUR
@@ -189,7 +260,7 @@ def _of_days(calendar: Calendar, first: Period, added_at: int, now: int) -> Iter
         day += timedelta(days=1)
 
 
-def _months(first: Period, last: Period) -> Iterator[Period]:
+def _up_to(first: Period, last: Period) -> Iterator[Period]:
     while first <= last:
         yield first
         first = first.plus(1)

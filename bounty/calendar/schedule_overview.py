@@ -25,7 +25,7 @@ class Schedule:
     recent: list[ScheduledSlot]
     """What was asked for lately, the newest first: the daily jobs of a week, the others of two months."""
     following: list[ScheduledSlot]
-    """The next slot of each job, the earliest first."""
+    """The next slot of each job, and of each programme where it concerns one; the earliest first."""
     woken_at: int | None
     """When a worker last looked; epoch seconds."""
     synced_at: int | None
@@ -36,10 +36,10 @@ class Schedule:
 def schedule_of(connection: Connection, calendar: Calendar, now: int) -> Schedule:
     """What was asked for lately and is asked for next; six queries."""
     asked = scheduled_slots(connection, calendar, now, since=now - RECENT)
-    following: dict[str, ScheduledSlot] = {}
+    following: dict[tuple[str, str], ScheduledSlot] = {}
     for each in scheduled_slots(connection, calendar, now + AHEAD, since=now):
         if each.due_at > now:
-            following.setdefault(each.job, each)
+            following.setdefault((each.job, each.period.programme if each.period else ""), each)
     done_at = select(func.max(Slot.done_at)).where(Slot.job == "backup")
     return Schedule(
         overdue=_overdue(asked, now),

@@ -11,9 +11,9 @@ from bounty.notices.late_facts import LateFacts
 from bounty.notices.period_status import period_status
 from bounty.release.checklist import Checklist, checklist
 from bounty.release.next_code import Next, after_notice, next_code
+from bounty.roster.programmes import require_programme
 from bounty.rules.periods import Period
 
-PROGRAMME = "main"
 _PRINTED = {"READY_TO_SETTLE": "READY", "CORRECTED": "PUBLISHED"}
 """States that the pages tell apart, or name otherwise, and the printed ones."""
 
@@ -33,11 +33,11 @@ class StatusReport:
     late: LateFacts | None
 
     def as_json(self) -> dict[str, object]:
-        """The object of contract, section 8."""
+        """The object of docs/promises.md, Where a period stands."""
         late, lines = self.late, () if self.checklist is None else self.checklist.lines
         return {
-            "programme": PROGRAMME,
-            "period": str(self.period),
+            "programme": self.period.programme,
+            "period": self.period.name,
             "state": self.state,
             "notice": self.notice,
             "next": {
@@ -56,7 +56,7 @@ def status_report(
 ) -> StatusReport:
     """Where a period stands.
 
-    Raises BountyError where it is not open and no terms apply to it.
+    Raises BountyError where it is not open, and no terms apply to it or its programme is retired.
     """
     held = select(OpenPeriod.period).where(OpenPeriod.period == str(period))
     if connection.execute(held).first() is None:
@@ -75,13 +75,31 @@ def status_report(
 
 
 def status_reports(
-    connection: Connection, calendar: Calendar, now: int, *, approval_required: bool
+    connection: Connection,
+    calendar: Calendar,
+    now: int,
+    *,
+    approval_required: bool,
+    programme: str | None = None,
 ) -> list[StatusReport]:
-    """Where every period stands that is not closed, with those that are still to be opened; the newest first."""
-    coming = [_coming(each, now) for each in coming_periods(connection, calendar, now)]
+    """Where every period stands that is not closed, with those that are still to be opened; the newest first.
+
+    programme   of this one alone; null for all
+
+    Raises BountyError where there is no such programme.
+    """
+    if programme is not None:
+        require_programme(connection, programme)
+    held = [Period.parse(text) for text in connection.execute(select(OpenPeriod.period)).scalars()]
+    coming = [
+        _coming(each, now)
+        for each in coming_periods(connection, calendar, now)
+        if programme in (None, each.period.programme)
+    ]
     opened = [
-        status_report(connection, calendar, Period.parse(period), now, approval_required=approval_required)
-        for period in connection.execute(select(OpenPeriod.period)).scalars().all()
+        status_report(connection, calendar, period, now, approval_required=approval_required)
+        for period in held
+        if programme in (None, period.programme)
     ]
     found = [*coming, *(each for each in opened if each.state != "CLOSED")]
     return sorted(found, key=lambda each: each.period, reverse=True)

@@ -14,7 +14,7 @@ from bounty.accounting.period_closing import ACTS, CLOSED, REOPENED, REOPENING
 from bounty.accounting.reconciliation import id_of, payouts_by_id
 from bounty.db import Query
 from bounty.models import AuditEvent, Payout, PayoutOutcome, PeriodClosing, Receipt, ReceiptRow, TrancheStep
-from bounty.models.payout import MATCHED
+from bounty.models.payment_results import MATCHED
 from bounty.payment_results.service import MARKED, TAKEN, content_sha256, subject
 from bounty.tranches.files import payout_id
 from bounty.tranches.state import is_due

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select,
 
 from bounty.db import Query, count_of
 from bounty.models import AuditEvent, Notice, Payout, Settlement, Tranche, TrancheLine, TrancheStep
+from bounty.rules.periods import programme_in_sql
 from bounty.rules.sql_math import count_where, sum_or_zero
 from bounty.tranches.entitlement import not_replaced
 from bounty.tranches.files import content_sha256, lines_file, payouts_file
@@ -55,11 +56,13 @@ def orders_paid_once(connection: Connection) -> int:
     the first."""
     line = TrancheLine
     earned = line.cause == "EARNED"
-    first = func.min(line.tranche_id).over(partition_by=(line.promoter_id, line.order_sn))
+    programme = programme_in_sql(line.period.expression)
+    first = func.min(line.tranche_id).over(partition_by=(line.promoter_id, line.order_sn, programme))
     each = (
         select(
             line.promoter_id,
             line.order_sn,
+            programme.label("programme"),
             line.amount_fen,
             earned.label("earned"),
             line.corrects_id,
@@ -80,7 +83,7 @@ def orders_paid_once(connection: Connection) -> int:
     return count_of(
         connection,
         select(each.promoter_id, each.order_sn)
-        .group_by(each.promoter_id, each.order_sn)
+        .group_by(each.promoter_id, each.order_sn, each.programme)
         .having(or_(sum_or_zero(each.amount_fen) < 0, count_where(~func.coalesce(cites, False)) > 0)),
     )
 

@@ -1,4 +1,4 @@
-"""The bounty month by hand: import, open, look, settle, publish, export, check."""
+"""The command line: one module for each noun."""
 
 import click
 
@@ -9,6 +9,7 @@ from bounty.cli.imports import import_, quarantine
 from bounty.cli.month import approve, export, notice, open_, publish, settle, terms
 from bounty.cli.notifications import outbox
 from bounty.cli.payees import payees
+from bounty.cli.programmes import programme
 from bounty.cli.query import check, explain, progress
 from bounty.cli.recompute import lake, recompute
 from bounty.cli.revocations import void
@@ -24,7 +25,8 @@ __all__ = ["BOOKS", "COMMANDS", "CommandContext"]
 
 COMMANDS: dict[str, tuple[click.Command, ...]] = {
     "The month": (
-        terms, open_, status, progress, explain, settle, waive, confirm, approve, publish, notice, void, export, check,
+        programme, terms, open_, status, progress, explain, settle, waive, confirm, approve, publish, notice, void,
+        export, check,
     ),
     "Looking ahead and back": (simulate, recompute, lake),
     "Data in": (import_, quarantine, sync, stand_in),
@@ -32,4 +34,4 @@ COMMANDS: dict[str, tuple[click.Command, ...]] = {
     "People and messages": (user, token, audit, outbox),
     "Running it": (db, slots, backup, restore, demo, upload),
 }  # fmt: skip
-"""What the console script offers beside Flask's own commands, by the heading that ``--help`` lists it under."""
+"""Heading in ``--help`` -> the commands below it."""

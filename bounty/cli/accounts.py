@@ -1,4 +1,4 @@
-"""Accounts, and the record of who did what."""
+"""Commands for accounts and for the audit log."""
 
 import click
 
@@ -14,16 +14,16 @@ from bounty.models import ROLES
 
 @click.group()
 def user() -> None:
-    """Accounts: invited, given a role, disabled."""
+    """Invite, change, disable and list accounts."""
 
 
 @user.command("add")
 @click.argument("email")
 @click.option("--role", required=True, type=click.Choice(ROLES))
-@click.option("--name", help="As colleagues know the person; the e-mail's first part unless given.")
+@click.option("--name", help="The person's name; the part of the e-mail before @ if not given.")
 @click.option("--promoter", callback=lambda c, p, v: None if v is None else promoter_of(c, p, v))
 def user_add(email: str, role: str, name: str | None, promoter: int | None) -> None:
-    """Invite a person: prints a one-time link with which they set a password."""
+    """Invite a person. Prints a one-time link with which the person sets a password."""
     books = open_books()
     person = (email, name or email.partition("@")[0], role, promoter)
     with transaction(books.engine) as connection:
@@ -35,7 +35,7 @@ def user_add(email: str, role: str, name: str | None, promoter: int | None) -> N
 @click.argument("email")
 @click.argument("role")
 def user_role(email: str, role: str) -> None:
-    """Give an account of staff another role; its sessions end."""
+    """Change the role of a staff account. Its sessions end."""
     books = open_books()
     with transaction(books.engine) as connection:
         accounts.set_role(connection, email, role, books.now())
@@ -45,7 +45,7 @@ def user_role(email: str, role: str) -> None:
 @user.command("disable")
 @click.argument("email")
 def user_disable(email: str) -> None:
-    """Let an account log in no more; its sessions end at once."""
+    """Disable an account. Its sessions end at once."""
     books = open_books()
     with transaction(books.engine) as connection:
         accounts.disable(connection, email, books.now())
@@ -54,7 +54,7 @@ def user_disable(email: str) -> None:
 
 @user.command("list")
 def user_list() -> None:
-    """Every account: e-mail, role, name, and its state."""
+    """List the accounts with e-mail, role, name and state."""
     with snapshot(open_books().engine) as connection:
         for row in accounts.users(connection):
             state = "" if row.active else ", disabled"
@@ -65,12 +65,12 @@ def user_list() -> None:
 
 @click.group()
 def audit() -> None:
-    """The record of who did what."""
+    """Verify the audit log."""
 
 
 @audit.command("verify")
 def audit_verify() -> None:
-    """Read the whole chain of events again; exit 1 where one was changed, taken out or put in."""
+    """Verify the hash chain of all audit events; exit 1 if an event was changed, removed or inserted."""
     with snapshot(open_books().engine) as connection:
         chain, journal = verify(connection), read_journal(connection)
     if chain.broken:

@@ -1,4 +1,4 @@
-"""The database's schema, its backups, and a sample month history to look at."""
+"""Commands for the database schema, backups and sample data."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,12 +27,12 @@ from bounty.tranches import departures
 
 @click.group()
 def db() -> None:
-    """The database's schema."""
+    """Manage the database schema."""
 
 
 @db.command("upgrade")
 def db_upgrade() -> None:
-    """Create the schema, or bring it up to date."""
+    """Create the schema or upgrade it to the program's version."""
     schema.upgrade(click.get_current_context().meta[BOOKS]().engine)
     click.echo("The schema is up to date.")
 
@@ -40,7 +40,8 @@ def db_upgrade() -> None:
 @click.command()
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 def backup(folder: Path | None) -> None:
-    """Copy the books, restore the copy, check it, and only then keep it; in FOLDER, or where the settings say."""
+    """Back up the database to FOLDER (default: the folder in the settings). The backup is kept only after it was
+    restored and checked."""
     books = open_books()
     path, made = back_up(books.engine, folder or books.backups, books.now(), books.postgres_programs)
     rows = sum(made.facts.rows.values())
@@ -52,29 +53,28 @@ def backup(folder: Path | None) -> None:
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def restore(file: Path) -> None:
-    """Make empty books what a backup says, check them, and say what may have left since that copy was made."""
+    """Restore a backup into an empty database, check it, and list what may have been sent since the backup."""
     books: CommandContext = click.get_current_context().meta[BOOKS]()
     made = restore_books(books.engine, file, books.now(), books.postgres_programs)
     rows = sum(made.facts.rows.values())
     click.echo(f"{file.name} is restored as of {shown(made.made_at)}: {rows} rows, the books balance")
     with snapshot(books.engine) as connection:
-        asked = departures.questions(connection)
+        questions = departures.questions(connection)
         waiting = connection.execute(messages().where(Message.last_error == RESTORED)).all()
     if waiting:
         click.echo(
             f"{len(waiting)} messages that waited when the copy was made are held, as they may have been sent since: "
             "`bounty outbox list --state failed` shows them, and `bounty outbox resend` sends one."
         )
-    for question in asked:
+    for question in questions:
         click.echo(question.en)
-    if asked:
+    if questions:
         click.echo("Until then `bounty payout approve` and `bounty payout export` refuse.")
 
 
 @click.command()
 def demo() -> None:
-    """Fill an empty database with a sample month history: past periods published and paid in part, the present one
-    open."""
+    """Fill an empty database with sample data: past periods are published and partly paid, the present one is open."""
     books: CommandContext = click.get_current_context().meta[BOOKS]()
     schema.upgrade(books.engine)
     with snapshot(books.engine) as connection:
@@ -91,10 +91,9 @@ def demo() -> None:
             *(("orders", path) for path in sample.orders),
         ]
         for kind, path in files:
-            with progress_bar(path.name) as told:
-                click.echo(
-                    f"{path.name} {importer.import_file(books.engine, kind, path, now, told=told).counts}"
-                )
+            with progress_bar(path.name) as on_progress:
+                imported = importer.import_file(books.engine, kind, path, now, told=on_progress)
+                click.echo(f"{path.name} {imported.counts}")
         terms_toml = sample.terms.read_text(encoding="utf-8")
     with transaction(books.engine) as connection:
         add_terms(connection, terms_toml, now)
@@ -104,8 +103,8 @@ def demo() -> None:
             line = f"{period}: {opening.on_roster} on the roster, {opening.eligible} eligible"
             if now >= open_period(connection, period).receipt_cutoff:
                 settled = settlement.settle(connection, period, now)
-                told_as = publication.publish(connection, period, now, approval_required=False)
-                line += f"; notice {told_as.notice}, subsidy ¥{shown_yuan(settled.lines.sum_fen)}"
+                notice = publication.publish(connection, period, now, approval_required=False)
+                line += f"; notice {notice.notice}, subsidy ¥{shown_yuan(settled.lines.sum_fen)}"
         click.echo(line)
     with transaction(books.engine) as connection:
         people = add_demo_people(connection, sample.periods[-1], now)

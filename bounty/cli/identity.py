@@ -1,4 +1,4 @@
-"""Logging in for one command: ``--as EMAIL`` asks for the password and, of who has a second factor, a one-time code."""
+"""Log-in for one command: ``--as EMAIL`` asks for the password, and for a one-time code if the account uses them."""
 
 import sys
 from dataclasses import replace
@@ -12,19 +12,19 @@ from bounty.cli.context import CommandContext, open_books
 from bounty.errors import BountyError
 
 ADDRESS = "command line"
-"""Where these log-ins come from; a device of its own, so that nobody on the pages can make them wait."""
+"""The address of these log-ins. It is separate from the pages', so failed log-ins there do not delay these."""
 as_option = click.option(
-    "--as", "email", metavar="EMAIL", help="Log in as this account: asks its password and one-time code."
+    "--as", "email", metavar="EMAIL", help="Log in as this account; asks for its password and one-time code."
 )
 
 
 def books_as(email: str | None, *roles: str) -> CommandContext:
-    """The books, as the account that ``--as`` names, once it has logged in; without one, where nobody has to.
+    """The books with the account of ``--as`` as actor, after its log-in; without ``--as`` if no account is required.
 
-    roles  which accounts may do what the command does
+    roles  the roles that may run the command
 
-    Raises BountyError where approval is required and nobody logs in, or an account without a second factor; for a
-    wrong password or code; and for an account of another role.
+    Raises BountyError for a wrong password, code or role. If approval is required, it also raises BountyError without
+    ``--as`` and for an account without a second factor.
     """
     books = open_books()
     if email is not None:
@@ -35,7 +35,7 @@ def books_as(email: str | None, *roles: str) -> CommandContext:
 
 
 def books_as_anyone(email: str | None, *roles: str) -> CommandContext:
-    """As ``books_as``, for what may be done without logging in too."""
+    """Like ``books_as``, for commands that never require a log-in."""
     return open_books() if email is None else _logged_in(open_books(), email, roles)
 
 
@@ -60,7 +60,7 @@ def _logged_in(books: CommandContext, email: str, roles: tuple[str, ...]) -> Com
 
 
 def _asked(what: str) -> str:
-    """A secret, typed unseen on a terminal, else the next line of standard input."""
+    """A secret: typed without echo on a terminal, otherwise the next line of standard input."""
     if sys.stdin.isatty():
         typed: str = click.prompt(what, hide_input=True, err=True)
         return typed

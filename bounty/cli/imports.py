@@ -1,4 +1,4 @@
-"""Files in, batches back out, and what waits in quarantine."""
+"""Commands for importing files, undoing batches, and the quarantine."""
 
 import csv
 import sys
@@ -25,13 +25,13 @@ from bounty.settlement.files import inert
 
 @click.group("import")
 def import_() -> None:
-    """Take in files; each is one batch and one transaction."""
+    """Import files. Each file is one batch and one transaction."""
 
 
 def _import_kind(kind: str) -> click.Command:
-    @click.command(kind, help=f"Take in files of {kind}.")
+    @click.command(kind, help=f"Import files of {kind}.")
     @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
-    @click.option("--strict", is_flag=True, help="Refuse a file of which a row would go into quarantine.")
+    @click.option("--strict", is_flag=True, help="Refuse a file if any of its rows would go into quarantine.")
     def command(files: tuple[Path, ...], *, strict: bool, force: bool = False) -> None:
         _import(kind, files, strict=strict, force=force)
 
@@ -47,7 +47,7 @@ for _kind in importer.KINDS:
 
 @import_.command("list")
 def import_list() -> None:
-    """The batches, the newest first."""
+    """List the batches, newest first."""
     with snapshot(open_books().engine) as connection:
         for row in undoing.batches(connection):
             counts = Counts(
@@ -65,7 +65,7 @@ def import_list() -> None:
 @import_.command("undo")
 @click.argument("batch", metavar="BATCH")
 def import_undo(batch: str) -> None:
-    """Take a batch of orders back, as if it had never come."""
+    """Undo a batch of orders, as if it had not been imported."""
     books = open_books()
     with transaction(books.engine) as connection:
         rows = undoing.undo_batch(
@@ -77,7 +77,7 @@ def import_undo(batch: str) -> None:
 @import_.command("flags")
 @click.argument("batch", metavar="BATCH")
 def import_flags(batch: str) -> None:
-    """The rows of a batch that were taken in and yet look odd, and its median amount next to a month's."""
+    """List the imported rows of a batch that look wrong, and compare its median amount with a month's."""
     books = open_books()
     number, flagged = number_of(batch, "a batch's number", "bounty import list"), 0
     with snapshot(books.engine) as connection:
@@ -100,9 +100,9 @@ def _import(kind: str, files: tuple[Path, ...], *, strict: bool, force: bool) ->
     refused = False
     for path in files:
         try:
-            with progress_bar(path.name) as told:
+            with progress_bar(path.name) as on_progress:
                 imported = importer.import_file(
-                    books.engine, kind, path, books.now(), strict=strict, force=force, told=told
+                    books.engine, kind, path, books.now(), strict=strict, force=force, told=on_progress
                 )
         except BountyError as refusal:
             refused = True
@@ -119,28 +119,30 @@ def _import(kind: str, files: tuple[Path, ...], *, strict: bool, force: bool) ->
             )
         for _, en in imported.notes:
             click.echo(f"{path}: {en}", err=True)
-        _say_released(imported.released)
+        _echo_released(imported.released)
     if refused:
         click.get_current_context().exit(1)
 
 
-def _say_released(released: list[tuple[str, Any]]) -> None:
+def _echo_released(released: list[tuple[str, Any]]) -> None:
     for kind, counts in released:
         click.echo(f"out of quarantine: {kind} {counts}", err=True)
 
 
 @click.group()
 def quarantine() -> None:
-    """Rows that could not be taken in."""
+    """List, export, retry and dismiss rows that could not be imported."""
 
 
-_KIND = click.option("--kind", type=click.Choice(importer.KINDS), help="Only entries of such files.")
+_KIND = click.option(
+    "--kind", type=click.Choice(importer.KINDS), help="Only entries from files of this kind."
+)
 
 
 @quarantine.command("list")
 @_KIND
 def quarantine_list(kind: str | None) -> None:
-    """The open entries, a line an error: number, file, place, column, value, code and what would be right."""
+    """List the open entries, one line for each error: number, file, place, column, value, code, and how to fix it."""
     with snapshot(open_books().engine) as connection:
         for row in holding.quarantine_list(connection, kind):
             for error in holding.errors_of(row):
@@ -156,10 +158,10 @@ def quarantine_list(kind: str | None) -> None:
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="A folder for files to mend; without it a list on standard output.",
+    help="Write correction files to this folder; without it, list the entries on standard output.",
 )
 def quarantine_export(kind: str | None, out: Path | None) -> None:
-    """The open entries as CSV; with --out as files to mend and import again."""
+    """Write the open entries as CSV; with --out as files to correct and import again."""
     with snapshot(open_books().engine) as connection:
         if out is None:
             _write_listing(holding.quarantine_list(connection, kind))
@@ -206,7 +208,7 @@ def _visible(text: str) -> str:
 
 @quarantine.command("retry")
 def quarantine_retry() -> None:
-    """Read every open entry again; what can be taken in now goes in."""
+    """Read every open entry again, and import the rows that are valid now."""
     books = open_books()
     released = importer.retry(books.engine, books.now())
     for kind, counts in released:
@@ -219,9 +221,9 @@ def quarantine_retry() -> None:
 
 @quarantine.command("dismiss")
 @click.argument("entry", metavar="ID")
-@click.option("--reason", required=True, help="Why the row may be left out.")
+@click.option("--reason", required=True, help="Why the row is not needed.")
 def quarantine_dismiss(entry: str, reason: str) -> None:
-    """Let an entry go for good."""
+    """Close an entry for good without importing its row."""
     books = open_books()
     number = number_of(entry, "an entry's number", "bounty quarantine list")
     with transaction(books.engine) as connection:

@@ -1,4 +1,4 @@
-"""The steps of the month: terms, roster, settlement, notice, export."""
+"""Commands for the steps of a month: terms, roster, settlement, approval, notice, export."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from bounty.checks.books import run_checks
-from bounty.cli.context import open_books, period_argument
+from bounty.cli.context import CommandContext, open_books, period_argument, programme_option
 from bounty.cli.identity import as_option, books_as, books_as_anyone
 from bounty.clock import shown
 from bounty.db import snapshot, transaction
@@ -40,25 +40,28 @@ def read_terms_file(file: Path) -> str:
 
 @click.group()
 def terms() -> None:
-    """The terms of the programme, as versions."""
+    """Add and show versions of the terms."""
 
 
 @terms.command("add")
 @click.argument("file", type=click.Path(path_type=Path))
-def terms_add(file: Path) -> None:
-    """Add a version from a TOML file; the same content again changes nothing."""
+@programme_option
+def terms_add(file: Path, programme: str) -> None:
+    """Add a version of the terms from a TOML file. The same content again changes nothing."""
     toml = read_terms_file(file)
     books = open_books()
     with transaction(books.engine) as connection:
-        added, anew = add_terms(connection, toml, books.now())
-    state = "added" if anew else "held already"
-    click.echo(f"terms from {added.effective_from} {state}\nterms sha256:{added.sha256}")
+        added, is_new = add_terms(connection, toml, books.now(), programme)
+    state = "added" if is_new else "held already"
+    click.echo(
+        f"terms from {Period.parse(added.effective_from, programme)} {state}\nterms sha256:{added.sha256}"
+    )
 
 
 @terms.command("show")
 @period_argument
 def terms_show(period: Period) -> None:
-    """The terms in force in a period as TOML, their hash and their words in comments above."""
+    """Show the terms in force in a period as TOML, with their hash and their text in comments above."""
     with snapshot(open_books().engine) as connection:
         in_force = terms_in_force(connection, period)
     click.echo(f"# terms of {period}\n# sha256:{in_force.sha256}")
@@ -73,7 +76,7 @@ def terms_show(period: Period) -> None:
 @click.command("open")
 @period_argument
 def open_(period: Period) -> None:
-    """Freeze the roster of a period: levels, eligibility and targets, as known now."""
+    """Freeze the roster of a period: levels, eligibility and targets, from the present data."""
     books = open_books()
     with transaction(books.engine) as connection:
         opening = open_roster(connection, period, books.now())
@@ -89,14 +92,15 @@ def open_(period: Period) -> None:
 @period_argument
 @as_option
 def settle(period: Period, email: str | None) -> None:
-    """Make a draft settlement of a period; on the same facts it is the same one.
+    """Compute a draft settlement of a period. Unchanged data gives the existing draft.
 
-    A draft that an account made (--as) takes the approval of one other, a draft of nobody's that of two.
+    A draft that an account made (--as) needs the approval of one other account; a draft made without one needs two.
     """
     books = books_as_anyone(email, "operator")
     with transaction(books.engine) as connection:
         settled = settlement.settle(connection, period, books.now())
         coverage = coverage_of(connection, open_period(connection, period))
+    _run_checks_once(books, period)
     state = "made" if settled.anew else "stands already, on the same facts"
     click.echo(f"settlement {settled.settlement_id} of {period} {state}")
     click.echo(f"content sha256:{settled.content_sha256}")
@@ -104,15 +108,29 @@ def settle(period: Period, email: str | None) -> None:
         f"{settled.results.rows} results, {settled.lines.rows} lines, subsidy ¥{shown_yuan(settled.lines.sum_fen)}"
     )
     click.echo(f"{settled.quarantined} quarantined rows of the month wait")
-    if coverage.asked_for:
+    if coverage.is_required:
         click.echo(f"{len(coverage.gaps)} gaps in what was fetched from the platform")
+
+
+def _run_checks_once(books: CommandContext, period: Period) -> None:
+    """Run the checks of the books for the newest draft of a period, unless they have run since it was made.
+
+    They read in a snapshot of their own, because they take long and no writer should wait for them.
+    """
+    with snapshot(books.engine) as connection:
+        if not checks_to_run(connection, period, books.now()):
+            return
+        findings = list(run_checks(connection))
+    with transaction(books.engine) as connection:
+        if checks_to_run(connection, period, books.now()):
+            keep_checks(connection, period, findings, books.now())
 
 
 @click.command()
 @period_argument
 @as_option
 def approve(period: Period, email: str | None) -> None:
-    """Stand for the newest draft of a period that somebody else made, once the books have checked themselves."""
+    """Approve the newest draft of a period, which somebody else made. Runs the checks first."""
     books = books_as(email, "operator", "finance")
     with snapshot(books.engine) as connection:
         draft = period_status(connection, period, books.now()).draft
@@ -130,15 +148,11 @@ def approve(period: Period, email: str | None) -> None:
 @period_argument
 @as_option
 def publish(period: Period, email: str | None) -> None:
-    """Publish the newest draft of a period as its next notice; its rows never change from then on."""
-    # Whoever has not logged in is told of the checklist and of a missing approval first, and then that it takes an
-    # account.
+    """Publish the newest draft of a period as its next notice. Its rows never change after that."""
+    # The checklist and a missing approval are reported before a missing log-in.
     books = books_as_anyone(email, "operator")
-    with snapshot(books.engine) as connection:
-        findings = list(run_checks(connection)) if checks_to_run(connection, period, books.now()) else None
+    _run_checks_once(books, period)
     with transaction(books.engine) as connection:
-        if findings is not None and checks_to_run(connection, period, books.now()):
-            keep_checks(connection, period, findings, books.now())
         notice = publish_checked(connection, period, books.now(), approval_required=books.approval_required)
     state = "published" if notice.anew else "stands already, with the same content"
     click.echo(f"notice {notice.notice} of {period} {state} (settlement {notice.settlement_id})")
@@ -147,9 +161,9 @@ def publish(period: Period, email: str | None) -> None:
 
 @click.command()
 @period_argument
-@click.option("--number", type=int, help="Which notice; the newest without it.")
+@click.option("--number", type=int, help="The number of the notice; the newest if not given.")
 def notice(period: Period, number: int | None) -> None:
-    """A notice of a period: its sums, and what it changed of the notice before, and why."""
+    """Show a notice of a period: its sums, and its changes from the previous notice with their causes."""
     with snapshot(open_books().engine) as connection:
         chosen = publication.chosen_settlement(connection, period, draft=False, notice=number)
         click.echo(f"notice {chosen.notice} of {period}, published {shown(chosen.published_at)}")
@@ -197,12 +211,17 @@ def _result(result: Any) -> str:
 @click.command()
 @period_argument
 @click.option(
-    "--out", required=True, type=click.Path(path_type=Path, file_okay=True), help="The folder to write to."
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=True),
+    help="Write the files to this folder.",
 )
-@click.option("--draft", is_flag=True, help="The newest draft instead of the newest notice.")
-@click.option("--notice", "number", type=int, help="An earlier notice by its number.")
+@click.option("--draft", is_flag=True, help="Export the newest draft instead of the newest notice.")
+@click.option("--notice", "number", type=int, help="Export this notice instead of the newest.")
 @click.option(
-    "--statements", is_flag=True, help="Also notices.jsonl: what each notice stated, for verify_export.py."
+    "--statements",
+    is_flag=True,
+    help="Also write notices.jsonl, the statements of all notices, for verify_export.py.",
 )
 def export(period: Period, out: Path, number: int | None, *, draft: bool, statements: bool) -> None:
     """Write results.csv, subsidy_lines.csv and manifest.json of a settlement."""

@@ -1,4 +1,4 @@
-"""What is to be sent, what was, and what was not taken."""
+"""The outbox: messages that are waiting, sent or failed."""
 
 import click
 
@@ -10,13 +10,13 @@ from bounty.notifications.service import STATES, messages, resend
 
 @click.group()
 def outbox() -> None:
-    """Messages: mails and the webhook's, written with their cause and sent by the worker."""
+    """List mails and webhook messages, and send failed ones again."""
 
 
 @outbox.command("list")
-@click.option("--state", type=click.Choice(list(STATES)), help="Only these.")
+@click.option("--state", type=click.Choice(list(STATES)), help="Show only messages in this state.")
 def outbox_list(state: str | None) -> None:
-    """Every message, the newest first, with how it stands."""
+    """List the messages with their state, newest first."""
     with snapshot(open_books().engine) as connection:
         rows = messages().subquery("rows")
         query = rows.select().order_by(rows.c.written_at.desc(), rows.c.message)
@@ -32,8 +32,8 @@ def outbox_list(state: str | None) -> None:
 @outbox.command("resend")
 @click.argument("message")
 def outbox_resend(message: str) -> None:
-    """Let a message that was not taken be tried again by the worker."""
+    """Let the worker send an unsent message again."""
     books = open_books()
     with transaction(books.engine) as connection:
-        row = resend(connection, message, books.now())
-    click.echo(f"{message} to {row.recipient} will be tried again")
+        recipient = resend(connection, message, books.now())
+    click.echo(f"{message} to {recipient} will be tried again")

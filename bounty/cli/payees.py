@@ -1,4 +1,4 @@
-"""Where promoters are paid: taken in, looked at by masks, approved by a second account."""
+"""Commands for payees: import, list, and approval by a second account."""
 
 from pathlib import Path
 
@@ -16,15 +16,15 @@ from bounty.payees.files import read_payees
 
 @click.group()
 def payees() -> None:
-    """Where promoters are paid; accounts are kept encrypted, and shown by masks alone."""
+    """Import, list and approve payees. Accounts are stored encrypted and shown masked."""
 
 
 @payees.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--reason", help="Why; needed where a payee in force changes.")
+@click.option("--reason", help="Why; required if the file changes a payee in force.")
 @as_option
 def import_(file: Path, reason: str | None, email: str | None) -> None:
-    """Propose the payees of a file, whole or not at all; they wait for a second account where that is required."""
+    """Propose all payees of a file, or none. If approval is required, a second account must approve them."""
     books = books_as(email, "finance")
     rows = read_payees(file)
     with transaction(books.engine) as connection:
@@ -58,7 +58,7 @@ def warn_of_shared(shared: list[tuple[str, list[int]]]) -> None:
 
 @payees.command("list")
 def list_() -> None:
-    """The payees in force, the proposals that wait, and whose subsidy has nowhere to go."""
+    """List the payees in force, the waiting proposals, and the promoters with a subsidy but without a payee."""
     with snapshot(open_books().engine) as connection:
         for row in connection.execute(service.payees_in_force().order_by(Payee.promoter_id)):
             click.echo(
@@ -83,12 +83,12 @@ def list_() -> None:
 
 @payees.command()
 @click.argument("proposal", metavar="NUMBER")
-@click.option("--sha256", required=True, help="Its hash, as `bounty payees list` prints it.")
+@click.option("--sha256", required=True, help="The proposal's hash, as `bounty payees list` prints it.")
 @as_option
 def approve(proposal: str, sha256: str, email: str | None) -> None:
-    """Stand for a proposal that somebody else made, as it was shown."""
+    """Approve a proposal that somebody else made, in the version with this hash."""
     books = books_as(email, "finance", "admin")
     number = number_of(proposal, "a proposal of payees", "bounty payees list")
     with transaction(books.engine) as connection:
-        anew = service.approve_payees(connection, number, sha256, books.now())
-    click.echo(f"proposal {number} {'is in force' if anew else 'was in force already'}")
+        is_new = service.approve_payees(connection, number, sha256, books.now())
+    click.echo(f"proposal {number} {'is in force' if is_new else 'was in force already'}")

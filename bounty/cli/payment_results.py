@@ -1,4 +1,4 @@
-"""Coming back: the payer's receipts, payouts marked by hand, what does not agree, and a period that is done with."""
+"""Commands for payment results, reconciliation, and closing a period."""
 
 import re
 from pathlib import Path
@@ -21,53 +21,52 @@ from bounty.tranches import departures
 from bounty.tranches.exported_folder import read_exported_folder
 
 ROLES = ("finance", "admin")
-"""Which accounts say what came of payments, and close periods."""
+"""The roles that may record payment results and close periods."""
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @as_option
 def receipt(files: tuple[Path, ...], email: str | None) -> None:
-    """Take in the payer's receipts, each whole or not at all; the same rows again change nothing."""
+    """Record the payer's result files, each file completely or not at all. The same rows again change nothing."""
     books = books_as(email, *ROLES)
     seal = books.seal()
     for file in [read_payment_results(each) for each in files]:
         with transaction(books.engine) as connection:
-            taken = service.import_results(connection, file, seal, books.now())
-        _tell(file, taken)
+            imported = service.import_results(connection, file, seal, books.now())
+        _echo_results(file, imported)
 
 
-def _tell(file: PaymentResultFile, taken: service.ImportedResults) -> None:
-    counts = " ".join(f"{verdict.lower()}={taken.count(verdict)}" for verdict in VERDICTS)
-    told = [each.row for each in taken.rows if each.news] if taken.anew else []
-    paid, failed = ([row.amount_fen for row in told if row.paid is went] for went in (True, False))
-    again = "" if taken.anew else ", taken in before: nothing changed"
+def _echo_results(file: PaymentResultFile, imported: service.ImportedResults) -> None:
+    counts = " ".join(f"{verdict.lower()}={imported.count(verdict)}" for verdict in VERDICTS)
+    new_rows = [each.row for each in imported.rows if each.news] if imported.anew else []
+    paid = [row.amount_fen for row in new_rows if row.paid]
+    failed = [row.amount_fen for row in new_rows if not row.paid]
+    again = "" if imported.anew else ", taken in before: nothing changed"
     click.echo(
-        f"{file.name} receipt {taken.receipt_id} read={len(taken.rows)} {counts}: now paid {len(paid)} "
+        f"{file.name} receipt {imported.receipt_id} read={len(imported.rows)} {counts}: now paid {len(paid)} "
         f"¥{shown_yuan(sum(paid))}, failed {len(failed)} ¥{shown_yuan(sum(failed))}{again}"
     )
     for _, warning in file.warnings:
         click.echo(f"  warning: {warning}")
-    for each in taken.rows:
+    for each in imported.rows:
         click.echo(f"  line {each.row.place}: {_row(each)}: {each.verdict}, {each.why[1]}")
 
 
 def _row(judged: MatchedRow) -> str:
     row = judged.row
-    of = judged.payout.payout if judged.payout else " ".join(row.payouts) or "no payout"
+    payout = judged.payout.payout if judged.payout else " ".join(row.payouts) or "no payout"
     payee = " ".join(filter(None, (service.shown_account(row), service.shown_name(row))))
-    return (
-        f"{of}{f' {payee}' if payee else ''} ¥{shown_yuan(row.amount_fen)} {'paid' if row.paid else 'failed'}"
-    )
+    return f"{payout}{f' {payee}' if payee else ''} ¥{shown_yuan(row.amount_fen)} {'paid' if row.paid else 'failed'}"
 
 
 @click.command()
 @click.argument("payouts", nargs=-1, required=True, metavar="PAYOUT...")
 @click.argument("outcome", type=click.Choice(["paid", "failed"]))
-@click.option("--reason", required=True, help="Where it is known from.")
+@click.option("--reason", required=True, help="How the result is known.")
 @as_option
 def mark(payouts: tuple[str, ...], outcome: str, reason: str, email: str | None) -> None:
-    """Say what came of payouts (such as P3-1000939) that no receipt tells of."""
+    """Mark payouts, such as P3-1000939, as paid or failed by hand, if no result file reports them."""
     books = books_as(email, *ROLES)
     with transaction(books.engine) as connection:
         changed = service.mark_by_hand(
@@ -79,7 +78,7 @@ def mark(payouts: tuple[str, ...], outcome: str, reason: str, email: str | None)
 @click.command("reconcile")
 @click.argument("tranche", required=False)
 def reconcile_(tranche: str | None) -> None:
-    """Hold our lines, the platform's settlement and the receipts against each other: differences only."""
+    """Compare our lines, the platform's settlement and the payment results, and list the differences."""
     number = None if tranche is None else number_of(tranche, "a tranche", "bounty payout list")
     with snapshot(open_books().engine) as connection:
         sums, found = sums_of(connection, number), reconcile(connection, number)
@@ -100,26 +99,26 @@ def reconcile_(tranche: str | None) -> None:
 @period_argument
 @as_option
 def close(period: Period, email: str | None) -> None:
-    """Close a period of which every line is paid, void or carried on."""
+    """Close a period whose lines are all paid, void or carried over."""
     books = books_as(email, *ROLES)
     with transaction(books.engine) as connection:
-        anew = period_closing.close(connection, period, books.now())
-    click.echo(f"{period} closed" if anew else f"{period} is closed already, nothing changed")
+        is_new = period_closing.close(connection, period, books.now())
+    click.echo(f"{period} closed" if is_new else f"{period} is closed already, nothing changed")
 
 
 @click.command()
 @period_argument
-@click.option("--reason", help="Why; of who asks first.")
+@click.option("--reason", help="Why; for the first person, who requests the reopening.")
 @as_option
 def reopen(period: Period, reason: str | None, email: str | None) -> None:
-    """Ask that a closed period be opened again, with a reason; or, as a second person, open it."""
+    """Request to reopen a closed period, with --reason; or, as a second person, reopen it."""
     books = books_as(email, *ROLES)
     with transaction(books.engine) as connection:
         if reason is not None:
-            asked = period_closing.ask_reopening(connection, period, reason, books.now())
+            is_new = period_closing.ask_reopening(connection, period, reason, books.now())
             click.echo(
                 f"{period}: asked to reopen it; a second person runs `bounty payout reopen {period}`"
-                if asked
+                if is_new
                 else f"{period}: asked already, nothing changed"
             )
             return
@@ -128,41 +127,42 @@ def reopen(period: Period, reason: str | None, email: str | None) -> None:
             raise BountyError(
                 f"{period} is closed: ask to reopen it with --reason, for a second person to agree."
             )
-        anew = period_closing.reopen(
+        is_new = period_closing.reopen(
             connection, period, books.now(), approval_required=books.approval_required
         )
-    click.echo(f"{period} reopened" if anew else f"{period} is open, nothing changed")
+    click.echo(f"{period} reopened" if is_new else f"{period} is open, nothing changed")
 
 
 @click.command()
 def unanswered() -> None:
-    """What may have left for the payer without these books' knowing; until it is answered for, nothing is exported."""
+    """List what may have been sent to the payer without these books' knowledge. Until each is answered, nothing is
+    exported."""
     with snapshot(open_books().engine) as connection:
-        asked = departures.questions(connection)
-    for question in asked:
+        questions = departures.questions(connection)
+    for question in questions:
         click.echo(f"{question.subject}: {question.en}")
-    if not asked:
+    if not questions:
         click.echo("nothing: these books know all that left")
 
 
 @click.command()
 @click.argument("subject", metavar="TRANCHE|PAYOUT|copy")
 @click.argument("verdict", type=click.Choice(departures.VERDICTS))
-@click.option("--reason", required=True, help="Where it is known from.")
+@click.option("--reason", required=True, help="How the answer is known.")
 @click.option(
     "--from",
     "folder",
     type=click.Path(path_type=Path),
-    help="The folder that a tranche which left was exported to.",
+    help="The folder to which a tranche that left was exported.",
 )
 @as_option
 def answer(subject: str, verdict: str, reason: str, folder: Path | None, email: str | None) -> None:
-    """Answer for what may have left since the copy was made of which these books were restored."""
+    """Answer whether something was sent after the backup from which these books were restored."""
     books = books_as(email, *ROLES)
     subject = f"tranche {int(subject)}" if re.fullmatch("[0-9]{1,9}", subject) else subject
     exported = None if folder is None else read_exported_folder(folder)
     with transaction(books.engine) as connection:
-        holds = departures.answer(
+        is_final = departures.answer(
             connection,
             subject,
             verdict,
@@ -171,14 +171,14 @@ def answer(subject: str, verdict: str, reason: str, folder: Path | None, email: 
             approval_required=books.approval_required,
             folder=exported,
         )
-    if holds and subject == departures.COPY:
+    if is_final and subject == departures.COPY:
         note(books.engine, RESTORE, books.now(), file=None)
     click.echo(
         f"{subject}: {verdict}"
-        if holds
+        if is_final
         else f"{subject}: {verdict}, by one person; a second person runs the same command"
     )
 
 
 COMMANDS = (receipt, mark, reconcile_, close, reopen, unanswered, answer)
-"""Of the group ``bounty payout``."""
+"""The commands that belong to the group ``bounty payout``."""

@@ -1,11 +1,11 @@
-"""What people ask: how far am I, why did this order not count, do the books balance."""
+"""Commands that show data: progress, the explanation of an order, and the checks."""
 
 import json
 
 import click
 
 from bounty.checks import books
-from bounty.cli.context import open_books, period_argument, promoter_of
+from bounty.cli.context import open_books, period_argument, programme_option, promoter_of
 from bounty.clock import shown
 from bounty.db import snapshot
 from bounty.errors import BountyError
@@ -21,7 +21,7 @@ from bounty.storage import not_looked_at
 @click.argument("promoter", callback=promoter_of)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def progress(period: Period, promoter: int, *, as_json: bool) -> None:
-    """How far a promoter is in a period."""
+    """Show a promoter's progress in a period."""
     books = open_books()
     with snapshot(books.engine) as connection:
         found = progress_service.progress_of(connection, period, promoter, books.now())
@@ -52,12 +52,13 @@ def progress(period: Period, promoter: int, *, as_json: bool) -> None:
 
 @click.command()
 @click.argument("order_sn")
+@programme_option
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def explain(order_sn: str, *, as_json: bool) -> None:
-    """Why an order counts or does not: every clause with the fact and the bound."""
+def explain(order_sn: str, programme: str, *, as_json: bool) -> None:
+    """Explain why an order counts or does not: every clause with the order's fact and the bound."""
     books = open_books()
     with snapshot(books.engine) as connection:
-        found = progress_service.explain(connection, order_sn, books.now())
+        found = progress_service.explain(connection, order_sn, books.now(), programme)
     if as_json:
         click.echo(json.dumps(found.as_json(), ensure_ascii=False))
         return
@@ -68,9 +69,8 @@ def explain(order_sn: str, *, as_json: bool) -> None:
         click.echo(f"{title}: {'yes' if reason is None else f'no, {reason}'}")
         for judged in clauses:
             mark = "holds" if judged.holds else "FAILS"
-            click.echo(
-                f"  {mark} {judged.clause.code}: {judged.clause.en(terms)} / {judged.clause.zh(terms)}"
-            )
+            sentence = f": {judged.clause.en(terms)} / {judged.clause.zh(terms)}"
+            click.echo(f"  {mark} {judged.clause.code}{sentence if judged.clause.en(terms) else ''}")
             click.echo(f"        fact {judged.fact}; bound {judged.bound}")
     click.echo(f"counts ¥{shown_yuan(found.counted_fen)} to the task's GMV")
     earned = "no settlement yet" if found.subsidy_fen is None else f"¥{shown_yuan(found.subsidy_fen)}"
@@ -81,7 +81,7 @@ def explain(order_sn: str, *, as_json: bool) -> None:
 
 @click.command()
 def check() -> None:
-    """The books' own invariants, each with its count of violations."""
+    """Check the invariants of the books, and print the number of violations of each."""
     violations = 0
     with snapshot(open_books().engine) as connection:
         for finding in books.run_checks(connection):

@@ -1,4 +1,4 @@
-"""Computing a settlement again, and exporting the facts that it takes."""
+"""Commands that compute a settlement again without writing, and export its input facts."""
 
 import json
 from pathlib import Path
@@ -14,6 +14,8 @@ from bounty.lake.recompute import recompute as recompute_settlement
 from bounty.money import shown_yuan
 from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import Period
+from bounty.settlement.queries import known_notices, notices_elsewhere
+from bounty.settlement.service import newest_settlement
 
 
 @click.command()
@@ -22,16 +24,16 @@ from bounty.rules.periods import Period
     "--on",
     "master",
     metavar="MASTER",
-    help="On Spark instead: local[2], local-cluster[2,1,1024], spark://HOST:PORT.",
+    help="Compute on Spark: local[2], local-cluster[2,1,1024], spark://HOST:PORT.",
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=True),
-    help="A folder for both files and the manifest, as `bounty export` writes them.",
+    help="Write both files and the manifest to this folder, as `bounty export` does.",
 )
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def recompute(period: Period, master: str | None, out: Path | None, *, as_json: bool) -> None:
-    """Compute the newest settlement of a period again, from the facts known now; the books are only read.
+    """Compute the newest settlement of a period again from the present data, without writing to the books.
 
     Exit 1 if it differs on the same facts. On Spark it must also equal what the books compute now.
     """
@@ -81,16 +83,24 @@ def _tell(found: Recomputed, fresh: str | None) -> None:
 
 @click.group()
 def lake() -> None:
-    """Facts as Parquet, for engines beyond one machine."""
+    """Export facts as Parquet files for distributed engines."""
 
 
 @lake.command("export")
 @period_argument
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder to write to.")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="Write the files to this new folder."
+)
 def lake_export(period: Period, out: Path) -> None:
-    """Write the facts that a settlement of a period takes as Parquet files, with a manifest."""
+    """Write the input facts of a period's settlement as Parquet files with a manifest."""
     with snapshot(open_books().engine) as connection:
-        manifest = export_facts(connection, period, terms_in_force(connection, period), out)
+        newest = newest_settlement(connection, period)
+        elsewhere = (
+            notices_elsewhere(connection, period)
+            if newest is None
+            else known_notices(connection, newest.settlement_id)
+        )
+        manifest = export_facts(connection, period, terms_in_force(connection, period), elsewhere, out)
     for name, table in manifest["tables"].items():
         click.echo(f"{out / name} {table['rows']} rows in {len(table['files'])} files")
     click.echo(str(out / MANIFEST))

@@ -1,4 +1,4 @@
-"""Taking a published pass back: one account asks, another answers."""
+"""Commands for revoking a published pass: one account requests it, another decides."""
 
 import click
 
@@ -11,22 +11,22 @@ from bounty.settlement.revocations import answer_void, ask_void
 
 @click.group()
 def void() -> None:
-    """Published passes that are taken back for a violation found later; it takes two people."""
+    """Revoke published passes because of violations found later. This takes two people."""
 
 
 @void.command()
 @period_argument
 @click.argument("promoter", callback=promoter_of)
-@click.option("--reason", required=True, help="Which violation it was; the promoter reads it.")
+@click.option("--reason", required=True, help="The violation; the promoter sees this text.")
 @as_option
 def ask(period: Period, promoter: int, reason: str, email: str | None) -> None:
-    """Ask for the pass of a promoter in a period to be void."""
+    """Request to revoke a promoter's pass in a period."""
     books = books_as(email, "operator")
     with transaction(books.engine) as connection:
-        anew = ask_void(connection, period, promoter, reason, books.now())
+        is_new = ask_void(connection, period, promoter, reason, books.now())
     click.echo(
         f"asked for the pass of promoter {promoter} in {period} to be void: somebody else answers"
-        if anew
+        if is_new
         else "asked already"
     )
 
@@ -37,7 +37,7 @@ def ask(period: Period, promoter: int, reason: str, email: str | None) -> None:
 @click.argument("verdict", type=click.Choice(["approve", "decline"]))
 @as_option
 def answer(period: Period, promoter: int, verdict: str, email: str | None) -> None:
-    """Approve that a pass is void, or decline it; the next settlement knows."""
+    """Approve or decline a request to revoke a pass. The next settlement applies the decision."""
     books = books_as(email, "operator", "admin")
     with transaction(books.engine) as connection:
         answer_void(connection, period, promoter, books.now(), approve=verdict == "approve")

@@ -1,4 +1,4 @@
-"""What the calendar asked for, and what became of it."""
+"""The command that lists the slots of the calendar."""
 
 from typing import Final
 
@@ -11,30 +11,30 @@ from bounty.db import snapshot
 from bounty.errors import BountyError
 
 RECENT: Final = 62 * 86_400
-"""Seconds for which what is done is listed."""
+"""Age in seconds up to which done slots are listed one by one."""
 
 
 @click.command()
 def slots() -> None:
-    """What the calendar has asked for so far: done, due or missed; exit 1 if anything is missed."""
+    """List the slots of the calendar so far: done, due or missed; exit 1 if any is missed."""
     books = open_books()
     now = books.now()
     with snapshot(books.engine) as connection:
-        asked = scheduled_slots(connection, books.calendar, now)
-    states = [each.state(now) for each in asked]
+        scheduled = scheduled_slots(connection, books.calendar, now)
+    states = [slot.state(now) for slot in scheduled]
     earlier = 0
-    for each, state in zip(asked, states, strict=True):
-        if state == "done" and each.due_at < now - RECENT:
+    for slot, state in zip(scheduled, states, strict=True):
+        if state == "done" and slot.due_at < now - RECENT:
             earlier += 1
             continue
-        became = "" if each.done_at is None else f" done {shown(each.done_at)} {each.outcome}"
-        if each.done_at is None and each.opened_at is not None:
-            became = f" done {shown(each.opened_at)} by hand"
-        click.echo(f"{state:6} {each.job:6} {each.slot:10} due {shown(each.due_at)}{became}")
+        outcome = "" if slot.done_at is None else f" done {shown(slot.done_at)} {slot.outcome}"
+        if slot.done_at is None and slot.opened_at is not None:
+            outcome = f" done {shown(slot.opened_at)} by hand"
+        click.echo(f"{state:6} {slot.job:6} {slot.slot:10} due {shown(slot.due_at)}{outcome}")
     if earlier:
         click.echo(f"and {earlier} earlier ones, all done")
     click.echo(
-        f"{len(asked)} slots: "
+        f"{len(scheduled)} slots: "
         + ", ".join(f"{states.count(state)} {state}" for state in ("done", "due", "missed"))
     )
     if missed := states.count("missed"):

@@ -1,4 +1,4 @@
-"""What other terms would have given in past months."""
+"""The command that simulates other terms in past months."""
 
 import json
 from pathlib import Path
@@ -6,20 +6,16 @@ from pathlib import Path
 import click
 from sqlalchemy import Connection
 
-from bounty.cli.context import CommandContext, open_books
+from bounty.cli.context import CommandContext, open_books, programme_option, require_same_programme
 from bounty.cli.month import read_terms_file
 from bounty.clock import shown
 from bounty.db import snapshot
-from bounty.forecast.simulation import CAUSES, Difference, Figures, Month, Simulated, months_from_to
+from bounty.forecast.simulation import CAUSES, Difference, Figures, Month, Simulated, periods_from_to
 from bounty.forecast.simulation import simulate as simulate_month
 from bounty.forecast.variation import Variation, read_variation
 from bounty.money import shown_yuan
-from bounty.rules.periods import Period
+from bounty.rules.periods import Period, programme_key
 from bounty.rules.terms import read_terms
-
-
-def _periods(_ctx: click.Context, _param: click.Parameter, value: str) -> list[Period]:
-    return months_from_to(value)
 
 
 def _variation(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Variation | None:
@@ -28,19 +24,20 @@ def _variation(_ctx: click.Context, _param: click.Parameter, value: str | None) 
 
 @click.command()
 @click.argument("file", metavar="TERMS.toml", type=click.Path(path_type=Path))
-@click.option(
-    "--periods", required=True, metavar="A..B", callback=_periods, help="Months, such as 2022-09..2022-12."
-)
+@click.option("--periods", "span", required=True, metavar="A..B", help="Such as 2022-09..2022-12.")
+@programme_option
 @click.option(
     "--vary", metavar="KEY=FROM..TO:STEP", callback=_variation, help="Try values of one number of the terms."
 )
 @click.option("--json", "as_json", is_flag=True, help="As JSON: a list with one object a period, or a value.")
-def simulate(file: Path, periods: list[Period], vary: Variation | None, *, as_json: bool) -> None:
-    """What terms would have given in months whose orders are known; nothing is written.
+def simulate(file: Path, span: str, programme: str, vary: Variation | None, *, as_json: bool) -> None:
+    """Simulate the results of terms in months whose orders are imported. Nothing is written.
 
-    A month that is open keeps its roster, levels and eligibility; targets are computed anew under the terms. Any other
+    A month that is open keeps its roster, levels and eligibility; targets are computed again under the terms. Any other
     month is judged on the roster that opening it now would freeze.
     """
+    periods = periods_from_to(span, programme)
+    require_same_programme(span, periods[0], programme)
     toml = read_terms_file(file)
     terms, books = read_terms(toml), open_books()
     with snapshot(books.engine) as connection:
@@ -103,7 +100,7 @@ def _sweep(
                 "key": vary.path,
                 "value": value,
                 "periods": [
-                    {"period": str(month.period), **figures.as_json()}
+                    {**programme_key(month.period), "period": month.period.name, **figures.as_json()}
                     for month, figures in zip(months, row, strict=True)
                 ],
             }

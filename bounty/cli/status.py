@@ -1,11 +1,11 @@
-"""Where a period stands, and what people answer for before it is published."""
+"""Commands for the state of a period, waivers of its checklist, and confirmations of its data."""
 
 import json
 
 import click
 
 from bounty.calendar.status_report import StatusReport, status_report, status_reports
-from bounty.cli.context import open_books, period_argument
+from bounty.cli.context import is_programme_named, open_books, period_argument, programme_option, read_period
 from bounty.cli.identity import as_option, books_as
 from bounty.clock import read_instant, shown
 from bounty.db import snapshot, transaction
@@ -29,31 +29,30 @@ NEXT = {
     "WAIT": "wait until {at}",
     "NONE": "nothing",
 }
-"""What comes next -> in words."""
-
-
-def _period_or_all(ctx: click.Context, param: click.Parameter, value: str | None) -> Period | None:
-    if value is None:
-        return None
-    try:
-        return Period.parse(value)
-    except ValueError as error:
-        raise BountyError(str(error)) from None
+"""Code of the next step -> text."""
 
 
 @click.command()
-@click.argument("period", required=False, callback=_period_or_all)
+@click.argument("period", required=False)
+@programme_option
 @click.option("--json", "as_json", is_flag=True, help="As JSON; a list without PERIOD.")
-def status(period: Period | None, *, as_json: bool) -> None:
-    """Where a period stands: its state, what comes next, its checklist and late facts; all that are not closed
-    without PERIOD."""
+def status(period: str | None, programme: str, *, as_json: bool) -> None:
+    """Show the state of a period, its next step, its checklist and late facts; without PERIOD, of all periods that are
+    not closed, of every programme unless one is named."""
+    chosen = None if period is None else read_period(period, programme)
     books = open_books()
     required = books.approval_required
     with snapshot(books.engine) as connection:
-        if period is None:
-            found = status_reports(connection, books.calendar, books.now(), approval_required=required)
+        if chosen is None:
+            found = status_reports(
+                connection,
+                books.calendar,
+                books.now(),
+                approval_required=required,
+                programme=programme if is_programme_named() else None,
+            )
         else:
-            one = status_report(connection, books.calendar, period, books.now(), approval_required=required)
+            one = status_report(connection, books.calendar, chosen, books.now(), approval_required=required)
             found = [one]
     if as_json:
         objects = [each.as_json() for each in found]
@@ -86,10 +85,10 @@ def _print(found: StatusReport) -> None:
 @click.command()
 @period_argument
 @click.argument("code")
-@click.option("--reason", required=True, help="Why it may pass; kept in the audit.")
+@click.option("--reason", required=True, help="Why the check is waived; recorded in the audit log.")
 @as_option
 def waive(period: Period, code: str, reason: str, email: str | None) -> None:
-    """Answer for a failed check of the newest draft of a period, with a reason: FRESH, COVERAGE or QUARANTINE."""
+    """Waive a failed check of a period's newest draft, with a reason: FRESH, COVERAGE or QUARANTINE."""
     books = books_as(email, "operator")
     with transaction(books.engine) as connection:
         draft = period_status(connection, period, books.now()).draft
@@ -97,7 +96,7 @@ def waive(period: Period, code: str, reason: str, email: str | None) -> None:
             raise BountyError(f"{period} has no draft: make one with `bounty settle {period}`.")
         if code not in LINES:
             raise BountyError(f"{code} is no check: write one of {', '.join(LINES)}.")
-        anew = closing.waive(
+        is_new = closing.waive(
             connection,
             period,
             draft.settlement_id,
@@ -106,17 +105,17 @@ def waive(period: Period, code: str, reason: str, email: str | None) -> None:
             books.now(),
             approval_required=books.approval_required,
         )
-    state = "waived" if anew else "holds or is waived already, nothing changed"
+    state = "waived" if is_new else "holds or is waived already, nothing changed"
     click.echo(f"{code} of settlement {draft.settlement_id} of {period} {state}")
 
 
 @click.command("confirm-data")
 @period_argument
 @click.option("--through", required=True, metavar="INSTANT", help="As 2023-01-11T00:00:00+08:00.")
-@click.option("--reason", required=True, help="How you know; kept in the audit.")
+@click.option("--reason", required=True, help="How you know; recorded in the audit log.")
 @as_option
 def confirm(period: Period, through: str, reason: str, email: str | None) -> None:
-    """Confirm that everything that happened to the orders of a period before an instant is imported."""
+    """Confirm that all updates of a period's orders before an instant are imported."""
     try:
         through_at = read_instant(through)
     except ValueError:

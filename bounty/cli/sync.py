@@ -1,7 +1,7 @@
-"""Orders from the open platform, and the stand-in for it."""
+"""Commands for fetching orders from the open platform, and for running its stand-in."""
 
 from datetime import timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 from sqlalchemy import select
@@ -14,10 +14,14 @@ from bounty.models import Promoter
 from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import Period, bounds_of
 from bounty.sync.coverage import coverage_of
+from bounty.sync.intervals import Interval
 from bounty.sync.recheck import orders_to_recheck
 
+if TYPE_CHECKING:
+    from bounty.sync.service import WindowRead
+
 STAND_IN: Final = {"BOUNTY_PLATFORM_CLIENT_ID": "stand-in", "BOUNTY_PLATFORM_CLIENT_SECRET": "stand-in-only"}
-"""Whom the stand-in knows."""
+"""The account that the stand-in accepts, as settings."""
 
 
 def _instant(_ctx: click.Context, _param: click.Parameter, value: str | None) -> int | None:
@@ -28,31 +32,35 @@ def _instant(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
 
 
 @click.group(invoke_without_command=True)
-@click.option("--from", "from_at", callback=_instant, help="Read from here on, whether it is held or not.")
-@click.option("--to", "until_at", callback=_instant, help="Read up to here and not further; now without it.")
-@click.option("--backfill", is_flag=True, help="By time of payment instead of update; needs --from.")
+@click.option(
+    "--from", "from_at", callback=_instant, help="Read everything from this instant on, covered or not."
+)
+@click.option("--to", "until_at", callback=_instant, help="Read up to this instant; now if not given.")
+@click.option("--backfill", is_flag=True, help="Read by pay time instead of update time; requires --from.")
 @click.pass_context
 def sync(ctx: click.Context, from_at: int | None, until_at: int | None, *, backfill: bool) -> None:
-    """Fetch orders from the open platform: whatever is not covered yet, up to now."""
+    """Fetch orders from the open platform: all windows that are not covered yet, up to now."""
     if ctx.invoked_subcommand is not None:
         return
-    from bounty.platforms.pdd.client import Platform  # noqa: PLC0415 - other commands need not wait for it
+    from bounty.platforms.pdd.client import Platform  # noqa: PLC0415 - slow import that other commands do not need
     from bounty.sync import service  # noqa: PLC0415
 
     books = open_books()
     platform = Platform(books.platform, books.now)
     kind = "PAID" if backfill else "UPDATED"
     if backfill:
-        spans = service.due_backfill(books.now(), from_at, until_at)
+        spans = service.backfill_windows(books.now(), from_at, until_at)
     else:
-        spans = service.due(books.engine, platform, books.now(), from_at, until_at)
+        spans = service.windows_to_read(books.engine, platform, books.now(), from_at, until_at)
     short = 0
-    with progress_bar("orders") as told:
-        for read in service.sync(books.engine, platform, books.now, kind, spans, told):
-            short += read.reading.why is not None
-            click.echo(_slice_line(read))
-    if platform.is_clock_odd:
-        click.echo(f"Warning: the platform's clock is {platform.clock_off} s from this machine's.", err=True)
+    with progress_bar("orders") as on_progress:
+        for read in service.sync(books.engine, platform, books.now, kind, spans, on_progress):
+            short += read.reading.incomplete_reason is not None
+            click.echo(_window_line(read))
+    if platform.has_clock_warning:
+        click.echo(
+            f"Warning: the platform's clock is {platform.clock_offset} s from this machine's.", err=True
+        )
     if not spans:
         click.echo("Everything up to now is held.")
     if short:
@@ -62,33 +70,36 @@ def sync(ctx: click.Context, from_at: int | None, until_at: int | None, *, backf
         )
 
 
-def _slice_line(read: Any) -> str:
+def _window_line(read: "WindowRead") -> str:
     reading = read.reading
-    told = "-" if reading.told is None else reading.told
-    state = "done" if reading.why is None else reading.why
-    return f"{_shown(read.span)} {state} told={told} held={reading.held} pages={reading.pages} {read.counts}"
+    count = "-" if reading.total_count is None else reading.total_count
+    state = "done" if reading.incomplete_reason is None else reading.incomplete_reason
+    return (
+        f"{_shown(read.span)} {state} told={count} held={reading.orders} pages={reading.pages} {read.counts}"
+    )
 
 
-def _shown(span: Any) -> str:
+def _shown(span: Interval) -> str:
     return f"{shown(span.from_at)} {shown(span.until_at)}"
 
 
 @sync.command("coverage")
 @period_argument
 def sync_coverage(period: Period) -> None:
-    """Every slice of a period with what was told and what is held, and the gaps; exit 1 if there are any."""
+    """List the windows read for a period, with the platform's count and the orders read, and the gaps; exit 1 if there
+    are gaps."""
     books = open_books()
     with snapshot(books.engine) as connection:
         bounds = bounds_of(period, terms_in_force(connection, period).terms)
         found = coverage_of(connection, bounds)
-        unswept = orders_to_recheck(connection, period) if books.now() >= bounds.receipt_cutoff else []
-    if not found.asked_for:
+        to_recheck = orders_to_recheck(connection, period) if books.now() >= bounds.receipt_cutoff else []
+    if not found.is_required:
         click.echo(f"{period}: nothing was fetched up to then; orders from files have no coverage to prove.")
         return
     for row in found.slices:
-        told = "-" if row.rows_told is None else row.rows_told
+        count = "-" if row.rows_told is None else row.rows_told
         state = "undone" if row.undone_at else "done" if row.done else f"not done, {row.why}"
-        click.echo(f"{row.kind} {_shown(row)} told={told} held={row.rows_held} {state}")
+        click.echo(f"{row.kind} {_shown(row.span)} told={count} held={row.rows_held} {state}")
     past, ahead = found.gaps_at(books.now())
     for span in ahead:
         click.echo(f"to come {_shown(span)}")
@@ -96,9 +107,9 @@ def sync_coverage(period: Period) -> None:
         click.echo(f"gap {_shown(span)}")
     gaps = "1 gap" if len(past) == 1 else f"{len(past)} gaps"
     click.echo(f"{period}: {_shown(found.span)}, {gaps}")
-    if unswept:
+    if to_recheck:
         click.echo(
-            f"{period}: {len(unswept)} orders to sweep before it is settled (`bounty sync sweep {period}`)"
+            f"{period}: {len(to_recheck)} orders to sweep before it is settled (`bounty sync sweep {period}`)"
         )
     if past:
         raise BountyError(
@@ -110,19 +121,19 @@ def sync_coverage(period: Period) -> None:
 @sync.command("sweep")
 @period_argument
 def sync_sweep(period: Period) -> None:
-    """Read the orders that can still change a period's result again, one by one; before it is settled."""
+    """Before a settlement, read the orders that can still change a period's result again, one by one."""
     from bounty.platforms.pdd.client import Platform  # noqa: PLC0415
     from bounty.sync.recheck import recheck_orders  # noqa: PLC0415
 
     books = open_books()
     platform = Platform(books.platform, books.now)
     orders, unanswered = 0, 0
-    with progress_bar("orders") as told:
-        for swept in recheck_orders(books.engine, platform, books.now, period, told):
-            orders += swept.orders
-            unanswered += len(swept.unanswered)
-            click.echo(f"{period} orders={swept.orders} unanswered={len(swept.unanswered)} {swept.counts}")
-            for order_sn in swept.unanswered:
+    with progress_bar("orders") as on_progress:
+        for batch in recheck_orders(books.engine, platform, books.now, period, on_progress):
+            orders += batch.orders
+            unanswered += len(batch.unanswered)
+            click.echo(f"{period} orders={batch.orders} unanswered={len(batch.unanswered)} {batch.counts}")
+            for order_sn in batch.unanswered:
                 click.echo(f"the platform tells nothing of {order_sn}", err=True)
     click.echo(f"{period}: {orders - unanswered} orders read again, {unanswered} unanswered")
 
@@ -130,14 +141,22 @@ def sync_sweep(period: Period) -> None:
 @click.command("stand-in")
 @click.option("--port", type=click.IntRange(1, 65535), default=5099, show_default=True)
 @click.option(
-    "--orders", type=click.IntRange(1, 1_000_000), default=5000, show_default=True, help="In two months."
+    "--orders",
+    type=click.IntRange(1, 1_000_000),
+    default=5000,
+    show_default=True,
+    help="Number of orders in the two months.",
 )
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option(
-    "--faults", type=click.IntRange(0, 900), default=30, show_default=True, help="Of a thousand calls."
+    "--faults",
+    type=click.IntRange(0, 900),
+    default=30,
+    show_default=True,
+    help="Number of failing calls in a thousand.",
 )
 def stand_in(port: int, orders: int, seed: int, faults: int) -> None:
-    """Serve made-up orders of this month and the next, as the open platform would; on this machine only."""
+    """Run a stand-in for the open platform on this machine, with generated orders of this month and the next."""
     from bounty.fake_platform.fake_orders import FakeOrders  # noqa: PLC0415
     from bounty.fake_platform.faults import Faults  # noqa: PLC0415 - no other command needs a server
     from bounty.fake_platform.gateway import Gateway  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Tokens with which programs use the API."""
+"""Commands for API tokens."""
 
 import click
 
@@ -11,20 +11,25 @@ from bounty.tokens import service
 
 @click.group()
 def token() -> None:
-    """Tokens of the API: issued, listed, revoked."""
+    """Issue, list and revoke API tokens."""
 
 
 @token.command("add")
-@click.option("--role", required=True, type=click.Choice(TOKEN_ROLES), help="What it may read and do.")
+@click.option(
+    "--role",
+    required=True,
+    type=click.Choice(TOKEN_ROLES),
+    help="The token's role, which decides what it may read and do.",
+)
 @click.option(
     "--promoter",
     callback=lambda c, p, v: None if v is None else promoter_of(c, p, v),
-    help="Whose data a promoter's token reads.",
+    help="The promoter whose data the token reads.",
 )
-@click.option("--name", required=True, help="What it is for.")
-@click.option("--days", type=int, default=service.DAYS, show_default=True, help="How long it holds.")
+@click.option("--name", required=True, help="The token's purpose.")
+@click.option("--days", type=int, default=service.DAYS, show_default=True, help="Days until it expires.")
 def token_add(role: str, promoter: int | None, name: str, days: int) -> None:
-    """Issue a token: prints it alone, this once."""
+    """Issue a token. Prints only the token, which is not shown again."""
     books = open_books()
     with transaction(books.engine) as connection:
         issued = service.issue(
@@ -39,7 +44,7 @@ def token_add(role: str, promoter: int | None, name: str, days: int) -> None:
 
 @token.command("list")
 def token_list() -> None:
-    """Every token: its number, role, name, state, and when it was last used."""
+    """List the tokens with number, role, name, state and last use."""
     books = open_books()
     with snapshot(books.engine) as connection:
         for row in connection.execute(service.tokens().order_by(ApiToken.token_id)):
@@ -56,7 +61,7 @@ def token_list() -> None:
 @token.command("revoke")
 @click.argument("number", metavar="NUMBER")
 def token_revoke(number: str) -> None:
-    """Refuse a token from now on."""
+    """Revoke a token."""
     books = open_books()
     token_id = number_of(number, "a token's number", "bounty token list")
     with transaction(books.engine) as connection:

@@ -1,4 +1,4 @@
-"""Paying: tranches are prepared, approved and exported."""
+"""Commands for tranches: prepare, list, show, approve, export."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from bounty.tranches.unusual_amounts import unusual
 
 @click.group()
 def payout() -> None:
-    """Tranches of what is due: prepared, approved, exported, and paid when the payer says so."""
+    """Prepare, approve and export tranches, record payment results, and close periods."""
 
 
 for _command in payment_results.COMMANDS:
@@ -42,21 +42,26 @@ tranche_argument = click.argument("tranche", callback=tranche_number)
 
 
 @payout.command()
-@click.option("--settled-before", metavar="DATE", help="As 2023-01-20; without it today, in Shanghai.")
+@click.option(
+    "--settled-before", metavar="DATE", help="A Shanghai date such as 2023-01-20; today if not given."
+)
 @as_option
 def prepare(settled_before: str | None, email: str | None) -> None:
-    """Gather what is due of orders whose commission settled before a date; on the same facts the same tranche."""
+    """Prepare a tranche of the amounts due for orders whose commission settled before a date. Unchanged data gives the
+    existing tranche."""
     books = books_as_anyone(email, "finance")
     now = books.now()
     before = midnight(shanghai_date(now) if settled_before is None else _day(settled_before))
     with transaction(books.engine) as connection:
-        made, anew = preparation.prepare(connection, before, now, books.payer.alipay_least_fen)
-        shared = service.shared_accounts(connection, tranche_id=made.tranche_id)
+        tranche, is_new = preparation.prepare(connection, before, now, books.payer.alipay_least_fen)
+        shared = service.shared_accounts(connection, tranche_id=tranche.tranche_id)
     warn_of_shared(shared)
-    click.echo(f"tranche {made.tranche_id} {'prepared' if anew else 'stands already, on the same facts'}")
+    click.echo(
+        f"tranche {tranche.tranche_id} {'prepared' if is_new else 'stands already, on the same facts'}"
+    )
     with snapshot(books.engine) as connection:
-        warnings = unusual(connection, made, books.unusual_times)
-    _tell(made, warnings)
+        warnings = unusual(connection, tranche, books.unusual_times)
+    _echo_sums(tranche, warnings)
 
 
 def _day(text: str) -> dt.date:
@@ -68,7 +73,7 @@ def _day(text: str) -> dt.date:
 
 @payout.command("list")
 def list_() -> None:
-    """Every tranche, the newest first, and where it stands."""
+    """List the tranches with their state, newest first."""
     with snapshot(open_books().engine) as connection:
         for row in connection.execute(state.every_tranche().order_by(Tranche.tranche_id.desc())):
             click.echo(
@@ -81,13 +86,13 @@ def list_() -> None:
 @payout.command()
 @tranche_argument
 def show(tranche: int) -> None:
-    """One tranche: its sums, who approved it, and each payout."""
+    """Show a tranche: its sums, its approvals and its payouts."""
     books = open_books()
     with snapshot(books.engine) as connection:
         row = state.tranche_of(connection, tranche)
         click.echo(f"tranche {row.tranche_id} {row.state}")
-        opened = row.state in ("prepared", "approved")
-        _tell(row, unusual(connection, row, books.unusual_times) if opened else ())
+        is_open = row.state in ("prepared", "approved")
+        _echo_sums(row, unusual(connection, row, books.unusual_times) if is_open else ())
         for one in approval.approvals_of(connection, row):
             click.echo(f"approved by {one.email} on {shown(one.taken_at)}")
         for each in _payouts(connection, tranche):
@@ -104,10 +109,12 @@ def _payouts(connection: Connection, tranche: int) -> Any:
 
 @payout.command()
 @tranche_argument
-@click.option("--sha256", required=True, help="Its content hash, as `bounty payout show` prints it.")
+@click.option(
+    "--sha256", required=True, help="The tranche's content hash, as `bounty payout show` prints it."
+)
 @as_option
 def approve(tranche: int, sha256: str, email: str | None) -> None:
-    """Stand for the open tranche, as it was shown."""
+    """Approve the open tranche, in the version with this hash."""
     books = books_as(email, "finance", "admin")
     with snapshot(books.engine) as connection:
         require_balanced(connection)
@@ -116,7 +123,7 @@ def approve(tranche: int, sha256: str, email: str | None) -> None:
     click.echo(f"tranche {tranche} approved")
 
 
-def _tell(row: Any, warnings: Sequence[tuple[str, str]] = ()) -> None:
+def _echo_sums(row: Any, warnings: Sequence[tuple[str, str]] = ()) -> None:
     for _, warning in warnings:
         click.secho(warning, fg="red")
     click.echo(f"orders settled before {shown(row.settled_before)}")
@@ -133,10 +140,11 @@ def _tell(row: Any, warnings: Sequence[tuple[str, str]] = ()) -> None:
 
 @payout.command()
 @tranche_argument
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder to write into.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Write the files to this folder.")
 @as_option
 def export(tranche: int, out: Path, email: str | None) -> None:
-    """Write a tranche's files for people and for the payers; again, the same bytes. Exported is not paid."""
+    """Write a tranche's files for people and for the payers. Repeated exports are byte-identical. An export is not a
+    payment."""
     books = books_as(email, "finance")
     with snapshot(books.engine) as connection:
         require_balanced(connection)

@@ -1,4 +1,5 @@
-"""A stand-in for the open platform, to run and to test against: the live one has no sandbox.
+"""A stand-in for the open platform, for tests and trial runs, because the live platform has no sandbox.
 
-Made from what is documented of the platform, not from our client: it imports nothing of it, nor the client of this.
+It is written from the platform's documents and not from our client. Neither imports the other, so that a
+misunderstanding in one is not repeated in the other.
 """

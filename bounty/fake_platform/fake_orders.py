@@ -1,4 +1,4 @@
-"""Made-up orders and what becomes of them: at any instant each is as its newest step by then says."""
+"""Generated orders with their updates. At any instant an order has the state of its newest update."""
 
 import random
 from bisect import bisect_left, bisect_right
@@ -11,7 +11,8 @@ from bounty.clock import SHANGHAI
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 Row = dict[str, Any]
-WORDS: Final = {
+"""A row of an order list: field name -> JSON value."""
+STATUS_DESCRIPTIONS: Final = {
     0: "已支付",
     1: "已成团",
     2: "确认收货",
@@ -20,11 +21,11 @@ WORDS: Final = {
     5: "已经结算",
     10: "已处罚",
 }
-STRANGE_STATUS: Final = 77
-"""A status that no document names; an order that has it goes on to one that is known."""
+UNKNOWN_STATUS: Final = 77
+"""A status that no document describes. An order with it later gets a documented status."""
 _TIMES: Final = tuple(f"order_{name}_time" for name in ("group_success", "receive", "verify", "settle"))
 _GOODS: Final = ((239, 2001, "男装"), (6398, 7001, "零食"), (8439, 9005, "女装"), (15543, 15600, "书籍"))
-_NOTHING: Final[Row] = (
+_UNUSED_FIELDS: Final[Row] = (
     dict[str, Any].fromkeys(
         (
             "auth_duo_id auth_duo_id_service_fee cash_gift_id cpa_new cps_level duo_id_service_fee platform_discount "
@@ -40,32 +41,36 @@ _NOTHING: Final[Row] = (
 
 @dataclass(frozen=True, slots=True)
 class FakeOrderStep:
-    """An order as it is from one update on."""
+    """The state of an order from one update on."""
 
     modified_at: int
+    """When the update appears in the lists; epoch seconds."""
     status: int
+    """The platform's status code."""
     times: tuple[int | None, int | None, int | None, int | None] = (None, None, None, None)
-    """Grouped, received, verified, settled."""
+    """When the order was grouped, received, verified, and settled; epoch seconds."""
     return_status: int = 0
+    """After-sales status: 0 none, 1 in progress, 2 completed."""
     fail_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FakeOrder:
-    """An order and its steps, oldest first."""
+    """An order with its updates."""
 
     fixed: Row
-    """What never changes of it, under the list's names."""
+    """The fields that never change, by their names in the list."""
     unset: str
-    """How a time that has not come is told: ``null``, ``absent`` or ``zero``."""
+    """How the order's rows represent a time that has not come: ``null``, ``absent`` or ``zero``."""
     steps: tuple[FakeOrderStep, ...]
+    """The updates, oldest first."""
 
     def step_at(self, now: int) -> FakeOrderStep | None:
-        """The newest step by then; None before the first."""
+        """The newest update at an instant; None before the first."""
         return next((step for step in reversed(self.steps) if step.modified_at <= now), None)
 
     def row(self, step: FakeOrderStep) -> Row:
-        """The row of the list at a step."""
+        """The list row of an update."""
         times = dict(zip(_TIMES, step.times, strict=True))
         if self.unset == "absent":
             times = {name: instant for name, instant in times.items() if instant is not None}
@@ -76,7 +81,7 @@ class FakeOrder:
             | times
             | {
                 "order_status": step.status,
-                "order_status_desc": WORDS.get(step.status, "处理中"),
+                "order_status_desc": STATUS_DESCRIPTIONS.get(step.status, "处理中"),
                 "fail_reason": step.fail_reason,
                 "order_modify_at": step.modified_at,
                 "batch_no": "" if step.times[3] is None else f"{_day(step.times[3])}01",
@@ -84,7 +89,7 @@ class FakeOrder:
         )
 
     def detail(self, step: FakeOrderStep) -> Row:
-        """What the detail call tells at a step: another name for the place, no null, and two facts more."""
+        """The detail of an update: ``p_id`` is named ``pid``, null fields are absent, and two fields are added."""
         fields = {name: value for name, value in self.row(step).items() if value is not None}
         fields["pid"] = fields.pop("p_id")
         created: int = self.fixed["order_create_time"]
@@ -92,49 +97,53 @@ class FakeOrder:
 
 
 class FakeOrders:
-    """Orders paid within a span, drawn from a seed; the same seed and span give the same orders."""
+    """Random orders paid within a window; the same arguments give the same orders."""
 
     def __init__(self, seed: int, promoters: Sequence[int], from_at: int, until_at: int, orders: int) -> None:
-        rng = random.Random(seed)  # noqa: S311 - to come out the same again
+        """
+        from_at, until_at   the window of the pay times; epoch seconds, half-open
+        orders              number of orders
+        """
+        rng = random.Random(seed)  # noqa: S311 - reproducible, not secret
         self.orders = {
-            sold.fixed["order_sn"]: sold
+            order.fixed["order_sn"]: order
             for number in range(1, orders + 1)
-            for sold in [_sold(rng, rng.choice(promoters), number, rng.randrange(from_at, until_at))]
+            for order in [_order(rng, rng.choice(promoters), number, rng.randrange(from_at, until_at))]
         }
         self._steps = sorted(
-            (step.modified_at, order_sn, place)
-            for order_sn, sold in self.orders.items()
-            for place, step in enumerate(sold.steps)
+            (step.modified_at, order_sn, index)
+            for order_sn, order in self.orders.items()
+            for index, step in enumerate(order.steps)
         )
         self._paid = sorted(
-            (sold.fixed["order_pay_time"], order_sn) for order_sn, sold in self.orders.items()
+            (order.fixed["order_pay_time"], order_sn) for order_sn, order in self.orders.items()
         )
 
     def updated(self, from_at: int, until_at: int, now: int) -> list[tuple[FakeOrder, FakeOrderStep]]:
-        """The orders whose last update by now lies within a span, both ends included; the oldest update first."""
+        """The orders whose last update before now is within a window, both ends included; oldest update first."""
         first = bisect_left(self._steps, (from_at, "", 0))
         last = bisect_right(self._steps, (min(until_at, now), "\uffff", 0))
         found = []
-        for _, order_sn, place in self._steps[first:last]:
-            sold = self.orders[order_sn]
-            if place + 1 == len(sold.steps) or sold.steps[place + 1].modified_at > now:
-                found.append((sold, sold.steps[place]))
+        for _, order_sn, index in self._steps[first:last]:
+            order = self.orders[order_sn]
+            if index + 1 == len(order.steps) or order.steps[index + 1].modified_at > now:
+                found.append((order, order.steps[index]))
         return found
 
     def paid(self, from_at: int, until_at: int, now: int) -> list[tuple[FakeOrder, FakeOrderStep]]:
-        """The orders paid within a span, both ends included, that are known by now; the earliest paid first."""
+        """The orders paid within a window, both ends included, that exist by now; earliest payment first."""
         first = bisect_left(self._paid, (from_at, ""))
         last = bisect_right(self._paid, (until_at, "\uffff"))
-        known = [self.orders[order_sn] for _, order_sn in self._paid[first:last]]
-        return [(sold, step) for sold in known if (step := sold.step_at(now)) is not None]
+        orders = [self.orders[order_sn] for _, order_sn in self._paid[first:last]]
+        return [(order, step) for order in orders if (step := order.step_at(now)) is not None]
 
 
-def _sold(rng: random.Random, promoter_id: int, number: int, paid_at: int) -> FakeOrder:
+def _order(rng: random.Random, promoter_id: int, number: int, paid_at: int) -> FakeOrder:
     level_1, level_2, category = rng.choice(_GOODS)
     created_at = paid_at - rng.randrange(3, 17 * MINUTE)
     amount, rate = rng.randrange(1_00, 300_00), rng.choice((10, 50, 200, 350))
-    fixed = _NOTHING | {
-        # The number carries the day of creation in Beijing.
+    fixed = _UNUSED_FIELDS | {
+        # An order number begins with the day of creation in China.
         "order_sn": f"{_day(created_at)[2:]}-{900_000_000_000_000 + number}",
         "p_id": f"{promoter_id}_{107_000_000 + number % 3}",
         "goods_id": 600_000_000_000 + level_2,
@@ -146,7 +155,7 @@ def _sold(rng: random.Random, promoter_id: int, number: int, paid_at: int) -> Fa
         "goods_quantity": 1,
         "mall_id": 700_000_000 + level_1,
         "mall_name": "示例店",
-        # Beyond 2^53, as real ones are.
+        # Above 2^53, as real group ids are.
         "group_id": 860_461_037_000_000_000 + number,
         "order_amount": amount,
         "promotion_rate": rate,
@@ -159,11 +168,11 @@ def _sold(rng: random.Random, promoter_id: int, number: int, paid_at: int) -> Fa
         "order_create_time": created_at,
         "order_pay_time": paid_at,
     }
-    return FakeOrder(fixed, rng.choice(("null", "absent", "zero")), tuple(_life(rng, paid_at)))
+    return FakeOrder(fixed, rng.choice(("null", "absent", "zero")), tuple(_steps(rng, paid_at)))
 
 
-def _life(rng: random.Random, paid_at: int) -> list[FakeOrderStep]:
-    """Paid, grouped, and then what becomes of it. A step is told some seconds after it happened, an audit at once."""
+def _steps(rng: random.Random, paid_at: int) -> list[FakeOrderStep]:
+    """The random updates of an order. Updates appear some seconds after the event, audits at once."""
 
     def lag() -> int:
         return rng.randrange(6, 12)
@@ -171,27 +180,27 @@ def _life(rng: random.Random, paid_at: int) -> list[FakeOrderStep]:
     grouped = paid_at if rng.random() < 0.7 else paid_at + rng.randrange(MINUTE, 23 * MINUTE)
     steps = [] if grouped == paid_at else [FakeOrderStep(paid_at + lag(), 0)]
     steps.append(FakeOrderStep(grouped + lag(), 1, (grouped, None, None, None)))
-    fate = rng.random()
-    if fate < 0.07:  # never received
+    outcome = rng.random()
+    if outcome < 0.07:  # never received
         return steps
-    if fate < 0.13:  # given back before receipt
+    if outcome < 0.13:  # refunded before receipt
         verified = grouped + rng.randrange(HOUR, 3 * DAY)
         return [*steps, FakeOrderStep(verified, 4, (grouped, None, verified, None), 2, "售后成功")]
     received = grouped + rng.randrange(DAY, 9 * DAY)
     if rng.random() < 0.03:
         steps.append(
             FakeOrderStep(
-                received - rng.randrange(HOUR, 12 * HOUR), STRANGE_STATUS, (grouped, None, None, None)
+                received - rng.randrange(HOUR, 12 * HOUR), UNKNOWN_STATUS, (grouped, None, None, None)
             )
         )
     steps.append(FakeOrderStep(received + lag(), 2, (grouped, received, None, None)))
-    if fate < 0.18:  # given back after receipt; the detail tells of it while it is under way
+    if outcome < 0.18:  # returned after receipt; the detail call shows the after-sale in progress
         verified = received + rng.randrange(3 * DAY, 14 * DAY)
         steps.append(FakeOrderStep(received + DAY, 2, (grouped, received, None, None), 1))
         return [*steps, FakeOrderStep(verified, 4, (grouped, received, verified, None), 2, "售后成功")]
     verified = received + 15 * DAY + rng.randrange(DAY // 2)
     steps.append(FakeOrderStep(verified, 3, (grouped, received, verified, None)))
-    if fate < 0.19:
+    if outcome < 0.19:
         punished = verified + rng.randrange(HOUR, 5 * DAY)
         return [*steps, FakeOrderStep(punished, 10, (grouped, received, verified, None), 0, "站内导流")]
     settled = verified + rng.randrange(5 * DAY, 30 * DAY)

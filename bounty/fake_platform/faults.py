@@ -1,4 +1,4 @@
-"""What goes wrong on the way, drawn from a seed: a few calls in a hundred, each in one of the ways that were seen."""
+"""Injected faults: a random share of the calls fails in one of the ways that the real platform fails."""
 
 import random
 from dataclasses import dataclass, field
@@ -16,25 +16,26 @@ FAULTS: Final[tuple[Fault, ...]] = (
 
 @dataclass
 class Faults:
-    """Which call goes wrong, and how."""
+    """Decides which call fails and how."""
 
     seed: int = 0
     permille: int = 0
-    """How many of a thousand calls go wrong."""
+    """Number of failing calls in a thousand."""
     kinds: tuple[Fault, ...] = FAULTS
+    """The faults to choose from."""
     silence_seconds: float = 60
-    """How long a silent call is silent before the connection ends."""
+    """Seconds after which the server closes the connection of a ``silence`` fault."""
     dropped: set[str] = field(default_factory=set)
-    """Order numbers that the lists leave out, for good, though they count them: as if a page were lost."""
+    """Order numbers that the lists always omit but include in their total count, as if a page were lost."""
     _rng: random.Random = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._rng = random.Random(self.seed)  # noqa: S311 - to come out the same again
+        self._rng = random.Random(self.seed)  # noqa: S311 - reproducible, not secret
 
     def draw(self) -> Fault | None:
-        """What goes wrong with the next call."""
+        """The fault of the next call; None for no fault."""
         return self._rng.choice(self.kinds) if self._rng.randrange(1000) < self.permille else None
 
     def between(self, low: int, high: int) -> int:
-        """A number by lot."""
+        """A random integer, both bounds included."""
         return self._rng.randint(low, high)

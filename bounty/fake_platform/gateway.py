@@ -1,4 +1,4 @@
-"""What the platform answers to a call: its limits, its envelopes, its errors; no HTTP here."""
+"""The platform's responses to calls, with its limits, envelopes and errors; without HTTP."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,12 +10,14 @@ from bounty.clock import SHANGHAI
 from bounty.fake_platform.fake_orders import DAY, MINUTE, FakeOrder, FakeOrders, FakeOrderStep, Row
 
 Call = Mapping[str, str]
+"""The parameters of a call."""
 Reply = dict[str, Any]
+"""A response as JSON values."""
 _INCREMENTS: Final = ("pdd.ddk.all.order.list.increment.get", "pdd.ddk.order.list.increment.get")
 
 
-class Refused(Exception):
-    """An error reply."""
+class CallRefused(Exception):
+    """An error response."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(code, message)
@@ -27,27 +29,29 @@ class Gateway:
     """The platform for one application."""
 
     market: FakeOrders
+    """The orders."""
     client_id: str
     client_secret: str = field(repr=False)
     clock: Callable[[], int]
-    """The platform's own time, epoch seconds; asked once a call."""
+    """Returns the platform's present instant, epoch seconds; called once for each call."""
     calls_a_second: int = 2500
+    """The rate limit."""
     leave_out: Callable[[str], bool] = lambda _: False
-    """Whether the lists leave an order out, though they count it."""
+    """Whether the lists omit an order but include it in their total count."""
     calls: int = 0
-    """How many came."""
+    """Number of calls so far."""
     _second: int = 0
-    _in_second: int = 0
+    _calls_in_second: int = 0
 
     def answer(self, call: Call) -> tuple[Reply, int]:
-        """The reply to a call, and the platform's time at which it is given."""
+        """The response to a call, and the platform's time of the response."""
         now = self.clock()
         self.calls += 1
         request_id = f"1544{self.calls:012d}"
         try:
-            self._admit(call, now)
+            self._check(call, now)
             reply = self._reply(call, now)
-        except Refused as refused:
+        except CallRefused as refused:
             return {
                 "error_response": {
                     "error_code": refused.code,
@@ -61,19 +65,21 @@ class Gateway:
         envelope["request_id"] = request_id
         return reply, now
 
-    def _admit(self, call: Call, now: int) -> None:
+    def _check(self, call: Call, now: int) -> None:
+        """Check the common parameters, the signature, the clocks and the rate limit. Raises CallRefused."""
         for name in ("type", "client_id", "timestamp", "sign"):
             if not call.get(name):
-                raise Refused(10001, f"公共参数错误:{name}")
+                raise CallRefused(10001, f"公共参数错误:{name}")
         if call["client_id"] != self.client_id:
-            raise Refused(10016, "client下线或者clientId不正确")
+            raise CallRefused(10016, "client下线或者clientId不正确")
         if call["sign"] != self._sign(call):
-            raise Refused(20004, "签名sign校验失败")
+            raise CallRefused(20004, "签名sign校验失败")
         if not call["timestamp"].isdigit() or abs(int(call["timestamp"]) - now) > 10 * MINUTE:
-            raise Refused(10001, "公共参数错误:timestamp")
-        self._second, self._in_second = now, self._in_second + 1 if now == self._second else 1
-        if self._in_second > self.calls_a_second:
-            raise Refused(70031, "调用过于频繁，请调整调用频率")
+            raise CallRefused(10001, "公共参数错误:timestamp")
+        self._calls_in_second = self._calls_in_second + 1 if now == self._second else 1
+        self._second = now
+        if self._calls_in_second > self.calls_a_second:
+            raise CallRefused(70031, "调用过于频繁，请调整调用频率")
 
     def _sign(self, call: Call) -> str:
         pairs = sorted((name, value) for name, value in call.items() if name != "sign")
@@ -87,19 +93,19 @@ class Gateway:
             return self._range(call, now)
         if call["type"] == "pdd.ddk.order.detail.get":
             return self._detail(call, now)
-        raise Refused(10017, "type不正确")
+        raise CallRefused(10017, "type不正确")
 
     def _increment(self, call: Call, now: int) -> Reply:
-        from_at, until_at = _whole(call, "start_update_time"), _whole(call, "end_update_time")
-        page, size = _whole(call, "page", 1), _whole(call, "page_size", 100)
+        from_at, until_at = _integer(call, "start_update_time"), _integer(call, "end_update_time")
+        page, size = _integer(call, "page", 1), _integer(call, "page_size", 100)
         if until_at - from_at > DAY:
-            raise Refused(50001, "时间跨度不能超过24小时")
+            raise CallRefused(50001, "时间跨度不能超过24小时")
         if until_at < from_at:
-            raise Refused(50001, "开始时间不能大于结束时间")
+            raise CallRefused(50001, "开始时间不能大于结束时间")
         if from_at < now - 90 * DAY:
-            raise Refused(50001, "只能查询最近90天的订单")
+            raise CallRefused(50001, "只能查询最近90天的订单")
         if not 1 <= page <= 10_000 or not 10 <= size <= 100:
-            raise Refused(10000, "参数错误:page/page_size")
+            raise CallRefused(10000, "参数错误:page/page_size")
         orders = self.market.updated(from_at, until_at, now)
         listed: Reply = {"order_list": self._rows(orders[(page - 1) * size : page * size])}
         if call.get("return_count", "true") == "true":
@@ -107,49 +113,49 @@ class Gateway:
         return {"order_list_get_response": listed}
 
     def _range(self, call: Call, now: int) -> Reply:
-        from_at, until_at = _moment(call, "start_time"), _moment(call, "end_time")
-        size = _whole(call, "page_size", 300)
+        from_at, until_at = _instant(call, "start_time"), _instant(call, "end_time")
+        size = _integer(call, "page_size", 300)
         if not 10 <= size <= 300:
-            raise Refused(10000, "参数错误:page_size")
+            raise CallRefused(10000, "参数错误:page_size")
         orders = self.market.paid(from_at, until_at, now)
-        numbers = [sold.fixed["order_sn"] for sold, _ in orders]
+        numbers = [order.fixed["order_sn"] for order, _ in orders]
         after = call.get("last_order_id", "")
         if after and after not in numbers:
-            raise Refused(50001, "last_order_id不正确")
+            raise CallRefused(50001, "last_order_id不正确")
         start = numbers.index(after) + 1 if after else 0
         page = orders[start : start + size]
         last = numbers[start + len(page) - 1] if page else after
         return {"order_list_get_response": {"order_list": self._rows(page), "last_order_id": last}}
 
     def _detail(self, call: Call, now: int) -> Reply:
-        sold = self.market.orders.get(call.get("order_sn", ""))
-        step = sold.step_at(now) if sold is not None else None
-        if sold is None or step is None:
-            raise Refused(50001, "订单不存在")
-        return {"order_detail_response": sold.detail(step)}
+        order = self.market.orders.get(call.get("order_sn", ""))
+        step = order.step_at(now) if order is not None else None
+        if order is None or step is None:
+            raise CallRefused(50001, "订单不存在")
+        return {"order_detail_response": order.detail(step)}
 
     def _rows(self, orders: list[tuple[FakeOrder, FakeOrderStep]]) -> list[Row]:
-        # A field that no document names yet: what is not known is kept and otherwise overlooked.
+        # An undocumented field, because the client must accept fields that it does not know.
         return [
-            sold.row(step) | {"new_field_of_2027": "?"}
-            for sold, step in orders
-            if not self.leave_out(sold.fixed["order_sn"])
+            order.row(step) | {"new_field_of_2027": "?"}
+            for order, step in orders
+            if not self.leave_out(order.fixed["order_sn"])
         ]
 
 
-def _whole(call: Call, name: str, default: int | None = None) -> int:
+def _integer(call: Call, name: str, default: int | None = None) -> int:
     text = call.get(name, "")
     if not text and default is not None:
         return default
     if not text.isdigit():
-        raise Refused(10000, f"参数错误:{name}")
+        raise CallRefused(10000, f"参数错误:{name}")
     return int(text)
 
 
-def _moment(call: Call, name: str) -> int:
+def _instant(call: Call, name: str) -> int:
     try:
         return int(
             datetime.strptime(call.get(name, ""), "%Y-%m-%d %H:%M:%S").replace(tzinfo=SHANGHAI).timestamp()
         )
     except ValueError:
-        raise Refused(10000, f"参数错误:{name}") from None
+        raise CallRefused(10000, f"参数错误:{name}") from None

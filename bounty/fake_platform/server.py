@@ -1,4 +1,4 @@
-"""The stand-in over HTTP, on this machine only, with what goes wrong on the way."""
+"""The stand-in as an HTTP server on this machine, with injected faults."""
 
 import json
 import sys
@@ -15,7 +15,7 @@ from bounty.fake_platform.faults import Fault, Faults
 from bounty.fake_platform.gateway import Gateway
 
 PATH: Final = "/api/router"
-_SAID: Final = {
+_ERROR_RESPONSES: Final = {
     "busy": (52101, "当前接口被限流，请稍后重试"),
     "busy 70031": (70031, "调用过于频繁，请调整调用频率"),
     "server 50001": (50001, "系统内部错误"),
@@ -25,33 +25,36 @@ _HTML: Final = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</b
 
 
 class StandIn(ThreadingHTTPServer):
-    """A server of the platform's calls at ``http://127.0.0.1:PORT/api/router``."""
+    """An HTTP server for the platform's calls at ``http://127.0.0.1:PORT/api/router``."""
 
     daemon_threads = True
 
     def __init__(self, gateway: Gateway, faults: Faults, port: int = 0) -> None:
+        """
+        port   0 for any free port
+        """
         self.gateway, self.faults = gateway, faults
         gateway.leave_out = faults.dropped.__contains__
-        self.turn = threading.Lock()
-        """One call after the other, so that what goes wrong is the same each time."""
+        self.call_lock = threading.Lock()
+        """Serialises the calls, so that the same seed gives the same faults."""
         self.last_list = b""
-        """The list that was told last, to be told again where it was not asked for."""
+        """The last list response, which a ``repeated`` fault sends again."""
         super().__init__(("127.0.0.1", port), _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that did not wait for the reply is no error of ours; anything else is told."""
+        """Ignore clients that close the connection early, and report all other errors."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """The address that receives the calls."""
         return f"http://127.0.0.1:{self.server_address[1]}{PATH}"
 
 
 @contextmanager
 def serving(gateway: Gateway, faults: Faults | None = None) -> Iterator[StandIn]:
-    """A stand-in at a port of its own, for as long as the block lasts."""
+    """Run a stand-in on a free port for the duration of the block."""
     with StandIn(gateway, faults or Faults()) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
@@ -65,36 +68,37 @@ def serving(gateway: Gateway, faults: Faults | None = None) -> Iterator[StandIn]
 class _Handler(BaseHTTPRequestHandler):
     server: StandIn
     protocol_version = "HTTP/1.1"
-    # Head and body in one piece: else the body would wait for the head's acknowledgement, 40 ms a call.
+    # Buffer head and body into one packet. Otherwise the body waits 40 ms for the acknowledgement of the head.
     wbufsize = -1
     disable_nagle_algorithm = True
 
     def do_POST(self) -> None:
-        sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if urlsplit(self.path).path != PATH:
             self._send(b"not here", status=404, kind="text/plain")
             return
-        with self.server.turn:
+        with self.server.call_lock:
             fault = self.server.faults.draw()
             if fault not in ("silence", "reset"):
-                reply, now = self.server.gateway.answer(self._call(sent))
-                self._tell(reply, now, fault)
+                reply, now = self.server.gateway.answer(self._call(body))
+                self._respond(reply, now, fault)
                 return
         self.close_connection = True
         if fault == "silence":
             time.sleep(self.server.faults.silence_seconds)
 
-    def _call(self, sent: bytes) -> dict[str, str]:
-        """The parameters, from a form or from JSON."""
+    def _call(self, body: bytes) -> dict[str, str]:
+        """The parameters of a request, from a form or from JSON."""
         if self.headers.get("Content-Type", "").startswith("application/json"):
-            return {name: _as_text(value) for name, value in json.loads(sent or b"{}").items()}
-        return dict(parse_qsl(sent.decode(), keep_blank_values=True))
+            return {name: _as_text(value) for name, value in json.loads(body or b"{}").items()}
+        return dict(parse_qsl(body.decode(), keep_blank_values=True))
 
-    def _tell(self, reply: dict[str, Any], now: int, fault: Fault | None) -> None:
+    def _respond(self, reply: dict[str, Any], now: int, fault: Fault | None) -> None:
+        """Send a response, changed by the fault."""
         faults = self.server.faults
         date = now + (faults.between(120, 300) if fault == "clock" else 0)
-        if fault in _SAID:
-            code, message = _SAID[fault]
+        if fault in _ERROR_RESPONSES:
+            code, message = _ERROR_RESPONSES[fault]
             error = {"error_code": code, "error_msg": message, "sub_code": None, "sub_msg": message}
             self._send(_json({"error_response": error}), date)
             return
@@ -103,7 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         listed = reply.get("order_list_get_response")
         if listed is not None:
-            body = _json({"order_list_get_response": _miscounted(listed, fault, faults)})
+            body = _json({"order_list_get_response": _with_wrong_count(listed, fault, faults)})
             if fault == "repeated" and self.server.last_list:
                 body = self.server.last_list
             self.server.last_list = body
@@ -131,22 +135,23 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = self.close_connection or cut
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
-        """Say nothing: calls are counted, not told."""
+        """Write no log line for a request."""
 
 
-def _miscounted(listed: dict[str, Any], fault: Fault | None, faults: Faults) -> dict[str, Any]:
+def _with_wrong_count(listed: dict[str, Any], fault: Fault | None, faults: Faults) -> dict[str, Any]:
+    """A list with a missing or wrong total count, if the fault says so."""
     count = listed.get("total_count")
     if count is None or fault not in ("no count", "count high", "count low"):
         return listed
     if fault == "no count":
         return {name: value for name, value in listed.items() if name != "total_count"}
-    by = faults.between(1, 120)
-    return listed | {"total_count": count + by if fault == "count high" else max(0, count - by)}
+    error = faults.between(1, 120)
+    return listed | {"total_count": count + error if fault == "count high" else max(0, count - error)}
 
 
 def _json(reply: dict[str, Any]) -> bytes:
     return json.dumps(reply, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _as_text(value: Any) -> str:
+def _as_text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)

@@ -24,7 +24,7 @@ PROMOTER_DIGITS: Final = 15
 FORMULA_STARTS: Final = tuple("=+-@\t\r＝＋－＠")
 """What a spreadsheet takes for the start of a formula."""
 STATUSES: Final = frozenset({-1, 0, 1, 2, 3, 4, 5, 8, 10})
-"""The platform's order statuses (domain, Order life cycle)."""
+"""The platform's order statuses (docs/promises.md, Values)."""
 
 _ORDER_NUMBER = re.compile(r"[0-9]+(?:-[0-9]+)*")
 # A promoter with leading zeros would be a second spelling of one without.
@@ -33,7 +33,7 @@ _PLACE = re.compile(r"([1-9][0-9]{0,14})_[0-9]{1,32}")
 _MANGLED = re.compile(r"[0-9]+(?:\.[0-9]+)?[eE][+-]?[0-9]+(?:_[0-9]*)?|[0-9]+\.0*|[0-9]{15}0+")
 _CATEGORY_LIST = re.compile(r"\[ *(?:[0-9]+(?: *, *[0-9]+)*)? *\]")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_PERIOD = re.compile(r"(?:201[5-9]|20[2-9][0-9])-(?:0[1-9]|1[0-2])")
+_PERIOD = re.compile(r"(?:[a-z][a-z0-9-]{0,31}:)?(?:201[5-9]|20[2-9][0-9])-(?:0[1-9]|1[0-2])[ab]?")
 _CLOCK = re.compile(r"[ T]([01][0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?")
 _INSTANT = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:T| +)([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.0+)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?"
@@ -126,6 +126,21 @@ def promoter_id(text: str) -> int:
     if not (bare.isascii() and bare.isdigit() and len(bare) <= PROMOTER_DIGITS and int(bare) > 0):
         raise Fault("promoter")
     return int(bare)
+
+
+def live_room_promoter(text: str) -> str | None:
+    """The promoter of a live room, as text; None for 0, which means "none".
+
+    >>> live_room_promoter("1000940"), live_room_promoter("0")
+    ('1000940', None)
+    """
+    number = whole_number(10**PROMOTER_DIGITS - 1)(text)
+    return str(number) if number else None
+
+
+def live_room_place(text: str) -> str | None:
+    """The promotion place of a live room; None for a blank."""
+    return text_up_to(64)(text) or None
 
 
 def yuan(text: str) -> int:
@@ -293,10 +308,10 @@ def some_day(text: str) -> date:
 
 
 def period(text: str) -> str:
-    """A month within 2015 to 2099, written ``2022-12``."""
+    """A period within 2015 to 2099, written ``2022-12``, ``2022-12a``, or with its programme ``sprint:2022-12a``."""
     if not _PERIOD.fullmatch(text):
         raise Fault("period")
-    return text
+    return text.removeprefix("main:")
 
 
 class _Midnights(dict[str, int]):

@@ -19,10 +19,17 @@ from bounty.errors import BountyError
 from bounty.forecast.stand_in_rows import rows_instead_of
 from bounty.models import Notice, OpenPeriod, Result, RosterEntry
 from bounty.roster.eligibility import Candidate, Eligibility, judge_candidate, targets_of
+from bounty.roster.programmes import cycle_of, require_programme
 from bounty.roster.queries import candidates
-from bounty.roster.service import bounds_columns, histories_by_level, roster_entries, targets_by_promoter
-from bounty.roster.terms import terms_in_force
-from bounty.rules.periods import Period, bounds_of
+from bounty.roster.service import (
+    bounds_columns,
+    histories_by_level,
+    require_task_days,
+    roster_entries,
+    targets_by_promoter,
+)
+from bounty.roster.terms import require_cycle, terms_in_force
+from bounty.rules.periods import MAIN, Period, bounds_of, programme_key
 from bounty.rules.sql_math import count_where, sum_or_zero
 from bounty.rules.terms import Formula, Terms
 from bounty.settlement.queries import recomputation
@@ -99,11 +106,13 @@ CAUSES = {
 class Month:
     """A month whose orders are known, to be tried under any terms; of one snapshot.
 
-    Raises BountyError for a month that has not begun.
+    Raises BountyError for a period that its programme has not, or that has not begun.
     """
 
     def __init__(self, connection: Connection, period: Period, now: int) -> None:
         avoid_loops(connection)
+        require_programme(connection, period.programme)
+        require_cycle(period, cycle_of(connection, period.programme))
         self._connection, self.period = connection, period
         opened = connection.execute(
             select(OpenPeriod.__table__).where(OpenPeriod.period == str(period))
@@ -125,6 +134,12 @@ class Month:
 
     def under(self, terms: Terms) -> Outcome:
         """The month as terms would have it, on the orders and links known now."""
+        if terms.cycle != self.period.cycle:
+            raise BountyError(
+                f'{self.period}: these terms have the cycle "{terms.cycle}", and the period is a {self.period.cycle}.',
+                f"{self.period}：这份条款的周期是 {terms.cycle}，期次的周期是 {self.period.cycle}。",
+            )
+        require_task_days(self.period, terms)
         bounds = bounds_of(self.period, terms)
         if self._now < bounds.month_from:
             raise BountyError(
@@ -330,9 +345,10 @@ class Simulated:
     """In Chinese and in English."""
 
     def as_json(self) -> dict[str, Any]:
-        """As the contract has it (Simulation), with the difference and notes beside."""
+        """As docs/promises.md, JSON, has it, with the difference and notes beside."""
         return {
-            "period": str(self.period),
+            **programme_key(self.period),
+            "period": self.period.name,
             **self.figures.as_json(),
             "against": None if self.against is None else self.against.as_json(),
             "difference": None if self.difference is None else self.difference.as_json(),
@@ -340,13 +356,23 @@ class Simulated:
         }
 
 
-def months_from_to(text: str) -> list[Period]:
-    """The periods of ``2022-09..2022-12``, or of ``2022-12`` alone. Raises BountyError for anything else."""
+def periods_from_to(text: str, programme: str = MAIN) -> list[Period]:
+    """The periods of ``2022-09..2022-12``, of ``2022-12a..2023-01b``, or of ``2022-12`` alone; ``programme`` is that of
+    a text that names none. Raises BountyError for anything else."""
     first, dots, last = text.partition("..")
     try:
-        start, end = Period.parse(first), Period.parse(last if dots else first)
+        start = Period.parse(first, programme)
+        end = Period.parse(last, start.programme) if dots else start
     except ValueError as error:
-        raise BountyError(str(error), f"{text}：请写 2015-01 至 2099-12 之间的月份，例如 2022-12。") from None
+        raise BountyError(
+            str(error),
+            f"{text}：请写 2015-01 至 2099-12 之间的月份，例如 2022-12；按半月进行的项目写 2022-12a 或 2022-12b。",
+        ) from None
+    if (start.programme, start.cycle) != (end.programme, end.cycle):
+        raise BountyError(
+            f"{text}: both periods must be of one programme and of one cycle.",
+            f"{text}：起止两期须属同一项目、同一周期。",
+        )
     if start > end:
         raise BountyError(
             f"{text}: the first period comes after the last; write the earlier one first.",

@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Connection, Integer, Table, select
+from sqlalchemy import Alias, BigInteger, Boolean, Column, Connection, Integer, Table, select
 from sqlalchemy.sql import visitors
 from sqlalchemy.types import TypeEngine
 
 from bounty.db import Base, Day, Flag, Query
 from bounty.errors import BountyError
-from bounty.models import Batch, Order
+from bounty.models import Batch, Line, Order, OrderVersion
 from bounty.roster.terms import TermsInForce, open_period
-from bounty.rules.periods import Bounds, Period
+from bounty.rules.periods import Bounds, Period, programme_key
 from bounty.schema import held_revision
 from bounty.settlement.queries import recomputation
 
@@ -35,8 +35,11 @@ def columns_named(queries: Sequence[Query]) -> dict[Table, list[Column[Any]]]:
     named: dict[str, set[str]] = {}
     for query in queries:
         for element in visitors.iterate(query):
-            if isinstance(element, Column) and isinstance(element.table, Table):
-                named.setdefault(element.table.name, set()).add(element.name)
+            if not isinstance(element, Column):
+                continue
+            table = element.table.element if isinstance(element.table, Alias) else element.table
+            if isinstance(table, Table):
+                named.setdefault(table.name, set()).add(element.name)
     tables = Base.metadata.tables
     return {
         tables[name]: [column for column in tables[name].columns if column.name in columns]
@@ -45,15 +48,17 @@ def columns_named(queries: Sequence[Query]) -> dict[Table, list[Column[Any]]]:
 
 
 def export_facts(
-    connection: Connection, period: Period, in_force: TermsInForce, folder: Path
+    connection: Connection, period: Period, in_force: TermsInForce, elsewhere: list[int], folder: Path
 ) -> dict[str, Any]:
     """Write what a settlement of a period reads into an empty folder; the manifest.
+
+    elsewhere   the settlements of the notices of other programmes that exclusive terms go by
 
     Raises BountyError if the period is not open, pyarrow is not installed, or the folder is not empty or can't be
     written.
     """
     bounds = open_period(connection, period)
-    made = recomputation(period, in_force.terms)
+    made = recomputation(period, in_force.terms, elsewhere)
     named = columns_named([made.results_rows(), made.lines_rows()])
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -62,11 +67,14 @@ def export_facts(
                 f"{folder} is not empty: name a new folder, so that no older facts lie among these."
             )
         tables = {
-            table.name: _write_table(connection, _rows_of(table, columns, period, bounds), table.name, folder)
+            table.name: _write_table(
+                connection, _rows_of(table, columns, period, bounds, elsewhere), table.name, folder
+            )
             for table, columns in named.items()
         }
         manifest = {
-            "period": str(period),
+            **programme_key(period),
+            "period": period.name,
             "schema_revision": held_revision(connection),
             "as_of_batch": connection.execute(
                 select(Batch.batch_id).order_by(Batch.batch_id.desc())
@@ -82,13 +90,20 @@ def export_facts(
     return manifest
 
 
-def _rows_of(table: Table, columns: list[Column[Any]], period: Period, bounds: Bounds) -> Query:
+def _rows_of(
+    table: Table, columns: list[Column[Any]], period: Period, bounds: Bounds, elsewhere: list[int]
+) -> Query:
     """The rows of a table that may matter to a period."""
     query = select(*columns)
+    paid_from = min(bounds.task_from, bounds.month_from)
+    paid_until = max(bounds.task_until, bounds.month_until)
     if table is Order.__table__:
-        paid_from = min(bounds.task_from, bounds.month_from)
-        paid_until = max(bounds.task_until, bounds.month_until)
         return query.where(table.c.paid_at >= paid_from, table.c.paid_at < paid_until)
+    if table is OrderVersion.__table__:
+        paid = select(Order.order_sn).where(Order.paid_at >= paid_from, Order.paid_at < paid_until)
+        return query.where(table.c.order_sn.in_(paid)).distinct()
+    if table is Line.__table__:
+        return query.where(table.c.settlement_id.in_(elsewhere))
     return query.where(table.c.period == str(period)) if "period" in table.c else query
 
 

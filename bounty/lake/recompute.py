@@ -13,7 +13,7 @@ from bounty.errors import BountyError
 from bounty.models import Batch, Notice, PassVoidAnswer
 from bounty.notices.service import manifest_of, write_folder
 from bounty.roster.terms import TermsInForce, open_period, terms_in_force
-from bounty.rules.periods import Period
+from bounty.rules.periods import Period, programme_key
 from bounty.settlement.files import (
     FileFacts,
     Rendering,
@@ -22,7 +22,7 @@ from bounty.settlement.files import (
     rendered_lines,
     rendered_results,
 )
-from bounty.settlement.queries import recomputation
+from bounty.settlement.queries import known_notices, recomputation
 from bounty.settlement.service import newest_settlement
 
 Parts = Iterable[Sequence[Any]]
@@ -60,7 +60,8 @@ class Recomputed:
     def as_json(self) -> dict[str, Any]:
         """For the command."""
         return {
-            "period": str(self.period),
+            **programme_key(self.period),
+            "period": self.period.name,
             "content_sha256": self.content_sha256,
             "settlement": self.settlement_id,
             "settled_sha256": self.settled_sha256,
@@ -72,22 +73,25 @@ class Recomputed:
         }
 
 
-Compute = Callable[[Connection, Period, TermsInForce], AbstractContextManager[ComputedRows]]
-"""Where a settlement is computed."""
+Compute = Callable[[Connection, Period, TermsInForce, list[int]], AbstractContextManager[ComputedRows]]
+"""Where a settlement is computed; the last argument is that of ``known_notices``."""
 
 
 @contextmanager
-def in_the_books(connection: Connection, period: Period, in_force: TermsInForce) -> Iterator[ComputedRows]:
+def in_the_books(
+    connection: Connection, period: Period, in_force: TermsInForce, elsewhere: list[int]
+) -> Iterator[ComputedRows]:
     """Computed by the database that holds the books."""
     avoid_loops(connection)
-    made = recomputation(period, in_force.terms)
+    made = recomputation(period, in_force.terms, elsewhere)
     yield ComputedRows(parts_of(connection, made.results_rows()), parts_of(connection, made.lines_rows()))
 
 
 def recompute(
     connection: Connection, period: Period, *, out: Path | None = None, compute: Compute = in_the_books
 ) -> Recomputed:
-    """Compute the newest settlement of a period again, from the facts known now, without writing to the books.
+    """Compute the newest settlement of a period again, from the facts known now, without writing to the books. Of other
+    programmes the notices count that it went by.
 
     out   a folder for the two files and the manifest, as ``bounty export`` writes them; the manifest names settlement
           and notice where the content is theirs, and null where it is new
@@ -112,7 +116,8 @@ def recompute(
             return manifest_of(period, None, None, in_force.sha256, facts)
         return manifest_of(period, newest.settlement_id, notice, in_force.sha256, facts)
 
-    with compute(connection, period, in_force) as rows:
+    elsewhere = known_notices(connection, newest.settlement_id)
+    with compute(connection, period, in_force, elsewhere) as rows:
         files = (rendered_results(rows.results, period), rendered_lines(rows.lines, period))
         if out is None:
             _exhaust(files)

@@ -52,8 +52,13 @@ def on_spark(master: str) -> Compute:
     """
 
     @contextmanager
-    def compute(connection: Connection, period: Period, in_force: TermsInForce) -> Iterator[ComputedRows]:
-        with spark_session(master) as spark, on_session(spark)(connection, period, in_force) as rows:
+    def compute(
+        connection: Connection, period: Period, in_force: TermsInForce, elsewhere: list[int]
+    ) -> Iterator[ComputedRows]:
+        with (
+            spark_session(master) as spark,
+            on_session(spark)(connection, period, in_force, elsewhere) as rows,
+        ):
             yield rows
 
     return compute
@@ -63,11 +68,13 @@ def on_session(spark: "SparkSession") -> Compute:
     """Computed by a Spark session that is there, from facts exported for it."""
 
     @contextmanager
-    def compute(connection: Connection, period: Period, in_force: TermsInForce) -> Iterator[ComputedRows]:
-        made = recomputation(period, in_force.terms)
+    def compute(
+        connection: Connection, period: Period, in_force: TermsInForce, elsewhere: list[int]
+    ) -> Iterator[ComputedRows]:
+        made = recomputation(period, in_force.terms, elsewhere)
         with TemporaryDirectory(prefix="bounty-lake-") as folder:
             facts = Path(folder) / "facts"
-            manifest = export_facts(connection, period, in_force, facts)
+            manifest = export_facts(connection, period, in_force, elsewhere, facts)
             for table in manifest["tables"]:
                 spark.read.parquet(str(facts / table)).createOrReplaceTempView(table)
             yield ComputedRows(rows_on(spark, made.results_rows()), rows_on(spark, made.lines_rows()))

@@ -1,10 +1,12 @@
-"""WHAT WE KEEP: tables only, a unit and a meaning on every column.
+"""The database tables, with the unit and meaning of every column.
 
-Money is whole fen (``_fen``), an instant is epoch seconds (``_at``), a date is of Shanghai (``_on``, ``_from``),
-``period`` is a month as ``2022-12``. Every table of a promoter's rows has ``promoter_id`` first in its key.
+Suffixes of column names: ``_fen`` is money in whole fen, ``_at`` an instant in epoch seconds (UTC), ``_on`` and
+``_from`` a Shanghai date. ``period`` is the text of a period, as ``2022-12`` or ``sprint:2022-12a``. In tables with
+rows of promoters the primary key begins with ``promoter_id``.
 """
 
 from bounty.db import Base
+from bounty.models.accounting import PassVoid, PassVoidAnswer, PeriodClosing
 from bounty.models.accounts import ROLES, Invitation, Tries, User
 from bounty.models.audit import AuditEvent
 from bounty.models.books import Books
@@ -18,30 +20,17 @@ from bounty.models.decisions import (
     Waiver,
 )
 from bounty.models.ingest import Batch, Quarantined
-from bounty.models.notices import Notice, NoticeChange
+from bounty.models.notices import Notice, NoticeChange, NoticeStatement
 from bounty.models.notifications import Message, MessageChoice
 from bounty.models.orders import CategorySet, Order, OrderRepeat, OrderVersion
-from bounty.models.payout import (
-    NoticeStatement,
-    PassVoid,
-    PassVoidAnswer,
-    Payee,
-    PayeeApproval,
-    PayeeProposal,
-    Payout,
-    PayoutOutcome,
-    PeriodClosing,
-    Receipt,
-    ReceiptRow,
-    Tranche,
-    TrancheLine,
-    TrancheStep,
-)
+from bounty.models.payees import Payee, PayeeApproval, PayeeProposal
+from bounty.models.payment_results import PayoutOutcome, Receipt, ReceiptRow
 from bounty.models.promoters import Level, Link, Promoter, Target, Violation
-from bounty.models.roster import OpenPeriod, RosterEntry, TermsVersion
-from bounty.models.settlement import Line, Result, Settlement
+from bounty.models.roster import OpenPeriod, Programme, RosterEntry, TermsVersion
+from bounty.models.settlement import KnownNotice, Line, Result, Settlement
 from bounty.models.sync import FetchWindow
 from bounty.models.tokens import TOKEN_ROLES, ApiAnswer, ApiToken, ApiTokenUse
+from bounty.models.tranches import Payout, Tranche, TrancheLine, TrancheStep
 from bounty.models.uploads import Upload
 
 FROZEN = (
@@ -49,6 +38,7 @@ FROZEN = (
     OpenPeriod,
     RosterEntry,
     Settlement,
+    KnownNotice,
     Result,
     Line,
     Notice,
@@ -76,11 +66,11 @@ FROZEN = (
     TrancheLine,
     TrancheStep,
 )
-"""Rows of these tables are written once; the database refuses to change or delete them (migrations/). A roster entry
-changes to what its newest override says, and to nothing else."""
+"""Rows of these tables are written once. Triggers (migrations/) refuse to change or delete them, with one exception: a
+roster entry may change to the values of its newest override."""
 
 SEALED = (Result, Line, NoticeChange)
-"""Rows of a settlement, to which the database refuses an addition once the settlement is published."""
+"""Rows that belong to a settlement. Triggers refuse further rows once the settlement is published."""
 
 __all__ = [
     "FROZEN",
@@ -101,6 +91,7 @@ __all__ = [
     "DataConfirmation",
     "FetchWindow",
     "Invitation",
+    "KnownNotice",
     "Level",
     "Line",
     "Link",
@@ -121,6 +112,7 @@ __all__ = [
     "Payout",
     "PayoutOutcome",
     "PeriodClosing",
+    "Programme",
     "Promoter",
     "Quarantined",
     "Receipt",

@@ -1,4 +1,4 @@
-"""Who may log in: accounts, invitations, and how often somebody has tried in vain."""
+"""Accounts, invitations, and counters of failed attempts."""
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
@@ -7,11 +7,11 @@ from bounty.db import Base, Flag, WholeNumber, Words
 from bounty.models.promoters import Promoter
 
 ROLES = ("promoter", "operator", "finance", "admin")
-"""An account has one of these: nobody can prepare and approve as two."""
+"""The roles. An account has exactly one, so that one account cannot both prepare and approve."""
 
 
 class User(Base):
-    """An account. The names of its columns, where they are not ours, are Flask-Security's."""
+    """An account. ``password``, ``active``, ``fs_uniquifier`` and ``tf_*`` are columns that Flask-Security expects."""
 
     __tablename__ = "users"
     __table_args__ = (
@@ -21,64 +21,71 @@ class User(Base):
     )
 
     id: Mapped[int] = mapped_column("user_id", WholeNumber, primary_key=True)
+    """The account's number."""
     email: Mapped[str] = mapped_column(Words, unique=True)
-    """The name it logs in with, in small letters."""
+    """The e-mail address that the account logs in with, in lower case."""
     name: Mapped[str] = mapped_column(Words)
-    """As colleagues know the person."""
+    """The person's name."""
     role: Mapped[str] = mapped_column(Words)
     """One of ROLES."""
     promoter_id: Mapped[int | None] = mapped_column(ForeignKey(Promoter.promoter_id), unique=True)
-    """The one promoter it belongs to; null for staff."""
+    """The promoter that the account belongs to; null for staff."""
     password: Mapped[str | None] = mapped_column(Words)
-    """Argon2 hash."""
+    """Argon2 hash of the password."""
     active: Mapped[bool] = mapped_column(Flag, default=True)
-    """False once disabled: it can't log in, and its sessions have ended."""
+    """False if the account is disabled: it cannot log in, and its sessions have ended."""
     fs_uniquifier: Mapped[str] = mapped_column(Words, unique=True)
-    """What a session cookie names the account by; another one ends every session."""
+    """The random identifier of the account in session cookies; a new value ends every session."""
     tf_primary_method: Mapped[str | None] = mapped_column(Words)
-    """``authenticator`` once a second factor is set up."""
+    """``authenticator`` once a second factor is set up; null before."""
     tf_totp_secret: Mapped[str | None] = mapped_column(Words)
-    """Encrypted with a key outside the database."""
+    """The secret of the second factor, encrypted with a key outside the database."""
     last_totp_counter: Mapped[int | None] = mapped_column(WholeNumber)
-    """Which half minute since 1970 the last accepted code was of: no code up to it serves again."""
+    """Counter of the last accepted code, in 30-second steps since 1970; codes up to this counter are refused."""
     created_at: Mapped[int] = mapped_column(WholeNumber)
-    """Epoch seconds."""
+    """When the account was created; epoch seconds."""
 
 
 class Invitation(Base):
-    """A one-time link with which a person sets a password and so gets an account."""
+    """A one-time link with which a person sets a password; this creates the account."""
 
     __tablename__ = "invitations"
     __table_args__ = (CheckConstraint(f"role IN {ROLES}", name="role"), {"sqlite_strict": True})
 
     invitation_id: Mapped[int] = mapped_column(WholeNumber, primary_key=True)
+    """The invitation's number."""
     token_sha256: Mapped[str] = mapped_column(Words, unique=True)
-    """Of the link's token, hex; the token itself is shown once and not kept."""
+    """SHA-256 of the link's token, hex. The token itself is shown once and not stored."""
     email: Mapped[str] = mapped_column(Words)
+    """The e-mail address of the future account, in lower case."""
     name: Mapped[str] = mapped_column(Words)
+    """The name of the person invited."""
     role: Mapped[str] = mapped_column(Words)
+    """The role of the future account, one of ROLES."""
     invited_promoter_id: Mapped[int | None] = mapped_column(
         ForeignKey(Promoter.promoter_id, name="fk_invitations_promoters")
     )
-    """The promoter the account will belong to; null for staff."""
+    """The promoter that the account will belong to; null for staff."""
     invited_at: Mapped[int] = mapped_column(WholeNumber)
-    """Epoch seconds, as the two below."""
+    """When the invitation was made; epoch seconds."""
     expires_at: Mapped[int] = mapped_column(WholeNumber)
+    """From this instant the link is refused; epoch seconds."""
     accepted_at: Mapped[int | None] = mapped_column(WholeNumber)
-    """Null until it is used, which it is once."""
+    """When the link was used; epoch seconds; null if it was not used. A link works once."""
 
 
 class Tries(Base):
-    """How often one thing was tried, and until when it can't be again: one row, whichever process counts."""
+    """A counter of attempts of one kind, with the instant until which further attempts are refused. It is in the
+    database so that all server processes share it."""
 
     __tablename__ = "tries"
     __table_args__ = (Index("ix_tries_last_at", "last_at"), {"sqlite_strict": True})
 
     subject: Mapped[str] = mapped_column(Words, primary_key=True)
-    """What is counted: ``guess zhou@example.com``, ``reset from 192.0.2.7``; see ``accounts.limits``."""
+    """The counted attempt: ``guess zhou@example.com``, ``reset from 192.0.2.7``; see ``accounts.limits``."""
     tries: Mapped[int] = mapped_column(WholeNumber)
-    """Since it was last forgotten."""
+    """Number of attempts since the counter was last reset."""
     last_at: Mapped[int] = mapped_column(WholeNumber)
-    """Epoch seconds, as the next."""
+    """When the last attempt was made; epoch seconds."""
     free_at: Mapped[int] = mapped_column(WholeNumber)
-    """From when on it may be tried again."""
+    """From this instant further attempts are allowed; epoch seconds."""

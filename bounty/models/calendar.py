@@ -1,4 +1,4 @@
-"""What the calendar asked for and was done, and when the worker last looked."""
+"""Calendar jobs that have run, and the worker's last run of the calendar."""
 
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -6,7 +6,8 @@ from bounty.db import Base, WholeNumber, Words
 
 
 class Slot(Base):
-    """A job of the calendar that was done for one month or day: once, in the transaction of its effect."""
+    """A calendar job that ran for one month or day. The row is written in the transaction of the job's effect, so that
+    a job runs once."""
 
     __tablename__ = "slots"
     __table_args__ = {"sqlite_strict": True}
@@ -14,16 +15,17 @@ class Slot(Base):
     job: Mapped[str] = mapped_column(Words, primary_key=True)
     """One of ``calendar.jobs.JOBS``."""
     slot: Mapped[str] = mapped_column(Words, primary_key=True)
-    """The month or the day that it was done for, as ``2022-12`` or ``2023-01-07``."""
+    """The month or day that the job ran for, as ``2022-12`` or ``2023-01-07``."""
     due_at: Mapped[int] = mapped_column(WholeNumber)
-    """From when on the calendar asked for it; epoch seconds."""
+    """When the job became due; epoch seconds."""
     done_at: Mapped[int] = mapped_column(WholeNumber)
+    """When the job finished; epoch seconds."""
     outcome: Mapped[str] = mapped_column(Words)
-    """What it came to, in English."""
+    """The job's result as an English sentence."""
 
 
 class WorkerWake(Base):
-    """The newest wake of the worker for the calendar: one row. Without it nobody knows whether a worker runs."""
+    """The newest run of the calendar by a worker, in one row. It shows whether a worker is running."""
 
     __tablename__ = "worker_wakes"
     __table_args__ = {"sqlite_strict": True}
@@ -31,4 +33,4 @@ class WorkerWake(Base):
     job: Mapped[str] = mapped_column(Words, primary_key=True)
     """``calendar``."""
     woken_at: Mapped[int] = mapped_column(WholeNumber)
-    """Epoch seconds."""
+    """When the run ended; epoch seconds."""

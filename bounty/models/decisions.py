@@ -1,7 +1,7 @@
-"""What people decide: approvals and waivers of a draft, confirmations of data, overrides of the roster, appeals and
-their answers.
+"""Decisions of people: approvals and waivers of a draft, confirmations of data, roster overrides, appeals and their
+answers.
 
-Written once; a later row answers an earlier one.
+Rows are written once; a later row replaces or answers an earlier one.
 """
 
 from sqlalchemy import ForeignKey, ForeignKeyConstraint
@@ -16,7 +16,7 @@ from bounty.models.settlement import Settlement
 
 
 class Approval(Base):
-    """An account stands for a draft, as it was then."""
+    """An account's approval of a draft settlement."""
 
     __tablename__ = "approvals"
     __table_args__ = {"sqlite_strict": True}
@@ -24,15 +24,17 @@ class Approval(Base):
     settlement_id: Mapped[int] = mapped_column(
         ForeignKey(Settlement.settlement_id), primary_key=True, autoincrement=False
     )
+    """The approved draft."""
     user_id: Mapped[int] = mapped_column(ForeignKey(User.id), primary_key=True, autoincrement=False)
+    """The account that approved it."""
     content_sha256: Mapped[str] = mapped_column(Words)
-    """What was approved; it holds for this content only."""
+    """The ``content_sha256`` of the approved draft, hex; the approval applies to this content only."""
     approved_at: Mapped[int] = mapped_column(WholeNumber)
-    """Epoch seconds."""
+    """When the draft was approved; epoch seconds."""
 
 
 class Waiver(Base):
-    """A line of the checklist that a person lets pass for one draft."""
+    """A checklist line that a person waived for one draft."""
 
     __tablename__ = "waivers"
     __table_args__ = {"sqlite_strict": True}
@@ -40,13 +42,15 @@ class Waiver(Base):
     settlement_id: Mapped[int] = mapped_column(
         ForeignKey(Settlement.settlement_id), primary_key=True, autoincrement=False
     )
+    """The draft."""
     line: Mapped[str] = mapped_column(Words, primary_key=True)
-    """The checklist's line, as ``QUARANTINE``."""
+    """The code of the checklist line, as ``QUARANTINE``."""
     reason: Mapped[str] = mapped_column(Words)
+    """Why the line was waived, as the person wrote it."""
     user_id: Mapped[int | None] = mapped_column(ForeignKey(User.id))
-    """Null for the command line without an account, where no approval is required."""
+    """The account that waived it; null for the command line without an account, where no approval is required."""
     waived_at: Mapped[int] = mapped_column(WholeNumber)
-    """Epoch seconds."""
+    """When the line was waived; epoch seconds."""
 
 
 class DataConfirmation(Base):
@@ -56,19 +60,22 @@ class DataConfirmation(Base):
     __table_args__ = {"sqlite_strict": True}
 
     period: Mapped[str] = mapped_column(ForeignKey(OpenPeriod.period), primary_key=True)
+    """The month, as ``2022-12``."""
     number: Mapped[int] = mapped_column(WholeNumber, primary_key=True, autoincrement=False)
-    """1, 2, ... of one period."""
+    """Sequence number 1, 2, ... within the period."""
     through_at: Mapped[int] = mapped_column(WholeNumber)
-    """Everything that happened to the period's orders before this instant is imported; epoch seconds."""
+    """All updates of the period's orders before this instant are imported; epoch seconds."""
     reason: Mapped[str] = mapped_column(Words)
+    """How the operator knows, as the operator wrote it."""
     user_id: Mapped[int | None] = mapped_column(ForeignKey(User.id))
-    """Null for the command line without an account, where no approval is required."""
+    """The account that confirmed; null for the command line without an account, where no approval is required."""
     confirmed_at: Mapped[int] = mapped_column(WholeNumber)
-    """Epoch seconds."""
+    """When it was confirmed; epoch seconds."""
 
 
 class RosterOverride(Base):
-    """A frozen roster entry put right by hand, with what it was; the only way in which the database lets one change."""
+    """A manual correction of a frozen roster entry, with the values before and after. The triggers on ``roster`` allow
+    a change only to the values of the newest override."""
 
     __tablename__ = "roster_overrides"
     __table_args__ = (
@@ -81,26 +88,33 @@ class RosterOverride(Base):
     )
 
     promoter_id: Mapped[int] = mapped_column(WholeNumber, primary_key=True, autoincrement=False)
+    """The promoter of the entry."""
     period: Mapped[str] = mapped_column(ForeignKey(OpenPeriod.period), primary_key=True)
+    """The month of the entry, as ``2022-12``."""
     number: Mapped[int] = mapped_column(WholeNumber, primary_key=True, autoincrement=False)
-    """1, 2, ... for one entry."""
+    """Sequence number 1, 2, ... within the entry."""
     was_ineligible: Mapped[str | None] = mapped_column(Words)
-    """The entry's reason before; null where it was eligible."""
+    """Code of the reason why the promoter was not eligible before; null if eligible."""
     now_ineligible: Mapped[str | None] = mapped_column(Words)
+    """Code of the reason why the promoter is not eligible now; null if eligible."""
     was_target_gmv_fen: Mapped[int | None] = mapped_column(WholeNumber)
-    """Whole fen; null where there was no such target."""
+    """GMV target before, whole fen; null if there was none."""
     now_target_gmv_fen: Mapped[int | None] = mapped_column(WholeNumber)
+    """GMV target now, whole fen; null if there is none."""
     was_target_orders: Mapped[int | None] = mapped_column(WholeNumber)
+    """Order target before, in orders; null if there was none."""
     now_target_orders: Mapped[int | None] = mapped_column(WholeNumber)
+    """Order target now, in orders; null if there is none."""
     reason: Mapped[str] = mapped_column(Words)
-    """Why, in the operator's words; shown with the target."""
+    """The operator's reason, which the promoter sees beside the target."""
     user_id: Mapped[int] = mapped_column(ForeignKey(User.id))
+    """The account that made the override."""
     overridden_at: Mapped[int] = mapped_column(WholeNumber)
-    """Epoch seconds."""
+    """When the override was made; epoch seconds."""
 
 
 class Appeal(Base):
-    """A promoter asks about an order, or about the result of a period."""
+    """A promoter's appeal about one order or about the result of a period."""
 
     __tablename__ = "appeals"
     __table_args__ = {"sqlite_strict": True}
@@ -108,23 +122,25 @@ class Appeal(Base):
     promoter_id: Mapped[int] = mapped_column(
         ForeignKey(Promoter.promoter_id), primary_key=True, autoincrement=False
     )
+    """The promoter who appeals."""
     appeal_id: Mapped[int] = mapped_column(WholeNumber, primary_key=True, autoincrement=False)
-    """Counts up over all promoters."""
+    """Sequence number over all promoters."""
     period: Mapped[str] = mapped_column(ForeignKey(OpenPeriod.period))
+    """The month, as ``2022-12``."""
     order_sn: Mapped[str | None] = mapped_column(Words)
-    """Null where the result as a whole is asked about."""
+    """The order number; null if the appeal is about the whole result."""
     words: Mapped[str] = mapped_column(Words)
-    """The promoter's own."""
+    """The promoter's text."""
     as_stood: Mapped[str] = mapped_column(Words)
-    """The clauses, or the result, as they stood when it was asked; JSON as ``explain`` and ``progress`` give it."""
+    """The order's clauses, or the result, at the time of the appeal; JSON as in ``explain`` or ``progress``."""
     asked_at: Mapped[int] = mapped_column(WholeNumber)
-    """Epoch seconds."""
+    """When the appeal was made; epoch seconds."""
     due_at: Mapped[int] = mapped_column(WholeNumber)
-    """Until when operations answer; epoch seconds."""
+    """When the operators' time to answer ends; epoch seconds."""
 
 
 class AppealAnswer(Base):
-    """What came of an appeal: operations accept, decline or ask back, and the promoter replies."""
+    """An answer in an appeal: operators accept, decline or ask a question, and the promoter replies."""
 
     __tablename__ = "appeal_answers"
     __table_args__ = (
@@ -137,17 +153,20 @@ class AppealAnswer(Base):
     )
 
     promoter_id: Mapped[int] = mapped_column(WholeNumber, primary_key=True, autoincrement=False)
+    """The promoter of the appeal."""
     appeal_id: Mapped[int] = mapped_column(WholeNumber, primary_key=True, autoincrement=False)
+    """The appeal."""
     number: Mapped[int] = mapped_column(WholeNumber, primary_key=True, autoincrement=False)
-    """1, 2, ... in one appeal."""
+    """Sequence number 1, 2, ... within the appeal."""
     verdict: Mapped[str] = mapped_column(Words)
     """ACCEPTED, DECLINED or ASKED by operations; REPLIED by the promoter."""
     words: Mapped[str] = mapped_column(Words)
-    """The reason, the question, or the reply."""
+    """The text of the reason, question or reply."""
     user_id: Mapped[int] = mapped_column(ForeignKey(User.id))
+    """The account that wrote it."""
     answered_at: Mapped[int] = mapped_column(WholeNumber)
-    """Epoch seconds."""
+    """When it was written; epoch seconds."""
     correction_batch_id: Mapped[int | None] = mapped_column(
         ForeignKey(Batch.batch_id, name="fk_appeal_answers_batches")
     )
-    """The batch of the correction that an accepted appeal brought; the next draft knows it."""
+    """The batch with the correction of an accepted appeal, which the next draft includes; null if there is none."""

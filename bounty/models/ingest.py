@@ -1,4 +1,4 @@
-"""What came in: one row a batch, and the rows that could not be taken in."""
+"""Imported batches, and the rows in quarantine."""
 
 from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -7,89 +7,95 @@ from bounty.db import Base, Bytes, WholeNumber, Words
 
 
 class Batch(Base):
-    """One file, or one release from quarantine, taken in in one transaction."""
+    """One imported file, or one release from quarantine. Each batch is one transaction."""
 
     __tablename__ = "batches"
     __table_args__ = {"sqlite_strict": True}
 
     batch_id: Mapped[int] = mapped_column(WholeNumber, primary_key=True)
-    """Counts up in the order in which batches were committed."""
+    """Sequence number in the order in which batches were committed."""
     kind: Mapped[str] = mapped_column(Words)
-    """promoters, violations, links, targets or orders."""
+    """``promoters``, ``violations``, ``links``, ``targets`` or ``orders``."""
     file_name: Mapped[str] = mapped_column(Words)
-    """The name as given, without folders."""
+    """The file's name without folders."""
     sha256: Mapped[str] = mapped_column(Words)
-    """Of the file's bytes, hex; blank for a release from quarantine."""
+    """SHA-256 of the file's bytes, hex; blank for a release from quarantine."""
     shape: Mapped[str] = mapped_column(Words)
-    """How its rows are written: csv, xlsx or json."""
+    """The format of the rows: ``csv``, ``xlsx`` or ``json``."""
     header: Mapped[str | None] = mapped_column(Words)
-    """The header line that the raw rows of this batch need to be read again; null where they need none."""
+    """The header line needed to read the batch's raw rows again; null if the format needs none."""
     encoding: Mapped[str] = mapped_column(Words)
-    """As it was told: utf-8, utf-8-sig or gb18030."""
+    """The detected encoding: ``utf-8``, ``utf-8-sig`` or ``gb18030``."""
     imported_at: Mapped[int] = mapped_column(WholeNumber)
-    """Epoch seconds."""
+    """When the batch was imported; epoch seconds."""
     rows_read: Mapped[int] = mapped_column(WholeNumber, default=0)
-    """Rows of the file; the five counts below add up to it."""
+    """Number of rows in the file: the sum of the next five columns."""
     rows_new: Mapped[int] = mapped_column(WholeNumber, default=0)
+    """Number of rows whose subject was not known before."""
     rows_changed: Mapped[int] = mapped_column(WholeNumber, default=0)
+    """Number of rows that changed a known subject."""
     rows_unchanged: Mapped[int] = mapped_column(WholeNumber, default=0)
+    """Number of rows equal to what is stored."""
     rows_stale: Mapped[int] = mapped_column(WholeNumber, default=0)
+    """Number of rows older than what is stored."""
     rows_quarantined: Mapped[int] = mapped_column(WholeNumber, default=0)
+    """Number of rows that could not be imported."""
     undone_at: Mapped[int | None] = mapped_column(WholeNumber)
-    """Epoch seconds; null while what it brought holds."""
+    """When the batch was undone; epoch seconds; null if it was not undone."""
 
 
 class Quarantined(Base):
-    """A row that could not be taken in, as it stood, with what would be right. Open until released or dismissed."""
+    """A row that could not be imported, with its content and the problem. It is open until released or dismissed."""
 
     __tablename__ = "quarantine"
     __table_args__ = (
-        # The same content in the same file, or in another, is the same entry: importing again adds nothing.
+        # Rows with the same content are one entry, so importing a file again adds nothing.
         UniqueConstraint("kind", "raw_hash", "occurrence"),
         Index("ix_quarantine_subject", "kind", "subject"),
         {"sqlite_strict": True},
     )
 
     quarantine_id: Mapped[int] = mapped_column(WholeNumber, primary_key=True)
+    """The entry's number."""
     batch_id: Mapped[int] = mapped_column(ForeignKey(Batch.batch_id))
-    """The batch that brought it first."""
+    """The first batch that contained the row."""
     kind: Mapped[str] = mapped_column(Words)
     """The batch's kind."""
     place: Mapped[int] = mapped_column(WholeNumber)
-    """Where in the file it begins: line (CSV, JSONL), row (XLSX), ordinal of the order (JSON)."""
+    """Where the row begins in the file: line (CSV, JSONL), row (XLSX), ordinal of the order (JSON)."""
     raw_hash: Mapped[bytes] = mapped_column(Bytes)
-    """16 bytes that stand for what the row says."""
+    """16-byte hash of the row's content."""
     occurrence: Mapped[int] = mapped_column(WholeNumber)
-    """1 for the first of equal rows in a file, then 2, 3, ..."""
+    """Number of the row among equal rows of the file: 1, 2, 3, ..."""
     column_name: Mapped[str | None] = mapped_column(Words)
-    """The header or field that is wrong; null where the row as a whole is."""
+    """The header or field with the problem; null if the problem concerns the whole row."""
     value: Mapped[str | None] = mapped_column(Words)
-    """The value as it stood."""
+    """The value with the problem, as written in the file."""
     code: Mapped[str] = mapped_column(Words)
-    """E-..., from the catalogue of bad input."""
+    """The problem's code ``E-...``, see ``files.problem_texts``."""
     sentence_zh: Mapped[str] = mapped_column(Words)
-    """What is wrong and what would be right, in Chinese."""
+    """The problem and how to fix it, in Chinese."""
     sentence_en: Mapped[str] = mapped_column(Words)
-    """The same in English."""
+    """The problem and how to fix it, in English."""
     raw: Mapped[str] = mapped_column(Words)
-    """The row's content; with the batch's header it can be read again."""
+    """The row's content, which can be read again with the batch's header."""
     others: Mapped[str | None] = mapped_column(Words)
-    """What else is wrong with the row: a JSON list of [column, value, code, sentence_zh, sentence_en], in the order
-    of the columns; null where nothing is."""
+    """The row's further problems: a JSON list of [column, value, code, sentence_zh, sentence_en] in the order of the
+    columns; null if there are none."""
     subject: Mapped[str | None] = mapped_column(Words)
-    """The order number, or the key of another kind's row, where it could be read."""
+    """The order number, or the key of a row of another kind; null if it could not be read."""
     promoter_id: Mapped[int | None] = mapped_column(WholeNumber)
-    """Where it could be read. Not a key: the promoter may be unknown."""
+    """The promoter; null if the id could not be read. No foreign key, because the promoter may be unknown."""
     paid_at: Mapped[int | None] = mapped_column(WholeNumber)
-    """Epoch seconds, of an order whose pay time could be read."""
+    """Pay time of an order, epoch seconds; null if it could not be read."""
     closed_at: Mapped[int | None] = mapped_column(WholeNumber)
-    """Epoch seconds; null while it waits."""
+    """When the entry was closed; epoch seconds; null if it is open."""
     closed_how: Mapped[str | None] = mapped_column(Words)
-    """released (it went in), superseded (a good row of the same subject came), dismissed, or withdrawn (its batch
-    was undone)."""
+    """``released`` (the row was imported), ``superseded`` (a valid row of the same subject was imported),
+    ``dismissed``, or ``withdrawn`` (the batch was undone); null if the entry is open."""
     closed_batch_id: Mapped[int | None] = mapped_column(
         ForeignKey(Batch.batch_id, name="fk_quarantine_closed_by")
     )
-    """The batch that released or superseded it."""
+    """The batch that released or superseded the entry; null otherwise."""
     reason: Mapped[str | None] = mapped_column(Words)
-    """Why it was dismissed."""
+    """Why the entry was dismissed, as the person wrote it; null otherwise."""

@@ -1,4 +1,4 @@
-"""Notices: published settlements, and what each changed of the one before."""
+"""Notices: published settlements, the order-level changes between two notices, and the chain of statements."""
 
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
@@ -15,28 +15,52 @@ class Notice(Base):
     __table_args__ = {"sqlite_strict": True}
 
     period: Mapped[str] = mapped_column(ForeignKey(OpenPeriod.period), primary_key=True)
+    """The month, as ``2022-12``."""
     notice: Mapped[int] = mapped_column(WholeNumber, primary_key=True, autoincrement=False)
-    """1, 2, ... within the period."""
+    """Sequence number 1, 2, ... within the period."""
     settlement_id: Mapped[int] = mapped_column(ForeignKey(Settlement.settlement_id), unique=True)
+    """The published settlement."""
     published_at: Mapped[int] = mapped_column(WholeNumber)
-    """Epoch seconds."""
+    """When it was published; epoch seconds."""
 
 
 class NoticeChange(Base):
-    """An order that a notice judges otherwise than the notice before it, and why."""
+    """An order whose result in a notice differs from the previous notice of the period, with the cause."""
 
     __tablename__ = "notice_changes"
     __table_args__ = {"sqlite_strict": True}
 
     promoter_id: Mapped[int] = mapped_column(WholeNumber, primary_key=True, autoincrement=False)
+    """The promoter of the order."""
     settlement_id: Mapped[int] = mapped_column(ForeignKey(Settlement.settlement_id), primary_key=True)
-    """The later settlement."""
+    """The settlement of the newer notice."""
     order_sn: Mapped[str] = mapped_column(Words, primary_key=True)
+    """The order number."""
     cause: Mapped[str] = mapped_column(Words)
-    """VIOLATION, NEW_DATA, LATE_FAILURE, CORRECTION, or RESULT where only the promoter's result moved the line."""
+    """``VIOLATION``, ``NEW_DATA``, ``LATE_FAILURE``, ``CORRECTION``, or ``RESULT`` if the order itself did not change
+    and only the promoter's result changed its line."""
     was_counted_fen: Mapped[int | None] = mapped_column(WholeNumber)
-    """What it counted to GMV before, whole fen; null where it did not count."""
+    """GMV that the order counted in the previous notice, whole fen; null if it did not count."""
     now_counted_fen: Mapped[int | None] = mapped_column(WholeNumber)
+    """GMV that the order counts in the newer notice, whole fen; null if it does not count."""
     was_subsidy_fen: Mapped[int] = mapped_column(WholeNumber)
-    """Its line before, whole fen; 0 where there was none."""
+    """Subsidy of the order in the previous notice, whole fen; 0 if it had no line."""
     now_subsidy_fen: Mapped[int] = mapped_column(WholeNumber)
+    """Subsidy of the order in the newer notice, whole fen; 0 if it has no line."""
+
+
+class NoticeStatement(Base):
+    """The statement of a published notice. It contains the hash of the previous statement, so the statements form a
+    chain that anyone can verify."""
+
+    __tablename__ = "notice_statements"
+    __table_args__ = {"sqlite_strict": True}
+
+    number: Mapped[int] = mapped_column(WholeNumber, primary_key=True, autoincrement=False)
+    """Sequence number 1, 2, ... over all periods in order of publication, without gaps."""
+    settlement_id: Mapped[int] = mapped_column(ForeignKey(Settlement.settlement_id), unique=True)
+    """The settlement that the notice published."""
+    statement: Mapped[str] = mapped_column(Words)
+    """Canonical JSON: period, notice, terms, as-of, counts, sums, hashes, and the previous statement's hash."""
+    sha256: Mapped[str] = mapped_column(Words)
+    """SHA-256 of the statement's bytes, hex."""

@@ -1,4 +1,4 @@
-"""What people and one receiving program are told, and what each promoter wants to be told of."""
+"""Messages to accounts (mail) and to one receiving program (webhook), and each account's mail preferences."""
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
@@ -8,11 +8,11 @@ from bounty.models.accounts import User
 
 CHANNELS = ("mail", "webhook")
 LANGUAGES = ("both", "zh", "en")
-"""Of a mail; both until the person chooses."""
+"""The languages of a mail; ``both`` until the person chooses."""
 
 
 class Message(Base):
-    """A message, written in the transaction of its cause and sent afterwards, at least once."""
+    """A message in the outbox. It is written in the transaction of its cause and sent afterwards, at least once."""
 
     __tablename__ = "outbox"
     __table_args__ = (
@@ -22,36 +22,37 @@ class Message(Base):
     )
 
     message: Mapped[str] = mapped_column(Words, primary_key=True)
-    """Made of its cause and its reader, so that a cause that comes again makes no other; by it a receiver drops
-    repeats."""
+    """The message's id, built from its cause and recipient: the same cause adds no second message, and a receiver can
+    drop repeats by it."""
     channel: Mapped[str] = mapped_column(Words)
     """One of CHANNELS."""
     kind: Mapped[str] = mapped_column(Words)
-    """One of ``messages.kinds.KINDS``."""
+    """One of ``notifications.message_kinds.KINDS``."""
     user_id: Mapped[int | None] = mapped_column(ForeignKey(User.id))
-    """The account that it is for; null for the webhook."""
+    """The account that receives the message; null for the webhook."""
     recipient: Mapped[str] = mapped_column(Words)
-    """The e-mail; ``webhook`` for that."""
+    """The account's e-mail address, or ``webhook``."""
     subject: Mapped[str] = mapped_column(Words)
-    """Of the mail; what the webhook is about."""
+    """The mail's subject, or the object that the webhook event is about."""
     body: Mapped[str] = mapped_column(Words)
-    """The mail's text without the link; the webhook's JSON."""
+    """The mail's text without the link, or the webhook's JSON."""
     path: Mapped[str | None] = mapped_column(Words)
-    """Of our page that says more."""
+    """Path of the page with the details; null if there is none."""
     written_at: Mapped[int] = mapped_column(WholeNumber)
-    """When it was caused; epoch seconds, as the times below."""
+    """When the message was written; epoch seconds."""
     tries: Mapped[int] = mapped_column(WholeNumber)
-    """How often it was tried since it was written, or sent again by hand; 0 without a next try: no webhook was set."""
+    """Number of attempts since the message was written or last sent again by hand. 0 with a null ``next_try_at`` means
+    that no webhook was configured."""
     next_try_at: Mapped[int | None] = mapped_column(WholeNumber)
-    """Null once it is sent, or given up."""
+    """When the next attempt is due; epoch seconds; null after success and after the last attempt."""
     sent_at: Mapped[int | None] = mapped_column(WholeNumber)
-    """When the other side took it."""
+    """When the receiving server accepted the message; epoch seconds; null before."""
     last_error: Mapped[str | None] = mapped_column(Words)
-    """Why the last try failed."""
+    """Why the last attempt failed; null if none failed."""
 
 
 class MessageChoice(Base):
-    """What an account wants to be told of by mail; without a row, everything, in both languages."""
+    """An account's mail preferences. An account without a row receives every mail in both languages."""
 
     __tablename__ = "message_choices"
     __table_args__ = (
@@ -60,13 +61,14 @@ class MessageChoice(Base):
     )
 
     user_id: Mapped[int] = mapped_column(ForeignKey(User.id), primary_key=True, autoincrement=False)
+    """The account."""
     language: Mapped[str] = mapped_column(Words)
-    """One of LANGUAGES."""
+    """The language of its mails, one of LANGUAGES."""
     target: Mapped[bool] = mapped_column(Flag)
-    """Whether to mail next month's target, once it is frozen."""
+    """True to receive next month's target when it is frozen."""
     receipts: Mapped[bool] = mapped_column(Flag)
-    """Whether to mail that orders still wait for their receipt."""
+    """True to receive reminders of orders without confirmed receipt (确认收货)."""
     result: Mapped[bool] = mapped_column(Flag)
-    """Whether to mail that a result was published."""
+    """True to receive published results."""
     chosen_at: Mapped[int] = mapped_column(WholeNumber)
-    """Epoch seconds."""
+    """When the preferences were saved; epoch seconds."""

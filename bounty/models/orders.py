@@ -1,4 +1,4 @@
-"""Orders: every distinct row as received, and the state they fold into."""
+"""Orders: every distinct row received, and the order state folded from these rows."""
 
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
@@ -9,48 +9,52 @@ from bounty.models.promoters import Promoter
 
 
 class _Facts:
-    """The columns that a received row and a folded order have in common."""
+    """The columns that received rows and folded orders have in common."""
 
     p_id: Mapped[str] = mapped_column(Words)
-    """The promotion place; the promoter is the part before the underscore."""
+    """The promotion link ID (推广位ID); the part before the underscore is the promoter's id."""
     goods_name: Mapped[str | None] = mapped_column(Words)
-    """For people only; judges nothing."""
+    """The name of the goods, for display only; no rule uses it."""
     order_status: Mapped[int] = mapped_column(WholeNumber)
-    """The platform's code: -1, 0, 1, 2, 3, 4, 5, 8 or 10."""
+    """The platform's status code: -1, 0, 1, 2, 3, 4, 5, 8 or 10."""
     order_amount_fen: Mapped[int] = mapped_column(WholeNumber)
-    """What was paid, whole fen, after coupons."""
+    """The amount paid after coupons, whole fen."""
     promotion_amount_fen: Mapped[int] = mapped_column(WholeNumber)
-    """The commission, whole fen; stays above 0 on failed orders."""
+    """The commission, whole fen; it stays positive on failed orders."""
     type: Mapped[int | None] = mapped_column(WholeNumber)
-    """The platform's scene code, such as 94 for recharges; null where the row does not carry it."""
+    """The platform's scene code, such as 94 for recharges; null if the row has none."""
     cat_ids: Mapped[str | None] = mapped_column(Words)
-    """Category ids in rising order joined by ``;``, without 0; null where there is none."""
+    """Category ids without 0, ascending, joined by ``;``; null if there are none."""
     is_direct: Mapped[int | None] = mapped_column(WholeNumber)
-    """1 direct push, 0 not, null unknown (then it is not)."""
+    """1 for a direct push (直推), 0 otherwise, null if unknown, which the rules treat as 0."""
     price_compare_status: Mapped[int | None] = mapped_column(WholeNumber)
-    """1 price comparison, 0 ordinary, null unknown (then it is ordinary)."""
+    """1 for a price comparison order (比价订单), 0 otherwise, null if unknown, which the rules treat as 0."""
     created_at: Mapped[int | None] = mapped_column(WholeNumber)
-    """Epoch seconds, as all instants here; null while it has not happened. Judges nothing."""
+    """When the order was created; epoch seconds; null if unknown. No rule uses it."""
     paid_at: Mapped[int | None] = mapped_column(WholeNumber)
+    """When the buyer paid; epoch seconds; null before."""
     received_at: Mapped[int | None] = mapped_column(WholeNumber)
+    """When the buyer confirmed receipt (确认收货); epoch seconds; null before."""
     verified_at: Mapped[int | None] = mapped_column(WholeNumber)
-    """Of the platform's audit, passed or failed."""
+    """When the platform's audit passed or failed the order; epoch seconds; null before."""
     settled_at: Mapped[int | None] = mapped_column(WholeNumber)
-    """Of the commission's settlement."""
+    """When the platform settled the commission; epoch seconds; null before."""
     modified_at: Mapped[int] = mapped_column(WholeNumber)
-    """The row's own age: of two rows the later is the truer one. Never used as a business instant."""
+    """When the platform last changed the row; epoch seconds. It only decides which of two rows is newer."""
     return_status: Mapped[int | None] = mapped_column(WholeNumber)
-    """After-sale: 0 none, 1 under way, 2 completed; only detail rows carry it."""
+    """After-sales status: 0 none, 1 in progress, 2 completed; null except in rows of ``order.detail.get``."""
     link_made_at: Mapped[int | None] = mapped_column(WholeNumber)
-    """When the link was last made; only detail rows carry it."""
+    """When the promotion link was last generated; epoch seconds; null except in rows of ``order.detail.get``."""
+    live_room: Mapped[str | None] = mapped_column(Words)
+    """The live room of the order: its promotion link ID (sep_pid), or else its promoter (sep_duo_id); null if none."""
 
 
 class OrderVersion(_Facts, Base):
-    """A distinct row received for an order; what it says never changes. ``orders`` can be rebuilt from these."""
+    """A distinct row received for an order. Its facts never change, and ``orders`` can be rebuilt from these rows."""
 
     __tablename__ = "order_versions"
     __table_args__ = (
-        # Whatever decides which row of an order is newest, short of a tie: the fold looks at nothing else.
+        # All columns that decide which row of an order is newest, so the fold reads only this index (except on a tie).
         Index(
             "ix_order_versions_newest",
             "order_sn",
@@ -69,23 +73,23 @@ class OrderVersion(_Facts, Base):
     )
     order_sn: Mapped[str] = mapped_column(Words, primary_key=True)
     row_hash: Mapped[bytes] = mapped_column(Bytes, primary_key=True)
-    """16 bytes that stand for the row's content, whichever kind of file brought it."""
+    """16-byte hash of the row's facts, independent of the file format."""
     is_detail: Mapped[bool] = mapped_column(Flag)
-    """From order.detail.get, which alone tells of after-sales."""
+    """True if the row comes from ``order.detail.get``, the only source of after-sales facts."""
     batch_id: Mapped[int] = mapped_column(ForeignKey(Batch.batch_id))
-    """The batch that brought it first."""
+    """The first batch that contained the row."""
     place: Mapped[int] = mapped_column(WholeNumber)
-    """Its place in that batch: line, row, or ordinal; of a release, the quarantine's number."""
-    raw: Mapped[str] = mapped_column(
-        Words, sort_order=1
-    )  # the widest comes last: what stands behind is slow to reach
-    """The row as it stood."""
+    """The row's line, row or ordinal in that batch; for a release, its ``quarantine_id``."""
+    # The widest column is last, because a database reads through it to reach the columns behind it.
+    raw: Mapped[str] = mapped_column(Words, sort_order=1)
+    """The row as received."""
     withdrawn: Mapped[bool] = mapped_column(Flag, default=False)
-    """Whether every batch that brought it has been undone; such a row folds into nothing."""
+    """True if every batch that contained the row was undone; the fold ignores such a row."""
 
 
 class OrderRepeat(Base):
-    """A row that a later batch brought again; with it the row outlives the undoing of its first batch."""
+    """A further batch that contained an already known row. Because of it the row stays valid when its first batch is
+    undone."""
 
     __tablename__ = "order_repeats"
     __table_args__ = (Index("ix_order_repeats_batch", "batch_id"), {"sqlite_strict": True})
@@ -96,17 +100,17 @@ class OrderRepeat(Base):
     batch_id: Mapped[int] = mapped_column(ForeignKey(Batch.batch_id), primary_key=True)
     """The later batch."""
     place: Mapped[int] = mapped_column(WholeNumber)
-    """The row's place in it."""
+    """The row's line, row or ordinal in the later batch."""
 
 
 class Order(_Facts, Base):
-    """An order as it stands: the fold of its rows (contract, The fold)."""
+    """The present state of an order, folded from its rows (docs/promises.md, The fold)."""
 
     __tablename__ = "orders"
     __table_args__ = (
-        # Not led by the promoter: an order number is one order, whoever brought it (watched by `bounty check`).
+        # Without promoter_id: an order number identifies one order over all promoters (`bounty check` verifies it).
         Index("uq_orders_order_sn", "order_sn", unique=True),
-        # Whatever the task clauses ask, in one narrow index: a promoter's month is read from it alone.
+        # All columns that the task clauses use, so a promoter's month is an index-only scan.
         Index(
             "ix_orders_task",
             "promoter_id",
@@ -119,6 +123,7 @@ class Order(_Facts, Base):
             "price_compare_status",
             "failed_at",
             "received_at",
+            "live_room",
         ),
         {"sqlite_strict": True},
     )
@@ -128,20 +133,22 @@ class Order(_Facts, Base):
     )
     order_sn: Mapped[str] = mapped_column(Words, primary_key=True)
     failed_at: Mapped[int | None] = mapped_column(WholeNumber)
-    """When it failed by audit, punishment or a completed after-sale; null if its newest rows do not say so."""
+    """When the order failed by audit, punishment or a completed after-sale, by its newest rows; epoch seconds; null if
+    it did not fail."""
     conflicting: Mapped[bool] = mapped_column(Flag)
-    """Whether rows of the newest row's time differ in a fact; the fold decides, and it is reported."""
+    """True if several rows share the newest ``modified_at`` and differ in a fact. The fold picks one, and `bounty
+    check` reports the order."""
     row_hash: Mapped[bytes] = mapped_column(Bytes)
-    """The row that won."""
+    """``row_hash`` of the newest row, whose facts the order has."""
 
 
 class CategorySet(Base):
-    """One member of a distinct set of categories; so a clause asks once a set, not once an order."""
+    """One category of a distinct ``cat_ids`` value, so that clauses search distinct values instead of all orders."""
 
     __tablename__ = "category_sets"
     __table_args__ = {"sqlite_strict": True}
 
     cat_ids: Mapped[str] = mapped_column(Words, primary_key=True)
-    """The set, as orders carry it."""
+    """The value of ``orders.cat_ids``."""
     category_id: Mapped[int] = mapped_column(WholeNumber, primary_key=True, autoincrement=False)
-    """One of its members."""
+    """One category id in it."""

@@ -1,4 +1,4 @@
-"""Who they are: promoters with their levels, violations, links, and targets given by file."""
+"""Promoters with their levels, violations, promotion links, and imported targets."""
 
 import datetime as dt
 
@@ -10,17 +10,17 @@ from bounty.models.ingest import Batch
 
 
 class Promoter(Base):
-    """A promoter (多多客) that a promoters file has named."""
+    """A promoter (多多客) who appeared in a promoters file."""
 
     __tablename__ = "promoters"
     __table_args__ = {"sqlite_strict": True}
 
     promoter_id: Mapped[int] = mapped_column(WholeNumber, primary_key=True, autoincrement=False)
-    """The platform's duo id, at most 15 digits."""
+    """The platform's promoter id (duo id), at most 15 digits."""
 
 
 class Level(Base):
-    """A promoter's level from a day on. The newest row also has the name and the registration that hold."""
+    """A promoter's level from a day on. The newest row also has the promoter's valid name and registration date."""
 
     __tablename__ = "levels"
     __table_args__ = {"sqlite_strict": True}
@@ -29,19 +29,21 @@ class Level(Base):
         ForeignKey(Promoter.promoter_id), primary_key=True, autoincrement=False
     )
     level_from: Mapped[dt.date] = mapped_column(Day, primary_key=True)
-    """The first day of the level."""
+    """The first day of the level; Shanghai date."""
     level: Mapped[str] = mapped_column(Words)
-    """V0, V1, ... as the platform gave it; imported, never computed."""
+    """The platform's level ``V0``, ``V1``, ...; imported, never computed."""
     name: Mapped[str] = mapped_column(Words)
-    """As it stood in the file."""
+    """The promoter's name in the file."""
     registered_on: Mapped[dt.date] = mapped_column(Day)
+    """The day on which the promoter registered with the platform; Shanghai date."""
     batch_id: Mapped[int] = mapped_column(ForeignKey(Batch.batch_id))
+    """The batch that contained the row."""
     place: Mapped[int] = mapped_column(WholeNumber)
-    """Line in the batch."""
+    """The row's line in the batch."""
 
 
 class Violation(Base):
-    """A violation of a promoter, one a day."""
+    """A promoter's violation, at most one for each day."""
 
     __tablename__ = "violations"
     __table_args__ = {"sqlite_strict": True}
@@ -50,16 +52,19 @@ class Violation(Base):
         ForeignKey(Promoter.promoter_id), primary_key=True, autoincrement=False
     )
     occurred_on: Mapped[dt.date] = mapped_column(Day, primary_key=True)
+    """The day of the violation; Shanghai date."""
     reason: Mapped[str] = mapped_column(Words)
+    """The reason in the file."""
     cleared_on: Mapped[dt.date | None] = mapped_column(Day)
-    """From this day it no longer counts; null while it stands."""
+    """From this Shanghai date the violation no longer counts; null if it was not cleared."""
     batch_id: Mapped[int] = mapped_column(ForeignKey(Batch.batch_id))
+    """The batch that contained the row."""
     place: Mapped[int] = mapped_column(WholeNumber)
-    """Line in the batch."""
+    """The row's line in the batch."""
 
 
 class Link(Base):
-    """Where the links of one promotion place (p_id) are made."""
+    """The channel in which the links of one promotion link ID (推广位) are generated."""
 
     __tablename__ = "links"
     __table_args__ = {"sqlite_strict": True}
@@ -68,15 +73,17 @@ class Link(Base):
         ForeignKey(Promoter.promoter_id), primary_key=True, autoincrement=False
     )
     p_id: Mapped[str] = mapped_column(Words, primary_key=True)
+    """The promotion link ID (推广位ID)."""
     channel: Mapped[str] = mapped_column(Words)
-    """app or other; a p_id without a row is unknown."""
+    """``app`` or ``other``; the channel of a p_id without a row is unknown."""
     batch_id: Mapped[int] = mapped_column(ForeignKey(Batch.batch_id))
+    """The batch that contained the row."""
     place: Mapped[int] = mapped_column(WholeNumber)
-    """Line in the batch."""
+    """The row's line in the batch."""
 
 
 class Target(Base):
-    """Both targets of a promoter in a period, given by file in place of the terms' own."""
+    """A promoter's imported targets for a period, which replace the targets that the terms would give."""
 
     __tablename__ = "targets"
     __table_args__ = {"sqlite_strict": True}
@@ -85,11 +92,12 @@ class Target(Base):
         ForeignKey(Promoter.promoter_id), primary_key=True, autoincrement=False
     )
     period: Mapped[str] = mapped_column(Words, primary_key=True)
-    """The month, 2022-12."""
+    """The month, as ``2022-12``."""
     gmv_fen: Mapped[int | None] = mapped_column(WholeNumber)
-    """Whole fen; null or 0 is no GMV target."""
+    """The GMV target, whole fen; null or 0 for none."""
     orders: Mapped[int | None] = mapped_column(WholeNumber)
-    """Orders; null or 0 is no target of orders."""
+    """The order target, in orders; null or 0 for none."""
     batch_id: Mapped[int] = mapped_column(ForeignKey(Batch.batch_id))
+    """The batch that contained the row."""
     place: Mapped[int] = mapped_column(WholeNumber)
-    """Line in the batch."""
+    """The row's line in the batch."""

@@ -1,4 +1,4 @@
-"""Which spans of time were read from the open platform, and what came of each reading."""
+"""Time windows that were read from the open platform, with the result of each read."""
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
@@ -8,7 +8,7 @@ from bounty.models.ingest import Batch
 
 
 class FetchWindow(Base):
-    """One reading of a span of time from the platform; written in the transaction that holds its rows, and once."""
+    """One read of a time window of the platform's order list. It is written once, in the transaction of its rows."""
 
     __tablename__ = "slices"
     __table_args__ = (
@@ -19,27 +19,31 @@ class FetchWindow(Base):
     )
 
     slice_id: Mapped[int] = mapped_column(WholeNumber, primary_key=True)
+    """The read's number."""
     kind: Mapped[str] = mapped_column(Words)
-    """By what time orders were asked for: UPDATED, that of their last update, or PAID, that of their payment."""
+    """The time that the window selects by: ``UPDATED`` for the last update, ``PAID`` for the payment."""
     whose: Mapped[str] = mapped_column(Words)
-    """Whose orders were asked for: ``all`` authorised promoters', or the account's ``own``."""
+    """The orders that were requested: of ``all`` authorised promoters, or the account's ``own``."""
     from_at: Mapped[int] = mapped_column(WholeNumber)
-    """Epoch seconds; the span is half-open, and more was asked for at either end."""
+    """First instant of the half-open window; epoch seconds. The requests also covered some time before it."""
     until_at: Mapped[int] = mapped_column(WholeNumber)
+    """First instant after the window; epoch seconds."""
     known_at: Mapped[int] = mapped_column(WholeNumber)
-    """As of when: what had happened by then, by the platform's clock where that is behind ours, is in it."""
+    """The read includes every update up to this instant; epoch seconds. It is the start of the read less a margin, and
+    less the difference if the platform's clock is behind ours."""
     read_at: Mapped[int] = mapped_column(WholeNumber)
-    """When it ended."""
+    """When the read ended; epoch seconds."""
     done: Mapped[bool] = mapped_column(Flag)
-    """Whether every order of the span is held. A reading that is not done proves nothing, though its rows are kept."""
+    """True if every order of the window was read. An incomplete read covers nothing, but its rows are kept."""
     why: Mapped[str | None] = mapped_column(Words)
-    """Why it is not done: SHORT (fewer rows than told), RESTLESS (the list would not stand still), CLOCK (by the
-    platform's clock it is yet to come), or the family of what the platform said; null where it is done."""
+    """Why the read is incomplete: ``SHORT`` (fewer orders than the platform counts), ``RESTLESS`` (the list kept
+    changing), ``CLOCK`` (by the platform's clock the window is in the future), or the family of the platform's error;
+    null if the read is complete."""
     rows_told: Mapped[int | None] = mapped_column(WholeNumber)
-    """How many orders the platform says the span has; null where it doesn't say."""
+    """Number of orders in the window by the platform's own count; null if it gave none."""
     rows_held: Mapped[int] = mapped_column(WholeNumber)
-    """Distinct orders that were read."""
+    """Number of distinct orders that were read."""
     pages: Mapped[int] = mapped_column(WholeNumber)
-    """Pages they came on."""
+    """Number of pages that were read."""
     batch_id: Mapped[int | None] = mapped_column(ForeignKey(Batch.batch_id))
-    """The batch of its rows; null where there are none. Once that is undone, the slice proves nothing any more."""
+    """The batch of the rows; null if there were none. If that batch is undone, the window is no longer covered."""

@@ -1,4 +1,4 @@
-"""Tokens with which programs use the API, how often they do, and the answers to repeated requests."""
+"""API tokens of programs, their use, and the stored answers to requests with an Idempotency-Key."""
 
 from sqlalchemy import CheckConstraint, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
@@ -8,11 +8,11 @@ from bounty.models.accounts import User
 from bounty.models.promoters import Promoter
 
 TOKEN_ROLES = ("promoter", "operator", "finance")
-"""What a token may be for; an administrator's work stays with people."""
+"""The roles that a token can have. There is no administrator's token, because programs do no administration."""
 
 
 class ApiToken(Base):
-    """A bearer token of the API. The token itself is shown once and not kept."""
+    """A bearer token of the API. The token itself is shown once and not stored."""
 
     __tablename__ = "api_tokens"
     __table_args__ = (
@@ -22,26 +22,28 @@ class ApiToken(Base):
     )
 
     token_id: Mapped[int] = mapped_column(WholeNumber, primary_key=True)
+    """The token's number."""
     token_sha256: Mapped[str] = mapped_column(Words, unique=True)
-    """Of the token, hex. A fast hash is enough: the token has 256 random bits."""
+    """SHA-256 of the token, hex. A fast hash is sufficient, because the token has 256 random bits."""
     name: Mapped[str] = mapped_column(Words)
-    """What it is for, in its maker's words."""
+    """The token's purpose, as its creator wrote it."""
     role: Mapped[str] = mapped_column(Words)
-    """One of TOKEN_ROLES: what it may read and do."""
+    """One of TOKEN_ROLES, which decides what the token may read and do."""
     promoter_id: Mapped[int | None] = mapped_column(ForeignKey(Promoter.promoter_id))
-    """The one promoter whose data it reads; null for operator and finance."""
+    """The promoter whose data the token reads; null for operator and finance."""
     user_id: Mapped[int | None] = mapped_column(ForeignKey(User.id))
-    """The account that made it for itself: it ends with the account. Null where it was issued to somebody else."""
+    """The account that created the token for itself; the token ends with the account. Null if it was issued to somebody
+    else."""
     issued_at: Mapped[int] = mapped_column(WholeNumber)
-    """Epoch seconds, as the two below."""
+    """When the token was issued; epoch seconds."""
     expires_at: Mapped[int] = mapped_column(WholeNumber)
-    """From then on it is refused."""
+    """From this instant the token is refused; epoch seconds."""
     revoked_at: Mapped[int | None] = mapped_column(WholeNumber)
-    """Null while it was not revoked."""
+    """When the token was revoked; epoch seconds; null if it was not."""
 
 
 class ApiTokenUse(Base):
-    """How often and when a token was last used: one row a token, so that all processes of the site count together."""
+    """The use of a token, in one row for each token, so that all server processes share the count."""
 
     __tablename__ = "api_token_uses"
     __table_args__ = {"sqlite_strict": True}
@@ -49,12 +51,13 @@ class ApiTokenUse(Base):
     token_id: Mapped[int] = mapped_column(
         ForeignKey(ApiToken.token_id), primary_key=True, autoincrement=False
     )
+    """The token."""
     last_used_at: Mapped[int] = mapped_column(WholeNumber)
-    """Epoch seconds of the last request."""
+    """When the last request was made; epoch seconds."""
     minute_at: Mapped[int] = mapped_column(WholeNumber)
-    """Epoch seconds at which the minute began in which it was last used, by the machine's clock."""
+    """Start of the minute of the last request by the machine's clock; epoch seconds."""
     calls: Mapped[int] = mapped_column(WholeNumber)
-    """Requests within that minute."""
+    """Number of requests in that minute."""
 
 
 class ApiAnswer(Base):
@@ -66,12 +69,12 @@ class ApiAnswer(Base):
     token_id: Mapped[int] = mapped_column(
         ForeignKey(ApiToken.token_id), primary_key=True, autoincrement=False
     )
-    """Keys of different tokens are different keys."""
+    """The token of the request. The same key of two tokens is two keys."""
     key: Mapped[str] = mapped_column(Words, primary_key=True)
-    """As the header had it."""
+    """The value of the Idempotency-Key header."""
     request_sha256: Mapped[str] = mapped_column(Words)
-    """Of method, path and body, hex: the same key with another request is refused."""
+    """SHA-256 of method, path and body, hex. The same key with another request is refused."""
     body: Mapped[str] = mapped_column(Words)
-    """The answer's JSON, to be given again byte for byte."""
+    """The answer's JSON, which is repeated byte for byte."""
     answered_at: Mapped[int] = mapped_column(WholeNumber)
-    """Epoch seconds."""
+    """When the request was answered; epoch seconds."""

@@ -1,4 +1,4 @@
-"""Files that an operator uploaded, on their way to becoming batches."""
+"""Files that operators uploaded and that become batches."""
 
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
@@ -9,26 +9,29 @@ from bounty.models.ingest import Batch
 
 
 class Upload(Base):
-    """A file in the uploads folder: tried first, then imported, in the background. Its state is computed."""
+    """A file in the uploads folder. A background process first makes a dry run and, once confirmed, imports the file.
+    The upload's state is computed from these columns."""
 
     __tablename__ = "uploads"
     __table_args__ = {"sqlite_strict": True}
 
     upload_id: Mapped[int] = mapped_column(WholeNumber, primary_key=True)
+    """The upload's number."""
     kind: Mapped[str] = mapped_column(Words)
-    """promoters, violations, links, targets or orders."""
+    """``promoters``, ``violations``, ``links``, ``targets`` or ``orders``."""
     file_name: Mapped[str] = mapped_column(Words)
-    """As the operator's computer called it."""
+    """The file's name on the operator's computer."""
     sha256: Mapped[str] = mapped_column(Words)
-    """Of its bytes, hex."""
+    """SHA-256 of the file's bytes, hex."""
     size_bytes: Mapped[int] = mapped_column(WholeNumber)
+    """The file's size in bytes."""
     user_id: Mapped[int] = mapped_column(ForeignKey(User.id))
-    """Who uploaded it."""
+    """The account that uploaded the file."""
     uploaded_at: Mapped[int] = mapped_column(WholeNumber)
-    """Epoch seconds."""
+    """When the file was uploaded; epoch seconds."""
     tried: Mapped[str | None] = mapped_column(Words)
-    """What the dry run found, as JSON; null until it has ended."""
+    """Result of the dry run, as JSON; null until it has ended."""
     refused: Mapped[str | None] = mapped_column(Words)
-    """Why the file as a whole can't be taken in; null unless it is so."""
+    """Why the whole file is refused; null if it is not."""
     batch_id: Mapped[int | None] = mapped_column(ForeignKey(Batch.batch_id))
-    """The batch it became; null until it has."""
+    """The batch that the file became; null before the import."""

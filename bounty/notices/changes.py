@@ -64,6 +64,7 @@ _CORRECTED = (
     "is_direct",
     "price_compare_status",
     "paid_at",
+    "live_room",
 )
 """Facts that do not move in an order's life: another value corrects the first."""
 

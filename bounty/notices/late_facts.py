@@ -13,7 +13,7 @@ from bounty.notices.changes import changes_since
 from bounty.rules.periods import Period
 from bounty.rules.sql_math import sum_or_zero
 from bounty.rules.terms import Terms
-from bounty.settlement.queries import earned_lines, measured_roster
+from bounty.settlement.queries import earned_lines, known_notices, measured_roster, notices_elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +51,15 @@ def late_facts(connection: Connection, period: Period, terms: Terms, notice: Any
     """What settling again now would change against the newest notice of a period; null where there is no notice or
     nothing would change.
 
-    Nothing is compared where no orders or links came, no batch was undone and no pass was taken back since the notice's
-    settlement. A frozen roster can't be overridden once its period was settled.
+    Nothing is compared where no orders or links came, no batch was undone, no pass was taken back and, for exclusive
+    terms, no other programme published since the notice's settlement. A frozen roster can't be overridden once its
+    period was settled.
 
     notice   the newest one, with its settlement's columns; null where there is none
     """
     if notice is None:
         return None
-    state = _state(connection, period, notice)
+    state = _state(connection, period, terms, notice)
     if state is None:
         return None
     known = _KNOWN.setdefault(connection.engine.pool, {})
@@ -69,7 +70,7 @@ def late_facts(connection: Connection, period: Period, terms: Terms, notice: Any
     return known[state]
 
 
-def _state(connection: Connection, period: Period, notice: Any) -> tuple[Any, ...] | None:
+def _state(connection: Connection, period: Period, terms: Terms, notice: Any) -> tuple[Any, ...] | None:
     """What a comparison depends on; null where nothing came since the notice's settlement."""
     of_orders = Batch.kind.in_(("orders", "links"))
     newest = connection.execute(
@@ -88,9 +89,11 @@ def _state(connection: Connection, period: Period, notice: Any) -> tuple[Any, ..
     ).scalar_one()
     came = (newest.batch_id or 0) > (notice.as_of_batch_id or 0)
     undone = newest.undone_at is not None and newest.undone_at >= notice.settled_at
-    if not (came or undone or voids):
+    elsewhere = notices_elsewhere(connection, period) if terms.subsidy.exclusive else []
+    published = elsewhere != known_notices(connection, notice.settlement_id)
+    if not (came or undone or voids or published):
         return None
-    return (str(period), notice.settlement_id, *newest, voids)
+    return (str(period), notice.settlement_id, *newest, voids, *elsewhere)
 
 
 def _compare(connection: Connection, period: Period, terms: Terms, notice: Any) -> LateFacts | None:

@@ -128,7 +128,9 @@ def period_summaries(connection: Connection, now: int) -> list[PeriodSummary]:
     for row in notices(connection):
         told.setdefault(row.period, []).append(row)
     closed, found = closed_periods(connection), []
-    for bounds in connection.execute(select(OpenPeriod.__table__).order_by(OpenPeriod.period.desc())):
+    for bounds in connection.execute(
+        select(OpenPeriod.__table__).order_by(OpenPeriod.month_from.desc(), OpenPeriod.period)
+    ):
         period = bounds.period
         settlement = newest.get(period)
         of_period = told.get(period, [])

@@ -43,7 +43,9 @@ def public_periods(connection: Connection, now: int) -> list[PublicPeriod]:
         ).all()
     )
     closed = closed_periods(connection)
-    periods = connection.execute(select(OpenPeriod.__table__).order_by(OpenPeriod.period.desc())).all()
+    periods = connection.execute(
+        select(OpenPeriod.__table__).order_by(OpenPeriod.month_from.desc(), OpenPeriod.period)
+    ).all()
     return [
         PublicPeriod(
             bounds.period,

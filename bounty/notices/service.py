@@ -18,7 +18,7 @@ from bounty.notices.changes import write_changes
 from bounty.notices.notifications import notify_results
 from bounty.notices.signed_statements import CHAIN, statements_until, write_statement
 from bounty.roster.terms import open_period, terms_in_force
-from bounty.rules.periods import Period
+from bounty.rules.periods import Period, programme_key
 from bounty.rules.sql_math import sum_or_zero
 from bounty.settlement.approval import require_approval
 from bounty.settlement.files import FileFacts, Rendering, content_sha256, lines_file, results_file
@@ -273,14 +273,15 @@ def export(
 def manifest_of(
     period: Period, settlement_id: int | None, notice: int | None, terms_sha256: str, facts: list[FileFacts]
 ) -> dict[str, Any]:
-    """What manifest.json says (contract, Export).
+    """What manifest.json says (docs/promises.md, Export files).
 
     settlement_id, notice   null where it is neither
     facts                   of results.csv and subsidy_lines.csv
     """
     results, lines = facts
     return {
-        "period": str(period),
+        **programme_key(period),
+        "period": period.name,
         "settlement": settlement_id,
         "notice": notice,
         "terms_sha256": terms_sha256,

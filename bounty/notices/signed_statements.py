@@ -1,7 +1,7 @@
 """What a notice states, as one text with a hash, which names the hash of the notice published before it.
 
-The statements of all periods are one chain in the order of publication, so that none can be changed, taken out or put
-in without every later hash saying so. ``web/static/verify_export.py`` follows it without us.
+The statements of all periods of a programme are one chain in the order of publication, so that none can be changed,
+taken out or put in without every later hash saying so. ``web/static/verify_export.py`` follows it without us.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ from sqlalchemy import Connection, func, insert, select, true
 from bounty.clock import shown
 from bounty.db import Query
 from bounty.models import Notice, NoticeStatement, OpenPeriod, Result, Settlement, TermsVersion
+from bounty.rules.periods import Period, in_programme, programme_key
 
 FIRST = "0" * 64
 """What the first statement has for the hash of the one before."""
@@ -54,12 +55,14 @@ def stated() -> Query:
 def statement_text(number: int, row: Any, previous_sha256: str) -> str:
     """The statement of a notice: JSON with sorted keys and no blanks.
 
-    number   of the statement, over all periods
+    number   of the statement, over all periods of the programme
     row      as ``stated`` gives it
     """
+    period = Period.parse(row.period)
     statement = {
+        **programme_key(period),
         "number": number,
-        "period": row.period,
+        "period": period.name,
         "notice": row.notice,
         "settlement": row.settlement_id,
         "published_at": shown(row.published_at),
@@ -82,21 +85,26 @@ def hash_of(statement: str) -> str:
 
 def write_statement(connection: Connection, settlement_id: int) -> str:
     """Add the statement of a notice that was just published to the chain; its hash."""
-    last = connection.execute(
-        select(NoticeStatement.number, NoticeStatement.sha256)
-        .order_by(NoticeStatement.number.desc())
-        .limit(1)
-    ).first()
-    number, previous = (1, FIRST) if last is None else (last.number + 1, last.sha256)
     row = connection.execute(stated().where(Notice.settlement_id == settlement_id)).one()
-    statement = statement_text(number, row, previous)
+    before = connection.execute(_chain_of(row.period).order_by(NoticeStatement.number.desc())).all()
+    statement = statement_text(len(before) + 1, row, before[0].sha256 if before else FIRST)
     sha256 = hash_of(statement)
+    number = connection.execute(select(func.coalesce(func.max(NoticeStatement.number), 0) + 1)).scalar_one()
     connection.execute(
         insert(NoticeStatement).values(
             number=number, settlement_id=settlement_id, statement=statement, sha256=sha256
         )
     )
     return sha256
+
+
+def _chain_of(period: str) -> Query:
+    """The statements of the programme of a period: number, statement, sha256."""
+    return (
+        select(NoticeStatement.number, NoticeStatement.statement, NoticeStatement.sha256)
+        .join(Notice, Notice.settlement_id == NoticeStatement.settlement_id)
+        .where(in_programme(Notice.period.expression, Period.parse(period).programme))
+    )
 
 
 def statement_of(connection: Connection, settlement_id: int) -> Any | None:
@@ -108,14 +116,15 @@ def statement_of(connection: Connection, settlement_id: int) -> Any | None:
 
 def statements_until(connection: Connection, settlement_id: int) -> list[str]:
     """The texts of the chain up to that of a notice; none for a notice that has none."""
-    last = select(NoticeStatement.number).where(NoticeStatement.settlement_id == settlement_id)
-    return list(
-        connection.execute(
-            select(NoticeStatement.statement)
-            .where(NoticeStatement.number <= last.scalar_subquery())
-            .order_by(NoticeStatement.number)
-        ).scalars()
-    )
+    last = connection.execute(
+        select(NoticeStatement.number, Notice.period)
+        .join(Notice, Notice.settlement_id == NoticeStatement.settlement_id)
+        .where(NoticeStatement.settlement_id == settlement_id)
+    ).first()
+    if last is None:
+        return []
+    chain = _chain_of(last.period).where(NoticeStatement.number <= last.number)
+    return [row.statement for row in connection.execute(chain.order_by(NoticeStatement.number))]
 
 
 def broken_statements(connection: Connection, told: list[str]) -> int:
@@ -131,11 +140,13 @@ def broken_statements(connection: Connection, told: list[str]) -> int:
     ).all()
     held: int = connection.execute(select(func.count()).select_from(NoticeStatement)).scalar_one()
     violations = held - len(rows)  # statements of no notice
-    previous = FIRST
-    for number, row in enumerate(rows, 1):
-        stated_so = row.statement == statement_text(number, row, previous)
+    chains: dict[str, tuple[int, str]] = {}  # programme -> its last statement's number and hash
+    for row in rows:
+        programme = Period.parse(row.period).programme
+        number, previous = chains.get(programme, (0, FIRST))
+        stated_so = row.statement == statement_text(number + 1, row, previous)
         violations += not (stated_so and row.sha256 == hash_of(row.statement))
-        previous = row.sha256
+        chains[programme] = number + 1, row.sha256
     hashes = [row.sha256 for row in rows]
     differing: int = sum(one != other for one, other in zip(hashes, told, strict=False))
     return violations + differing + abs(len(hashes) - len(told))

@@ -1,1 +1,1 @@
-"""Telling people: an outbox written with its cause, sent afterwards by mail and to one signed webhook."""
+"""Messages: an outbox written in the transaction of each cause, and delivery by mail and to one signed webhook."""

@@ -1,18 +1,18 @@
-"""What sending can come to."""
+"""Errors of message delivery."""
 
 from bounty.errors import BountyError
 
 
 class DeliveryFailed(BountyError):
-    """The other side did not take a message.
+    """The receiving server did not accept a message.
 
-    final   whether it never will
+    final   whether further attempts are useless
     """
 
-    def __init__(self, why: str, *, final: bool = False) -> None:
-        super().__init__(why)
+    def __init__(self, reason: str, *, final: bool = False) -> None:
+        super().__init__(reason)
         self.final = final
 
 
 class NoRecipient(DeliveryFailed):
-    """There is nobody to take it, so nothing has failed."""
+    """No webhook is configured, so the message is not sent and does not count as failed."""

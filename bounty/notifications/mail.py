@@ -1,4 +1,4 @@
-"""Mail by SMTP, encrypted unless the server is this machine itself; without a server, files in a folder."""
+"""Mail by SMTP, with TLS unless the server is on this machine. Without a server, mails are written to a folder."""
 
 import smtplib
 import ssl
@@ -7,45 +7,62 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, NamedTuple, Self
 
 from bounty.notifications.errors import DeliveryFailed
-from bounty.notifications.message_kinds import CHOSEN
+from bounty.notifications.message_kinds import PROMOTER_KINDS
 from bounty.private import private_folder, write_private_file
 
-PATIENCE: Final = 20
-"""Seconds that the server may be silent."""
-_NEAR: Final = ("localhost", "127.0.0.1", "::1")
+TIMEOUT_SECONDS: Final = 20
+"""Longest wait for a response of the server."""
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+
+
+class OutboxMessage(NamedTuple):
+    """A message to send; the columns are described in ``models.Message``."""
+
+    message: str
+    channel: str
+    kind: str
+    recipient: str
+    subject: str
+    body: str
+    path: str | None
+    written_at: int
+    tries: int
 
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """How mails leave."""
+    """The settings of outgoing mail."""
 
     server: str
-    """``HOST:PORT``; blank where mails are files."""
+    """``HOST:PORT``; blank to write mails to a folder."""
     sender: str
+    """The From address."""
     folder: Path
-    """Where mails are files."""
+    """The folder for mails if there is no server."""
     public_url: str
-    """How the site is reached, for links."""
+    """The site's address, for links."""
     user: str = ""
+    """The SMTP user; blank for no log-in."""
     password: str = field(default="", repr=False)
+    """The SMTP password."""
 
 
 def host_and_port(server: str) -> tuple[str, int]:
-    """Of ``HOST:PORT``; the port of submission unless given."""
+    """Split ``HOST:PORT``; the default port is 587 (mail submission)."""
     host, _, port = server.rpartition(":") if ":" in server else (server, "", "")
     return host, int(port or 587)
 
 
 def encrypted(host: str) -> bool:
-    """Whether the way to a server must be encrypted: unless it is this machine itself."""
-    return host not in _NEAR
+    """Whether the connection to a host must use TLS: always, except to this machine."""
+    return host not in _LOOPBACK
 
 
-def mail_of(mail: Mail, row: Any) -> EmailMessage:
-    """A message of the outbox as a mail."""
+def mail_of(mail: Mail, row: OutboxMessage) -> EmailMessage:
+    """Build the mail of an outbox message."""
     found = EmailMessage()
     found["From"] = mail.sender
     found["To"] = row.recipient
@@ -55,14 +72,14 @@ def mail_of(mail: Mail, row: Any) -> EmailMessage:
     found["Auto-Submitted"] = "auto-generated"
     site = mail.public_url.rstrip("/")
     text = row.body if row.path is None else f"{row.body}\n\n{site}{row.path}"
-    if row.kind in CHOSEN:
+    if row.kind in PROMOTER_KINDS:
         text += f"\n\n选择接收哪些邮件 / choose which mails you get: {site}/messages"
     found.set_content(f"{text}\n")
     return found
 
 
 class MailSession:
-    """One connection for several mails, made when the first is sent."""
+    """One SMTP connection for several mails, opened when the first mail is sent."""
 
     def __init__(self, mail: Mail) -> None:
         self._mail = mail
@@ -79,19 +96,19 @@ class MailSession:
                 self._server.close()
             self._server = None
 
-    def send(self, row: Any) -> None:
-        """Raises Undelivered unless the server took it."""
+    def send(self, row: OutboxMessage) -> None:
+        """Send a message. Raises DeliveryFailed unless the server accepts it."""
         found = mail_of(self._mail, row)
         if not self._mail.server:
-            self._keep(row.message, bytes(found))
+            self._write_file(row.message, bytes(found))
             return
         try:
             if self._server is None:
                 self._server = self._connect()
             self._server.send_message(found)
         except smtplib.SMTPRecipientsRefused as error:
-            ((code, said),) = error.recipients.values()
-            raise DeliveryFailed(f"{code} {_text(said)}", final=code >= 500) from error
+            ((code, response),) = error.recipients.values()
+            raise DeliveryFailed(f"{code} {_text(response)}", final=code >= 500) from error
         except smtplib.SMTPResponseException as error:
             self.__exit__()
             raise DeliveryFailed(f"{error.smtp_code} {_text(error.smtp_error)}") from error
@@ -99,7 +116,7 @@ class MailSession:
             self.__exit__()
             raise DeliveryFailed(f"{type(error).__name__}: {error}") from error
 
-    def _keep(self, name: str, mail: bytes) -> None:
+    def _write_file(self, name: str, mail: bytes) -> None:
         try:
             private_folder(self._mail.folder)
             write_private_file(self._mail.folder / f"{name}.eml", mail)
@@ -108,7 +125,7 @@ class MailSession:
 
     def _connect(self) -> smtplib.SMTP:
         host, port = host_and_port(self._mail.server)
-        server = smtplib.SMTP(host, port, timeout=PATIENCE)
+        server = smtplib.SMTP(host, port, timeout=TIMEOUT_SECONDS)
         try:
             if encrypted(host):
                 server.starttls(context=ssl.create_default_context())
@@ -120,5 +137,5 @@ class MailSession:
         return server
 
 
-def _text(said: bytes | str) -> str:
-    return said.decode("utf-8", "replace") if isinstance(said, bytes) else said
+def _text(response: bytes | str) -> str:
+    return response.decode("utf-8", "replace") if isinstance(response, bytes) else response

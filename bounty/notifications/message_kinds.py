@@ -1,4 +1,4 @@
-"""The messages there are."""
+"""The kinds of messages."""
 
 from typing import Final
 
@@ -12,8 +12,8 @@ KINDS: Final[dict[str, tuple[str, str]]] = {
     "books": ("账目不平", "books do not balance"),
     "account": ("账号安全", "account security"),
 }
-"""Kind -> its name in Chinese and English."""
-CHOSEN: Final = ("target", "receipts", "result")
-"""For promoters, who choose whether to be mailed; the others go to whom they concern, who don't."""
+"""Kind -> name in Chinese and English."""
+PROMOTER_KINDS: Final = ("target", "receipts", "result")
+"""Kinds for promoters, who can opt out of each. Recipients of the other kinds cannot opt out."""
 SECRET: Final = ("account",)
-"""Whose link lets one in: it is not kept once the mail is sent."""
+"""Kinds whose link gives access to an account. The link is deleted once the mail is sent."""

@@ -1,72 +1,79 @@
-"""Writing messages, in the transaction of whatever causes them.
+"""Writes messages to the outbox, in the transaction of their cause.
 
-A message's id is made of its kind, its cause and its reader: the same cause again writes nothing.
+A message's id is a hash of its kind, cause and recipient, so the same cause writes no second message.
 """
 
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Any
 
-from sqlalchemy import Connection, func, or_, select, true
+from sqlalchemy import ColumnElement, Connection, func, or_, select, true
 
 from bounty.clock import shown
 from bounty.db import insert_into
 from bounty.models import Message, MessageChoice, User
-from bounty.notifications.message_kinds import CHOSEN, KINDS
+from bounty.notifications.message_kinds import KINDS, PROMOTER_KINDS
 
-Both = tuple[str, str]
+Bilingual = tuple[str, str]
 """A text in Chinese and in English."""
-_BETWEEN = "\n\n----------\n\n"
+_SEPARATOR = "\n\n----------\n\n"
 
 
 @dataclass(frozen=True, slots=True)
 class MessageText:
-    """What a person is told."""
+    """The text of a message to a person."""
 
-    subject: Both
+    subject: Bilingual
     zh: str
+    """The body in Chinese."""
     en: str
+    """The body in English."""
     path: str | None = None
-    """Of our page that says more."""
+    """Path of the page with the details."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """An account that is mailed."""
+    """An account that receives mail."""
 
     user_id: int
     email: str
     promoter_id: int | None
+    """The account's promoter; None for staff."""
     language: str
+    """One of ``models.notifications.LANGUAGES``."""
 
 
 def notify_promoters(
-    connection: Connection, kind: str, cause: str, letter_for: Callable[[int], MessageText | None], now: int
+    connection: Connection, kind: str, cause: str, text_for: Callable[[int], MessageText | None], now: int
 ) -> int:
-    """Mail every promoter who has an account and wants to know; how many. One query, however many there are.
+    """Write a mail to every promoter with an account who did not opt out of this kind, with one query for all.
 
-    kind        one of CHOSEN
-    cause       what it is about, once and for all, as ``2022-12 notice 1``
-    letter_for  promoter -> what to tell them; None where there is nothing
+    kind       one of PROMOTER_KINDS
+    cause      the unique event that causes the mail, as ``2022-12 notice 1``
+    text_for   promoter id -> text; None for no mail
+
+    Returns the number of mails.
     """
-    assert kind in CHOSEN
+    assert kind in PROMOTER_KINDS
     wanted = getattr(MessageChoice, kind)
     mails = []
-    for reader in _readers(connection, User.role == "promoter", or_(wanted.is_(None), wanted.is_(true()))):
-        assert reader.promoter_id is not None
-        letter = letter_for(reader.promoter_id)
-        if letter is not None:
-            mails.append(_mail(kind, cause, reader, letter, now))
+    for recipient in _recipients(
+        connection, User.role == "promoter", or_(wanted.is_(None), wanted.is_(true()))
+    ):
+        assert recipient.promoter_id is not None
+        text = text_for(recipient.promoter_id)
+        if text is not None:
+            mails.append(_mail(kind, cause, recipient, text, now))
     return _write(connection, mails)
 
 
-def notify_operators(connection: Connection, kind: str, cause: str, letter: MessageText, now: int) -> int:
-    """Mail every operator; how many."""
-    assert kind in KINDS.keys() - set(CHOSEN)
-    readers = _readers(connection, User.role == "operator")
-    return _write(connection, [_mail(kind, cause, reader, letter, now) for reader in readers])
+def notify_operators(connection: Connection, kind: str, cause: str, text: MessageText, now: int) -> int:
+    """Write a mail to every operator; returns the number of mails."""
+    assert kind in KINDS.keys() - set(PROMOTER_KINDS)
+    recipients = _recipients(connection, User.role == "operator")
+    return _write(connection, [_mail(kind, cause, recipient, text, now) for recipient in recipients])
 
 
 def tell_account(
@@ -74,61 +81,60 @@ def tell_account(
     kind: str,
     cause: str,
     user_id: int,
-    letter: MessageText,
+    text: MessageText,
     now: int,
     *,
     language: str | None = None,
 ) -> int:
-    """Mail one account, unless it is disabled; how many.
+    """Write a mail to one account, unless it is disabled; returns the number of mails.
 
-    language  zh or en, of whoever asks just now; without one, as the account has chosen
+    language  ``zh`` or ``en``, the language of the person who makes the request; None for the account's preference
     """
-    assert kind in KINDS.keys() - set(CHOSEN)
-    readers = _readers(connection, User.id == user_id)
+    assert kind in KINDS.keys() - set(PROMOTER_KINDS)
+    recipients = _recipients(connection, User.id == user_id)
     if language is not None:
-        readers = [replace(reader, language=language) for reader in readers]
-    return _write(connection, [_mail(kind, cause, reader, letter, now) for reader in readers])
+        recipients = [replace(recipient, language=language) for recipient in recipients]
+    return _write(connection, [_mail(kind, cause, recipient, text, now) for recipient in recipients])
 
 
-def announce(connection: Connection, kind: str, cause: str, data: Mapping[str, Any], now: int) -> None:
-    """Tell the webhook, if there is one by the time of sending.
+def announce(connection: Connection, kind: str, cause: str, data: Mapping[str, object], now: int) -> None:
+    """Write an event for the webhook. If none is configured when the event is sent, it is not sent.
 
-    data    what JSON can hold without fractions; nothing of a single promoter
+    data    values that JSON can represent, without fractions and without personal data of a promoter
     """
     body = json.dumps({"type": f"bounty.{kind}", "timestamp": shown(now), "data": data}, ensure_ascii=False)
     row = _row(kind, cause, "webhook", None, "webhook", now)
     _write(connection, [row | {"subject": f"{KINDS[kind][1]}: {cause}", "body": body, "path": None}])
 
 
-def _readers(connection: Connection, *whose: Any) -> list[Recipient]:
+def _recipients(connection: Connection, *conditions: ColumnElement[bool]) -> list[Recipient]:
     rows = connection.execute(
         select(User.id, User.email, User.promoter_id, func.coalesce(MessageChoice.language, "both"))
         .outerjoin(MessageChoice, MessageChoice.user_id == User.id)
-        .where(User.active.is_(true()), *whose)
+        .where(User.active.is_(true()), *conditions)
         .order_by(User.id)
     )
     return [Recipient(*row) for row in rows]
 
 
-def _mail(kind: str, cause: str, reader: Recipient, letter: MessageText, now: int) -> dict[str, Any]:
-    row = _row(kind, cause, "mail", reader.user_id, reader.email, now)
-    subject, body = (
-        _in(reader.language, letter.subject, " / "),
-        _in(reader.language, (letter.zh, letter.en), _BETWEEN),
-    )
-    return row | {"subject": subject, "body": body, "path": letter.path}
+def _mail(kind: str, cause: str, recipient: Recipient, text: MessageText, now: int) -> dict[str, object]:
+    row = _row(kind, cause, "mail", recipient.user_id, recipient.email, now)
+    subject = _in(recipient.language, text.subject, " / ")
+    body = _in(recipient.language, (text.zh, text.en), _SEPARATOR)
+    return row | {"subject": subject, "body": body, "path": text.path}
 
 
-def _in(language: str, text: Both, between: str) -> str:
-    return {"zh": text[0], "en": text[1]}.get(language, between.join(text))
+def _in(language: str, text: Bilingual, separator: str) -> str:
+    """The text in one language, or both joined by a separator."""
+    return {"zh": text[0], "en": text[1]}.get(language, separator.join(text))
 
 
 def _row(
     kind: str, cause: str, channel: str, user_id: int | None, recipient: str, now: int
-) -> dict[str, Any]:
-    made_of = "\n".join((kind, cause, channel, str(user_id)))
+) -> dict[str, object]:
+    key = "\n".join((kind, cause, channel, str(user_id)))
     return {
-        "message": f"msg_{sha256(made_of.encode()).hexdigest()[:32]}",
+        "message": f"msg_{sha256(key.encode()).hexdigest()[:32]}",
         "channel": channel,
         "kind": kind,
         "user_id": user_id,
@@ -139,7 +145,7 @@ def _row(
     }
 
 
-def _write(connection: Connection, rows: Iterable[dict[str, Any]]) -> int:
+def _write(connection: Connection, rows: Iterable[dict[str, object]]) -> int:
     rows = list(rows)
     if rows:
         connection.execute(insert_into(connection.dialect.name, Message).on_conflict_do_nothing(), rows)

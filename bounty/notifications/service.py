@@ -1,7 +1,6 @@
-"""What people do about messages: choose what to be mailed of, and send again what failed."""
+"""Mail preferences, the list of messages, and sending a failed message again."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from sqlalchemy import Connection, case, select, update
 
@@ -16,29 +15,35 @@ STATES = {
     "failed": ("未送达", "failed"),
     "unset": ("未设接收方", "no receiver set"),
 }
-"""How a message stands -> in Chinese and English."""
+"""State of a message -> name in Chinese and English."""
 
 
 @dataclass(frozen=True, slots=True)
 class MailChoice:
-    """What an account wants to be mailed of."""
+    """An account's mail preferences; the defaults apply until the account chooses."""
 
     language: str = "both"
-    """both, zh or en."""
+    """``both``, ``zh`` or ``en``."""
     target: bool = True
+    """Whether to receive next month's target."""
     receipts: bool = True
+    """Whether to receive reminders of orders without confirmed receipt."""
     result: bool = True
+    """Whether to receive published results."""
 
 
 def mail_choice_of(connection: Connection, user_id: int) -> MailChoice:
-    """An account's; everything in both languages until it chooses."""
+    """An account's mail preferences, or the defaults."""
     columns = MessageChoice.language, MessageChoice.target, MessageChoice.receipts, MessageChoice.result
     row = connection.execute(select(*columns).where(MessageChoice.user_id == user_id)).first()
     return MailChoice() if row is None else MailChoice(*row)
 
 
 def save_mail_choice(connection: Connection, choice: MailChoice, now: int) -> None:
-    """Choose, for the account that acts; the same again changes nothing."""
+    """Save the preferences of the acting account; the same preferences again change nothing.
+
+    Raises BountyError without an account.
+    """
     actor = actor_of(connection)
     if actor.user_id is None:
         raise BountyError("A choice needs an account: log in.", "选择需要账号：请先登录。")
@@ -55,7 +60,7 @@ def save_mail_choice(connection: Connection, choice: MailChoice, now: int) -> No
 
 
 def messages() -> Query:
-    """Every message: message, channel, kind, recipient, subject, written_at, tries, next_try_at, sent_at, last_error,
+    """All messages: message, channel, kind, recipient, subject, written_at, tries, next_try_at, sent_at, last_error,
     and ``state``, a key of STATES."""
     state = case(
         (Message.sent_at.is_not(None), "sent"),
@@ -67,10 +72,10 @@ def messages() -> Query:
     return select(*(Message.__table__.c[name] for name in names), state.label("state"))
 
 
-def resend(connection: Connection, message: str, now: int) -> Any:
-    """Let a message that was not taken be tried again, from now; the message.
+def resend(connection: Connection, message: str, now: int) -> str:
+    """Schedule an unsent message for now, with a new count of attempts; returns its recipient.
 
-    Raises BountyError for one that there is not, or that was taken.
+    Raises BountyError for an unknown message and for one that was sent.
     """
     row = connection.execute(messages().where(Message.message == message)).first()
     if row is None:
@@ -83,19 +88,22 @@ def resend(connection: Connection, message: str, now: int) -> Any:
         )
     connection.execute(update(Message).where(Message.message == message).values(tries=0, next_try_at=now))
     before = {"tries": row.tries, "last_error": row.last_error}
-    record(connection, "message.resend", message, now, before=before, after={"recipient": row.recipient})
-    return row
+    recipient: str = row.recipient
+    record(connection, "message.resend", message, now, before=before, after={"recipient": recipient})
+    return recipient
 
 
 RESTORED = "held after a restore: it may have been sent since the copy was made"
 
 
 def hold_messages(connection: Connection) -> int:
-    """Let no waiting message be sent unless somebody sends it again by hand: the books were restored, and what waited
-    when the copy was made may have been sent since; how many."""
-    held = connection.execute(
+    """Stop all waiting messages after a restore, until a person resends them; returns their number.
+
+    A message that was waiting when the backup was made may have been sent since.
+    """
+    stopped = connection.execute(
         update(Message)
         .where(Message.next_try_at.is_not(None))
         .values(next_try_at=None, tries=Message.tries + 1, last_error=RESTORED)
     )
-    return held.rowcount
+    return stopped.rowcount

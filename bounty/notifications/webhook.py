@@ -1,8 +1,8 @@
-"""One webhook, signed in the form of Standard Webhooks, and kept away from private networks.
+"""Delivery to one webhook, signed as Standard Webhooks specifies, and never to a private network by accident.
 
-webhook-id         the message's own: the same whenever it comes again
-webhook-timestamp  epoch seconds of this try
-webhook-signature  v1, and the HMAC-SHA256 over "id.timestamp.body", base64
+webhook-id         the message's id, which repeated attempts share
+webhook-timestamp  epoch seconds of this attempt
+webhook-signature  ``v1,`` and the HMAC-SHA256 of "id.timestamp.body" in base64
 """
 
 import base64
@@ -20,7 +20,7 @@ from bounty.errors import BountyError
 from bounty.notifications.errors import DeliveryFailed
 
 CONNECT, READ = 5, 15
-"""Seconds."""
+"""Time limits for connecting and for reading; seconds."""
 _GONE: Final = 410
 _NAT64: Final = ip_network("64:ff9b::/96")
 _PREFIX: Final = "whsec_"
@@ -28,18 +28,19 @@ _PREFIX: Final = "whsec_"
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """Who is told by webhook."""
+    """The receiver of webhook events."""
 
     url: str
     secret: bytes = field(repr=False)
+    """The key of the signature, 24 to 64 bytes."""
     private: bool = False
-    """Whether it may be on a private network."""
+    """Whether the receiver may be on a private network."""
 
 
 def webhook_of(url: str, secret: str, *, private: bool) -> Webhook | None:
-    """The webhook that settings name; None where there is none.
+    """Parse the webhook settings; None if the address is blank.
 
-    Raises BountyError for an address that is not https, or a secret that is none.
+    Raises BountyError for an address that is not https, and for an invalid secret.
     """
     if not url:
         return None
@@ -65,10 +66,10 @@ def signature(secret: bytes, message: str, timestamp: int, body: bytes) -> str:
 
 
 def deliver(webhook: Webhook, message: str, body: bytes, now: int) -> None:
-    """Raises Undelivered unless the other side took it (2xx).
+    """Send a message. Raises DeliveryFailed unless the receiver answers with 2xx.
 
-    It connects to an address that was looked up and checked here, so that no second look-up can lead elsewhere; the
-    certificate must be the host's. Redirects are not followed.
+    The connection goes to the IP address that was checked, so a second DNS look-up cannot lead to another one. The
+    certificate must match the host name. Redirects are not followed.
     """
     parts = urlsplit(webhook.url)
     host, port = str(parts.hostname), parts.port or 443
@@ -104,28 +105,33 @@ def deliver(webhook: Webhook, message: str, body: bytes, now: int) -> None:
 
 
 def _address(host: str, port: int, *, private: bool) -> str:
-    """An address of a host, none of which may be on a private network."""
+    """An IP address of a host.
+
+    Raises DeliveryFailed if the host is unknown, or if any of its addresses is private and that is not allowed.
+    """
     try:
         found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     except (OSError, UnicodeError) as error:
         raise DeliveryFailed(f"{host} can't be looked up: {error}") from error
-    inner = [address for address in found if not is_public(ip_address(address.partition("%")[0]))]
-    if inner and not private:
-        raise DeliveryFailed(f"{host} is {inner[0]}, which is not a public address (BOUNTY_WEBHOOK_PRIVATE)")
+    not_public = [address for address in found if not is_public(ip_address(address.partition("%")[0]))]
+    if not_public and not private:
+        raise DeliveryFailed(
+            f"{host} is {not_public[0]}, which is not a public address (BOUNTY_WEBHOOK_PRIVATE)"
+        )
     return found[0]
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
-    """Whether an address is one of the public network, also where it is written as one of the other version.
+    """Whether an address is public. An IPv4 address embedded in an IPv6 address is checked as IPv4.
 
     >>> [is_public(ip_address(each)) for each in ("1.1.1.1", "10.0.0.1", "169.254.169.254", "::ffff:127.0.0.1", "::1")]
     [True, False, False, False, False]
     """
-    within = None
+    embedded = None
     if isinstance(address, IPv6Address):
-        within = address.ipv4_mapped or address.sixtofour
+        embedded = address.ipv4_mapped or address.sixtofour
         if address in _NAT64:
-            within = IPv4Address(int(address) & 0xFFFFFFFF)
-    if within is not None:
-        return is_public(within)
+            embedded = IPv4Address(int(address) & 0xFFFFFFFF)
+    if embedded is not None:
+        return is_public(embedded)
     return address.is_global and not address.is_multicast

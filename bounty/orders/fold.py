@@ -55,12 +55,13 @@ FACT_COLUMNS = (
     "verified_at",
     "settled_at",
     "modified_at",
+    "live_room",
 )
 """What an order takes over from the row that wins, beside its promoter."""
 
 
 def canonical_facts(row: Any, *, with_return_status: bool = True) -> ColumnElement[str]:
-    """The canonical JSON of a row's facts (contract, The fold), made in SQL: sorted keys, no blanks.
+    """The canonical JSON of a row's facts (docs/promises.md, The fold), made in SQL: sorted keys, no blanks.
 
     Only rows of one time and one status are told apart by it.
     """
@@ -98,8 +99,8 @@ def _text(constant: str) -> ColumnElement[str]:
 def newer(row: Any, other: Any) -> ColumnElement[bool]:
     """Whether a row of an order counts as newer than another: by time, then status, then facts.
 
-    The facts are looked at in ties only. A list row and a detail row may still be alike; then either will do, but
-    always the same one.
+    The facts are looked at in ties only; then the live room, which is none of them, so that it too does not depend on
+    which row came first. A list row and a detail row may still be alike; then either will do, but always the same one.
     """
     return and_(
         row.row_hash != other.row_hash,
@@ -118,7 +119,14 @@ def newer(row: Any, other: Any) -> ColumnElement[bool]:
 
 def _greater_facts(row: Any, other: Any) -> ColumnElement[bool]:
     facts, other_facts = canonical_facts(row), canonical_facts(other)
-    return or_(facts > other_facts, and_(facts == other_facts, row.row_hash > other.row_hash))
+    room, other_room = func.coalesce(row.live_room, _text("")), func.coalesce(other.live_room, _text(""))
+    return or_(
+        facts > other_facts,
+        and_(
+            facts == other_facts,
+            or_(room > other_room, and_(room == other_room, row.row_hash > other.row_hash)),
+        ),
+    )
 
 
 def folded(orders: Rows = every_row, known: Rows = every_row) -> Query:

@@ -55,7 +55,7 @@ CHUNK = 20_000
 ANALYZE_FROM = 10_000
 """A batch of so many rows may have changed what the planner should know."""
 
-_WORDS = {"order_sn", "p_id", "goods_name", "cat_ids", "raw"}
+_WORDS = {"order_sn", "p_id", "goods_name", "cat_ids", "live_room", "raw"}
 
 
 def _column(name: str) -> Column[Any]:
@@ -81,6 +81,7 @@ _touched = workspace(
     Column("modified_at", WholeNumber),
     Column("link_made_at", WholeNumber),
     Column("failed_at", WholeNumber),
+    Column("live_room", Words),
 )
 for _table in (_staged, _touched):
     # PostgreSQL builds the indexes of such a table anew at every commit, and then plans all that uses it anew.
@@ -226,6 +227,7 @@ def _stands_otherwise() -> ColumnElement[bool]:
             before.modified_at != Order.modified_at,
             before.link_made_at.is_distinct_from(Order.link_made_at),
             before.failed_at.is_distinct_from(Order.failed_at),
+            before.live_room.is_distinct_from(Order.live_room),
             before.facts != canonical_facts(Order),
         ),
     )
@@ -306,6 +308,7 @@ def _statements(dialect: str) -> _Statements:
         Order.modified_at,
         Order.link_made_at,
         Order.failed_at,
+        Order.live_room,
     ).outerjoin_from(orders, Order, Order.order_sn == orders.c.order_sn)
     # Asked of the rows an order has, which are few: of _touched, PostgreSQL would go through all that a large file
     # touched at each chunk. Counted, not searched, so that neither database goes through the batch instead.

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from bounty.models.payout import AMBIGUOUS, MATCHED, UNMATCHED
+from bounty.models.payment_results import AMBIGUOUS, MATCHED, UNMATCHED
 from bounty.money import shown_yuan
 from bounty.payment_results.files import PaymentResultRow
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 from bounty.db import Query
 from bounty.errors import BountyError
 from bounty.models import Payee, Payout, ReceiptRow, TrancheStep
-from bounty.models.payout import MATCHED
+from bounty.models.payment_results import MATCHED
 from bounty.payees.encryption import PayeeCipher, masked_account
 from bounty.payment_results.files import PaymentResultRow
 from bounty.payment_results.matching import KnownPayouts, RequestedPayout, Said, alike, masked

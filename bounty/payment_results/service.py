@@ -12,7 +12,7 @@ from bounty.audit.service import actor_of, record
 from bounty.db import analyze, wait_for_turn
 from bounty.errors import BountyError
 from bounty.models import PayoutOutcome, Receipt, ReceiptRow
-from bounty.models.payout import AMBIGUOUS, MATCHED, UNMATCHED
+from bounty.models.payment_results import AMBIGUOUS, MATCHED, UNMATCHED
 from bounty.payees.encryption import PayeeCipher, masked_account, masked_name
 from bounty.payment_results.files import PaymentResultFile, PaymentResultRow
 from bounty.payment_results.matching import MatchedRow, RequestedPayout, carried, masked, match_rows

@@ -138,7 +138,7 @@ _WITH_TERMS = (
     .add_columns(TermsVersion.toml, _AS_OF.scalar_subquery().label("as_of"))
     .join(TermsVersion, TermsVersion.terms_id == OpenPeriod.terms_id)
 )
-_MONTHS = written_out(_WITH_TERMS.order_by(OpenPeriod.period.desc()))
+_MONTHS = written_out(_WITH_TERMS.order_by(OpenPeriod.month_from.desc(), OpenPeriod.period))
 _MONTH = written_out(_WITH_TERMS.where(OpenPeriod.period == A_PERIOD))
 
 

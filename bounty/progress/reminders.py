@@ -60,7 +60,7 @@ def remind(connection: Connection, period: Period, now: int) -> Reminded:
         "amount_fen": reminded.capped_fen,
     }
     until_at = {"period": str(period), "receipts_until": shown(bounds.receipt_cutoff)}
-    announce(connection, "receipts", f"{period} {day}", until_at | told, now)
+    announce(connection, "receipts", f"{period} {day}", {**until_at, **told}, now)
     record(connection, "receipts.remind", str(period), now, after=told | {"mailed": mailed})
     return reminded
 

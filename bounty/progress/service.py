@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, literal, select
+from sqlalchemy import Connection, Select, func, literal, select
 
 from bounty.clock import shanghai_date, shown
 from bounty.errors import BountyError
 from bounty.models import (
+    KnownNotice,
     Level,
     Line,
+    Notice,
     Order,
     OrderVersion,
     Quarantined,
@@ -20,10 +22,18 @@ from bounty.orders.unknowns import RECEIVED_STATUSES
 from bounty.progress.history import PublishedMonth, month_of
 from bounty.progress.queries import judged_order, verdict_totals
 from bounty.roster.levels import level_in
+from bounty.roster.programmes import cycle_or_month, require_programme
 from bounty.roster.terms import open_period, terms_in_force
-from bounty.rules.clauses import SUBSIDY_CLAUSES, TASK_CLAUSES, BoundColumns, Clause, OrderContext
+from bounty.rules.clauses import (
+    SUBSIDY_CLAUSES,
+    TASK_CLAUSES,
+    BoundColumns,
+    Clause,
+    OrderContext,
+    newest_notices_elsewhere,
+)
 from bounty.rules.measure import COUNTED, PENDING, VERDICTS
-from bounty.rules.periods import Period, bounds_of
+from bounty.rules.periods import MAIN, Period, bounds_of, programme_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +85,11 @@ class Progress:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """As ``contract.md`` section 5 has it."""
+        """As docs/promises.md, JSON, has it."""
         published = self.published
         return {
-            "period": str(self.period),
+            **programme_key(self.period),
+            "period": self.period.name,
             "promoter_id": self.promoter_id,
             "as_of": shown(self.as_of),
             "level": self.level,
@@ -148,7 +159,7 @@ class JudgedOrder:
     bound: str
 
     def as_json(self) -> dict[str, Any]:
-        """As ``contract.md`` section 5 has it."""
+        """As docs/promises.md, JSON, has it."""
         return {"code": self.clause.code, "holds": self.holds, "fact": self.fact, "bound": self.bound}
 
 
@@ -158,8 +169,9 @@ class Explanation:
 
     order_sn: str
     promoter_id: int
+    programme: str
     period: Period | None
-    """The month in which it was paid; null for an order not paid."""
+    """The period in which it was paid; null for an order not paid."""
     level: str | None
     """The roster's, or, where the period is not open yet, the promoter's present one."""
     task: tuple[JudgedOrder, ...]
@@ -175,13 +187,14 @@ class Explanation:
     """Its facts by column name, with link_channel, and the bounds and terms they are held against."""
 
     def as_json(self) -> dict[str, Any]:
-        """As ``contract.md`` section 5 has it; with ``flags`` where something of the order is in conflict or missing
+        """As docs/promises.md, JSON, has it; with ``flags`` where something of the order is in conflict or missing
         that no clause shows by its fact."""
         flags = [flag for flag in self.flags if flag in ("RECEIPT_UNKNOWN", "CONFLICT")]
         told: dict[str, Any] = {
+            **({} if self.programme == MAIN else {"programme": self.programme}),
             "order_sn": self.order_sn,
             "promoter_id": self.promoter_id,
-            "period": None if self.period is None else str(self.period),
+            "period": None if self.period is None else self.period.name,
             "task": {
                 "counts": first_failing(self.task) is None,
                 "counted_fen": self.counted_fen,
@@ -203,21 +216,25 @@ def first_failing(clauses: tuple[JudgedOrder, ...]) -> str | None:
     return next((judged.clause.code for judged in clauses if not judged.holds), None)
 
 
-def explain(connection: Connection, order_sn: str, now: int) -> Explanation:
-    """Every task and subsidy clause of an order's month, with the fact and the bound.
+def explain(connection: Connection, order_sn: str, now: int, programme: str = MAIN) -> Explanation:
+    """Every task and subsidy clause of an order's period in a programme, with the fact and the bound.
 
     An order that is not paid has no month; its clauses are held against the month of its last change.
 
-    Raises BountyError for an order that is not held, saying so if it waits in quarantine, or without terms.
+    Raises BountyError for an order that is not held, saying so if it waits in quarantine, without terms, and where
+    there is no such programme.
     """
     order = connection.execute(select(Order.__table__).where(Order.order_sn == order_sn)).first()
     if order is None:
         raise BountyError(_not_held(connection, order_sn))
-    month = Period.of(shanghai_date(order.modified_at if order.paid_at is None else order.paid_at))
+    day = shanghai_date(order.modified_at if order.paid_at is None else order.paid_at)
+    require_programme(connection, programme)
+    month = Period.of(day, cycle_or_month(connection, programme), programme)
     terms = terms_in_force(connection, month).terms
     bounds = bounds_of(month, terms)
     level = level_in(terms.levels, _level_in(connection, month, order.promoter_id, now))
     direct_only = terms.direct_only(level)
+    known_notices = _notices_elsewhere(connection, month)
     columns = BoundColumns(
         task_from=literal(bounds.task_from),
         task_until=literal(bounds.task_until),
@@ -225,10 +242,14 @@ def explain(connection: Connection, order_sn: str, now: int) -> Explanation:
         month_from=literal(bounds.month_from),
         month_until=literal(bounds.month_until),
         direct_only=literal(int(direct_only)) == 1,
+        elsewhere=known_notices,
     )
     lists = (TASK_CLAUSES, SUBSIDY_CLAUSES)
     row = connection.execute(judged_order(order_sn, lists, columns, terms, now)).mappings().one()
-    known = OrderContext(facts=dict(row), bounds=bounds, direct_only=direct_only, terms=terms)
+    elsewhere = _line_elsewhere(connection, order_sn, known_notices)
+    known = OrderContext(
+        facts={**row, "elsewhere": elsewhere}, bounds=bounds, direct_only=direct_only, terms=terms
+    )
     task, subsidy = (
         tuple(
             JudgedOrder(clause, bool(row[f"clause_{which}_{place}"]), clause.fact(known), clause.bound(known))
@@ -238,6 +259,7 @@ def explain(connection: Connection, order_sn: str, now: int) -> Explanation:
     )
     counts = first_failing(task) is None
     return Explanation(
+        programme=programme,
         order_sn=order_sn,
         promoter_id=order.promoter_id,
         period=None if order.paid_at is None else month,
@@ -265,6 +287,37 @@ def _not_held(connection: Connection, order_sn: str) -> str:
         f"Order {order_sn} waits in quarantine as entry {waits.quarantine_id}: {waits.code} {waits.sentence_en} / "
         f"{waits.sentence_zh}"
     )
+
+
+def _notices_elsewhere(connection: Connection, period: Period) -> Select[int]:
+    """The settlements of the notices of other programmes that the newest settlement of a period went by; before it has
+    one, of those that stand now."""
+    settled = connection.execute(
+        select(func.max(Settlement.settlement_id)).where(Settlement.period == str(period))
+    ).scalar()
+    if settled is None:
+        return newest_notices_elsewhere(literal(str(period)))
+    return select(KnownNotice.other_id).where(KnownNotice.settlement_id == settled)
+
+
+def _line_elsewhere(connection: Connection, order_sn: str, settlements: Select[int]) -> str | None:
+    """Where an order has a line in these: ``main 2022-12 notice 1``; null where it has none."""
+    promoters = select(OrderVersion.promoter_id).where(OrderVersion.order_sn == order_sn)
+    found = connection.execute(
+        select(Notice.period, Notice.notice)
+        .join(Line, Line.settlement_id == Notice.settlement_id)
+        .where(
+            Line.promoter_id.in_(promoters),
+            Line.order_sn == order_sn,
+            Line.settlement_id.in_(settlements),
+        )
+        .order_by(Notice.period)
+        .limit(1)
+    ).first()
+    if found is None:
+        return None
+    period = Period.parse(found.period)
+    return f"{period.programme} {period.name} notice {found.notice}"
 
 
 def _level_in(connection: Connection, month: Period, promoter_id: int, now: int) -> str | None:

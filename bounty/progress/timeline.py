@@ -20,6 +20,7 @@ FACTS = (
     "verified_at",
     "settled_at",
     "return_status",
+    "live_room",
 )
 """What a change is told of."""
 

@@ -1,4 +1,4 @@
-"""The four small files about promoters: promoters, violations, links and targets (contract, Input files)."""
+"""The four small files about promoters: promoters, violations, links and targets (docs/promises.md, Input files)."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field

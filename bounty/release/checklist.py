@@ -134,7 +134,7 @@ def _quarantine(waiting: int, waivers: dict[str, Any]) -> ChecklistItem:
 
 
 def _coverage(found: Coverage, waivers: dict[str, Any]) -> list[ChecklistItem]:
-    if not found.asked_for:
+    if not found.is_required:
         return []
     if not found.gaps:
         span = _span(found.span)

@@ -62,7 +62,7 @@ def freshness_of(
         .order_by(DataConfirmation.through_at.desc(), DataConfirmation.number.desc())
         .limit(1)
     ).first()
-    covered = coverage.asked_for and not coverage.gaps
+    covered = coverage.is_required and not coverage.gaps
     confirmed = confirmation is not None and confirmation.through_at >= bounds.receipt_cutoff
     # Before the cutoff nobody can hold an update from after it, so the month's orders need not be searched.
     updated = not covered and now >= bounds.receipt_cutoff and _updated_since_cutoff(connection, bounds)

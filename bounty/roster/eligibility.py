@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bounty.money import shown_yuan
-from bounty.rules.periods import Period
+from bounty.rules.periods import Period, months_later
 from bounty.rules.terms import Formula, LevelTerms, Terms
 
 INELIGIBLE = ("LEVEL_NOT_OFFERED", "TENURE_TOO_SHORT", "VIOLATION", "NO_TARGET")
@@ -44,21 +44,22 @@ def registered_by(period: Period, tenure_months: int) -> dt.date:
     """The last registration date with enough tenure on the first day of a period.
 
     ``registered_on`` + n months <= M-01, where a day that a month lacks is its last, holds exactly for dates up to
-    the first day of M-n: a later day of that month lands after M-01, and every day of an earlier month before it.
+    the first day of M-n: a later day of that month lands after M-01, and every day of an earlier month before it. So
+    too for the 16th, which every month has.
 
-    >>> registered_by(Period(2023, 3), 2)
-    datetime.date(2023, 1, 1)
+    >>> registered_by(Period(2023, 3), 2), registered_by(Period(2023, 3, 2), 2)
+    (datetime.date(2023, 1, 1), datetime.date(2023, 1, 16))
     """
-    return period.plus(-tenure_months).first_day
+    return months_later(period.first_day, -tenure_months)
 
 
 def history_months(period: Period, formula: Formula) -> list[Period]:
-    """The months of a formula's history, the oldest first; the last is M-2, whose receipts are all in."""
+    """The periods of a formula's history, the oldest first; the last is the last but one, whose receipts are all in."""
     return [period.plus(-2 - back) for back in reversed(range(formula.history_periods))]
 
 
 def judge_candidate(candidate: Candidate, period: Period, terms: Terms) -> Eligibility:
-    """The first reason that applies, else the targets (contract, Who takes part and Targets)."""
+    """The first reason that applies, else the targets (docs/promises.md, Who takes part and Targets)."""
     level = None if candidate.level is None else terms.levels.get(candidate.level)
     if level is None:
         return _no("LEVEL_NOT_OFFERED", level=candidate.level, offered=sorted(terms.levels))
@@ -90,7 +91,7 @@ def targets_of(
         return *candidate.given, {"source": "targets file"}
     if not isinstance(level.gmv, Formula):
         return level.gmv, level.orders, {"source": "terms"}
-    months = {str(month): candidate.history.get(str(month), 0) for month in history_months(period, level.gmv)}
+    months = {month.name: candidate.history.get(month.name, 0) for month in history_months(period, level.gmv)}
     target_fen = level.gmv.target_fen(sum(months.values()))
     derivation = {
         "source": "history",

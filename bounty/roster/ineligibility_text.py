@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bounty.rules.clause_texts import BothLanguages
-from bounty.rules.periods import Period
+from bounty.rules.periods import Period, months_later
 
 
 def ineligibility_text(
@@ -41,8 +41,12 @@ def ineligibility_text(
     return "本期没有目标", "there is no target for the period"
 
 
-def eligible_from_text(reason: str, derivation: Mapping[str, Any], violation: Any | None) -> BothLanguages:
+def eligible_from_text(
+    reason: str, derivation: Mapping[str, Any], violation: Any | None, period: Period | None = None
+) -> BothLanguages:
     """What would change it, and the first period that it would change.
+
+    period   the one at hand, whose programme's periods are named; null for months
 
     >>> eligible_from_text("TENURE_TOO_SHORT", {"registered_on": "2022-11-15", "min_tenure_months": 2}, None)[0]
     '满 2 个月：2023-01-15，最早可参与 2023-02 期'
@@ -52,10 +56,10 @@ def eligible_from_text(reason: str, derivation: Mapping[str, Any], violation: An
     if reason == "TENURE_TOO_SHORT":
         months = derivation["min_tenure_months"]
         day = tenure_reached(dt.date.fromisoformat(derivation["registered_on"]), months)
-        period = first_period_from(day)
+        first = first_period_from(day, period)
         return (
-            f"满 {months} 个月：{day}，最早可参与 {period} 期",
-            f"{months} months are reached on {day}; {period} is the first period",
+            f"满 {months} 个月：{day}，最早可参与 {first} 期",
+            f"{months} months are reached on {day}; {first} is the first period",
         )
     if reason == "LEVEL_NOT_OFFERED":
         return (
@@ -65,10 +69,10 @@ def eligible_from_text(reason: str, derivation: Mapping[str, Any], violation: An
     if reason == "VIOLATION":
         cleared = None if violation is None else violation.cleared_on
         if cleared is not None:
-            period = first_period_from(cleared + dt.timedelta(days=1))
+            first = first_period_from(cleared + dt.timedelta(days=1), period)
             return (
-                f"{cleared} 解除，最早可参与 {period} 期",
-                f"cleared on {cleared}; {period} is the first period",
+                f"{cleared} 解除，最早可参与 {first} 期",
+                f"cleared on {cleared}; {first} is the first period",
             )
         return (
             "解除后，从解除次月的期次起可参与；有疑问请联系运营",
@@ -83,14 +87,14 @@ def tenure_reached(registered_on: dt.date, months: int) -> dt.date:
     >>> tenure_reached(dt.date(2022, 12, 31), 2)
     datetime.date(2023, 2, 28)
     """
-    return Period.of(registered_on).plus(months).day(registered_on.day)
+    return months_later(registered_on, months)
 
 
-def first_period_from(day: dt.date) -> Period:
-    """The first period whose first day is on a day or later.
+def first_period_from(day: dt.date, like: Period | None = None) -> Period:
+    """The first period, of the programme and cycle of another or else a month, whose first day is on a day or later.
 
     >>> str(first_period_from(dt.date(2023, 1, 1))), str(first_period_from(dt.date(2023, 1, 2)))
     ('2023-01', '2023-02')
     """
-    period = Period.of(day)
-    return period if day.day == 1 else period.plus(1)
+    period = Period.of(day) if like is None else Period.of(day, like.cycle, like.programme)
+    return period if period.first_day == day else period.plus(1)

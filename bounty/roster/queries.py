@@ -67,19 +67,19 @@ def given_targets(period: Period) -> Query:
 
 
 def history_of(months: Sequence[Period], terms: Terms, *, direct_only: bool) -> Query:
-    """What each promoter's past months counted under these terms: promoter_id, period, gmv_fen.
+    """What each promoter's past periods counted under these terms: promoter_id, place (in ``months``), gmv_fen.
 
     A month in which a promoter counts nothing may be absent.
     """
     names = [
-        "period", "task_from", "task_until", "receipt_cutoff", "month_from", "month_until",
+        "place", "task_from", "task_until", "receipt_cutoff", "month_from", "month_until",
     ]  # fmt: skip
     rows = []
-    for month in months:
+    for place, month in enumerate(months):
         of_month = bounds_of(month, terms)
         rows.append(
             (
-                month.year * 100 + month.month,
+                place,
                 of_month.task_from,
                 of_month.task_until,
                 of_month.receipt_cutoff,
@@ -99,10 +99,10 @@ def history_of(months: Sequence[Period], terms: Terms, *, direct_only: bool) -> 
     facts = Order.__table__.c
     counted = measured(facts, terms)
     return (
-        select(facts.promoter_id, past.c.period, counted.gmv_fen.label("gmv_fen"))
+        select(facts.promoter_id, past.c.place, counted.gmv_fen.label("gmv_fen"))
         .select_from(past)
         .join(Order.__table__, counts(facts, bounds, terms))
-        .group_by(facts.promoter_id, past.c.period)
+        .group_by(facts.promoter_id, past.c.place)
     )
 
 

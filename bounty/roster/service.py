@@ -15,6 +15,7 @@ from bounty.promoters.reference_upsert import ReferenceKind, Refusal
 from bounty.roster.eligibility import INELIGIBLE, Candidate, history_months, judge_candidate
 from bounty.roster.levels import level_in
 from bounty.roster.notifications import notify_targets
+from bounty.roster.programmes import require_running
 from bounty.roster.queries import candidates, given_targets, history_of, orders_held
 from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import Period, bounds_of
@@ -52,6 +53,7 @@ def open_roster(connection: Connection, period: Period, now: int) -> Opening:
     held = connection.execute(select(OpenPeriod.period).where(OpenPeriod.period == str(period))).first()
     in_force = terms_in_force(connection, period)
     if held is None:
+        require_running(connection, period.programme)
         complete_at = bounds_of(period.plus(-2), in_force.terms).receipt_cutoff
         if now < complete_at:
             raise BountyError(
@@ -71,6 +73,7 @@ def open_roster(connection: Connection, period: Period, now: int) -> Opening:
 
 
 def _freeze(connection: Connection, period: Period, terms_id: int, terms: Terms, now: int) -> None:
+    require_task_days(period, terms)
     entries = roster_entries(connection, period, terms)
     if not entries:
         raise BountyError(
@@ -80,6 +83,16 @@ def _freeze(connection: Connection, period: Period, terms_id: int, terms: Terms,
     opened = bounds_columns(period, terms) | {"terms_id": terms_id, "opened_at": now}
     connection.execute(insert(OpenPeriod).values(opened))
     connection.execute(insert(RosterEntry), entries)
+
+
+def require_task_days(period: Period, terms: Terms) -> None:
+    """Raises BountyError where the task of terms begins on a day that a first half of a month has not."""
+    if period.half == 1 and terms.task.first_day > 15:
+        raise BountyError(
+            f"The task of these terms begins on day {terms.task.first_day}, which {period} has not: let the terms "
+            f"begin with {period.plus(1)}.",
+            f"条款的任务从 {terms.task.first_day} 日开始，{period} 没有这一天：请让条款从 {period.plus(1)} 开始。",
+        )
 
 
 def bounds_columns(period: Period, terms: Terms) -> dict[str, Any]:
@@ -148,7 +161,7 @@ def _histories(
     months = history_months(period, max(formulas, key=lambda formula: formula.history_periods))
     histories: dict[int, dict[str, int]] = defaultdict(dict)
     for row in connection.execute(history_of(months, terms, direct_only=direct_only)):
-        histories[row.promoter_id][str(Period(row.period // 100, row.period % 100))] = row.gmv_fen
+        histories[row.promoter_id][months[row.place].name] = row.gmv_fen
     return histories
 
 
@@ -166,5 +179,5 @@ def _opening(connection: Connection, period: Period, terms: Terms, *, anew: bool
         on_roster=eligible + sum(reasons.values()),
         eligible=eligible,
         reasons=reasons,
-        history={str(month): count for month, count in zip(months, held, strict=True)},
+        history={month.name: count for month, count in zip(months, held, strict=True)},
     )

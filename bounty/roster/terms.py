@@ -4,14 +4,15 @@ import tomllib
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, func, insert, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, func, insert, select
 
 from bounty.audit.service import record
 from bounty.db import Words
 from bounty.errors import BountyError
 from bounty.models import OpenPeriod, TermsVersion
-from bounty.rules.periods import Bounds, Period
-from bounty.rules.terms import Terms, read_terms
+from bounty.roster.programmes import cycle_of, require_programme
+from bounty.rules.periods import MAIN, Bounds, Period, in_programme, prefix_of
+from bounty.rules.terms import MONTH, Terms, read_terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +26,12 @@ class TermsInForce:
 
 
 _A_PERIOD: BindParameter[str] = bindparam("period", type_=Words())
+_FROM: ColumnElement[str] = TermsVersion.effective_from.expression
 _VERSION = select(TermsVersion.terms_id, TermsVersion.toml, TermsVersion.sha256)
 _FROZEN = _VERSION.join(OpenPeriod).where(OpenPeriod.period == _A_PERIOD)
 _NEWEST = (
-    _VERSION.where(TermsVersion.effective_from <= _A_PERIOD)
-    .order_by(TermsVersion.effective_from.desc(), TermsVersion.terms_id.desc())
+    _VERSION.where(_FROM <= _A_PERIOD, bindparam("first", type_=Words()) <= _FROM)
+    .order_by(_FROM.desc(), TermsVersion.terms_id.desc())
     .limit(1)
 )
 
@@ -37,42 +39,76 @@ _NEWEST = (
 def terms_in_force(connection: Connection, period: Period) -> TermsInForce:
     """The terms of a period: frozen with its roster, or, before that, the newest that apply from it or earlier.
 
-    Raises BountyError where no terms apply.
+    Raises BountyError where no terms apply, or there is no such programme or no such period in it.
     """
-    asked = {"period": str(period)}
+    asked = {"period": str(period), "first": f"{prefix_of(period.programme)}2"}
     row = connection.execute(_FROZEN, asked).first() or connection.execute(_NEWEST, asked).first()
     if row is None:
-        raise BountyError(f"No terms apply to {period}: add them with `bounty terms add FILE`.")
-    return TermsInForce(row.terms_id, read_terms(row.toml), row.toml, row.sha256)
+        require_programme(connection, period.programme)
+        require_cycle(period, cycle_of(connection, period.programme))
+        option = "" if period.programme == MAIN else f" --programme {period.programme}"
+        raise BountyError(
+            f"No terms apply to {period}: add them with `bounty terms add FILE{option}`.",
+            f"没有适用于 {period} 的条款：用 `bounty terms add FILE{option}` 添加。",
+        )
+    terms = read_terms(row.toml)
+    require_cycle(period, terms.cycle)
+    return TermsInForce(row.terms_id, terms, row.toml, row.sha256)
 
 
-def add_terms(connection: Connection, toml: str, now: int) -> tuple[Terms, bool]:
-    """Add a version; whether it was new.
+def require_cycle(period: Period, cycle: str | None) -> None:
+    """Raises BountyError for a period that its programme has not, because its periods are months, or halves."""
+    if cycle is None or period.cycle == cycle:
+        return
+    if cycle == MONTH:
+        raise BountyError(
+            f"Programme {period.programme} runs by the month: write {period.name[:7]}, not {period.name}.",
+            f"项目 {period.programme} 按月进行：请写 {period.name[:7]}，不是 {period.name}。",
+        )
+    raise BountyError(
+        f"Programme {period.programme} runs by the half-month: write {period.name}a or {period.name}b.",
+        f"项目 {period.programme} 按半月进行：请写 {period.name}a 或 {period.name}b。",
+    )
 
-    Raises InvalidTerms, and BountyError where it would apply to a period that is already open.
+
+def add_terms(connection: Connection, toml: str, now: int, programme: str = MAIN) -> tuple[Terms, bool]:
+    """Add a version to a programme; whether it was new.
+
+    Raises InvalidTerms, and BountyError where there is no such programme, the terms have another cycle than it, or they
+    would apply to a period that is already open.
     """
+    require_programme(connection, programme)
     terms = read_terms(toml)
-    held = select(TermsVersion.sha256).where(TermsVersion.effective_from == terms.effective_from)
+    cycle = cycle_of(connection, programme)
+    if cycle not in (None, terms.cycle):
+        raise BountyError(
+            f'Programme {programme} has the cycle "{cycle}", and these terms have "{terms.cycle}": add another '
+            "programme for them.",
+            f"项目 {programme} 的周期是 {cycle}，这份条款的周期是 {terms.cycle}：请另建一个项目。",
+        )
+    effective_from = str(Period.parse(terms.effective_from, programme))
+    held = select(TermsVersion.sha256).where(TermsVersion.effective_from == effective_from)
     newest = connection.execute(held.order_by(TermsVersion.terms_id.desc()).limit(1)).scalar()
     if newest == terms.sha256:
         return terms, False
-    for period, effective_from in connection.execute(
-        select(OpenPeriod.period, TermsVersion.effective_from).join(TermsVersion).order_by(OpenPeriod.period)
+    for period, held_from in connection.execute(
+        select(OpenPeriod.period, TermsVersion.effective_from)
+        .join(TermsVersion)
+        .where(in_programme(OpenPeriod.period.expression, programme))
+        .order_by(OpenPeriod.period)
     ):
-        if effective_from <= terms.effective_from <= period:
+        if held_from <= effective_from <= period:
             raise BountyError(
-                f"Terms from {terms.effective_from} would apply to {period}, which is already open with its terms "
+                f"Terms from {effective_from} would apply to {period}, which is already open with its terms "
                 f"frozen: let them begin with a later period."
             )
     connection.execute(
         insert(TermsVersion).values(
-            effective_from=terms.effective_from, toml=toml, sha256=terms.sha256, added_at=now
+            effective_from=effective_from, toml=toml, sha256=terms.sha256, added_at=now
         )
     )
-    added = {"effective_from": terms.effective_from, "sha256": terms.sha256}
-    record(
-        connection, "terms.add", terms.effective_from, now, before=newest and {"sha256": newest}, after=added
-    )
+    added = {"effective_from": effective_from, "sha256": terms.sha256}
+    record(connection, "terms.add", effective_from, now, before=newest and {"sha256": newest}, after=added)
     return terms, True
 
 
@@ -145,6 +181,7 @@ def open_period(connection: Connection, period: Period) -> Bounds:
         ).where(OpenPeriod.period == str(period))
     ).first()
     if row is None:
+        require_programme(connection, period.programme)
         raise BountyError(
             f"{period} is not open: freeze its roster with `bounty open {period}`.",
             f"{period} 期还没有开期：先用 `bounty open {period}` 冻结名单。",

@@ -8,12 +8,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bounty.clock import shown
+from bounty.money import shown_yuan
 from bounty.rules.clauses import (
     APP_LINK,
+    AT_LEAST_MINIMUM,
     COMMISSIONABLE,
     DIRECT,
+    IN_CATEGORY,
     NOT_FAILED_AT_ALL,
     NOT_FAILED_BY_CUTOFF,
+    NOT_IN_OTHER_PROGRAMME,
+    NOT_LIVE_ROOM_FOR_SUBSIDY,
+    NOT_LIVE_ROOM_FOR_TASK,
     NOT_PRICE_COMPARE_FOR_SUBSIDY,
     NOT_PRICE_COMPARE_FOR_TASK,
     NOT_VIRTUAL,
@@ -176,6 +182,43 @@ def _virtual(known: OrderContext) -> BothLanguages:
     return f"虚拟商品：类目 {found}", f"virtual goods: category {found}"
 
 
+def _categories(known: OrderContext) -> BothLanguages:
+    held = known.facts["cat_ids"]
+    return ("类目未知", "categories unknown") if held is None else (f"类目 {held}", f"categories {held}")
+
+
+def _categories_asked(known: OrderContext) -> BothLanguages:
+    asked = known.terms.task.category_ids
+    if asked is None:
+        return "本期条款不限类目", "by these terms any category counts"
+    ids = ", ".join(map(str, sorted(set(asked))))
+    return f"至少一个类目在 {ids} 之中", f"at least one category among {ids}"
+
+
+def _amount(known: OrderContext) -> BothLanguages:
+    return _both(f"¥{shown_yuan(known.facts['order_amount_fen'])}")
+
+
+def _minimum_asked(known: OrderContext) -> BothLanguages:
+    least = known.terms.task.min_order_fen
+    if least is None:
+        return "本期条款不设最低金额", "by these terms any amount counts"
+    return f"不低于 ¥{shown_yuan(least)}", f"at least ¥{shown_yuan(least)}"
+
+
+def _live_room(known: OrderContext) -> BothLanguages:
+    room = known.facts["live_room"]
+    if room is None:
+        return "不是直播间订单", "not a live-room order"
+    return f"直播间 {room} 的订单", f"an order of live room {room}"
+
+
+def _not_live_room(
+    also: Callable[[OrderContext], bool], zh: str, en: str
+) -> Callable[[OrderContext], BothLanguages]:
+    return lambda known: (zh, en) if also(known) else ("不是直播间订单", "not a live-room order")
+
+
 def _price_compare(known: OrderContext) -> BothLanguages:
     return {
         1: ("比价", "price comparison"),
@@ -217,6 +260,11 @@ def _link(known: OrderContext) -> BothLanguages:
         known.facts["link_channel"], ("未知", "unknown")
     )
     return f"推广位 {known.facts['p_id']}：{channel[0]}", f"place {known.facts['p_id']}: {channel[1]}"
+
+
+def _elsewhere(known: OrderContext) -> BothLanguages:
+    where = known.facts.get("elsewhere")
+    return ("没有", "none") if where is None else _both(where)
 
 
 def _links_asked(known: OrderContext) -> BothLanguages:
@@ -302,6 +350,52 @@ CLAUSE_TEXTS: dict[Clause, ClauseText] = {
         lambda _: ("比价订单没有补贴", "price comparison earns nothing"),
         _never,
     ),
+    IN_CATEGORY: ClauseText(
+        ("商品类目", "Category"),
+        _categories,
+        _categories_asked,
+        lambda known: (
+            ("类目未知：任务只计指定类目", "categories unknown: the task counts some only")
+            if known.facts["cat_ids"] is None
+            else ("不在任务指定的类目内", "of no category that the task counts")
+        ),
+        lambda _: ("若属于任务指定的类目", "Of a category that the task counts"),
+    ),
+    AT_LEAST_MINIMUM: ClauseText(
+        ("最低金额", "Minimum amount"),
+        _amount,
+        _minimum_asked,
+        lambda known: (
+            f"实付低于 ¥{shown_yuan(known.terms.task.min_order_fen or 0)}",
+            f"below ¥{shown_yuan(known.terms.task.min_order_fen or 0)}",
+        ),
+        lambda known: (
+            f"若实付不低于 ¥{shown_yuan(known.terms.task.min_order_fen or 0)}",
+            f"With at least ¥{shown_yuan(known.terms.task.min_order_fen or 0)} paid",
+        ),
+    ),
+    NOT_LIVE_ROOM_FOR_TASK: ClauseText(
+        ("直播间", "Live room"),
+        _live_room,
+        _not_live_room(
+            lambda known: known.terms.task.count_live_room,
+            "本期条款：直播间订单也计入任务",
+            "by these terms live-room orders count too",
+        ),
+        lambda _: ("直播间订单", "a live-room order"),
+        lambda _: ("若不是直播间订单", "Outside a live room"),
+    ),
+    NOT_LIVE_ROOM_FOR_SUBSIDY: ClauseText(
+        ("不是直播间订单", "Not a live-room order"),
+        _live_room,
+        _not_live_room(
+            lambda known: known.terms.subsidy.include_live_room,
+            "本期条款：直播间订单也有补贴",
+            "by these terms live-room orders earn too",
+        ),
+        lambda _: ("直播间订单没有补贴", "a live-room order earns nothing"),
+        _never,
+    ),
     NOT_FAILED_BY_CUTOFF: ClauseText(
         ("截止前未退款、未处罚", "Not failed before the cutoff"),
         _failed,
@@ -340,6 +434,17 @@ CLAUSE_TEXTS: dict[Clause, ClauseText] = {
         _link,
         _links_asked,
         lambda _: ("推广链接不在 APP 生成", "the link was not made in the APP"),
+        _never,
+    ),
+    NOT_IN_OTHER_PROGRAMME: ClauseText(
+        ("其他项目没有补贴", "No subsidy in another programme"),
+        _elsewhere,
+        lambda known: (
+            ("没有在其他项目的最新公示中获得补贴", "no line in the newest notice of another programme")
+            if known.terms.subsidy.exclusive
+            else ("本期条款不限", "by these terms it may")
+        ),
+        lambda _: ("已在其他项目获得补贴", "another programme gives it a subsidy"),
         _never,
     ),
 }

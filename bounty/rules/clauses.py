@@ -12,14 +12,17 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, literal, not_, o
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from bounty.clock import shown
-from bounty.models import CategorySet, Link
-from bounty.rules.periods import Bounds
-from bounty.rules.terms import Terms
+from bounty.models import CategorySet, Line, Link, Notice, OrderVersion
+from bounty.money import shown_yuan
+from bounty.rules.periods import Bounds, programme_in_sql
+from bounty.rules.terms import MONTH, Terms
 
 Facts = ReadOnlyColumnCollection[str, Any]
 """The columns of ``orders``, or of any relation that has them."""
 FAILED_STATUSES = (4, 10)
 NO_COMMISSION_STATUSES = (-1, 8)
+Settlements = Select[int] | list[int]
+"""Numbers of settlements, or a statement that gives them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,9 @@ class BoundColumns:
     month_until: ColumnElement[int]
     direct_only: ColumnElement[bool]
     """Of the promoter's level."""
+    elsewhere: Settlements | None = None
+    """The settlements whose lines keep an order from earning where terms are exclusive: of the newest notices of other
+    programmes. Null where nobody asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +54,11 @@ class OrderContext:
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One condition of the contract."""
+    """One condition of the rules (docs/promises.md, The rules)."""
 
     code: str
     zh: Callable[[Terms], str]
-    """Its sentence in Chinese, with the terms' numbers."""
+    """Its sentence in Chinese, with the terms' numbers; blank where the terms ask nothing that a reader must know."""
     en: Callable[[Terms], str]
     """The same in English."""
     holds: Callable[[Facts, BoundColumns, Terms], ColumnElement[bool]]
@@ -79,12 +85,50 @@ def _link(facts: Facts) -> Select[str]:
 
 def virtual(facts: Facts, terms: Terms) -> ColumnElement[bool]:
     """Whether an order is one of virtual goods; an unknown type or category makes none."""
-    sets = select(CategorySet.cat_ids).where(CategorySet.category_id.in_(terms.virtual.category_ids))
-    return or_(_is_one_of(facts.type, terms.virtual.types), _is_one_of(facts.cat_ids, sets))
+    return or_(_is_one_of(facts.type, terms.virtual.types), _has_category(facts, terms.virtual.category_ids))
+
+
+def _has_category(facts: Facts, category_ids: list[int]) -> ColumnElement[bool]:
+    """Whether at least one of an order's categories is among these; no if they are unknown."""
+    return _is_one_of(
+        facts.cat_ids, select(CategorySet.cat_ids).where(CategorySet.category_id.in_(category_ids))
+    )
 
 
 def _is_one_of(fact: ColumnElement[Any], values: Any) -> ColumnElement[bool]:
     return and_(fact.is_not(None), fact.in_(values))
+
+
+def newest_notices_elsewhere(period: ColumnElement[str]) -> Select[int]:
+    """The settlements of the newest notices of other programmes than a period's."""
+    every, after = Notice.__table__.alias("elsewhere"), Notice.__table__.alias("later_elsewhere")
+    notice, later = every.c, after.c
+    superseded = select(later.notice).where(later.period == notice.period, later.notice > notice.notice)
+    return (
+        select(notice.settlement_id)
+        .where(
+            programme_in_sql(notice.period) != programme_in_sql(period),
+            ~superseded.correlate_except(after).exists(),
+        )
+        .correlate_except(every)
+    )
+
+
+def _line_in(facts: Facts, settlements: Settlements) -> Select[int]:
+    """The lines that an order has in some settlements, whichever promoter had it then."""
+    lines, versions = (
+        Line.__table__.alias("line_elsewhere"),
+        OrderVersion.__table__.alias("version_elsewhere"),
+    )
+    line, version = lines.c, versions.c
+    # By promoter first, as lines are looked up; a join, because Spark correlates no subquery within a subquery.
+    return (
+        select(line.promoter_id)
+        .select_from(versions)
+        .join(lines, and_(line.promoter_id == version.promoter_id, line.order_sn == version.order_sn))
+        .where(version.order_sn == facts.order_sn, line.settlement_id.in_(settlements))
+        .correlate_except(versions, lines)
+    )
 
 
 def _instant(value: int | None) -> str | None:
@@ -106,11 +150,10 @@ def _virtual_fact(known: OrderContext) -> str:
 
 PAID_IN_WINDOW = Clause(
     "PAID_IN_WINDOW",
-    zh=lambda terms: (
-        f"付款时间在任务期内：当月 {terms.task.first_day} 日 0 点至 {terms.task.last_day} 日 24 点"
-    ),
+    zh=lambda terms: f"付款时间在任务期内：{_first_day_zh(terms)} 0 点至{_last_day_zh(terms)} 24 点",
     en=lambda terms: (
-        f"paid in the task window: day {terms.task.first_day} 00:00 to day {terms.task.last_day} 24:00 of the month"
+        f"paid in the task window: day {terms.task.first_day} 00:00 to {_last_day_en(terms)} 24:00 of the "
+        f"{'month' if terms.cycle == MONTH else 'half-month'}"
     ),
     holds=lambda facts, bounds, _: and_(
         facts.paid_at.is_not(None), facts.paid_at >= bounds.task_from, facts.paid_at < bounds.task_until
@@ -120,8 +163,8 @@ PAID_IN_WINDOW = Clause(
 )
 PAID_IN_MONTH = Clause(
     "PAID_IN_MONTH",
-    zh=lambda _: "付款时间在当月（自然月）内",
-    en=lambda _: "paid in the calendar month",
+    zh=lambda terms: f"付款时间在{'当月（自然月）' if terms.cycle == MONTH else '当期（半个月）'}内",
+    en=lambda terms: f"paid in the {'calendar month' if terms.cycle == MONTH else 'half-month'}",
     holds=lambda facts, bounds, _: and_(
         facts.paid_at.is_not(None), facts.paid_at >= bounds.month_from, facts.paid_at < bounds.month_until
     ),
@@ -185,12 +228,74 @@ NOT_PRICE_COMPARE_FOR_SUBSIDY = Clause(
         else "price_compare_status is not 1"
     ),
 )
+IN_CATEGORY = Clause(
+    "IN_CATEGORY",
+    zh=lambda terms: (
+        f"商品类目属于 {_ids(terms.task.category_ids)} 之一" if terms.task.category_ids is not None else ""
+    ),
+    en=lambda terms: (
+        f"of a category among {_ids(terms.task.category_ids)}" if terms.task.category_ids is not None else ""
+    ),
+    holds=lambda facts, _, terms: (
+        true() if terms.task.category_ids is None else _has_category(facts, terms.task.category_ids)
+    ),
+    fact=lambda known: known.facts["cat_ids"],
+    bound=lambda known: (
+        "any: the terms name no categories"
+        if known.terms.task.category_ids is None
+        else f"cat_ids has one of: {_ids(known.terms.task.category_ids)}"
+    ),
+)
+AT_LEAST_MINIMUM = Clause(
+    "AT_LEAST_MINIMUM",
+    zh=lambda terms: (
+        f"实付金额不低于 ¥{shown_yuan(terms.task.min_order_fen)}"
+        if terms.task.min_order_fen is not None
+        else ""
+    ),
+    en=lambda terms: (
+        f"of at least ¥{shown_yuan(terms.task.min_order_fen)}" if terms.task.min_order_fen is not None else ""
+    ),
+    holds=lambda facts, _, terms: (
+        true() if terms.task.min_order_fen is None else facts.order_amount_fen >= terms.task.min_order_fen
+    ),
+    fact=lambda known: known.facts["order_amount_fen"],
+    bound=lambda known: (
+        "any: the terms name no minimum"
+        if known.terms.task.min_order_fen is None
+        else f">= {known.terms.task.min_order_fen} fen"
+    ),
+)
+NOT_LIVE_ROOM_FOR_TASK = Clause(
+    "NOT_LIVE_ROOM",
+    zh=lambda terms: "直播间订单也计入" if terms.task.count_live_room else "不是直播间订单",
+    en=lambda terms: "live-room orders count too" if terms.task.count_live_room else "not a live-room order",
+    holds=lambda facts, _, terms: true() if terms.task.count_live_room else facts.live_room.is_(None),
+    fact=lambda known: known.facts["live_room"],
+    bound=lambda known: (
+        "any: the task counts live-room orders"
+        if known.terms.task.count_live_room
+        else "no sep_duo_id above 0 and no sep_pid"
+    ),
+)
+NOT_LIVE_ROOM_FOR_SUBSIDY = Clause(
+    "NOT_LIVE_ROOM",
+    zh=lambda terms: "直播间订单也有补贴" if terms.subsidy.include_live_room else "不是直播间订单",
+    en=lambda terms: (
+        "live-room orders earn too" if terms.subsidy.include_live_room else "not a live-room order"
+    ),
+    holds=lambda facts, _, terms: true() if terms.subsidy.include_live_room else facts.live_room.is_(None),
+    fact=lambda known: known.facts["live_room"],
+    bound=lambda known: (
+        "any: the subsidy includes live-room orders"
+        if known.terms.subsidy.include_live_room
+        else "no sep_duo_id above 0 and no sep_pid"
+    ),
+)
 NOT_FAILED_BY_CUTOFF = Clause(
     "NOT_FAILED",
-    zh=lambda terms: f"到次月 {terms.task.receipt_cutoff_day} 日 24 点未发生退款、审核失败或处罚",
-    en=lambda terms: (
-        f"not refunded, failed or punished by day {terms.task.receipt_cutoff_day} 24:00 of the next month"
-    ),
+    zh=lambda terms: f"到{cutoff_zh(terms)}未发生退款、审核失败或处罚",
+    en=lambda terms: f"not refunded, failed or punished by {cutoff_en(terms)}",
     holds=lambda facts, bounds, _: or_(facts.failed_at.is_(None), facts.failed_at >= bounds.receipt_cutoff),
     fact=lambda known: _instant(known.facts["failed_at"]),
     bound=lambda known: f"null or >= {shown(known.bounds.receipt_cutoff)}",
@@ -205,8 +310,8 @@ NOT_FAILED_AT_ALL = Clause(
 )
 RECEIVED_IN_TIME = Clause(
     "RECEIVED_IN_TIME",
-    zh=lambda terms: f"次月 {terms.task.receipt_cutoff_day} 日 24 点前确认收货",
-    en=lambda terms: f"received before day {terms.task.receipt_cutoff_day} 24:00 of the next month",
+    zh=lambda terms: f"{cutoff_zh(terms)}前确认收货",
+    en=lambda terms: f"received before {cutoff_en(terms)}",
     holds=lambda facts, bounds, _: and_(
         facts.received_at.is_not(None), facts.received_at < bounds.receipt_cutoff
     ),
@@ -234,13 +339,32 @@ APP_LINK = Clause(
     fact=lambda known: known.facts["link_channel"],
     bound=lambda known: _LINKS[known.terms.subsidy.links][2],
 )
+NOT_IN_OTHER_PROGRAMME = Clause(
+    "NOT_IN_OTHER_PROGRAMME",
+    zh=lambda terms: "没有在其他项目的公示中获得补贴" if terms.subsidy.exclusive else "",
+    en=lambda terms: "without a subsidy in a notice of another programme" if terms.subsidy.exclusive else "",
+    holds=lambda facts, bounds, terms: (
+        not_(_line_in(facts, bounds.elsewhere).exists())
+        if terms.subsidy.exclusive and bounds.elsewhere is not None
+        else true()
+    ),
+    fact=lambda known: known.facts.get("elsewhere"),
+    bound=lambda known: (
+        "no line in the newest notice of another programme"
+        if known.terms.subsidy.exclusive
+        else "any: the subsidy does not ask for other programmes"
+    ),
+)
 
 TASK_CLAUSES = (
     PAID_IN_WINDOW,
     COMMISSIONABLE,
     DIRECT,
     NOT_VIRTUAL,
+    IN_CATEGORY,
+    AT_LEAST_MINIMUM,
     NOT_PRICE_COMPARE_FOR_TASK,
+    NOT_LIVE_ROOM_FOR_TASK,
     NOT_FAILED_BY_CUTOFF,
     RECEIVED_IN_TIME,
 )
@@ -250,8 +374,10 @@ SUBSIDY_CLAUSES = (
     COMMISSIONABLE,
     NOT_VIRTUAL,
     NOT_PRICE_COMPARE_FOR_SUBSIDY,
+    NOT_LIVE_ROOM_FOR_SUBSIDY,
     NOT_FAILED_AT_ALL,
     APP_LINK,
+    NOT_IN_OTHER_PROGRAMME,
 )
 """An order of a promoter who passed earns a subsidy when all of these hold."""
 
@@ -261,6 +387,12 @@ def all_hold(
 ) -> ColumnElement[bool]:
     """Whether every clause holds."""
     return and_(*(clause.holds(facts, bounds, terms) for clause in clauses))
+
+
+def sentences(clauses: tuple[Clause, ...], terms: Terms, *, chinese: bool) -> list[str]:
+    """What the clauses ask, in words; without those that ask nothing by these terms."""
+    said = (clause.zh(terms) if chinese else clause.en(terms) for clause in clauses)
+    return [sentence for sentence in said if sentence]
 
 
 def reason(
@@ -277,6 +409,36 @@ def _is(fact: ColumnElement[Any], value: int) -> ColumnElement[bool]:
 
 def _ordinary(facts: Facts) -> ColumnElement[bool]:
     return or_(facts.price_compare_status.is_(None), facts.price_compare_status != 1)
+
+
+def cutoff_zh(terms: Terms) -> str:
+    """The receipt cutoff in Chinese, by the end of a day."""
+    if terms.cycle == MONTH:
+        return f"次月 {terms.task.receipt_cutoff_day} 日 24 点"
+    return f"期末后第 {terms.task.receipt_cutoff_days} 日 24 点"
+
+
+def cutoff_en(terms: Terms) -> str:
+    """The same in English."""
+    if terms.cycle == MONTH:
+        return f"day {terms.task.receipt_cutoff_day} 24:00 of the next month"
+    return f"24:00 of day {terms.task.receipt_cutoff_days} after the end of the half-month"
+
+
+def _first_day_zh(terms: Terms) -> str:
+    return (
+        f"当月 {terms.task.first_day} 日" if terms.cycle == MONTH else f"半月内第 {terms.task.first_day} 日"
+    )
+
+
+def _last_day_zh(terms: Terms) -> str:
+    if terms.task.last_day == "end":
+        return "最后一日"
+    return f" {terms.task.last_day} 日" if terms.cycle == MONTH else f"第 {terms.task.last_day} 日"
+
+
+def _last_day_en(terms: Terms) -> str:
+    return "the last day" if terms.task.last_day == "end" else f"day {terms.task.last_day}"
 
 
 def _direct_levels(terms: Terms) -> list[str]:

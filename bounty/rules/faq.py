@@ -7,13 +7,18 @@ from bounty.rules.clauses import (
     APP_LINK,
     NOT_FAILED_AT_ALL,
     NOT_FAILED_BY_CUTOFF,
+    NOT_LIVE_ROOM_FOR_SUBSIDY,
+    NOT_LIVE_ROOM_FOR_TASK,
     NOT_PRICE_COMPARE_FOR_SUBSIDY,
     NOT_PRICE_COMPARE_FOR_TASK,
     RECEIVED_IN_TIME,
     SUBSIDY_CLAUSES,
     TASK_CLAUSES,
+    cutoff_en,
+    cutoff_zh,
+    sentences,
 )
-from bounty.rules.terms import Formula, Terms
+from bounty.rules.terms import MONTH, Formula, Terms
 from bounty.rules.terms_text import caps_text, ids_text, level_en, level_zh, percent
 
 
@@ -46,7 +51,7 @@ def _chinese(terms: Terms) -> list[FaqEntry]:
     caps = caps_text(terms, "每单最多 ¥{}", "每人每期最多 ¥{}", "，").lstrip("，")
     types = ids_text(terms.virtual.types, "无")
     categories = ids_text(terms.virtual.category_ids, "无")
-    conditions = "；".join(clause.zh(terms) for clause in SUBSIDY_CLAUSES)
+    conditions = "；".join(sentences(SUBSIDY_CLAUSES, terms, chinese=True))
     return [
         FaqEntry(
             "eligibility",
@@ -62,7 +67,7 @@ def _chinese(terms: Terms) -> list[FaqEntry]:
             "target",
             "目标怎么来的？",
             [
-                *(f"{name}：{level_zh(level)}。" for name, level in levels),
+                *(f"{name}：{level_zh(level, terms.cycle)}。" for name, level in levels),
                 *(["历史月份没有订单的按 0 计。"] if formulas else []),
                 "运营为您单独设定了目标的，以设定的为准。目标在开期时冻结，与资格一起在任务页上列出。",
             ],
@@ -71,7 +76,7 @@ def _chinese(terms: Terms) -> list[FaqEntry]:
             "counts",
             "哪些订单计入任务？",
             [
-                f"同时满足下列各条的订单：{'；'.join(clause.zh(terms) for clause in TASK_CLAUSES)}。",
+                f"同时满足下列各条的订单：{'；'.join(sentences(TASK_CLAUSES, terms, chinese=True))}。",
                 f"每单最多计 ¥{shown_yuan(task.order_cap_fen)}，这个上限不影响订单数，也不影响补贴。",
             ],
         ),
@@ -93,6 +98,16 @@ def _chinese(terms: Terms) -> list[FaqEntry]:
             "比价订单算不算？",
             [
                 f"任务：{NOT_PRICE_COMPARE_FOR_TASK.zh(terms)}。补贴：{NOT_PRICE_COMPARE_FOR_SUBSIDY.zh(terms)}。"
+            ],
+        ),
+        FaqEntry(
+            "live",
+            "直播间订单算不算？",
+            [
+                (
+                    "用户从直播间下单时，平台在订单上记有直播间。"
+                    f"任务：{NOT_LIVE_ROOM_FOR_TASK.zh(terms)}。补贴：{NOT_LIVE_ROOM_FOR_SUBSIDY.zh(terms)}。"
+                )
             ],
         ),
         FaqEntry(
@@ -136,7 +151,7 @@ def _chinese(terms: Terms) -> list[FaqEntry]:
             "notice",
             "公示以后还会变吗？",
             [
-                f"次月 {task.receipt_cutoff_day} 日 24 点后核算，核算后公示。公示过的内容不再改动。",
+                f"{cutoff_zh(terms)}后核算，核算后公示。公示过的内容不再改动。",
                 "之后到达的事实或更正会成为下一号公示，写明改了哪些、为什么。",
             ],
         ),
@@ -185,7 +200,7 @@ def _english(terms: Terms) -> list[FaqEntry]:
             "target",
             "Where does my target come from?",
             [
-                *(f"{name}: {level_en(level)}." for name, level in levels),
+                *(f"{name}: {level_en(level, terms.cycle)}." for name, level in levels),
                 *(["A month of the history without orders counts as 0."] if formulas else []),
                 (
                     "Where operations have set a target for you, that one holds. Targets are frozen "
@@ -198,7 +213,7 @@ def _english(terms: Terms) -> list[FaqEntry]:
             "counts",
             "Which orders count to the task?",
             [
-                f"Those that are: {'; '.join(clause.en(terms) for clause in TASK_CLAUSES)}.",
+                f"Those that are: {'; '.join(sentences(TASK_CLAUSES, terms, chinese=False))}.",
                 (
                     f"Each counts at most ¥{shown_yuan(task.order_cap_fen)}; the cap touches neither "
                     "the number of orders nor "
@@ -242,6 +257,16 @@ def _english(terms: Terms) -> list[FaqEntry]:
             ],
         ),
         FaqEntry(
+            "live",
+            "Do live-room orders count?",
+            [
+                (
+                    "Where a buyer ordered in a live room, the platform names the room in the order. "
+                    f"Task: {NOT_LIVE_ROOM_FOR_TASK.en(terms)}. Subsidy: {NOT_LIVE_ROOM_FOR_SUBSIDY.en(terms)}."
+                )
+            ],
+        ),
+        FaqEntry(
             "receipt",
             "What if the goods are received late?",
             [
@@ -268,7 +293,7 @@ def _english(terms: Terms) -> list[FaqEntry]:
             [
                 (
                     f"If you pass, of the {basis} of each order that is: "
-                    f"{'; '.join(clause.en(terms) for clause in SUBSIDY_CLAUSES)}."
+                    f"{'; '.join(sentences(SUBSIDY_CLAUSES, terms, chinese=False))}."
                 ),
                 f"Rates: {tiers}{caps}. Rounded half-even to the fen an order; totals are sums of orders.",
             ],
@@ -304,9 +329,10 @@ def _english(terms: Terms) -> list[FaqEntry]:
             [
                 (
                     f"A month is settled after day {task.receipt_cutoff_day} 24:00 of the next, and "
-                    "then published. What a "
-                    "notice says is never changed."
-                ),
+                    if terms.cycle == MONTH
+                    else f"A half-month is settled after {cutoff_en(terms)}, and "
+                )
+                + ("then published. What a notice says is never changed."),
                 (
                     "Facts and corrections that come later make the next notice, which says what "
                     "changed and why."

@@ -10,7 +10,15 @@ from sqlalchemy import ColumnElement, and_, case, func, literal, not_, or_
 
 from bounty.db import Query
 from bounty.models import OpenPeriod, Order, RosterEntry
-from bounty.rules.clauses import RECEIVED_IN_TIME, TASK_CLAUSES, BoundColumns, Facts, all_hold
+from bounty.rules.clauses import (
+    RECEIVED_IN_TIME,
+    TASK_CLAUSES,
+    BoundColumns,
+    Facts,
+    Settlements,
+    all_hold,
+    newest_notices_elsewhere,
+)
 from bounty.rules.periods import Period
 from bounty.rules.sql_math import capped_at, sum_or_zero
 from bounty.rules.terms import Terms
@@ -86,8 +94,11 @@ def of_eligible(columns: Query, period: Period, which: ColumnElement[bool], *, o
     )
 
 
-def frozen_bounds(terms: Terms) -> BoundColumns:
-    """The bounds of an open period, as columns of ``periods`` joined with ``roster``."""
+def frozen_bounds(terms: Terms, elsewhere: Settlements | None = None) -> BoundColumns:
+    """The bounds of an open period, as columns of ``periods`` joined with ``roster``.
+
+    elsewhere   the settlements of the notices of other programmes that exclusive terms go by; null: of the newest
+    """
     period, entry = OpenPeriod.__table__.c, RosterEntry.__table__.c
     return BoundColumns(
         task_from=period.task_from,
@@ -96,6 +107,7 @@ def frozen_bounds(terms: Terms) -> BoundColumns:
         month_from=period.month_from,
         month_until=period.month_until,
         direct_only=direct_only_of(entry.level, terms),
+        elsewhere=newest_notices_elsewhere(period.period) if elsewhere is None else elsewhere,
     )
 
 

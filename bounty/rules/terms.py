@@ -6,7 +6,7 @@ import re
 import tomllib
 from fractions import Fraction
 from functools import lru_cache
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -21,6 +21,11 @@ from pydantic import (
 
 from bounty.errors import BountyError
 from bounty.money import read_yuan
+
+MONTH: Final = "month"
+HALF_MONTH: Final = "half-month"
+_A_MONTH = 'write a month from 2015-01 to 2099-12 as text, such as "2022-12"'
+_A_HALF = 'write a half of a month from 2015-01 to 2099-12 as text, such as "2022-12a"'
 
 
 class InvalidTerms(BountyError):
@@ -56,9 +61,15 @@ def _ratio(value: object) -> int:
 
 
 def _period_text(value: object) -> str:
-    if not isinstance(value, str) or not re.fullmatch(r"20(1[5-9]|[2-9][0-9])-(0[1-9]|1[0-2])", value):
-        raise ValueError(f'write a month from 2015-01 to 2099-12 as text, such as "2022-12", not {value!r}')
+    if not isinstance(value, str) or not re.fullmatch(r"20(1[5-9]|[2-9][0-9])-(0[1-9]|1[0-2])[ab]?", value):
+        raise ValueError(f"{_A_MONTH}, not {value!r}")
     return value
+
+
+def _last_day(value: object) -> object:
+    if value == "end" or (type(value) is int and 1 <= value <= 31):
+        return value
+    raise ValueError(f'write a day of the month from 1 to 31, or "end" for the last day, not {value!r}')
 
 
 def _distinct(values: list[int]) -> list[int]:
@@ -71,6 +82,7 @@ PositiveFen = Annotated[int, BeforeValidator(_positive_yuan)]
 Ratio = Annotated[int, BeforeValidator(_ratio)]
 """A decimal as text in the file, ten-thousandths here."""
 DayOfMonth = Annotated[int, Field(ge=1, le=31)]
+LastDay = Annotated[int | Literal["end"], BeforeValidator(_last_day)]
 Ids = Annotated[list[Annotated[int, Field(ge=0, le=10**15)]], Field(max_length=1000)]
 
 
@@ -82,16 +94,23 @@ class TaskTerms(_Part):
     """``[task]``: the window, the receipt cutoff and the cap on what one order counts."""
 
     first_day: DayOfMonth
-    last_day: DayOfMonth
-    """Inclusive."""
-    receipt_cutoff_day: DayOfMonth
-    """Of the next month, inclusive."""
+    last_day: LastDay
+    """Inclusive; ``end`` is the last day that there is."""
+    receipt_cutoff_day: DayOfMonth | None = None
+    """Of the next month, inclusive; null for half-months."""
+    receipt_cutoff_days: Annotated[int, Field(ge=1, le=60)] | None = None
+    """Whole days after the period's end, for half-months; null for months."""
     order_cap_fen: PositiveFen = Field(alias="order_cap_yuan")
     count_price_compare: bool
+    count_live_room: bool = False
+    category_ids: Annotated[Ids, Field(min_length=1)] | None = None
+    """Of these categories only; null: of any."""
+    min_order_fen: PositiveFen | None = Field(alias="min_order_yuan", default=None)
+    """What an order must come to at least, before the cap; null: any amount."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        if self.last_day < self.first_day:
+        if self.last_day != "end" and self.last_day < self.first_day:
             raise ValueError(f"last_day {self.last_day} is before first_day {self.first_day}")
         return self
 
@@ -104,7 +123,7 @@ class VirtualTerms(_Part):
 
 
 class Formula(_Part):
-    """A GMV target from the promoter's own history (contract, Targets)."""
+    """A GMV target from the promoter's own history (docs/promises.md, Targets)."""
 
     history_periods: Annotated[int, Field(ge=1, le=24)]
     factor: Ratio
@@ -169,10 +188,13 @@ class SubsidyTerms(_Part):
 
     basis: Literal["order_amount", "commission"]
     include_price_compare: bool
+    include_live_room: bool = False
     links: Literal["any", "app_or_unknown", "app"]
     order_cap_fen: PositiveFen | None = Field(alias="order_cap_yuan", default=None)
     promoter_cap_fen: PositiveFen | None = Field(alias="promoter_cap_yuan", default=None)
     lapse_months: Annotated[int, Field(ge=1, le=240)] | None = None
+    exclusive: bool = False
+    """Whether an order with a line in a published notice of another programme earns nothing."""
     tiers: Annotated[list[Tier], Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -185,18 +207,52 @@ class SubsidyTerms(_Part):
         return self
 
 
+_ADDED_KEYS = (
+    ("task", "count_live_room", False),
+    ("task", "category_ids", None),
+    ("task", "min_order_fen", None),
+    ("task", "receipt_cutoff_days", None),
+    ("subsidy", "include_live_room", False),
+    ("subsidy", "exclusive", False),
+)
+"""Keys that terms gained after the first were published, with what their absence means: absent or said, such a value
+is no part of the hash, so that the hashes of older terms stay."""
+
+
 class Terms(_Part):
-    """One version of the terms, as ``contract.md`` section 2 has them."""
+    """One version of the terms, as docs/promises.md, Terms, has them."""
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
     effective_from: Annotated[str, BeforeValidator(_period_text)]
-    """The first period they apply to, ``2022-12``."""
+    """The first period they apply to, ``2022-12`` or ``2022-12a``, without the programme."""
+    cycle: Literal["month", "half-month"] = MONTH
     task: TaskTerms
     virtual: VirtualTerms
     levels: Annotated[
         dict[Annotated[str, Field(min_length=1, max_length=32)], LevelTerms], Field(min_length=1)
     ]
     subsidy: SubsidyTerms
+
+    @model_validator(mode="after")
+    def _one_cycle(self) -> Self:
+        months = self.cycle == MONTH
+        if months is self.effective_from.endswith(("a", "b")):
+            told = _A_MONTH if months else _A_HALF
+            raise ValueError(f"effective_from: {told}, not {self.effective_from!r}")
+        needed, other = ("receipt_cutoff_day", "receipt_cutoff_days")[:: 1 if months else -1]
+        if getattr(self.task, needed) is None:
+            raise ValueError(f"task.{needed}: is missing")
+        if getattr(self.task, other) is not None:
+            raise ValueError(
+                f"task.{other}: is no key of terms by the {self.cycle}; {needed} takes its place"
+            )
+        first, last = self.task.first_day, self.task.last_day
+        if not months and last != "end" and first <= 15 < last < first + 15:
+            raise ValueError(
+                f"task.last_day: {last} is before day {first} of the second half; days from 1 to 15 count from the "
+                f"half's first day"
+            )
+        return self
 
     def __hash__(self) -> int:
         """Few versions share both; so that what is made from terms, statements above all, is made once."""
@@ -211,6 +267,13 @@ class Terms(_Part):
         """A hash of the content, whatever the layout: same promises, same hash."""
         content = self.model_dump(mode="json")
         content["virtual"] = {key: _distinct(ids) for key, ids in content["virtual"].items()}
+        if content["task"]["category_ids"] is not None:
+            content["task"]["category_ids"] = _distinct(content["task"]["category_ids"])
+        if content["cycle"] == MONTH:
+            del content["cycle"]
+        for part, key, absent in _ADDED_KEYS:
+            if content[part][key] == absent:
+                del content[part][key]
         text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -265,7 +328,7 @@ def _sentence(error: Any) -> str:
     said = _SENTENCES.get(error["type"])
     if said is None:
         reason = str(context.get("error", error["msg"]))
-        deeper = re.match(r"(tiers\.\d+\.at): (.*)", reason)
+        deeper = re.match(r"(tiers\.\d+\.at|effective_from|task\.\w+): (.*)", reason)
         if deeper:
             path, reason = [*path, deeper[1]], deeper[2]
         return f"{'.'.join(path) or 'terms'}: {reason}"

@@ -1,8 +1,8 @@
 """The terms in words, Chinese and English, made from the clauses that the engine uses."""
 
 from bounty.money import shown_yuan
-from bounty.rules.clauses import SUBSIDY_CLAUSES, TASK_CLAUSES
-from bounty.rules.terms import Formula, LevelTerms, Terms
+from bounty.rules.clauses import SUBSIDY_CLAUSES, TASK_CLAUSES, sentences
+from bounty.rules.terms import MONTH, Formula, LevelTerms, Terms
 
 
 def terms_in_words(terms: Terms, *, chinese: bool) -> list[str]:
@@ -11,54 +11,61 @@ def terms_in_words(terms: Terms, *, chinese: bool) -> list[str]:
 
 
 def _chinese(terms: Terms) -> list[str]:
-    task = "；".join(clause.zh(terms) for clause in TASK_CLAUSES)
-    subsidy = "；".join(clause.zh(terms) for clause in SUBSIDY_CLAUSES)
+    task = "；".join(sentences(TASK_CLAUSES, terms, chinese=True))
+    subsidy = "；".join(sentences(SUBSIDY_CLAUSES, terms, chinese=True))
     tiers = "，".join(
         f"达到目标的 {percent(tier.at)} 为 {tier.rate_permille}‰" for tier in terms.subsidy.tiers
     )
+    months = terms.cycle == MONTH
     basis = "实付金额" if terms.subsidy.basis == "order_amount" else "佣金"
     lapse = terms.subsidy.lapse_months
     caps = caps_text(terms, "每单最多 ¥{}", "每人每期最多 ¥{}", "，")
     types, categories = ids_text(terms.virtual.types, "无"), ids_text(terms.virtual.category_ids, "无")
     return [
         f"{terms.name}（自 {terms.effective_from} 期起）",
-        *(f"{name}：{level_zh(level)}" for name, level in sorted(terms.levels.items())),
+        *(f"{name}：{level_zh(level, terms.cycle)}" for name, level in sorted(terms.levels.items())),
         f"计入任务的订单须同时满足：{task}。每单最多计 ¥{shown_yuan(terms.task.order_cap_fen)}。",
-        f"达标后，当月同时满足下列条件的订单按{basis}得补贴：{subsidy}。",
+        f"达标后，{'当月' if months else '本期'}同时满足下列条件的订单按{basis}得补贴：{subsidy}。",
         f"补贴比例：{tiers}{caps}；按单四舍六入五成双到分，随佣金结算发放。",
         f"虚拟商品：订单类型为 {types}，或类目含 {categories}。",
-        *([f"当月结束 {lapse} 个月后佣金仍未结算的订单，补贴作废。"] if lapse else []),
+        *(
+            [f"{'当月' if months else '本期'}结束 {lapse} 个月后佣金仍未结算的订单，补贴作废。"]
+            if lapse
+            else []
+        ),
     ]
 
 
 def _english(terms: Terms) -> list[str]:
-    task = "; ".join(clause.en(terms) for clause in TASK_CLAUSES)
-    subsidy = "; ".join(clause.en(terms) for clause in SUBSIDY_CLAUSES)
+    task = "; ".join(sentences(TASK_CLAUSES, terms, chinese=False))
+    subsidy = "; ".join(sentences(SUBSIDY_CLAUSES, terms, chinese=False))
     tiers = ", ".join(
         f"from {percent(tier.at)} of the target {tier.rate_permille}‰" for tier in terms.subsidy.tiers
     )
+    unit = terms.cycle
     basis = "amount paid" if terms.subsidy.basis == "order_amount" else "commission"
     types, categories, lapse = terms.virtual.types, terms.virtual.category_ids, terms.subsidy.lapse_months
     caps = caps_text(terms, "at most ¥{} an order", "at most ¥{} a promoter and period", ", ")
     return [
         f"{terms.name} (from period {terms.effective_from})",
-        *(f"{name}: {level_en(level)}" for name, level in sorted(terms.levels.items())),
+        *(f"{name}: {level_en(level, terms.cycle)}" for name, level in sorted(terms.levels.items())),
         f"An order counts to the task when it is: {task}. Each counts at most ¥{shown_yuan(terms.task.order_cap_fen)}.",
-        f"Who passed earns a part of the {basis} of each order of the month that is: {subsidy}.",
+        f"Who passed earns a part of the {basis} of each order of the {unit} that is: {subsidy}.",
         f"Rates: {tiers}{caps}; rounded half-even to the fen an order, paid as its commission settles.",
         f"Virtual goods: of type {ids_text(types, 'none')}, or with a category of {ids_text(categories, 'none')}.",
-        *([f"What has not settled {lapse} months after the month is void."] if lapse else []),
+        *([f"What has not settled {lapse} months after the {unit} is void."] if lapse else []),
     ]
 
 
-def level_zh(level: LevelTerms) -> str:
+def level_zh(level: LevelTerms, cycle: str = MONTH) -> str:
     """A level in Chinese: who takes part in it, what counts, what is to be reached."""
     targets = []
+    of_history = "个月（至上上月）月均" if cycle == MONTH else "个半月（至上上期）平均"
     if isinstance(level.gmv, Formula):
         formula = level.gmv
         ceiling = "" if formula.ceiling_fen is None else f"，不高于 ¥{shown_yuan(formula.ceiling_fen)}"
         targets.append(
-            f"GMV 目标为本人此前 {formula.history_periods} 个月（至上上月）月均的 {percent(formula.factor)}，"
+            f"GMV 目标为本人此前 {formula.history_periods} {of_history}的 {percent(formula.factor)}，"
             f"向上取整到 ¥{shown_yuan(formula.step_fen)}，不低于 ¥{shown_yuan(formula.floor_fen)}{ceiling}"
         )
     elif level.gmv:
@@ -69,14 +76,14 @@ def level_zh(level: LevelTerms) -> str:
     return f"{tenure}{'只计直推订单' if level.direct_only else '直推与非直推都计'}；{'，且'.join(targets)}"
 
 
-def level_en(level: LevelTerms) -> str:
+def level_en(level: LevelTerms, cycle: str = MONTH) -> str:
     """The same in English."""
     targets = []
     if isinstance(level.gmv, Formula):
         formula = level.gmv
         ceiling = "" if formula.ceiling_fen is None else f", at most ¥{shown_yuan(formula.ceiling_fen)}"
         targets.append(
-            f"a GMV of {percent(formula.factor)} of the promoter's own mean over {formula.history_periods} months up "
+            f"a GMV of {percent(formula.factor)} of the promoter's own mean over {formula.history_periods} {cycle}s up "
             f"to two before, rounded up to ¥{shown_yuan(formula.step_fen)}, at least "
             f"¥{shown_yuan(formula.floor_fen)}{ceiling}"
         )

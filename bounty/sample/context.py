@@ -1,4 +1,4 @@
-"""What everything in the sample is made in: chance, the present and the terms, and what has been decided so far."""
+"""The shared state of the sample's generation: random generator, present, terms, and decisions of earlier steps."""
 
 import random
 from dataclasses import dataclass, field
@@ -15,12 +15,14 @@ MINUTE: Final = 60
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 HISTORY_MONTHS: Final = 3
+"""Number of months before the programme begins."""
 PAST_PERIODS: Final = 3
+"""Number of periods before the open one."""
 
 
 @dataclass(frozen=True)
 class SampleTarget:
-    """What a promoter must reach in a period; 0 for no such target."""
+    """A promoter's targets in a period; 0 for no such target. GMV is whole fen."""
 
     gmv_fen: int
     orders: int
@@ -28,18 +30,20 @@ class SampleTarget:
 
 @dataclass
 class SampleContext:
-    """Chance, the present and the terms, and what has been decided so far."""
+    """The shared state of the sample's generation."""
 
     rng: random.Random
     now: int
+    """The present instant; epoch seconds."""
     terms: Terms
     months: list[Period]
-    """The history, the past periods, the open one."""
-    own_targets: dict[tuple[Period, int], SampleTarget] = field(default_factory=dict)
-    """Of the targets file, by period and promoter."""
+    """The months before the programme, the past periods, and the open period."""
+    imported_targets: dict[tuple[Period, int], SampleTarget] = field(default_factory=dict)
+    """(period, promoter) -> targets of the targets file."""
     history_fen: dict[tuple[Period, int], int] = field(default_factory=dict)
-    """GMV that counts where a level asks for no direct orders, by month and promoter."""
+    """(month, promoter) -> GMV that counts for levels without the direct-push rule, whole fen."""
     bounds: dict[Period, Bounds] = field(init=False)
+    """Month -> its bounds."""
     _serial: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
@@ -47,7 +51,7 @@ class SampleContext:
 
     @property
     def periods(self) -> list[Period]:
-        """The months for which there are terms."""
+        """The months that have terms."""
         return self.months[HISTORY_MONTHS:]
 
     @property
@@ -62,28 +66,28 @@ class SampleContext:
 
     @property
     def latest(self) -> int:
-        """Nothing is paid from this instant on: its row, some seconds later, must not lie in the future."""
+        """First instant at which no order is paid, because the update of a payment appears some seconds later."""
         return self.now - MINUTE
 
     def capped_fen(self, amount_fen: int) -> int:
-        """What an amount paid adds to GMV."""
+        """The GMV of an amount paid, after the cap on each order; whole fen."""
         return min(amount_fen, self.terms.task.order_cap_fen)
 
     def chance(self, permille: int) -> bool:
-        """Whether something happens that does so this often."""
+        """A random truth value that is true in so many of a thousand cases."""
         return self.rng.randrange(1000) < permille
 
     def drawn(self, weights: dict[T, int]) -> T:
-        """One of the keys, by its weight."""
+        """A random key, by the weights."""
         return self.rng.choices(list(weights), list(weights.values()))[0]
 
     def next_serial(self) -> int:
-        """The number of the order to be made next, from 1 on."""
+        """The serial number of the next order: 1, 2, ..."""
         self._serial += 1
         return self._serial
 
 
 def months_until(now: int) -> list[Period]:
-    """The months of the sample, oldest first; the last is that of the present."""
+    """The months of the sample, oldest first; the last is the present one."""
     open_period = Period.of(shanghai_date(now))
     return [open_period.plus(step) for step in range(-HISTORY_MONTHS - PAST_PERIODS, 1)]

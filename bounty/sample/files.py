@@ -1,4 +1,4 @@
-"""The sample's files, to the byte: tables of what the operator knows, and orders by month and road."""
+"""Writes the sample's files: reference tables, and orders by month and channel."""
 
 import csv
 import io
@@ -19,35 +19,38 @@ _UTF8_WITH_MARK: Final = "utf-8-sig"
 
 
 def write_terms(folder: Path, toml: str) -> Path:
-    """sample-terms.toml."""
+    """Write sample-terms.toml."""
     return _write(folder / "sample-terms.toml", toml)
 
 
 def write_promoters(folder: Path, people: Iterable[SamplePromoter]) -> Path:
-    """sample-promoters.csv, a row a level."""
+    """Write sample-promoters.csv with a row for each level of each promoter."""
     columns = "promoter_id name level level_from registered_on".split()
     rows = [
-        [one.promoter_id, one.name, level, level_from, one.career.registered_on]
-        for one in sorted(people, key=lambda one: one.promoter_id)
-        for level_from, level in one.career.levels.items()
+        [promoter.promoter_id, promoter.name, level, level_from, promoter.career.registered_on]
+        for promoter in sorted(people, key=lambda promoter: promoter.promoter_id)
+        for level_from, level in promoter.career.levels.items()
     ]
     return _write_csv(folder / "sample-promoters.csv", columns, rows)
 
 
 def write_violations(folder: Path, violations: Iterable[SampleViolation]) -> Path:
-    """sample-violations.csv."""
+    """Write sample-violations.csv."""
     columns = "promoter_id occurred_on reason cleared_on".split()
     rows = [[each.promoter_id, each.occurred_on, each.reason, each.cleared_on] for each in violations]
     return _write_csv(folder / "sample-violations.csv", columns, rows)
 
 
 def write_links(folder: Path, channels: Mapping[str, str]) -> Path:
-    """sample-links.csv, from the channel of each place."""
+    """Write sample-links.csv.
+
+    channels   p_id -> channel
+    """
     return _write_csv(folder / "sample-links.csv", ["p_id", "channel"], channels.items())
 
 
 def write_targets(folder: Path, targets: Mapping[tuple[Period, int], SampleTarget]) -> Path:
-    """sample-targets.csv; a target of 0 is an empty cell."""
+    """Write sample-targets.csv; a target of 0 is an empty cell."""
     columns = "period promoter_id gmv_yuan orders".split()
     rows = [
         [period, promoter_id, shown_yuan(target.gmv_fen) if target.gmv_fen else "", target.orders or ""]
@@ -57,27 +60,27 @@ def write_targets(folder: Path, targets: Mapping[tuple[Period, int], SampleTarge
 
 
 def write_orders(
-    world: SampleContext, folder: Path, updates: Mapping[tuple[Period, Channel], Sequence[Update]]
+    context: SampleContext, folder: Path, updates: Mapping[tuple[Period, Channel], Sequence[Update]]
 ) -> list[Path]:
-    """Files of what was updated in each month, by channel; no file where there was nothing."""
+    """Write a file for each month of update and channel that has updates."""
     return [
-        _write_month(world, folder, month, channel, updates[month, channel])
-        for month in world.months
+        _write_month(context, folder, month, channel, updates[month, channel])
+        for month in context.months
         for channel in Channel
         if (month, channel) in updates
     ]
 
 
 def _write_month(
-    world: SampleContext, folder: Path, month: Period, channel: Channel, updates: Sequence[Update]
+    context: SampleContext, folder: Path, month: Period, channel: Channel, updates: Sequence[Update]
 ) -> Path:
     path = folder / f"sample-{month}-{channel.value}"
     match channel:
         case Channel.EXPORT:
             rows = [sheet_row(update) for update in _newest_of_each(updates)]
-            if month == world.past_periods[-1]:
-                rows += _bad_rows(world, [row for row in rows if row["支付时间"].startswith(str(month))])
-            gbk = month == world.past_periods[0]
+            if month == context.past_periods[-1]:
+                rows += _bad_rows(context, [row for row in rows if row["支付时间"].startswith(str(month))])
+            gbk = month == context.past_periods[0]
             cells = [list(row.values()) for row in rows]
             return _write_csv(path, list(rows[0]), cells, encoding="gb18030" if gbk else _UTF8_WITH_MARK)
         case Channel.FEED:
@@ -89,24 +92,24 @@ def _write_month(
 
 
 def _newest_of_each(updates: Iterable[Update]) -> Iterable[Update]:
-    """One update an order, as a sheet has it."""
+    """The newest update of each order, because a sheet has one row for each order."""
     return {update.order.serial: update for update in updates}.values()
 
 
-def _bad_rows(world: SampleContext, good_rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
-    """A handful of rows that can't be taken in, each made from a good one: what the quarantine is for."""
+def _bad_rows(context: SampleContext, good_rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """Some invalid rows for the quarantine, each made from a valid row."""
     faults: list[tuple[str, Callable[[str], str]]] = [
         ("实付金额(元)", lambda _: "12.345"),
         ("订单编号", lambda order_sn: f"{order_sn[0]}.{order_sn[1:6]}E+14"),
-        ("推广位ID", lambda _: "99000001_1"),  # a promoter nobody knows: ids here have 7 digits
+        ("推广位ID", lambda _: "99000001_1"),  # an unknown promoter: sample ids have 7 digits
         ("订单状态", lambda _: "已发货"),
         ("支付时间", lambda paid_at: paid_at[:10]),
     ]
     rows = []
-    for (column, spoiled), good in zip(faults, good_rows, strict=False):
+    for (column, invalid), good in zip(faults, good_rows, strict=False):
         day, _, _ = good["订单编号"].partition("-")
-        row = good | {"订单编号": f"{day}-{digits(world.next_serial())}"}
-        rows.append(row | {column: spoiled(row[column])})
+        row = good | {"订单编号": f"{day}-{digits(context.next_serial())}"}
+        rows.append(row | {column: invalid(row[column])})
     return rows
 
 
@@ -129,6 +132,6 @@ def _write_csv(
 
 
 def _write(path: Path, text: str, encoding: str = "utf-8") -> Path:
-    """Bytes rather than text, so that line ends are the same on every system."""
+    """Write text as bytes, so that line ends are the same on every system."""
     path.write_bytes(text.encode(encoding))
     return path

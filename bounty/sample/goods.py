@@ -1,4 +1,4 @@
-"""What is sold: a shelf of physical goods and one of virtual ones."""
+"""The sample's goods: physical goods and virtual goods."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -13,9 +13,9 @@ class Goods:
     number: int
     price_fen: int
     rate_permille: int
-    """Of the commission."""
+    """The commission rate; whole per mille."""
     type: int | None
-    """The platform's scene; None where it is the buyer's way in that decides."""
+    """The platform's scene code; None if it depends on how the buyer came to the goods."""
     cat_ids: tuple[int, ...]
     category: str
     name: str
@@ -96,7 +96,7 @@ def _one_goods(number: int, line: str) -> Goods:
 
 
 GOODS: Final = _goods_of(_SHELF, first_number=1)
-"""By rising price."""
+"""The physical goods, by ascending price."""
 VIRTUAL_GOODS: Final = _goods_of(_VIRTUAL_SHELF, first_number=101)
 SCENES: Final = {0: 60, 4: 10, 7: 8, 8: 6, 9: 2, 77: 2, 103: 8, 104: 2, 105: 2}
-"""The platform's codes of physical orders, with their weights."""
+"""Scene code of an order of physical goods -> weight."""

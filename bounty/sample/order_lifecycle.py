@@ -1,4 +1,4 @@
-"""What becomes of an order: the steps that the platform tells of, from its fate."""
+"""The updates of an order, as the platform shows them, for a given outcome."""
 
 import random
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from bounty.sample.outcomes import OrderOutcome
 
 
 class Status(IntEnum):
-    """The platform's codes."""
+    """The platform's status codes."""
 
     UNPAID = -1
     PAID = 0
@@ -28,7 +28,7 @@ class Status(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class OrderStep:
-    """An order as the platform tells of it from one update on; None for what has not happened."""
+    """The state of an order from one update on. Instants are epoch seconds; None if the event has not happened."""
 
     modified_at: int
     status: Status
@@ -38,24 +38,24 @@ class OrderStep:
     settled_at: int | None = None
     fail_reason: str | None = None
     return_status: int | None = None
-    """Told by the detail reply; None where the step is told by the list."""
+    """After-sales status of an update in a detail response; None for an update in a list."""
 
 
-def draw_steps(rng: random.Random, fate: OrderOutcome, paid_at: int, bounds: Bounds) -> list[OrderStep]:
-    """An order's steps, oldest first and each later than the one before, however far in the future."""
-    if fate in (OrderOutcome.UNPAID, OrderOutcome.NO_COMMISSION):
-        status = Status.UNPAID if fate is OrderOutcome.UNPAID else Status.NO_COMMISSION
+def draw_steps(rng: random.Random, outcome: OrderOutcome, paid_at: int, bounds: Bounds) -> list[OrderStep]:
+    """An order's updates, oldest first, with strictly ascending times. They can be after the present."""
+    if outcome in (OrderOutcome.UNPAID, OrderOutcome.NO_COMMISSION):
+        status = Status.UNPAID if outcome is OrderOutcome.UNPAID else Status.NO_COMMISSION
         return [OrderStep(paid_at + _lag(rng), status)]
-    # Two thirds are bought alone, which groups them at once.
+    # Two thirds of the orders are bought alone, and these are grouped at once.
     wait = 0 if rng.randrange(3) else rng.randrange(MINUTE, 23 * MINUTE)
     paid = [OrderStep(paid_at + _lag(rng), Status.PAID)] if wait else []
     grouped_at = paid_at + wait
     grouped = OrderStep(grouped_at + _lag(rng), Status.GROUPED, grouped_at=grouped_at)
-    return [*paid, grouped, *_LIVES[fate](rng, grouped, bounds)]
+    return [*paid, grouped, *_STEPS_AFTER_GROUPING[outcome](rng, grouped, bounds)]
 
 
 def _ordinary(rng: random.Random, grouped: OrderStep, bounds: Bounds) -> list[OrderStep]:
-    """Received after some days, seldom just before the cutoff; audited; settled."""
+    """Received after some days, sometimes just before the cutoff; then audited and settled."""
     if rng.randrange(40) == 0:
         just_before = 1 + rng.randrange(rng.choice((MINUTE, 6 * HOUR)))
         return _earning(rng, _received(rng, grouped, bounds.receipt_cutoff - just_before))
@@ -67,7 +67,7 @@ def _virtual(rng: random.Random, grouped: OrderStep, _: Bounds) -> list[OrderSte
 
 
 def _received_late(rng: random.Random, grouped: OrderStep, bounds: Bounds) -> list[OrderStep]:
-    """From the cutoff's own second on."""
+    """Received at the cutoff or later."""
     at = bounds.receipt_cutoff + rng.randrange(rng.choice((MINUTE, 6 * HOUR, 6 * DAY)))
     return _earning(rng, _received(rng, grouped, at))
 
@@ -81,22 +81,22 @@ def _refunded_unreceived(rng: random.Random, grouped: OrderStep, _: Bounds) -> l
 
 
 def _refunded(rng: random.Random, grouped: OrderStep, _: Bounds) -> list[OrderStep]:
-    """Within eight days of receipt, so that in the task window it is before the cutoff."""
+    """Refunded within eight days of receipt: for an order of the task window this is before the cutoff."""
     received = _delivered(rng, grouped)
     refunded_at = received.modified_at + rng.randrange(HOUR, 8 * DAY)
     return [received, _refused(received, refunded_at, "买家申请退货退款成功")]
 
 
 def _refunded_late(rng: random.Random, grouped: OrderStep, bounds: Bounds) -> list[OrderStep]:
-    """Received in time and refunded after the cutoff, but before anything settles on the 20th."""
+    """Received in time and refunded after the cutoff, but before the platform settles on the 20th."""
     received = _delivered(rng, grouped)
     refunded_at = bounds.receipt_cutoff + rng.randrange(8 * DAY)
-    told = [step for step in (received, _audited(rng, received)) if step.modified_at < refunded_at]
-    return [*told, _refused(told[-1], refunded_at, "售后成功")]
+    before = [step for step in (received, _audited(rng, received)) if step.modified_at < refunded_at]
+    return [*before, _refused(before[-1], refunded_at, "售后成功")]
 
 
 def _risky(rng: random.Random, grouped: OrderStep, _: Bounds) -> list[OrderStep]:
-    """Refused by the platform without a time of verification, as happens."""
+    """Refused by the platform's risk control without a verification time, as some real orders are."""
     received = _delivered(rng, grouped)
     refused = _refused(received, received.modified_at + rng.randrange(DAY, 5 * DAY), "风控审核未通过")
     return [received, replace(refused, verified_at=None)]
@@ -108,7 +108,7 @@ def _after_sale_open(rng: random.Random, grouped: OrderStep, _: Bounds) -> list[
 
 
 def _returned(rng: random.Random, grouped: OrderStep, _: Bounds) -> list[OrderStep]:
-    """An after-sale completed, of which the detail reply tells at once and the list a day later or not at all."""
+    """A completed after-sale, which a detail shows at once and the list a day later or never."""
     received = _delivered(rng, grouped)
     returned = _after_sale(rng, received, return_status=2)
     refused = _refused(received, returned.modified_at + DAY, "售后成功")
@@ -116,18 +116,18 @@ def _returned(rng: random.Random, grouped: OrderStep, _: Bounds) -> list[OrderSt
 
 
 def _punished(rng: random.Random, grouped: OrderStep, bounds: Bounds) -> list[OrderStep]:
-    """Punished with its place on the 25th, or, where it was paid later, within hours."""
+    """Punished with its promotion link on the 25th; within hours if it was paid later."""
     punished_at = max(bounds.task_until + 4 * DAY + 10 * HOUR, grouped.modified_at + 2 * HOUR)
-    untouched = [grouped, *_ordinary(rng, grouped, bounds)]
-    told = [step for step in untouched if step.modified_at < punished_at]
+    unpunished = [grouped, *_ordinary(rng, grouped, bounds)]
+    before = [step for step in unpunished if step.modified_at < punished_at]
     modified_at = punished_at + rng.randrange(10 * MINUTE)
-    punished = replace(told[-1], modified_at=modified_at, status=Status.PUNISHED, fail_reason="站内导流")
-    return [*told[1:], punished]
+    punished = replace(before[-1], modified_at=modified_at, status=Status.PUNISHED, fail_reason="站内导流")
+    return [*before[1:], punished]
 
 
-_Life = Callable[[random.Random, OrderStep, Bounds], list[OrderStep]]
-"""From chance, the step of grouping and the month's bounds to the steps after it."""
-_LIVES: Final[dict[OrderOutcome, _Life]] = {
+_StepsFunction = Callable[[random.Random, OrderStep, Bounds], list[OrderStep]]
+"""(random generator, step of the grouping, the month's bounds) -> the steps after the grouping."""
+_STEPS_AFTER_GROUPING: Final[dict[OrderOutcome, _StepsFunction]] = {
     **dict.fromkeys(
         (OrderOutcome.ORDINARY, OrderOutcome.COMPARED, OrderOutcome.INDIRECT, OrderOutcome.DIRECT_UNKNOWN),
         _ordinary,
@@ -146,7 +146,7 @@ _LIVES: Final[dict[OrderOutcome, _Life]] = {
 
 
 def _lag(rng: random.Random) -> int:
-    """Seconds from what happened to the update that tells of it."""
+    """Random delay in seconds from an event to its update."""
     return rng.randint(6, 11)
 
 
@@ -155,7 +155,7 @@ def _received(rng: random.Random, grouped: OrderStep, at: int) -> OrderStep:
 
 
 def _delivered(rng: random.Random, grouped: OrderStep) -> OrderStep:
-    """Received as most parcels are, after two to nine days."""
+    """Received after two to nine days."""
     return _received(rng, grouped, grouped.modified_at + rng.randrange(2 * DAY, 9 * DAY))
 
 
@@ -166,13 +166,13 @@ def _earning(rng: random.Random, received: OrderStep) -> list[OrderStep]:
 
 
 def _audited(rng: random.Random, received: OrderStep) -> OrderStep:
-    """By a batch, 15 days after receipt and some hours."""
+    """Audited 15 days and some hours after receipt."""
     at = received.modified_at + 15 * DAY + rng.randrange(10 * HOUR)
     return replace(received, modified_at=at, status=Status.AUDITED, verified_at=at)
 
 
 def _settled(rng: random.Random, audited: OrderStep) -> OrderStep:
-    """In the small hours of the 20th, with all that was audited by the 15th."""
+    """Settled in the early morning of the 20th after an audit by the 15th."""
     audited_on = shanghai_date(audited.modified_at)
     month = Period.of(audited_on).plus(0 if audited_on.day <= 15 else 1)
     at = midnight(month.day(20)) + rng.randrange(2 * HOUR, 5 * HOUR)

@@ -1,4 +1,4 @@
-"""The orders that are made: as many as the goals ask for, and what comes beside them and after."""
+"""Generates the sample's orders: those that reach each promoter's sales target, and further ones."""
 
 import random
 from collections.abc import Sequence
@@ -17,15 +17,15 @@ from bounty.sample.sales_targets import draw_sales_target
 
 _COUPONS_FEN: Final = (1_00, 3_00, 5_00, 10_00, 20_00)
 _BUSY: Final = (3, 2, 1, 1, 1, 1, 2, 3, 5, 7, 8, 8, 8, 8, 7, 7, 7, 7, 7, 8, 10, 10, 9, 6)
-"""How busy each hour of the day is in Shanghai, in tenths."""
+"""Relative number of orders in each hour of the day in Shanghai, in tenths."""
 
 
 @dataclass(frozen=True, slots=True)
 class SampleOrder:
-    """What does not change of an order, and its steps, oldest first; None for what its rows do not carry."""
+    """The constant facts of an order and its updates, oldest first. None for facts that its rows do not have."""
 
     serial: int
-    fate: OrderOutcome
+    outcome: OrderOutcome
     order_sn: str
     place: str
     goods: Goods
@@ -42,113 +42,122 @@ class SampleOrder:
     steps: list[OrderStep]
 
 
-def draw_orders(world: SampleContext, people: Sequence[SamplePromoter], count: int) -> list[SampleOrder]:
-    """All orders: those of the task windows, by month, and others until there are as many as asked for."""
-    made = [order for month in world.months for one in people for order in _task_orders(world, one, month)]
-    return made + _other_orders(world, people, count - len(made))
+def draw_orders(context: SampleContext, people: Sequence[SamplePromoter], count: int) -> list[SampleOrder]:
+    """All orders: those of the task windows, by month, and further ones up to ``count``."""
+    made = [
+        order
+        for month in context.months
+        for promoter in people
+        for order in _task_orders(context, promoter, month)
+    ]
+    return made + _other_orders(context, people, count - len(made))
 
 
-def _task_orders(world: SampleContext, one: SamplePromoter, month: Period) -> list[SampleOrder]:
-    """The orders of a promoter in a task window: as many that count as the goal asks for, and some that do not."""
-    goal = draw_sales_target(world, one, month)
-    span = one.task_span(world, month)
-    counting, failing = outcomes_of(world, one, month)
+def _task_orders(context: SampleContext, promoter: SamplePromoter, month: Period) -> list[SampleOrder]:
+    """A promoter's orders in a task window: counting orders up to the sales target, and some failing orders."""
+    target = draw_sales_target(context, promoter, month)
+    span = promoter.task_span(context, month)
+    counting, failing = outcomes_of(context, promoter, month)
     gmv_fen = counted = 0
     made: list[SampleOrder] = []
-    while counted < goal.orders or gmv_fen < goal.gmv_fen:
-        # The order that completes the goal does so to the fen, the others being as they come.
-        short_fen = goal.gmv_fen - gmv_fen if counted + 1 >= goal.orders else 0
-        order = _order(world, one, month, world.drawn(counting), span, short_fen)
-        gmv_fen += world.capped_fen(order.amount_fen)
+    while counted < target.orders or gmv_fen < target.gmv_fen:
+        # The last order gets the amount that reaches the target exactly.
+        short_fen = target.gmv_fen - gmv_fen if counted + 1 >= target.orders else 0
+        order = _order(context, promoter, month, context.drawn(counting), span, short_fen)
+        gmv_fen += context.capped_fen(order.amount_fen)
         counted += 1
         made.append(order)
-        if world.chance(280):
-            made.append(_order(world, one, month, world.drawn(failing), span))
-    world.history_fen[month, one.promoter_id] = sum(
-        world.capped_fen(order.amount_fen) for order in made if counts_in_history(order.fate)
+        if context.chance(280):
+            made.append(_order(context, promoter, month, context.drawn(failing), span))
+    context.history_fen[month, promoter.promoter_id] = sum(
+        context.capped_fen(order.amount_fen) for order in made if counts_in_history(order.outcome)
     )
     return made
 
 
-def _other_orders(world: SampleContext, people: Sequence[SamplePromoter], count: int) -> list[SampleOrder]:
-    """So many orders after the task windows, by everybody's size and the time there was."""
+def _other_orders(context: SampleContext, people: Sequence[SamplePromoter], count: int) -> list[SampleOrder]:
+    """``count`` orders after the task windows, distributed by the promoters' sizes and their time."""
     slots = []
     weights = []
-    for month in world.months:
-        for one in people:
-            start, until = span = one.later_span(world, month)
-            if one.size and start < until:
-                slots.append((one, month, span))
-                weights.append(one.size * (until - start))
+    for month in context.months:
+        for promoter in people:
+            start, until = span = promoter.later_span(context, month)
+            if promoter.size and start < until:
+                slots.append((promoter, month, span))
+                weights.append(promoter.size * (until - start))
     if not slots:
         return []
     made = []
-    for one, month, span in world.rng.choices(slots, weights, k=max(0, count)):
-        counting, failing = outcomes_of(world, one, month)
-        made.append(_order(world, one, month, world.drawn(failing if world.chance(220) else counting), span))
+    for promoter, month, span in context.rng.choices(slots, weights, k=max(0, count)):
+        counting, failing = outcomes_of(context, promoter, month)
+        made.append(
+            _order(
+                context, promoter, month, context.drawn(failing if context.chance(220) else counting), span
+            )
+        )
     return made
 
 
 def _order(
-    world: SampleContext,
-    one: SamplePromoter,
+    context: SampleContext,
+    promoter: SamplePromoter,
     month: Period,
-    fate: OrderOutcome,
+    outcome: OrderOutcome,
     span: Span,
     short_fen: int = 0,
 ) -> SampleOrder:
-    """An order of that fate, paid within the span.
+    """An order with an outcome, paid within the span.
 
-    short_fen  what the promoter lacks; the order is of just that amount if it is worth more
+    short_fen  the amount that the promoter still needs; the order gets this amount if its goods cost at least as much
     """
-    rng = world.rng
-    serial = world.next_serial()
-    goods = rng.choice(VIRTUAL_GOODS if fate is OrderOutcome.VIRTUAL else one.goods)
+    rng = context.rng
+    serial = context.next_serial()
+    goods = rng.choice(VIRTUAL_GOODS if outcome is OrderOutcome.VIRTUAL else promoter.goods)
     quantity, amount_fen = _amount(rng, goods)
-    if 1_00 <= short_fen <= world.capped_fen(amount_fen):
+    if 1_00 <= short_fen <= context.capped_fen(amount_fen):
         amount_fen = short_fen
-    compared = fate is OrderOutcome.COMPARED
-    rate_permille = _rate_permille(fate, goods)
+    compared = outcome is OrderOutcome.COMPARED
+    rate_permille = _rate_permille(outcome, goods)
     paid_at = _instant(rng, *span)
     created_at = paid_at - rng.randrange(3, rng.choice((20, 120, 1000)))
-    known = fate is OrderOutcome.VIRTUAL or not world.chance(4)
+    known = outcome is OrderOutcome.VIRTUAL or not context.chance(4)
     return SampleOrder(
         serial=serial,
-        fate=fate,
+        outcome=outcome,
         order_sn=f"{shanghai_date(created_at):%y%m%d}-{digits(serial)}",
-        place=one.punished[month] if fate is OrderOutcome.PUNISHED else rng.choice(one.places),
+        place=promoter.punished[month] if outcome is OrderOutcome.PUNISHED else rng.choice(promoter.places),
         goods=goods,
         quantity=quantity,
         amount_fen=amount_fen,
         rate_permille=rate_permille,
         commission_fen=fen_of(share(money_of(amount_fen), rate_permille)),
-        type=world.drawn(SCENES) if goods.type is None else goods.type,
+        type=context.drawn(SCENES) if goods.type is None else goods.type,
         cat_ids=goods.cat_ids if known else None,
-        is_direct={OrderOutcome.INDIRECT: 0, OrderOutcome.DIRECT_UNKNOWN: None}.get(fate, 1),
+        is_direct={OrderOutcome.INDIRECT: 0, OrderOutcome.DIRECT_UNKNOWN: None}.get(outcome, 1),
         price_compare=int(compared) if known or compared else None,
         created_at=created_at,
-        paid_at=None if fate is OrderOutcome.UNPAID else paid_at,
-        steps=draw_steps(rng, fate, paid_at, world.bounds[month]),
+        paid_at=None if outcome is OrderOutcome.UNPAID else paid_at,
+        steps=draw_steps(rng, outcome, paid_at, context.bounds[month]),
     )
 
 
 def _amount(rng: random.Random, goods: Goods) -> tuple[int, int]:
-    """A quantity, and what is paid for it in fen after a coupon."""
+    """A random quantity, and the amount paid in fen after a coupon."""
     quantity = 2 if goods.price_fen < 50_00 and rng.randrange(12) == 0 else 1
     full_fen = goods.price_fen * quantity
     coupons = [coupon_fen for coupon_fen in _COUPONS_FEN if coupon_fen * 5 <= full_fen]
     return quantity, full_fen - (rng.choice(coupons) if rng.randrange(3) == 0 else 0)
 
 
-def _rate_permille(fate: OrderOutcome, goods: Goods) -> int:
-    """The commission's rate; less on an order that was found by comparing prices."""
-    if fate is OrderOutcome.NO_COMMISSION:
+def _rate_permille(outcome: OrderOutcome, goods: Goods) -> int:
+    """The commission rate; half of it for a price comparison order."""
+    if outcome is OrderOutcome.NO_COMMISSION:
         return 0
-    return goods.rate_permille // 2 if fate is OrderOutcome.COMPARED else goods.rate_permille
+    return goods.rate_permille // 2 if outcome is OrderOutcome.COMPARED else goods.rate_permille
 
 
 def _instant(rng: random.Random, start: int, until: int) -> int:
-    """An instant within a span: by day rather than by night, and now and then its very first or last."""
+    """A random instant within a span, more often by day; sometimes the first or last instant of the span."""
     if rng.randrange(300) == 0:
         return rng.choice((start, until - 1))
     while True:
@@ -158,5 +167,5 @@ def _instant(rng: random.Random, start: int, until: int) -> int:
 
 
 def digits(serial: int) -> str:
-    """15 digits that look like chance and never come twice: the factor has no divisor in common with 10^15."""
+    """15 digits that look random and never repeat, because the factor is coprime to 10^15."""
     return f"{serial * 611_953_281_647_293 % 10**15:015d}"

@@ -1,4 +1,4 @@
-"""The fates that an order may meet, and how often each is met."""
+"""The outcomes of orders and their frequencies."""
 
 from enum import Enum, auto
 from typing import Final
@@ -9,13 +9,13 @@ from bounty.sample.people import SamplePromoter
 
 
 class OrderOutcome(Enum):
-    """What becomes of an order, or what it is from the start."""
+    """The outcome of an order: how it ends, or a property that decides whether it counts."""
 
     ORDINARY = auto()
     COMPARED = auto()
     AFTER_SALE_OPEN = auto()
     REFUNDED_LATE = auto()
-    """After the receipt cutoff: it counts, and earns nothing."""
+    """Refunded after the receipt cutoff: the order counts but earns no subsidy."""
     INDIRECT = auto()
     DIRECT_UNKNOWN = auto()
     VIRTUAL = auto()
@@ -25,7 +25,7 @@ class OrderOutcome(Enum):
     REFUNDED = auto()
     RISKY = auto()
     RETURNED = auto()
-    """An after-sale that only the detail reply tells of, for a while."""
+    """A completed after-sale that for a while only a detail response shows."""
     PUNISHED = auto()
     NO_COMMISSION = auto()
     UNPAID = auto()
@@ -38,7 +38,7 @@ _COUNTING_DIRECT: Final = {
     OrderOutcome.REFUNDED_LATE: 2,
 }
 _NOT_DIRECT: Final = {OrderOutcome.INDIRECT: 30, OrderOutcome.DIRECT_UNKNOWN: 3}
-"""These count where a level asks for no direct orders."""
+"""Outcomes that count for levels without the direct-push rule."""
 _COUNTING: Final = _COUNTING_DIRECT | _NOT_DIRECT
 _FAILING: Final = {
     OrderOutcome.VIRTUAL: 20,
@@ -54,15 +54,15 @@ _FAILING: Final = {
 
 
 def outcomes_of(
-    world: SampleContext, one: SamplePromoter, month: Period
+    context: SampleContext, promoter: SamplePromoter, month: Period
 ) -> tuple[dict[OrderOutcome, int], dict[OrderOutcome, int]]:
-    """Which fates count for the task of the promoter's level, and which do not, with their weights."""
-    failing = _FAILING | ({OrderOutcome.PUNISHED: 120} if month in one.punished else {})
-    if world.terms.direct_only(one.level_in(month)):
+    """The outcomes that count for the promoter's level, and those that do not: outcome -> weight."""
+    failing = _FAILING | ({OrderOutcome.PUNISHED: 120} if month in promoter.punished else {})
+    if context.terms.direct_only(promoter.level_in(month)):
         return _COUNTING_DIRECT, failing | _NOT_DIRECT
     return _COUNTING, failing
 
 
-def counts_in_history(fate: OrderOutcome) -> bool:
-    """Whether an order adds to the GMV of which a target may be made."""
-    return fate in _COUNTING
+def counts_in_history(outcome: OrderOutcome) -> bool:
+    """Whether an order with this outcome adds to the historical GMV from which targets are computed."""
+    return outcome in _COUNTING

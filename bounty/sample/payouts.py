@@ -1,5 +1,5 @@
-"""The sample's money: payees for most, one tranche paid but for one payment, and the next prepared, which takes back an
-order that was refunded since.
+"""The sample's payments: payees for most promoters, a tranche that is paid except for one payment, and a prepared
+tranche that takes back a refunded order.
 """
 
 import csv
@@ -26,14 +26,16 @@ from bounty.tranches import approval, preparation, state
 from bounty.tranches.files import payout_id
 
 WITHOUT = 12
-"""One of so many has no payee yet."""
+"""Promoters whose id is divisible by this number have no payee."""
 FINANCE, ADMIN = "finance@example.com", "admin@example.com"
 
 
 def pay_sample(engine: Engine, folder: Path, seal: PayeeCipher, now: int) -> str:
-    """Pay what settled before last month's payout day, and prepare what did before today; in a line, what was done.
+    """Pay the orders that settled before last month's payout day, and prepare a tranche of those that settled since.
 
-    folder   for the files that come in
+    folder   receives the files that are imported
+
+    Returns one line about both tranches.
     """
     finance, admin = (_as(engine, email) for email in (FINANCE, ADMIN))
     with transaction(finance) as connection:
@@ -49,10 +51,10 @@ def pay_sample(engine: Engine, folder: Path, seal: PayeeCipher, now: int) -> str
     with transaction(finance) as connection:
         approval.export_begins(connection, first.tranche_id, now, approval_required=True)
     with snapshot(engine) as connection:
-        receipt = _receipt(connection, first.tranche_id, folder / "receipt.csv")
+        result_file = _payment_results(connection, first.tranche_id, folder / "receipt.csv")
         refund = _refund(connection, first.tranche_id, now, folder / "orders-refunded.jsonl")
     with transaction(finance) as connection:
-        import_results(connection, read_payment_results(receipt), seal, now)
+        import_results(connection, read_payment_results(result_file), seal, now)
     importer.import_file(engine, "orders", refund, now)
     with transaction(finance) as connection:
         second, _ = preparation.prepare(connection, midnight(shanghai_date(now)), now)
@@ -63,15 +65,15 @@ def pay_sample(engine: Engine, folder: Path, seal: PayeeCipher, now: int) -> str
 
 
 def _as(engine: Engine, email: str) -> Engine:
-    """The books, on which an account acts."""
+    """The engine with an account as actor."""
     with snapshot(engine) as connection:
         row = connection.execute(select(User.id.label("user_id"), User.role).where(User.email == email)).one()
     return acting(engine, Actor(email, row.user_id, row.role))
 
 
 def _payees(connection: Connection) -> list[PayeeRow]:
-    """Made-up accounts for most of whom the notices give a subsidy."""
-    given = []
+    """Generated accounts for most promoters with a published subsidy."""
+    payees = []
     for place, row in enumerate(connection.execute(promoters_without_payee()), 2):
         if row.promoter_id % WITHOUT == 0:
             continue
@@ -80,36 +82,36 @@ def _payees(connection: Connection) -> list[PayeeRow]:
             details = PayeeDetails("bank", account, "示例收款人", "示例银行示例支行", "102100099996")
         else:
             details = PayeeDetails("alipay", f"sample{row.promoter_id}@example.com", "示例收款人", "", "")
-        given.append(PayeeRow(place, row.promoter_id, details))
-    return given
+        payees.append(PayeeRow(place, row.promoter_id, details))
+    return payees
 
 
-def _shown_first(connection: Connection) -> int | None:
-    """The promoter whose account the sample tells of, so that their pages have something of everything."""
+def _demo_promoter(connection: Connection) -> int | None:
+    """The promoter with a demo account. Their pages get an example of everything."""
     query = select(User.promoter_id).where(User.promoter_id.is_not(None)).limit(1)
     return connection.execute(query).scalar()
 
 
-def _receipt(connection: Connection, tranche_id: int, path: Path) -> Path:
-    """What the payer says of a tranche: one payment failed, of somebody else than the promoter shown."""
+def _payment_results(connection: Connection, tranche_id: int, path: Path) -> Path:
+    """Write the payer's result file of a tranche, in which one payment failed, but not the demo promoter's."""
     due = connection.execute(
         select(Payout.promoter_id, Payout.payable_fen)
         .where(Payout.tranche_id == tranche_id, state.is_due())
         .order_by(Payout.payable_fen.desc())
     ).all()
-    failing = next((row.promoter_id for row in due if row.promoter_id != _shown_first(connection)), None)
+    failing = next((row.promoter_id for row in due if row.promoter_id != _demo_promoter(connection)), None)
     with path.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(("payout_id", "amount_yuan", "status", "reason"))
         for row in due:
             failed = row.promoter_id == failing
-            told = ("failed", "收款方账户名与姓名不符") if failed else ("paid", "")
-            rows.writerow((payout_id(tranche_id, row.promoter_id), shown_yuan(row.payable_fen), *told))
+            result = ("failed", "收款方账户名与姓名不符") if failed else ("paid", "")
+            rows.writerow((payout_id(tranche_id, row.promoter_id), shown_yuan(row.payable_fen), *result))
     return path
 
 
 def _refund(connection: Connection, tranche_id: int, now: int, path: Path) -> Path:
-    """An order that the tranche paid, as the platform tells of it once it is refunded."""
+    """Write an order file with one order that the tranche paid and that was refunded since."""
     paid = (
         select(Order)
         .join(
@@ -118,11 +120,11 @@ def _refund(connection: Connection, tranche_id: int, now: int, path: Path) -> Pa
         )
         .where(TrancheLine.tranche_id == tranche_id, Order.is_direct == 1)
     )
-    shown_first = (Order.promoter_id == (_shown_first(connection) or 0)).desc()
+    demo_promoter_first = (Order.promoter_id == (_demo_promoter(connection) or 0)).desc()
     order = connection.execute(
         select(*Order.__table__.c)
         .where(Order.order_sn.in_(select(paid.subquery().c.order_sn)))
-        .order_by(shown_first, Order.paid_at.desc(), Order.order_sn)
+        .order_by(demo_promoter_first, Order.paid_at.desc(), Order.order_sn)
         .limit(1)
     ).one()
     path.write_text(json.dumps(_row(order, now), ensure_ascii=False) + "\n", encoding="utf-8")
@@ -130,7 +132,7 @@ def _refund(connection: Connection, tranche_id: int, now: int, path: Path) -> Pa
 
 
 def _row(order: Row[Any], now: int) -> dict[str, Any]:
-    """A row of the list API: the same order, its audit failed."""
+    """A row of the list API for the same order with a failed audit."""
     return {
         "order_sn": order.order_sn,
         "p_id": order.p_id,

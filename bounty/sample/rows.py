@@ -1,4 +1,4 @@
-"""One order as the platform tells of it: a row of its list, of the feed, of the detail reply, of the sheet."""
+"""Formats one update of an order as a row of the list, the feed, the detail response or the sheet."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -11,7 +11,7 @@ from bounty.sample.order_lifecycle import Status
 from bounty.sample.updates import Update
 
 _PAGE: Final = 100
-"""Orders in a body."""
+"""Number of orders in a response body."""
 _DESCRIPTIONS: Final = {
     Status.UNPAID: "未支付",
     Status.PAID: "已支付",
@@ -31,14 +31,15 @@ _UNUSED: Final = dict.fromkeys(
     ).split(),
     0,
 ) | dict.fromkeys("custom_parameters no_subsidy_reason sep_parameters sep_pid".split(), "")
-"""Fields of the list that say nothing here."""
+"""Fields of the list that the program does not use."""
 _SHEET_WORDS: Final = _DESCRIPTIONS | {Status.AUDITED: "审核成功", Status.NO_COMMISSION: "8"}
 _YES_NO: Final = {1: "是", 0: "否", None: ""}
 _COMPARED_WORDS: Final = {1: "比价", 0: "正常", None: ""}
 
 
 def increment_bodies(updates: Sequence[Update], month: Period) -> list[dict[str, Any]]:
-    """Bodies of the increment, read from the last page to the first; neighbours overlap by a row, as they may."""
+    """Response bodies of the increment list, from the last page to the first. Adjacent pages share one row, as real
+    pages can."""
     starts = range(0, max(1, len(updates) - 1), _PAGE - 1)
     return [
         {
@@ -53,7 +54,7 @@ def increment_bodies(updates: Sequence[Update], month: Period) -> list[dict[str,
 
 
 def _list_row(update: Update) -> dict[str, Any]:
-    """A row with the fields of the platform's list; a fact that is unknown is absent."""
+    """A row with the fields of the platform's list. Unknown facts are absent."""
     order, step, goods = update.order, update.step, update.order.goods
     facts = {
         "cat_ids": order.cat_ids,
@@ -75,7 +76,7 @@ def _list_row(update: Update) -> dict[str, Any]:
         "goods_quantity": order.quantity,
         "mall_id": 700_000_000 + goods.cat_ids[0],
         "mall_name": f"示例·{goods.category}店",
-        # Above 2^53, as real ones are: who reads it as a float loses it.
+        # Above 2^53, as real group ids are: a float cannot represent it exactly.
         "group_id": 860_461_037_000_000_000 + order.serial,
         "order_amount": order.amount_fen,
         "platform_discount": goods.price_fen * order.quantity - order.amount_fen,
@@ -99,7 +100,7 @@ def _list_row(update: Update) -> dict[str, Any]:
 
 
 def feed_row(update: Update) -> dict[str, Any]:
-    """A row of the feed: the same with 0 for what has not happened."""
+    """A row of the feed: a list row with 0 for times of events that have not happened."""
     return {
         name: 0 if value is None and name.endswith("_time") else value
         for name, value in _list_row(update).items()
@@ -107,7 +108,7 @@ def feed_row(update: Update) -> dict[str, Any]:
 
 
 def detail_body(update: Update) -> dict[str, Any]:
-    """A body of the detail reply: other name for the p_id, nothing for what has not happened, and two facts more."""
+    """A response body of the detail call: ``p_id`` is named ``pid``, null fields are absent, two fields are added."""
     order = update.order
     fields = {name: value for name, value in _list_row(update).items() if value is not None}
     fields["pid"] = fields.pop("p_id")
@@ -118,7 +119,7 @@ def detail_body(update: Update) -> dict[str, Any]:
 
 
 def sheet_row(update: Update) -> dict[str, str]:
-    """A row of the sheet, its cells by column."""
+    """A row of the sheet: header -> cell."""
     order, step = update.order, update.step
     return {
         "订单编号": order.order_sn,

@@ -1,4 +1,4 @@
-"""The terms of the sample: the contract's own, by a name that says what they are."""
+"""The terms of the sample: those of docs/promises.md, Terms, with a name that marks them as sample data."""
 
 from typing import Final
 
@@ -48,5 +48,8 @@ rate_permille = 30
 
 
 def sample_terms(effective_from: Period) -> str:
-    """The terms as TOML, from that period on."""
+    """The terms as TOML.
+
+    effective_from   the first period that they apply to
+    """
     return _TERMS.format(effective_from=effective_from)

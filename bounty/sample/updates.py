@@ -1,4 +1,4 @@
-"""What the operator was told of the orders: which of their steps were caught by now, and by which road."""
+"""Decides which updates of the orders the operator has received by now, and through which channel."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from bounty.sample.outcomes import OrderOutcome
 
 
 class Channel(Enum):
-    """By which road a row came; the values end the files' names."""
+    """The channel of a row. The values are the ends of the files' names."""
 
     INCREMENT = "increment.json"
     FEED = "feed.jsonl"
@@ -27,19 +27,19 @@ _CHANNELS: Final = {Channel.INCREMENT: 35, Channel.FEED: 15, Channel.EXPORT: 50}
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """An order as of one of its steps."""
+    """An order at one of its steps."""
 
     order: SampleOrder
     step: OrderStep
 
 
 def draw_updates(
-    world: SampleContext, orders: Iterable[SampleOrder]
+    context: SampleContext, orders: Iterable[SampleOrder]
 ) -> dict[tuple[Period, Channel], list[Update]]:
-    """All that was caught, by month of update and channel, each list oldest first."""
+    """(month of update, channel) -> the received updates, oldest first."""
     updates: dict[tuple[Period, Channel], list[Update]] = {}
     for order in orders:
-        for channel, step in _caught(world, order):
+        for channel, step in _received_steps(context, order):
             month = Period.of(shanghai_date(step.modified_at))
             updates.setdefault((month, channel), []).append(Update(order, step))
     for several in updates.values():
@@ -47,23 +47,24 @@ def draw_updates(
     return updates
 
 
-def _caught(world: SampleContext, order: SampleOrder) -> list[tuple[Channel, OrderStep]]:
-    """The steps that were caught by now: always the newest that the order's channel had, and some before it."""
-    happened = [step for step in order.steps if step.modified_at <= world.now]
+def _received_steps(context: SampleContext, order: SampleOrder) -> list[tuple[Channel, OrderStep]]:
+    """The steps received by now: always the newest step in the order's channel, and some earlier ones."""
+    happened = [step for step in order.steps if step.modified_at <= context.now]
     listed = [step for step in happened if step.return_status is None]
-    channel = world.drawn(_CHANNELS)
-    known = [step for step in listed if step.modified_at <= _synced_at(world, channel)]
+    channel = context.drawn(_CHANNELS)
+    known = [step for step in listed if step.modified_at <= _synced_at(context, channel)]
     if not known:
         channel, known = Channel.INCREMENT, listed
-    caught = [*(step for step in known[:-1] if world.chance(350)), known[-1]]
+    received = [*(step for step in known[:-1] if context.chance(350)), known[-1]]
     details = [step for step in happened if step.return_status is not None]
-    if not details and order.fate is OrderOutcome.ORDINARY and world.chance(15):
+    if not details and order.outcome is OrderOutcome.ORDINARY and context.chance(15):
         details = [replace(known[-1], return_status=0)]
-    return [(channel, step) for step in caught] + [(Channel.DETAIL, step) for step in details]
+    return [(channel, step) for step in received] + [(Channel.DETAIL, step) for step in details]
 
 
-def _synced_at(world: SampleContext, channel: Channel) -> int:
-    """The increment is up to the minute, the feed is some hours old, the export was made at midnight."""
+def _synced_at(context: SampleContext, channel: Channel) -> int:
+    """The time of the channel's newest data: now for the increment, three hours ago for the feed, midnight for the
+    export."""
     if channel is Channel.EXPORT:
-        return midnight(world.today)
-    return world.now - (3 * HOUR if channel is Channel.FEED else 0)
+        return midnight(context.today)
+    return context.now - (3 * HOUR if channel is Channel.FEED else 0)

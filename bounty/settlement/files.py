@@ -1,4 +1,7 @@
-"""The two files of a settlement, to the byte (contract, Export): what is hashed, exported and checked is the same."""
+"""The two files of a settlement, to the byte (docs/promises.md, Export files).
+
+What is hashed, exported and checked is the same.
+"""
 
 import csv
 import hashlib
@@ -99,7 +102,7 @@ def parts_of(connection: Connection, query: Query) -> Iterable[Sequence[Any]]:
 def rendered_results(parts: Iterable[Sequence[Any]], period: Period) -> Rendering:
     """results.csv of rows as ``results_of`` selects them."""
 
-    month, yuan = str(period), ShownYuan()
+    month, yuan = period.name, ShownYuan()
 
     def cells(row: Any) -> tuple[Any, ...]:
         promoter_id, name, level, reason, gmv, orders, gmv_target, orders_target, passed, rate, lines, fen = (
@@ -131,7 +134,7 @@ def rendered_lines(parts: Iterable[Sequence[Any]], period: Period) -> Rendering:
     """subsidy_lines.csv of rows as ``lines_of`` selects them. Its cells are digits and hyphens, so that none needs
     quoting."""
 
-    month, minutes, seconds, yuan = str(period), ShownMinutes(), ShownMinutes.SECONDS, ShownYuan()
+    month, minutes, seconds, yuan = period.name, ShownMinutes(), ShownMinutes.SECONDS, ShownYuan()
 
     def render(rows: Sequence[Any]) -> str:
         return "".join(

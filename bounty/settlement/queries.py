@@ -2,12 +2,25 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import CTE, Column, FromClause, Insert, and_, case, func, insert, literal, select, true
+from sqlalchemy import (
+    CTE,
+    Column,
+    Connection,
+    FromClause,
+    Insert,
+    and_,
+    case,
+    func,
+    insert,
+    literal,
+    select,
+    true,
+)
 
 from bounty.db import Query, WholeNumber, workspace
 from bounty.ingest.quarantine import NO_DATA
-from bounty.models import Line, OpenPeriod, Order, Quarantined, Result, RosterEntry
-from bounty.rules.clauses import SUBSIDY_CLAUSES, all_hold
+from bounty.models import KnownNotice, Line, OpenPeriod, Order, Quarantined, Result, RosterEntry
+from bounty.rules.clauses import SUBSIDY_CLAUSES, Settlements, all_hold, newest_notices_elsewhere
 from bounty.rules.measure import counts, frozen_bounds, measured, of_eligible
 from bounty.rules.periods import Bounds, Period
 from bounty.rules.revocations import void_stands
@@ -64,14 +77,17 @@ def measure_roster(period: Period, terms: Terms) -> Insert:
     )
 
 
-def earned_lines(period: Period, terms: Terms, reached: FromClause) -> Query:
+def earned_lines(
+    period: Period, terms: Terms, reached: FromClause, elsewhere: Settlements | None = None
+) -> Query:
     """Each order that earns above 0, with its share under the order cap and the promoter cap: promoter_id, order_sn,
     paid_at, basis_fen, subsidy_fen.
 
-    reached   ``attained``, or another relation with its columns
+    reached     ``attained``, or another relation with its columns
+    elsewhere   the settlements of the notices of other programmes that exclusive terms go by; null: of the newest
     """
     facts = Order.__table__.c
-    bounds = frozen_bounds(terms)
+    bounds = frozen_bounds(terms, elsewhere)
     earned = before_promoter_cap(facts, reached.c.rate_permille, terms).label("earned_fen")
     shares = (
         select(
@@ -107,6 +123,14 @@ def write_lines(settlement_id: int, period: Period, terms: Terms) -> Insert:
     return insert(Line).from_select(
         ["promoter_id", "order_sn", "paid_at", "basis_fen", "subsidy_fen", "settlement_id"],
         earned_lines(period, terms, attained).add_columns(literal(settlement_id)),
+    )
+
+
+def freeze_known_notices(settlement_id: int, period: Period) -> Insert:
+    """Keep which notices of other programmes a settlement of exclusive terms has just gone by."""
+    known = newest_notices_elsewhere(literal(str(period)))
+    return insert(KnownNotice).from_select(
+        ["settlement_id", "other_id"], select(literal(settlement_id), *known.subquery("known").c)
     )
 
 
@@ -225,10 +249,24 @@ class Recomputation:
         return lines_of(0, self.results, self.lines)
 
 
-def recomputation(period: Period, terms: Terms) -> Recomputation:
-    """What a settlement would write now, made by the expressions that a settlement uses; writes nothing."""
+def known_notices(connection: Connection, settlement_id: int) -> list[int]:
+    """The settlements of the notices of other programmes that a settlement of exclusive terms went by."""
+    known = select(KnownNotice.other_id).where(KnownNotice.settlement_id == settlement_id)
+    return list(connection.execute(known.order_by(KnownNotice.other_id)).scalars())
+
+
+def notices_elsewhere(connection: Connection, period: Period) -> list[int]:
+    """The settlements of the notices of other programmes that a settlement of exclusive terms would go by now."""
+    return sorted(connection.execute(newest_notices_elsewhere(literal(str(period)))).scalars())
+
+
+def recomputation(period: Period, terms: Terms, elsewhere: Settlements | None = None) -> Recomputation:
+    """What a settlement would write now, made by the expressions that a settlement uses; writes nothing.
+
+    elsewhere   the settlements of the notices of other programmes that exclusive terms go by; null: of the newest
+    """
     reached = measured_roster(period, terms).cte("reached")
-    earned = earned_lines(period, terms, reached)
+    earned = earned_lines(period, terms, reached, elsewhere)
     lines = earned.add_columns(literal(0, WholeNumber).label("settlement_id")).cte("earned")
     return Recomputation(summed_results(0, period, reached, lines).cte("summed"), lines, period)
 

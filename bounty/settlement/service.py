@@ -16,7 +16,14 @@ from bounty.roster.terms import open_period, terms_in_force
 from bounty.rules.periods import Period
 from bounty.settlement.files import FileFacts, content_sha256, lines_file, results_file
 from bounty.settlement.period_lock import require_not_closed
-from bounty.settlement.queries import attained, measure_roster, quarantined_of, write_lines, write_results
+from bounty.settlement.queries import (
+    attained,
+    freeze_known_notices,
+    measure_roster,
+    quarantined_of,
+    write_lines,
+    write_results,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,8 @@ def settle(connection: Connection, period: Period, now: int) -> Settled:
             prepared_by_id=actor_of(connection).user_id,
         )
     )
+    if in_force.terms.subsidy.exclusive:
+        connection.execute(freeze_known_notices(settlement_id, period))
     attempt.commit()
     record(
         connection,

@@ -1,1 +1,1 @@
-"""Orders from the open platform: which spans to read, reading each so that none is missed, and what is covered."""
+"""Orders from the open platform: the windows to read, reliable reads of one window, and the coverage of a period."""

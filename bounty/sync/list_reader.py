@@ -1,8 +1,9 @@
-"""Reading a span of the platform's lists so that nothing is missed while the lists change.
+"""Complete reads of one window of the platform's order lists, although the lists change during the read.
 
-An order that is updated leaves the span, and all behind it move up by a place. So pages are read from the last to the
-first: what moves up comes again, instead of slipping past. Every page must have as many rows as its own count says, and
-may repeat only as many as left meanwhile; then nothing can have been missed, and a page that is lost can't pass.
+An order that is updated leaves the window, and every order behind it moves up by one place. Pages are therefore read
+from the last to the first, so that an order that moves up is read twice instead of being missed. A page is accepted if
+it has as many rows as its own total count implies, and if it repeats at most as many rows as the list shrank by. A read
+whose pages are all accepted has missed nothing; a lost page is always detected.
 """
 
 from collections.abc import Callable
@@ -13,39 +14,41 @@ from bounty.platforms.pdd.client import PAGE_SIZE, PAGES_LIMIT, PAID_PAGE_SIZE, 
 from bounty.platforms.pdd.replies import OrderPage
 from bounty.sync.intervals import OVERLAP, Interval
 
-PASSES: Final = 4
-"""How often a list is read from end to end, until a pass holds."""
-ASKS: Final = 4
-"""How often a page is asked for, until it agrees with itself and with the page before."""
+PASS_LIMIT: Final = 4
+"""How often a whole list is read until one pass is complete."""
+ATTEMPT_LIMIT: Final = 4
+"""How often one page is requested until it is consistent."""
 ROWS_LIMIT: Final = 50_000
-"""Orders of a span; where there are more, it is read in halves: one transaction has them all."""
-Told = Callable[[int], None]
+"""Most orders of one window. A window with more orders is split, because one transaction imports the whole window."""
+OnProgress = Callable[[int], None]
+"""Called with the number of orders read so far."""
 
 
-class TooMany(Exception):
-    """The span has more orders than are read at once."""
+class TooManyOrders(Exception):
+    """The window has more orders than one read may have."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListReading:
-    """What reading a span came to."""
+    """The result of reading one window."""
 
-    told: int | None
-    """How many orders the platform says it has."""
-    held: int
-    """Distinct orders that were read."""
+    total_count: int | None
+    """Number of orders by the platform's own count; None if it gave none."""
+    orders: int
+    """Number of distinct orders that were read."""
     pages: int
-    why: str | None
-    """SHORT or RESTLESS; None where nothing is missing."""
+    """Number of pages with orders."""
+    incomplete_reason: str | None
+    """``SHORT``, ``RESTLESS``, or a further code of ``models.FetchWindow.why``; None if the read is complete."""
 
 
-class _Kept:
-    """The pages of one pass, written down as they come: a file of bodies, as an operator would have it."""
+class _PageFile:
+    """Writes the pages of one pass to a file of response bodies, which the importer reads like an uploaded file."""
 
-    def __init__(self, file: BinaryIO, told: Told) -> None:
+    def __init__(self, file: BinaryIO, on_progress: OnProgress) -> None:
         file.seek(0)
         file.truncate()
-        self._file, self._told = file, told
+        self._file, self._on_progress = file, on_progress
         self.orders: set[str] = set()
         self.pages = 0
 
@@ -55,137 +58,138 @@ class _Kept:
         self._file.write(page.body + b"\n")
         self.orders.update(page.orders)
         self.pages += 1
-        self._told(len(self.orders))
+        self._on_progress(len(self.orders))
 
 
-def read_updated(platform: Platform, span: Interval, file: BinaryIO, told: Told) -> ListReading:
-    """Read the orders last updated within a span into a file of bodies.
+def read_updated(platform: Platform, span: Interval, file: BinaryIO, on_progress: OnProgress) -> ListReading:
+    """Read the orders last updated within a window into a file of response bodies.
 
-    told     called with the number of orders read so far
-
-    Raises TooMany, and PlatformError.
+    Raises TooManyOrders, and PlatformError.
     """
 
-    def ask(number: int) -> OrderPage:
+    def request(number: int) -> OrderPage:
         return platform.updated_orders(span.from_at - OVERLAP, span.until_at, number)
 
-    count: int | None = None
-    sound, kept, before = False, _Kept(file, told), None
-    for _ in range(PASSES):
-        kept = _Kept(file, told)
-        first = _counted(ask)
-        count = first.told
+    total_count: int | None = None
+    complete, pages, previous = False, _PageFile(file, on_progress), None
+    for _ in range(PASS_LIMIT):
+        pages = _PageFile(file, on_progress)
+        total_count = _first_page(request).total_count
         if (
-            count is not None
-            and count > min(ROWS_LIMIT, PAGES_LIMIT * PAGE_SIZE)
+            total_count is not None
+            and total_count > min(ROWS_LIMIT, PAGES_LIMIT * PAGE_SIZE)
             and span.until_at - span.from_at > 1
         ):
-            raise TooMany
-        if count is None:
-            # Nothing to count against: the list must come out the same twice.
-            whole = _read_uncounted(ask, kept)
-            sound, before = whole and kept.orders == before, set(kept.orders)
+            raise TooManyOrders
+        if total_count is None:
+            # There is no count to compare with, so two passes must read the same orders.
+            consistent = _read_uncounted(request, pages)
+            complete, previous = consistent and pages.orders == previous, set(pages.orders)
         else:
-            sound, count = _read_counted(ask, count, kept)
-        if sound:
+            complete, total_count = _read_counted(request, total_count, pages)
+        if complete:
             break
-    held = len(kept.orders)
-    why = None if sound else "SHORT" if count is not None and held < count else "RESTLESS"
-    return ListReading(count, held, kept.pages, why)
+    orders = len(pages.orders)
+    is_short = total_count is not None and orders < total_count
+    reason = None if complete else "SHORT" if is_short else "RESTLESS"
+    return ListReading(total_count, orders, pages.pages, reason)
 
 
-def _counted(ask: Callable[[int], OrderPage]) -> OrderPage:
-    """The first page, if possible with a count."""
-    page = ask(1)
-    for _ in range(ASKS - 1):
-        if page.told is not None:
+def _first_page(request: Callable[[int], OrderPage]) -> OrderPage:
+    """The first page; requested again while it has no total count."""
+    page = request(1)
+    for _ in range(ATTEMPT_LIMIT - 1):
+        if page.total_count is not None:
             break
-        page = ask(1)
+        page = request(1)
     return page
 
 
-def _read_counted(ask: Callable[[int], OrderPage], count: int, kept: _Kept) -> tuple[bool, int]:
-    """One pass; whether nothing can have been missed, and the count as of its end.
+def _read_counted(
+    request: Callable[[int], OrderPage], total_count: int, pages: _PageFile
+) -> tuple[bool, int]:
+    """One pass from the last page to the first; returns whether it is complete, and the newest total count.
 
-    It begins behind the last page, where there must be nothing: a count that is too low is seen there.
+    The pass begins with the page behind the last one, which must be empty; this detects a total count that is too low.
     """
-    sound = True
-    for number in range(-(-count // PAGE_SIZE) + 1, 0, -1):
-        page, fits = _fitting(ask, number, count, kept.orders)
-        kept.add(page)
-        sound = sound and fits
-        count = count if page.told is None else page.told
-    return sound and len(kept.orders) >= count, count
+    complete = True
+    for number in range(-(-total_count // PAGE_SIZE) + 1, 0, -1):
+        page, is_consistent = _consistent_page(request, number, total_count, pages.orders)
+        pages.add(page)
+        complete = complete and is_consistent
+        total_count = total_count if page.total_count is None else page.total_count
+    return complete and len(pages.orders) >= total_count, total_count
 
 
-def _fitting(
-    ask: Callable[[int], OrderPage], number: int, count: int, seen: set[str]
+def _consistent_page(
+    request: Callable[[int], OrderPage], number: int, total_count: int, seen: set[str]
 ) -> tuple[OrderPage, bool]:
-    """A page, asked for until it fits; or as it came last, and that it doesn't."""
-    page = ask(number)
-    for _ in range(ASKS - 1):
-        if _fits(page, number, count, seen):
+    """A page, requested until it is consistent; returns the last response and whether it is consistent."""
+    page = request(number)
+    for _ in range(ATTEMPT_LIMIT - 1):
+        if _is_consistent(page, number, total_count, seen):
             return page, True
-        page = ask(number)
-    return page, _fits(page, number, count, seen)
+        page = request(number)
+    return page, _is_consistent(page, number, total_count, seen)
 
 
-def _fits(page: OrderPage, number: int, count: int, seen: set[str]) -> bool:
-    """Whether a page has as many rows as its count says, and repeats no more than left since the page before.
+def _is_consistent(page: OrderPage, number: int, total_count: int, seen: set[str]) -> bool:
+    """Whether a page has the rows that its total count implies, and repeats at most as many rows as the list shrank by.
 
-    count    as of the page before. The span lies in the past: nothing comes in
+    total_count   of the page read before. The window is in the past, so the list only shrinks.
+    seen          the orders of the pages read before
     """
-    if page.told is None or page.told > count:
+    if page.total_count is None or page.total_count > total_count:
         return False
-    due = min(PAGE_SIZE, max(0, page.told - (number - 1) * PAGE_SIZE))
-    fresh = set(page.orders) - seen
-    return len(page.orders) == due and len(page.orders) - len(fresh) <= count - page.told
+    expected_rows = min(PAGE_SIZE, max(0, page.total_count - (number - 1) * PAGE_SIZE))
+    repeated = len(page.orders) - len(set(page.orders) - seen)
+    return len(page.orders) == expected_rows and repeated <= total_count - page.total_count
 
 
-def _read_uncounted(ask: Callable[[int], OrderPage], kept: _Kept) -> bool:
-    """One pass without counts; whether every page but the last is full and nothing stands behind that one."""
+def _read_uncounted(request: Callable[[int], OrderPage], pages: _PageFile) -> bool:
+    """One pass without total counts; returns whether every page but the last is full and no page follows the last."""
     last = 1
-    while len(ask(last).orders) == PAGE_SIZE and last < PAGES_LIMIT:
+    while len(request(last).orders) == PAGE_SIZE and last < PAGES_LIMIT:
         last += 1
-    whole = not ask(last + 1).orders
+    consistent = not request(last + 1).orders
     for number in range(last, 0, -1):
-        page = ask(number)
-        kept.add(page)
-        whole = whole and (number == last or len(page.orders) == PAGE_SIZE)
-    return whole
+        page = request(number)
+        pages.add(page)
+        consistent = consistent and (number == last or len(page.orders) == PAGE_SIZE)
+    return consistent
 
 
-def read_paid(platform: Platform, span: Interval, file: BinaryIO, told: Told) -> ListReading:
-    """Read the orders paid within a span, as they are now, into a file of bodies.
+def read_paid(platform: Platform, span: Interval, file: BinaryIO, on_progress: OnProgress) -> ListReading:
+    """Read the orders paid within a window, in their present state, into a file of response bodies.
 
-    This list is not counted, so it must come out the same twice. Raises PlatformError.
+    This list has no total count, so two passes must read the same orders. Raises PlatformError.
     """
-    before, kept, sound = None, _Kept(file, told), False
-    for _ in range(PASSES):
-        kept = _Kept(file, told)
-        whole = _follow(platform, span, kept)
-        sound, before = whole and kept.orders == before, set(kept.orders)
-        if sound:
+    previous, pages, complete = None, _PageFile(file, on_progress), False
+    for _ in range(PASS_LIMIT):
+        pages = _PageFile(file, on_progress)
+        consistent = _read_pages_in_order(platform, span, pages)
+        complete, previous = consistent and pages.orders == previous, set(pages.orders)
+        if complete:
             break
-    return ListReading(None, len(kept.orders), kept.pages, None if sound else "RESTLESS")
+    return ListReading(None, len(pages.orders), pages.pages, None if complete else "RESTLESS")
 
 
-def _follow(platform: Platform, span: Interval, kept: _Kept) -> bool:
-    """One pass, from each page to the one behind it, until there is none; whether no page was out of place."""
+def _read_pages_in_order(platform: Platform, span: Interval, pages: _PageFile) -> bool:
+    """One pass over the list by pay time, following ``last_order_id``; returns whether every page was consistent."""
     after = ""
     while True:
         page = platform.paid_orders(*span, after)
-        for _ in range(ASKS - 1):
-            if not page.orders or (page.last_order_id and kept.orders.isdisjoint(page.orders)):
+        for _ in range(ATTEMPT_LIMIT - 1):
+            if not page.orders or (page.last_order_id and pages.orders.isdisjoint(page.orders)):
                 break
             page = platform.paid_orders(*span, after)
         if not page.orders:
             return True
         if (
             not page.last_order_id
-            or not kept.orders.isdisjoint(page.orders)
+            or not pages.orders.isdisjoint(page.orders)
             or len(page.orders) > PAID_PAGE_SIZE
         ):
             return False
-        kept.add(page)
+        pages.add(page)
         after = page.last_order_id

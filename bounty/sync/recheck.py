@@ -1,6 +1,6 @@
-"""The sweep before a settlement: orders that can still change its result, read again one by one.
+"""The recheck before a settlement: orders that can still change its result are read again one by one.
 
-Only the detail call tells of after-sales, and an order whose update was never listed would come to light here too.
+Only the detail call returns after-sales facts. It also detects an order whose update never appeared in a list.
 """
 
 from collections.abc import Iterator
@@ -23,50 +23,52 @@ from bounty.roster.terms import terms_in_force
 from bounty.rules.clauses import SUBSIDY_CLAUSES, all_hold
 from bounty.rules.measure import frozen_bounds, may_count, of_eligible
 from bounty.rules.periods import Period
-from bounty.sync.list_reader import ASKS, Told
+from bounty.sync.list_reader import ATTEMPT_LIMIT, OnProgress
 from bounty.sync.service import Clock
 
-AT_ONCE: Final = 200
-"""Orders of a batch."""
+ORDERS_PER_BATCH: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Rechecked:
-    """One batch of a sweep."""
+    """One batch of rechecked orders."""
 
     orders: int
-    """How many were asked for."""
+    """Number of orders that were requested."""
     unanswered: tuple[str, ...]
-    """Those of which the platform tells nothing."""
+    """The numbers of the orders that the platform does not know."""
     counts: Counts
+    """The import's counts of the order rows."""
 
 
-def unsettled(connection: Connection, now: int) -> list[Period]:
-    """The open periods whose receipt cutoff has passed and that have no notice yet, the earliest first."""
+def periods_to_recheck(connection: Connection, now: int) -> list[Period]:
+    """The open periods after their receipt cutoff that have no notice yet, earliest first."""
     noticed = exists().where(Notice.period == OpenPeriod.period)
     rows = connection.execute(
         select(OpenPeriod.period)
         .where(OpenPeriod.receipt_cutoff <= now, ~noticed)
-        .order_by(OpenPeriod.period)
+        .order_by(OpenPeriod.receipt_cutoff, OpenPeriod.period)
     )
     return [Period.parse(row.period) for row in rows]
 
 
 def orders_to_recheck(connection: Connection, period: Period) -> list[str]:
-    """The orders of an open period that count, may still count, or would earn, of who is eligible, and that no detail
-    was read of since the receipt cutoff; by their numbers.
+    """The numbers of the orders to recheck, ascending.
 
-    Raises BountyError where no terms apply.
+    These are orders of eligible promoters that count, can still count, or would earn a subsidy, and whose details were
+    not read since the receipt cutoff.
+
+    Raises BountyError if no terms apply to the period.
     """
     terms = terms_in_force(connection, period).terms
     facts, bounds = Order.__table__.c, frozen_bounds(terms)
-    matters = and_(
+    affects_result = and_(
         facts.paid_at >= bounds.month_from,
         facts.paid_at < bounds.month_until,
         or_(may_count(facts, bounds, terms), all_hold(SUBSIDY_CLAUSES, facts, bounds, terms)),
     )
     query = (
-        of_eligible(select(Order.order_sn), period, matters)
+        of_eligible(select(Order.order_sn), period, affects_result)
         .where(~exists(_details_since_cutoff()))
         .order_by(Order.order_sn)
     )
@@ -74,14 +76,14 @@ def orders_to_recheck(connection: Connection, period: Period) -> list[str]:
 
 
 def _details_since_cutoff() -> Query:
-    """Detail rows of the order at hand that came after the cutoff, for the first time or again."""
-    row, again = OrderVersion, OrderRepeat
+    """The detail rows of the enclosing query's order that a valid batch after the cutoff contained."""
+    row, repeat = OrderVersion, OrderRepeat
     first = and_(Batch.batch_id == row.batch_id, Batch.imported_at >= OpenPeriod.receipt_cutoff)
     repeated = exists().where(
-        again.promoter_id == row.promoter_id,
-        again.order_sn == row.order_sn,
-        again.row_hash == row.row_hash,
-        again.batch_id == Batch.batch_id,
+        repeat.promoter_id == row.promoter_id,
+        repeat.order_sn == row.order_sn,
+        repeat.row_hash == row.row_hash,
+        repeat.batch_id == Batch.batch_id,
         Batch.imported_at >= OpenPeriod.receipt_cutoff,
     )
     since = exists().where(Batch.undone_at.is_(None), or_(first, repeated))
@@ -92,22 +94,24 @@ def _details_since_cutoff() -> Query:
 
 
 def recheck_orders(
-    engine: Engine, platform: Platform, clock: Clock, period: Period, told: Told = lambda _: None
+    engine: Engine, platform: Platform, clock: Clock, period: Period, on_progress: OnProgress = lambda _: None
 ) -> Iterator[Rechecked]:
-    """Read the orders of a period that can still change its result, a batch after the other; again: the rest of them.
+    """Read the details of the orders to recheck, batch by batch; yields each batch once it is committed.
 
-    told   called with the number of orders read so far
+    Calling it again after an error continues with the orders that are left.
 
-    Raises PlatformError; what was read before stays.
+    Raises PlatformError; the batches before it stay committed.
     """
     with snapshot(engine) as connection:
         orders = orders_to_recheck(connection, period)
-    for start in range(0, len(orders), AT_ONCE):
-        yield _sweep(engine, platform, clock, period, orders[start : start + AT_ONCE])
-        told(min(start + AT_ONCE, len(orders)))
+    for start in range(0, len(orders), ORDERS_PER_BATCH):
+        yield _recheck_batch(engine, platform, clock, period, orders[start : start + ORDERS_PER_BATCH])
+        on_progress(min(start + ORDERS_PER_BATCH, len(orders)))
 
 
-def _sweep(engine: Engine, platform: Platform, clock: Clock, period: Period, orders: list[str]) -> Rechecked:
+def _recheck_batch(
+    engine: Engine, platform: Platform, clock: Clock, period: Period, orders: list[str]
+) -> Rechecked:
     unanswered = []
     with TemporaryDirectory() as folder:
         path = Path(folder, f"details-{period}-{orders[0]}.jsonl")
@@ -133,8 +137,8 @@ def _sweep(engine: Engine, platform: Platform, clock: Clock, period: Period, ord
 
 
 def _detail(platform: Platform, order_sn: str) -> OrderDetail | None:
-    """What the platform tells of an order; None where it knows no such order, or tells of another."""
-    for _ in range(ASKS):
+    """An order's detail; None if the platform does not know the order or keeps returning another one."""
+    for _ in range(ATTEMPT_LIMIT):
         try:
             detail = platform.order(order_sn)
         except PlatformError as error:

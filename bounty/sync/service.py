@@ -1,4 +1,4 @@
-"""Syncing: from what is not covered yet to what is held, span by span."""
+"""Syncing: find the windows that are not covered yet, and read and import them one by one."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -19,31 +19,36 @@ from bounty.platforms.pdd.client import Platform
 from bounty.platforms.pdd.errors import PlatformError
 from bounty.sync.coverage import covered_by
 from bounty.sync.intervals import LAG, REACH, Interval, halves, split_into_windows, uncovered
-from bounty.sync.list_reader import ListReading, Told, TooMany, read_paid, read_updated
+from bounty.sync.list_reader import ListReading, OnProgress, TooManyOrders, read_paid, read_updated
 
 Clock = Callable[[], int]
+"""Returns the present instant; epoch seconds."""
 READERS: Final = {"UPDATED": read_updated, "PAID": read_paid}
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """A span that was read, and what became of its rows."""
+class WindowRead:
+    """A window that was read and imported."""
 
     kind: str
+    """``UPDATED`` or ``PAID``."""
     span: Interval
+    """The window."""
     reading: ListReading
     counts: Counts
+    """The import's counts of the order rows."""
 
 
-def due(
+def windows_to_read(
     engine: Engine, platform: Platform, now: int, from_at: int | None, until_at: int | None
 ) -> list[Interval]:
-    """The spans to read by time of update, the earliest first.
+    """The windows to read by update time, earliest first.
 
-    from_at, until_at   what to read whether it is held or not; without from_at, whatever is not covered yet: from where
-                        the first reading ever began, or as far back as the platform tells
+    from_at    read everything from here on, covered or not. None: read only uncovered time since the first window that
+               was ever read, or the last 90 days before any read
+    until_at   None for now
 
-    Raises BountyError where the platform no longer tells, or the two are the wrong way round.
+    Raises BountyError if from_at is more than 90 days ago, or not before until_at.
     """
     latest, earliest = now - LAG, now - REACH
     until_at = latest if until_at is None else min(until_at, latest)
@@ -63,17 +68,19 @@ def due(
             )
         return split_into_windows([Interval(from_at, until_at)])
     with snapshot(engine) as connection:
-        began = connection.execute(
+        first_read = connection.execute(
             select(func.min(FetchWindow.from_at)).where(FetchWindow.kind == "UPDATED")
         ).scalar()
-        span = Interval(earliest if began is None else max(began, earliest), until_at)
-        return split_into_windows(uncovered(span, covered_by(connection, "UPDATED", platform.listed, span)))
+        span = Interval(earliest if first_read is None else max(first_read, earliest), until_at)
+        return split_into_windows(
+            uncovered(span, covered_by(connection, "UPDATED", platform.order_scope, span))
+        )
 
 
-def due_backfill(now: int, from_at: int | None, until_at: int | None) -> list[Interval]:
-    """The spans to read by time of payment; whatever was read before, since orders go on changing.
+def backfill_windows(now: int, from_at: int | None, until_at: int | None) -> list[Interval]:
+    """The windows to read by pay time. Windows that were read before are read again, because orders keep changing.
 
-    Raises BountyError without a beginning.
+    Raises BountyError if from_at is missing, or not before until_at.
     """
     until_at = now if until_at is None else min(until_at, now)
     if from_at is None or from_at >= until_at:
@@ -90,67 +97,69 @@ def sync(
     clock: Clock,
     kind: str,
     spans: list[Interval],
-    told: Told = lambda _: None,
-) -> Iterator[Read]:
-    """Read spans one after the other, each with its rows in one transaction; yields each once it is committed.
+    on_progress: OnProgress = lambda _: None,
+) -> Iterator[WindowRead]:
+    """Read and import windows one after the other, one transaction each; yields each once it is committed.
 
-    kind     UPDATED or PAID
-    told     called with the number of orders read so far
+    kind          UPDATED or PAID
+    on_progress   called with the number of orders of all windows read so far
 
-    Raises PlatformError at the span that the platform does not answer for, which is then on record as not done;
-    RefusedFile for a reply that is wholly wrong. What was read before stays.
+    Raises PlatformError if the platform does not answer; the window is then recorded as incomplete. Raises RefusedFile
+    if a response cannot be imported as a whole. The windows before it stay committed.
     """
-    waiting, before = list(reversed(spans)), 0
-    while waiting:
-        span = waiting.pop()
+    remaining, orders_before = list(reversed(spans)), 0
+    while remaining:
+        span = remaining.pop()
         try:
-            read = _sync_span(engine, platform, clock, kind, span, _counting_on(told, before))
-        except TooMany:
-            waiting.extend(reversed(halves(span)))
+            read = _sync_window(
+                engine, platform, clock, kind, span, _progress_after(on_progress, orders_before)
+            )
+        except TooManyOrders:
+            remaining.extend(reversed(halves(span)))
             continue
-        before += read.reading.held
+        orders_before += read.reading.orders
         yield read
 
 
-def _counting_on(told: Told, before: int) -> Told:
-    return lambda orders: told(before + orders)
+def _progress_after(on_progress: OnProgress, orders_before: int) -> OnProgress:
+    return lambda orders: on_progress(orders_before + orders)
 
 
-def _sync_span(
-    engine: Engine, platform: Platform, clock: Clock, kind: str, span: Interval, told: Told
-) -> Read:
-    asked_at = clock()
+def _sync_window(
+    engine: Engine, platform: Platform, clock: Clock, kind: str, span: Interval, on_progress: OnProgress
+) -> WindowRead:
+    started_at = clock()
     with TemporaryDirectory() as folder:
         path = Path(folder, f"{kind.lower()}-{_stamp(span.from_at)}-{_stamp(span.until_at)}.jsonl")
         try:
             with path.open("w+b") as file:
-                reading = READERS[kind](platform, span, file, told)
+                reading = READERS[kind](platform, span, file, on_progress)
         except PlatformError as error:
             with transaction(engine) as connection:
-                nothing = Read(kind, span, ListReading(None, 0, 0, error.family), Counts())
-                _keep(connection, nothing, platform.listed, asked_at, clock(), None)
+                failed = WindowRead(kind, span, ListReading(None, 0, 0, error.family), Counts())
+                _record_window(connection, failed, platform.order_scope, started_at, clock(), None)
             raise
-        # By the platform's clock: where ours is ahead, what is yet to happen there is not proven by our asking.
-        known_at = asked_at + min(0, platform.clock_off) - LAG
+        # If our clock is ahead of the platform's, the read covers time only up to the platform's present.
+        known_at = started_at + min(0, platform.clock_offset) - LAG
         if known_at <= span.from_at:
-            reading = replace(reading, why="CLOCK")
+            reading = replace(reading, incomplete_reason="CLOCK")
         elif known_at < span.until_at:
             span = Interval(span.from_at, known_at)
-        # The file is read as any that an operator imports: the same shapes, quarantine and fold.
+        # The importer reads the file like an uploaded one: the same formats, quarantine and fold.
         opened = importer.open_file("orders", path) if reading.pages else None
         with transaction(engine) as connection:
             now, batch_id, counts = clock(), None, Counts()
             if opened is not None:
                 batch_id, counts = importer.import_rows(connection, opened, now)
-            read = Read(kind, span, reading, counts)
-            _keep(connection, read, platform.listed, known_at, now, batch_id)
+            read = WindowRead(kind, span, reading, counts)
+            _record_window(connection, read, platform.order_scope, known_at, now, batch_id)
     return read
 
 
-def _keep(
-    connection: Connection, read: Read, whose: str, known_at: int, now: int, batch_id: int | None
+def _record_window(
+    connection: Connection, read: WindowRead, whose: str, known_at: int, now: int, batch_id: int | None
 ) -> None:
-    """The slice, beside its rows, and who asked for it."""
+    """Insert the window and its audit event, in the transaction of its order rows."""
     reading, span = read.reading, read.span
     connection.execute(
         insert(FetchWindow).values(
@@ -160,15 +169,20 @@ def _keep(
             until_at=span.until_at,
             known_at=known_at,
             read_at=now,
-            done=reading.why is None,
-            why=reading.why,
-            rows_told=reading.told,
-            rows_held=reading.held,
+            done=reading.incomplete_reason is None,
+            why=reading.incomplete_reason,
+            rows_told=reading.total_count,
+            rows_held=reading.orders,
             pages=reading.pages,
             batch_id=batch_id,
         )
     )
-    after = {"kind": read.kind, "why": reading.why, "told": reading.told, "held": reading.held}
+    after = {
+        "kind": read.kind,
+        "why": reading.incomplete_reason,
+        "told": reading.total_count,
+        "held": reading.orders,
+    }
     subject = f"{shown(span.from_at)} {shown(span.until_at)}"
     record(
         connection, "sync.slice", subject, now, after=after | {"batch": batch_id, "counts": str(read.counts)}

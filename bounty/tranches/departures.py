@@ -21,7 +21,7 @@ from bounty.clock import shown
 from bounty.db import wait_for_turn
 from bounty.errors import BountyError
 from bounty.models import AuditEvent, Receipt, ReceiptRow, Tranche, TrancheStep
-from bounty.models.payout import MATCHED, UNMATCHED
+from bounty.models.payment_results import MATCHED, UNMATCHED
 from bounty.money import shown_yuan
 from bounty.tranches.exported_folder import ExportedFolder, bring_back
 from bounty.tranches.state import open_tranche, record_step, summary_of

@@ -4,6 +4,7 @@ One rule: due = deserved - everything that standing tranches hold for it. The fi
 it is what corrects it, so that no order is paid twice, and none gives back more than it got.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -62,6 +63,7 @@ VOID_REASONS = {
 
 _JUDGED: dict[str, TypeEngine[Any]] = {
     "period": Words(),
+    "programme": Words(),
     "settlement_id": WholeNumber,
     "month_from": WholeNumber,
     "month_until": WholeNumber,
@@ -71,9 +73,9 @@ _JUDGED: dict[str, TypeEngine[Any]] = {
 
 
 def published_periods(connection: Connection, settled_before: int) -> Query:
-    """The periods that have a notice, with what their lines are held against: period, settlement_id (of the newest
-    notice), month_from, month_until, settled_until (when commissions must have settled, exclusive), and whether what
-    has not settled by then has ``lapsed`` (1 or 0).
+    """The periods that have a notice, with what their lines are held against: period, programme, settlement_id (of the
+    newest notice), month_from, month_until, settled_until (when commissions must have settled, exclusive), and whether
+    what has not settled by then has ``lapsed`` (1 or 0).
     """
     newest = (
         select(Notice.period, func.max(Notice.notice).label("notice"))
@@ -95,10 +97,12 @@ def published_periods(connection: Connection, settled_before: int) -> Query:
     ).mappings()
 
     def judged(row: dict[str, int | str]) -> dict[str, int | str]:
-        lapse = lapses_at(Period.parse(str(row["period"])), read_terms(str(row["toml"])))
+        period = Period.parse(str(row["period"]))
+        lapse = lapses_at(period, read_terms(str(row["toml"])))
         lapsed = lapse is not None and lapse <= settled_before
         until = lapse if lapse is not None and lapsed else settled_before
         return {name: row[name] for name in _JUDGED if name in row} | {
+            "programme": period.programme,
             "settled_until": until,
             "lapsed": int(lapsed),
         }
@@ -117,7 +121,7 @@ def not_replaced(but: int | None = None) -> ColumnElement[bool]:
 
 
 def orders_due(judged: Query, *, but: int | None = None, promoter_id: int | None = None) -> Query:
-    """Every order with a line in a newest notice or in a standing tranche, and what is due to it.
+    """Every order with a line in a newest notice or in a standing tranche, by programme, and what is due to it.
 
     judged        as ``published_periods`` gives it
     but           a tranche that is about to be replaced, and holds nothing any more
@@ -187,7 +191,8 @@ def _judged_orders(sides: FromClause, at: FromClause) -> Query:
         .select_from(sides)
         .join(at, at.c.settlement_id == side.settlement_id)
         .outerjoin(Order, and_(Order.promoter_id == side.promoter_id, Order.order_sn == side.order_sn))
-        .group_by(side.promoter_id, side.order_sn)
+        # An order moves within a programme; another programme's line is another matter.
+        .group_by(side.promoter_id, side.order_sn, at.c.programme)
         .subquery("summed")
     )
     return _with_due(summed)
@@ -243,6 +248,17 @@ def _with_due(summed: FromClause) -> Query:
         each.first_id,
         case((lapses, "LAPSED"), else_=each.not_deserved).label("void"),
     )
+
+
+def void_order_numbers(
+    connection: Connection, promoter_id: int, period: Period, order_numbers: Sequence[str], now: int
+) -> set[str]:
+    """Of some orders of a promoter, those whose line in the period's newest notice earns nothing any more."""
+    due = orders_due(published_periods(connection, now), promoter_id=promoter_id).subquery("due").c
+    void = select(due.order_sn).where(
+        due.period == str(period), due.void.is_not(None), due.order_sn.in_(order_numbers)
+    )
+    return set(connection.execute(void).scalars())
 
 
 def tranche_lines_due(judged: Query, but: int | None) -> Query:

@@ -53,7 +53,7 @@ def lines_of(tranche_id: int) -> Query:
         )
         .join(Notice, Notice.settlement_id == TrancheLine.settlement_id)
         .where(TrancheLine.tranche_id == tranche_id)
-        .order_by(TrancheLine.promoter_id, TrancheLine.order_sn)
+        .order_by(TrancheLine.promoter_id, TrancheLine.order_sn, TrancheLine.period)
     )
 
 

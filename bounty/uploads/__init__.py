@@ -1,1 +1,1 @@
-"""Files on their way in: uploaded, tried, then imported in the background."""
+"""Uploaded files: storing them, a dry run, and the import in a background process."""

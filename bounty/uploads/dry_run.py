@@ -1,7 +1,7 @@
-"""The dry run: the real import in a transaction that is rolled back, and what it would have done."""
+"""The dry run of an import: the real import in a transaction that is rolled back, and a report of its changes."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,27 +16,30 @@ from bounty.orders.service import orders_with_news
 from bounty.orders.warnings import ODDITIES, flagged_rows
 
 BAD_SHOWN = 20
-"""Bad rows that are told of, the first of the file."""
+"""Most bad rows in the report: the first of the file."""
 
 
 @dataclass(slots=True)
-class _Read:
-    """What the rows of a file say, gathered as they pass."""
+class _RowStatistics:
+    """Counts and sums of the good rows of a file, collected while the rows are imported."""
 
     promoters: frozenset[int]
-    """Who is known: the rows of others go into quarantine."""
+    """The known promoters. Rows of other promoters go into quarantine."""
     amount_fen: int = 0
+    """Sum over all orders, whole fen."""
     months: Counter[str] = field(default_factory=Counter)
+    """Month, as ``2022-12`` (blank for unpaid orders) -> number of rows."""
     amounts: Counter[str] = field(default_factory=Counter)
+    """Month -> sum of the orders, whole fen."""
 
-    def pass_on(self, rows: Any) -> Iterator[Any]:
-        """The rows, as they come."""
+    def observe(self, rows: Iterable[Any]) -> Iterator[Any]:
+        """Yield the rows unchanged, and count the good ones."""
         for row in rows:
             if not isinstance(row, BadRow):
-                self._note(row)
+                self._add(row)
             yield row
 
-    def _note(self, row: Any) -> None:
+    def _add(self, row: Any) -> None:
         amount_fen = getattr(row, "order_amount_fen", None)
         if amount_fen is not None:
             if row.promoter_id not in self.promoters:
@@ -50,29 +53,31 @@ class _Read:
 
 
 def dry_run(
-    engine: Engine, opened: importer.Opened, now: int, told: Callable[[int], None] = lambda _: None
+    engine: Engine, opened: importer.Opened, now: int, on_progress: Callable[[int], None] = lambda _: None
 ) -> dict[str, Any]:
-    """What importing a file would do; nothing of it stays.
+    """Report the changes that importing a file would make; nothing is changed. The report can be stored as JSON:
 
-        encoding, shape  as they were told
-        columns          [[header, the fact it becomes or null], ...]
+        encoding, shape  as detected
+        columns          [[header, name of the fact or null if unused], ...]
         counts           {read, new, changed, unchanged, stale, quarantined}
-        footers          of the quarantined rows, the totals and remarks at the end of the file
-        amount_fen       of all good rows of orders, whole fen; null for other kinds
+        footers          number of quarantined rows that are totals or remarks at the end of the file
+        amount_fen       sum of all good rows of orders, whole fen; null for other kinds
         months           [{month (blank: not paid), rows, amount_fen}, ...] of the good rows
-        periods          [{period, notice or null, orders}, ...]: open periods of whose orders it would change some
-        released         [[kind, counts], ...]: what would come out of quarantine with it
-        put_back         whether an older file of promoters would put back what a later one has changed
-        flags            [{zh, en}, ...]: what was taken in and is unknown or odd, counted
-        bad              [{place, column, value, code, zh, en}, ...], the first of those that are new to the quarantine
+        periods          [{period, notice or null, orders}, ...]: open periods with orders that would change
+        released         [[kind, counts], ...]: rows that would be released from quarantine
+        put_back         whether an older promoters file would restore values that a later one has changed
+        flags            [{zh, en}, ...]: counts of imported rows that are unknown or unusual
+        bad              [{place, column, value, code, zh, en}, ...]: the first rows that are new to the quarantine
 
-    Raises RefusedFile for a file that is wholly wrong, and BountyError if it can't be read.
+    on_progress   called with the number of rows read so far
+
+    Raises RefusedFile for a file that is refused as a whole, and BountyError if it cannot be read.
     """
     source = opened.source
     with transaction(engine) as connection:
-        seen = _Read(frozenset(connection.execute(select(Promoter.promoter_id)).scalars()))
-        noted = replace(opened, rows=seen.pass_on(opened.rows))
-        imported = importer.import_opened(connection, noted, now, told, force=True)
+        statistics = _RowStatistics(frozenset(connection.execute(select(Promoter.promoter_id)).scalars()))
+        observed = replace(opened, rows=statistics.observe(opened.rows))
+        imported = importer.import_opened(connection, observed, now, on_progress, force=True)
         counts = imported.counts
         found = {
             "encoding": source.encoding,
@@ -83,10 +88,10 @@ def dry_run(
                 for name in ("read", "new", "changed", "unchanged", "stale", "quarantined")
             },
             "footers": imported.footers,
-            "amount_fen": seen.amount_fen if source.kind == "orders" else None,
+            "amount_fen": statistics.amount_fen if source.kind == "orders" else None,
             "months": [
-                {"month": month, "rows": rows, "amount_fen": seen.amounts.get(month)}
-                for month, rows in sorted(seen.months.items())
+                {"month": month, "rows": rows, "amount_fen": statistics.amounts.get(month)}
+                for month, rows in sorted(statistics.months.items())
             ],
             "periods": _periods(connection, source.kind, imported),
             "released": [[kind, str(counts)] for kind, counts in imported.released],
@@ -99,12 +104,12 @@ def dry_run(
 
 
 def _periods(connection: Connection, kind: str, imported: importer.Imported) -> list[dict[str, Any]]:
-    """Open periods of whose orders the import changes some, by any month in which one of their rows was paid."""
+    """The open periods with orders that the import changed: every month in which a row of such an order was paid."""
     if kind == "orders" or any(released == "orders" for released, _ in imported.released):
-        chosen = OrderVersion.order_sn.in_(orders_with_news())
+        changed = OrderVersion.order_sn.in_(orders_with_news())
     elif kind == "links":
-        relinked = select(Link.p_id).where(Link.batch_id == imported.batch_id)
-        chosen = OrderVersion.order_sn.in_(select(Order.order_sn).where(Order.p_id.in_(relinked)))
+        links = select(Link.p_id).where(Link.batch_id == imported.batch_id)
+        changed = OrderVersion.order_sn.in_(select(Order.order_sn).where(Order.p_id.in_(links)))
     else:
         return []
     of_month = and_(
@@ -118,7 +123,7 @@ def _periods(connection: Connection, kind: str, imported: importer.Imported) -> 
             func.count(OrderVersion.order_sn.distinct()).label("orders"),
         )
         .join(OrderVersion, of_month)
-        .where(chosen)
+        .where(changed)
         .group_by(OpenPeriod.period)
         .order_by(OpenPeriod.period)
     )
@@ -126,14 +131,15 @@ def _periods(connection: Connection, kind: str, imported: importer.Imported) -> 
 
 
 def _flags(connection: Connection, kind: str, imported: importer.Imported, now: int) -> list[dict[str, str]]:
-    said = [{"zh": zh, "en": en} for zh, en in imported.notes]
+    """Remarks about the whole file, and the number of imported orders with each warning."""
+    flags = [{"zh": zh, "en": en} for zh, en in imported.notes]
     if kind != "orders":
-        return said
+        return flags
     odd = Counter(flag for row in flagged_rows(connection, imported.batch_id, now) for flag in row.flags)
     for code, (zh, en) in ODDITIES.items():
         if odd[code]:
-            said.append({"zh": zh.format(rows=odd[code]), "en": en.format(rows=odd[code])})
-    return said
+            flags.append({"zh": zh.format(rows=odd[code]), "en": en.format(rows=odd[code])})
+    return flags
 
 
 def _bad(connection: Connection, batch_id: int) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
-"""A process of its own for what takes minutes, and its progress in a small file beside the upload.
+"""Background processes for imports that take minutes, and a small progress file for each.
 
-The database can't tell: the import holds its one write lock. The process holds a lock on the file for as long as it
-lives, so that whoever looks knows whether it still does, after a restart of either too.
+The progress is not in the database, because the import holds the only write lock. The process holds a lock on the
+progress file while it runs, so a reader can see whether it is alive, also after a restart of the web process.
 """
 
 import contextlib
@@ -16,43 +16,44 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 _WIDTH = 400
-"""Bytes of the file: one write replaces all of it, so that nobody reads half of one."""
+"""Size of the progress file, bytes. One write replaces the whole file, so a reader never sees a part of an update."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportProcess:
-    """How far a process has come."""
+    """The progress of a background process. The field names are also the keys of the progress file."""
 
     stage: str
-    """try or import."""
+    """``try`` (dry run) or ``import``."""
     rows: int = 0
-    """Read so far."""
+    """Number of rows read so far."""
     expected: int | None = None
-    """Rows there probably are; null where that can't be told beforehand."""
+    """Estimated number of rows; None if it cannot be estimated."""
     alive: bool = True
+    """Whether the process is running."""
     said: str = ""
-    """Why it gave up, where it could still say so: BUSY for books that another writer kept too long."""
+    """Why the process stopped early: ``BUSY`` if another writer held the database too long; blank otherwise."""
 
     @property
     def percent(self) -> int | None:
-        """Of the rows, whole; 99 at most, since it is done only once the process is."""
+        """Percentage of rows read, at most 99 because the process still has to commit; None if unknown."""
         return min(99, self.rows * 100 // self.expected) if self.expected else None
 
 
 def launch(
     path: Path, run: ImportProcess, command: Callable[[int], Sequence[str]], environment: Mapping[str, str]
 ) -> bool:
-    """Start a process; False if the one before it still runs.
+    """Start a background process; returns False if the previous one is still running.
 
-    path     the file of its progress
-    command  what to start, given the number of the open file that holds the lock
+    path     the progress file
+    command  builds the command line from the number of the open file descriptor that holds the lock
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         if not _locked(descriptor):
             return False
         _write(descriptor, run)
-        # A session of its own: it survives the end of the web process. The lock goes with the open file it inherits.
+        # A new session, so the child survives the end of the web process. It inherits the descriptor and the lock.
         child = subprocess.Popen(  # noqa: S603 - our own console script
             command(descriptor),
             env=dict(environment),
@@ -63,12 +64,12 @@ def launch(
         )
     finally:
         os.close(descriptor)
-    threading.Thread(target=child.wait, daemon=True).start()  # so that it leaves no zombie
+    threading.Thread(target=child.wait, daemon=True).start()  # reap the child when it ends
     return True
 
 
 def run_of(path: Path) -> ImportProcess | None:
-    """How far the process has come, or had when it ended; null where there never was one."""
+    """The progress of the current or last process of a progress file; None if there was none."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -85,27 +86,31 @@ def run_of(path: Path) -> ImportProcess | None:
     return replace(ImportProcess(**json.loads(text)), alive=alive) if text.strip() else None
 
 
-class Report:
-    """The process's own side: it says how far it has come."""
+class ProgressReport:
+    """Writes the progress file from within the background process."""
 
     def __init__(self, descriptor: int) -> None:
-        os.set_inheritable(descriptor, False)  # what it starts itself must not keep the lock
+        """
+        descriptor   the inherited file descriptor of the progress file, which holds the lock
+        """
+        os.set_inheritable(descriptor, False)  # child processes of this one must not keep the lock
         self._descriptor = descriptor
         self._run = ImportProcess(**json.loads(os.pread(descriptor, _WIDTH, 0)))
 
-    def told(self, rows: int) -> None:
-        """So many rows were read."""
+    def on_progress(self, rows: int) -> None:
+        """Record the number of rows read so far."""
         self._run = replace(self._run, rows=rows)
         _write(self._descriptor, self._run)
 
-    def gave_up(self, said: str) -> None:
-        """It ends without having done what it was to do."""
-        self._run = replace(self._run, said=said)
+    def stopped(self, reason: str) -> None:
+        """Record why the process ends before its work is done."""
+        self._run = replace(self._run, said=reason)
         _write(self._descriptor, self._run)
 
 
 def _locked(descriptor: int) -> bool:
-    for _ in range(5):  # who only looks holds the lock for an instant
+    """Try to lock a progress file exclusively; returns whether it worked."""
+    for _ in range(5):  # a reader holds the lock only for a moment
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return True

@@ -1,7 +1,7 @@
-"""Uploaded files: kept by what they hold, tried, and imported as whoever asked for it.
+"""Uploaded files: stored under their hash, checked by a dry run, and imported on behalf of the account that confirms.
 
-A file is WAITING until it is tried, then TRIED, IMPORTED or REFUSED; RUNNING while a process works on it, STOPPED where
-that process ended before its work was done, and UNDONE once its batch was taken back. None of these is stored.
+An upload is WAITING until its dry run, then TRIED, IMPORTED or REFUSED. It is RUNNING while a process works on it,
+STOPPED if that process ended early, and UNDONE once its batch was undone. The state is computed, not stored.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -34,10 +34,11 @@ from bounty.db import Query, Words, snapshot, transaction
 from bounty.errors import BountyError
 from bounty.models import AuditEvent, Batch, Upload, User
 from bounty.uploads.dry_run import dry_run
-from bounty.uploads.processes import ImportProcess, Report, run_of
+from bounty.uploads.processes import ImportProcess, ProgressReport, run_of
 
 STAGES = ("try", "import")
 BLOCK = 1 << 20
+"""Bytes that are read at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,32 +46,44 @@ class StoredFile:
     """A file in the uploads folder."""
 
     sha256: str
+    """SHA-256 of the file's bytes, hex."""
     size_bytes: int
+
+
+class ImportedBatch(NamedTuple):
+    """A batch that a file became before."""
+
+    batch_id: int
+    imported_at: int
+    """When it was imported; epoch seconds."""
+    by: str
+    """The name of the account that imported it, or the actor if there is no account."""
 
 
 @dataclass(frozen=True, slots=True)
 class UploadState:
-    """An upload as it stands."""
+    """An upload with its present state."""
 
     facts: Any
-    """Its row, with ``by`` (the uploader's name), ``undone_at`` and the rows_ counts of its batch."""
+    """The upload's row of ``uploads()``."""
     state: str
     """WAITING, RUNNING, STOPPED, TRIED, REFUSED, IMPORTED or UNDONE."""
     run: ImportProcess | None
+    """The current or last background process; None if there was none."""
     tried: dict[str, Any] | None
-    """What the dry run found; see trial."""
+    """The report of ``dry_run``; None before it has ended."""
     refused: dict[str, str] | None
-    """Why the file can't be taken in, in zh and en."""
-    before: Any | None
-    """The batch that brought just this file already, so that it would change nothing: batch_id, imported_at, by."""
+    """Why the file is refused, with the keys zh and en; None if it is not."""
+    before: ImportedBatch | None
+    """The earlier batch of the same file, because of which an import would change nothing; None if there is none."""
 
 
 def keep_file(folder: Path, stream: IO[bytes], ending: str) -> StoredFile:
-    """Store a file under its hash, block by block; one that is there already stays as it is.
+    """Store a file under its hash, reading it block by block. A file with the same content stays as it is.
 
-    ending   of its name, with the dot
+    ending   the ending of the file's name, with the dot
 
-    Raises BountyError if nothing is in it.
+    Raises BountyError for an empty file.
     """
     folder.mkdir(parents=True, exist_ok=True)
     digest, size = hashlib.sha256(), 0
@@ -91,7 +104,7 @@ def keep_file(folder: Path, stream: IO[bytes], ending: str) -> StoredFile:
 
 
 def ending_of(file_name: str) -> str:
-    """The ending by which a stored file is known for its kind; blank for an odd one.
+    """The ending of a file name in lower case, with the dot; blank if it is not one of 1 to 8 letters and digits.
 
     >>> ending_of("订单 12.CSV"), ending_of("x.tar.gz"), ending_of("../..")
     ('.csv', '.gz', '')
@@ -101,9 +114,9 @@ def ending_of(file_name: str) -> str:
 
 
 def add_upload(connection: Connection, kind: str, file_name: str, kept: StoredFile, now: int) -> int:
-    """Note an uploaded file; its number. One of the same content that still waits is the same upload.
+    """Record an uploaded file and return its number. A waiting upload with the same name and content is returned.
 
-    Raises BountyError if the same file was imported already and would change nothing.
+    Raises AlreadyImported if the same file was imported before and would change nothing.
     """
     if kind not in importer.KINDS:
         raise BountyError(f"{kind!r} is no kind of file.", f"没有「{kind}」这种文件。")
@@ -133,9 +146,9 @@ def add_upload(connection: Connection, kind: str, file_name: str, kept: StoredFi
 
 
 class AlreadyImported(BountyError):
-    """The same file is a batch already, and would change nothing."""
+    """The same file was imported before, and another import would change nothing."""
 
-    def __init__(self, before: Any) -> None:
+    def __init__(self, before: ImportedBatch) -> None:
         when = shown(before.imported_at)[:16].replace("T", " ")
         super().__init__(
             f"Imported already on {when} by {before.by} as batch {before.batch_id}: nothing changed.",
@@ -143,12 +156,13 @@ class AlreadyImported(BountyError):
         )
 
 
-def already(connection: Connection, kind: str, sha256: str) -> Any | None:
-    """The batch of just this file that still holds, if importing it again changes nothing: batch_id, imported_at, by.
+def already(connection: Connection, kind: str, sha256: str) -> ImportedBatch | None:
+    """The newest valid batch of the same file, if importing the file again would change nothing; None otherwise.
 
-    Orders fold alike however often they come. Of the other kinds the last row holds, so only their newest file counts.
+    Importing orders again never changes anything. For other kinds the last imported row wins, so only the newest batch
+    of the kind counts.
     """
-    batch = connection.execute(
+    row = connection.execute(
         select(Batch.batch_id, Batch.imported_at, func.coalesce(User.name, AuditEvent.actor, "?").label("by"))
         .outerjoin(
             AuditEvent,
@@ -159,6 +173,7 @@ def already(connection: Connection, kind: str, sha256: str) -> Any | None:
         .order_by(Batch.batch_id.desc())
         .limit(1)
     ).first()
+    batch = None if row is None else ImportedBatch(*row)
     if batch is None or kind == "orders":
         return batch
     newest = connection.execute(select(func.max(Batch.batch_id)).where(Batch.kind == kind)).scalar()
@@ -166,12 +181,12 @@ def already(connection: Connection, kind: str, sha256: str) -> Any | None:
 
 
 def subject_of_batch() -> ColumnElement[str]:
-    """What the record of its import calls a batch."""
+    """The subject of a batch's audit events, as ``batch 17``."""
     return literal("batch ") + cast(Batch.batch_id, Words)
 
 
 def upload_state(connection: Connection, folder: Path, upload_id: int) -> UploadState | None:
-    """An upload as it stands; null where there is no such one."""
+    """An upload with its present state; None for an unknown number."""
     row = connection.execute(uploads().where(Upload.upload_id == upload_id)).first()
     if row is None:
         return None
@@ -187,13 +202,13 @@ def upload_state(connection: Connection, folder: Path, upload_id: int) -> Upload
 
 
 def state_now(folder: Path, row: Any) -> str:
-    """The state of an upload, a row of ``uploads()``; whether a process works on it stands beside its file."""
+    """The present state of a row of ``uploads()``, including whether a process works on it."""
     return _state(row, run_of(progress_file(folder, row.upload_id)))
 
 
 def uploads() -> Query:
-    """Every upload: its row, ``by`` (the uploader's name), the rows_ counts of its batch and ``undone_at``, and its
-    ``state`` but for the process that may work on it."""
+    """All uploads: the columns of ``models.Upload``, ``by`` (the uploader's name), ``undone_at`` and the rows_ counts
+    of the batch, and ``state`` without RUNNING and STOPPED, which depend on the progress file."""
     state = case(
         (Batch.undone_at.is_not(None), "UNDONE"),
         (Upload.batch_id.is_not(None), "IMPORTED"),
@@ -217,17 +232,20 @@ def _state(row: Any, run: ImportProcess | None) -> str:
 
 
 def progress_file(folder: Path, upload_id: int) -> Path:
-    """Where the process that works on an upload tells how far it is."""
+    """The path of an upload's progress file."""
     return folder / f"upload-{upload_id}.run"
 
 
 def stored_file(folder: Path, upload: Any) -> Path:
-    """Where the content of an upload is."""
+    """The path of an upload's content."""
     return folder / f"{upload.sha256}{ending_of(upload.file_name)}"
 
 
 def rows_expected(path: Path, tried: dict[str, Any] | None) -> int | None:
-    """How many rows a file probably has; null where only reading it tells."""
+    """The estimated number of rows of a file; None if the format does not allow an estimate.
+
+    tried   the report of the dry run, whose count is exact
+    """
     if tried is not None:
         return int(tried["counts"]["read"])
     mark = {".csv": b"\n", ".jsonl": b"\n", ".json": b'"order_sn"'}.get(path.suffix)
@@ -241,25 +259,25 @@ def rows_expected(path: Path, tried: dict[str, Any] | None) -> int | None:
     return found
 
 
-def require_startable(standing: UploadState, stage: str) -> None:
-    """Raises BountyError if an upload is not where this stage can begin, or its batch would change nothing."""
+def require_startable(upload: UploadState, stage: str) -> None:
+    """Raise BountyError if a stage cannot start in the upload's present state, or the import would change nothing."""
     if stage not in STAGES:
         raise BountyError(f"{stage!r} is no stage of an import.")
-    if standing.state == "RUNNING":
+    if upload.state == "RUNNING":
         raise BountyError("This file is being worked on.", "这份文件正在处理中。")
-    if standing.state in ("REFUSED", "IMPORTED") or (stage == "import" and standing.tried is None):
+    if upload.state in ("REFUSED", "IMPORTED") or (stage == "import" and upload.tried is None):
         raise BountyError(
             "This upload can't be imported as it stands: see its page.",
             "这份文件目前不能导入：请看它的页面。",
         )
-    if standing.before is not None:
-        raise AlreadyImported(standing.before)
+    if upload.before is not None:
+        raise AlreadyImported(upload.before)
 
 
 def actor_for(connection: Connection, user_id: int) -> Actor:
-    """The account as which a process works.
+    """The actor of a background process for an account.
 
-    Raises BountyError if there is none, or it is disabled.
+    Raises BountyError for an unknown or disabled account.
     """
     user = connection.execute(select(User.email, User.role).where(User.id == user_id, User.active)).first()
     if user is None:
@@ -268,12 +286,20 @@ def actor_for(connection: Connection, user_id: int) -> Actor:
 
 
 def carry_out(
-    engine: Engine, folder: Path, upload_id: int, stage: str, now: int, report: Report, *, force: bool = False
+    engine: Engine,
+    folder: Path,
+    upload_id: int,
+    stage: str,
+    now: int,
+    report: ProgressReport,
+    *,
+    force: bool = False,
 ) -> None:
-    """Try or import an upload, in this process; what is done already is not done again.
+    """Make the dry run or the import of an upload in this process. An upload that was imported is not imported again.
 
-    engine   on whose connections the account acts
-    force    somebody confirmed that an older file may put back what a later one has changed
+    engine   an engine with the account as actor
+    stage    one of STAGES
+    force    whether a person confirmed that an older file may restore values that a later one has changed
     """
     with snapshot(engine) as connection:
         found = upload_state(connection, folder, upload_id)
@@ -283,27 +309,27 @@ def carry_out(
     try:
         opened = importer.open_file(upload.kind, stored_file(folder, upload), upload.file_name)
         if stage == "try":
-            _note(engine, upload_id, tried=_text(dry_run(engine, opened, now, report.told)))
+            _save(engine, upload_id, tried=_json(dry_run(engine, opened, now, report.on_progress)))
             return
         with transaction(engine) as connection:
             batch = select(Upload.batch_id).join(Batch, Batch.batch_id == Upload.batch_id)
-            held = batch.where(Upload.upload_id == upload_id, Batch.undone_at.is_(None))
-            if connection.execute(held).first() is None:
-                imported = importer.import_opened(connection, opened, now, report.told, force=force)
+            valid_batch = batch.where(Upload.upload_id == upload_id, Batch.undone_at.is_(None))
+            if connection.execute(valid_batch).first() is None:
+                imported = importer.import_opened(connection, opened, now, report.on_progress, force=force)
                 _set(connection, upload_id, batch_id=imported.batch_id)
     except BountyError as refusal:
         en = getattr(refusal, "en", str(refusal))
-        _note(engine, upload_id, refused=_text({"zh": refusal.zh, "en": en}))
+        _save(engine, upload_id, refused=_json({"zh": refusal.zh, "en": en}))
 
 
-def _note(engine: Engine, upload_id: int, **values: Any) -> None:
+def _save(engine: Engine, upload_id: int, **values: str) -> None:
     with transaction(engine) as connection:
         _set(connection, upload_id, **values)
 
 
-def _set(connection: Connection, upload_id: int, **values: Any) -> None:
+def _set(connection: Connection, upload_id: int, **values: str | int) -> None:
     connection.execute(update(Upload).where(Upload.upload_id == upload_id).values(**values))
 
 
-def _text(value: Any) -> str:
+def _json(value: dict[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

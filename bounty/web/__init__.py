@@ -12,7 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from bounty.accounts import login
 from bounty.payees.encryption import PayeeCipher
 from bounty.tokens.limits import CallLimit
-from bounty.web import tokens
+from bounty.web import period_names, tokens
 from bounty.web.api import bearer as api
 from bounty.web.api import finance as api_finance
 from bounty.web.api import operations as api_operations
@@ -144,5 +144,6 @@ def install(
     formats.install(app, settings.env)
     step_up_auth.install(app)
     schedule.install(app)
+    period_names.install(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

@@ -22,7 +22,7 @@ MACHINES = {
 @pytest.fixture(scope="module")
 def case() -> Case:
     """A generated month with lines to hash."""
-    return months.generate(12, promoters=24)
+    return months.generate(13, promoters=24)
 
 
 @pytest.fixture(scope="module")

@@ -34,6 +34,8 @@ ROWS = {
     "order_modify_at": "BIGINT",
     "return_status": "BIGINT",
     "url_last_generate_time": "BIGINT",
+    "sep_duo_id": "BIGINT",
+    "sep_pid": "VARCHAR",
 }
 TABLES = {
     "promoters": ("promoter_id", "name", "level", "level_from", "registered_on"),
@@ -83,6 +85,7 @@ FROM (
            nullif(order_pay_time, 0) AS paid, nullif(order_receive_time, 0) AS received,
            nullif(order_verify_time, 0) AS verified, nullif(order_settle_time, 0) AS settled,
            CASE WHEN pid IS NOT NULL THEN return_status END AS returned,
+           coalesce(nullif(sep_pid, ''), nullif(sep_duo_id, 0)::VARCHAR, '') AS room,
            CASE WHEN pid IS NOT NULL THEN coalesce(url_last_generate_time, 0) ELSE 0 END AS link_time
     FROM told
 );
@@ -91,9 +94,12 @@ SELECT *,
        row_number() OVER newest_first AS age,
        row_number() OVER details_newest_first AS detail_age
 FROM facts
-WINDOW newest_first AS (PARTITION BY order_sn ORDER BY modified DESC, status DESC, canonical DESC, link_time DESC),
+WINDOW newest_first AS (
+           PARTITION BY order_sn ORDER BY modified DESC, status DESC, canonical DESC, room DESC, link_time DESC
+       ),
        details_newest_first AS (
-           PARTITION BY order_sn, detail ORDER BY modified DESC, status DESC, canonical DESC, link_time DESC
+           PARTITION BY order_sn, detail
+           ORDER BY modified DESC, status DESC, canonical DESC, room DESC, link_time DESC
        );
 -- The unbroken run that ends in the newest row: those younger than the youngest that does not fail.
 CREATE TABLE runs AS
@@ -118,13 +124,16 @@ SELECT newest.*,
        coalesce(list_contains($virtual_types::BIGINT[], type), false)
        OR coalesce(list_has_any($virtual_category_ids::BIGINT[], cats), false) AS virtual,
        coalesce(is_direct = 1, false) AS direct,
-       coalesce(price_compare_status = 1, false) AS price_compare
+       coalesce(price_compare_status = 1, false) AS price_compare,
+       room <> '' AS live,
+       $any_category OR coalesce(list_has_any($task_category_ids::BIGINT[], cats), false) AS in_category
 FROM aged AS newest JOIN failures USING (order_sn) WHERE age = 1;
 -- What counts for a task of any of the months, but for DIRECT, which asks for the level.
 CREATE TABLE counting AS
 SELECT promoter_id, months_back, direct, least(amount, $order_cap_fen) AS counted_fen
 FROM orders JOIN bounds ON paid >= task_from AND paid < task_until
 WHERE status NOT IN (-1, 8) AND NOT virtual AND ($count_price_compare OR NOT price_compare)
+  AND ($count_live_room OR NOT live) AND in_category AND amount >= $min_order_fen
   AND (failed_at IS NULL OR failed_at >= cutoff) AND received < cutoff;
 """
 
@@ -198,7 +207,7 @@ WITH earning AS (
     FROM orders JOIN rated USING (promoter_id) JOIN bounds ON months_back = 0
     LEFT JOIN (SELECT DISTINCT ON (p_id) p_id, channel FROM links ORDER BY p_id, seq DESC) AS link ON link.p_id = place
     WHERE rate IS NOT NULL AND paid >= month_from AND paid < month_until AND status NOT IN (-1, 8) AND NOT virtual
-      AND ($include_price_compare OR NOT price_compare) AND failed_at IS NULL
+      AND ($include_price_compare OR NOT price_compare) AND ($include_live_room OR NOT live) AND failed_at IS NULL
       AND CASE $links WHEN 'any' THEN true WHEN 'app' THEN coalesce(channel = 'app', false)
                ELSE coalesce(channel <> 'other', true) END
 )
@@ -298,14 +307,19 @@ def _values(case: Case, terms: dict[str, Any]) -> dict[str, Any]:
         "period": case.period,
         "month": f"{case.period}-01",
         "first_day": task["first_day"],
-        "last_day": task["last_day"],
+        "last_day": 31 if task["last_day"] == "end" else task["last_day"],
         "receipt_cutoff_day": task["receipt_cutoff_day"],
         "order_cap_fen": cap_fen(task, "order_cap_yuan"),
         "count_price_compare": task["count_price_compare"],
+        "count_live_room": task.get("count_live_room", False),
+        "any_category": "category_ids" not in task,
+        "task_category_ids": task.get("category_ids", []),
+        "min_order_fen": _times(task.get("min_order_yuan", "0.00"), 100),
         "virtual_types": virtual["types"],
         "virtual_category_ids": virtual["category_ids"],
         "basis": subsidy["basis"],
         "include_price_compare": subsidy["include_price_compare"],
+        "include_live_room": subsidy.get("include_live_room", False),
         "links": subsidy["links"],
         "line_cap_fen": cap_fen(subsidy, "order_cap_yuan"),
         "total_cap_fen": cap_fen(subsidy, "promoter_cap_yuan"),

@@ -55,10 +55,12 @@ def undisturbed(_sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
     return found
 
 
-def disturbed(engine: Engine, database_url: str, folder: Path, forks: Forks, seed: int) -> int:
+def disturbed(
+    engine: Engine, database_url: str, folder: Path, forks: Forks, seed: int, *, sprint: bool = False
+) -> int:
     """Three workers from November to March, stopped for up to 40 days and killed at any moment; how many were."""
     lot = random.Random(seed)
-    begin(engine, folder)
+    begin(engine, folder, sprint=sprint)
     feed, now, killed = Feed(engine, folder), BEGINS, 0
     while now < ENDS:
         feed.until(now)
@@ -97,6 +99,27 @@ def test_three_workers_stopped_and_killed_do_everything_once(
     engine: Engine, database_url: str, tmp_path: Path, forks: Forks, undisturbed: list[object], seed: int
 ) -> None:
     hold(engine, database_url, tmp_path, forks, seed, undisturbed)
+
+
+@pytest.mark.parametrize("seed", [3])
+def test_two_programmes_go_by_their_own_cycles_and_nothing_is_left_out(
+    engine: Engine, database_url: str, tmp_path: Path, forks: Forks, undisturbed: list[object], seed: int
+) -> None:
+    """A programme of half-months beside the month, whose drafts are what they are without it."""
+    killed = disturbed(engine, database_url, tmp_path, forks, seed, sprint=True)
+    found = verdict(engine, ENDS)
+    print(f"{engine.dialect.name} seed {seed}: {found}, {killed} workers killed")
+    assert (found.done, found.doubled, found.missed) == (found.asked, 0, 0)
+    assert killed > 0
+    made = [tuple(each) for each in drafts(engine)]
+    assert [each for each in made if ":" not in each[0]] == undisturbed
+    halves = ["2022-12a", "2022-12b", "2023-01a", "2023-01b", "2023-02a"]
+    assert [each[0] for each in made if ":" in each[0]] == [f"sprint:{half}" for half in halves]
+    with snapshot(engine) as connection:
+        slots = connection.execute(select(Slot.job, Slot.slot).where(Slot.slot.startswith("sprint:"))).all()
+        assert {row.job for row in slots} == {"freeze", "remind", "settle"}
+        assert ("freeze", "sprint:2022-12a") in [tuple(row) for row in slots]
+        assert {each.name for each in run_checks(connection) if each.violations} == set()
 
 
 @pytest.mark.soak

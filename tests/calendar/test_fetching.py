@@ -7,7 +7,7 @@ from sqlalchemy import Engine, select
 from bounty.accounts.service import add_user
 from bounty.db import snapshot, transaction
 from bounty.models import AuditEvent, Message, Settlement, Slot
-from bounty.sync.service import due, sync
+from bounty.sync.service import sync, windows_to_read
 from bounty.worker import once
 from tests.calendar.world import LEVELS, desk
 from tests.factories import Month, promoter, shanghai, terms_toml
@@ -26,8 +26,11 @@ def begin(engine: Engine, folder: Path, world: World) -> None:
     with transaction(engine) as connection:
         add_user(connection, email="o@example.com", name="o", role="operator", password="x", now=month.now)
     platform = world.platform()
-    spans = due(engine, platform, world.clock.at, shanghai("2022-12-01 00:00:00"), None)
-    assert all(read.reading.why is None for read in sync(engine, platform, world.clock.now, "UPDATED", spans))
+    spans = windows_to_read(engine, platform, world.clock.at, shanghai("2022-12-01 00:00:00"), None)
+    assert all(
+        read.reading.incomplete_reason is None
+        for read in sync(engine, platform, world.clock.now, "UPDATED", spans)
+    )
 
 
 def drafts(engine: Engine) -> list[str]:

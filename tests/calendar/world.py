@@ -11,13 +11,24 @@ from bounty.audit.service import Actor, acting
 from bounty.calendar.jobs import JobContext
 from bounty.calendar.schedule import Calendar, scheduled_slots
 from bounty.checks.books import CALENDAR_DONE
-from bounty.db import make_engine, snapshot
+from bounty.db import make_engine, snapshot, transaction
 from bounty.models import AuditEvent, Settlement
 from bounty.notifications.delivery import DeliveryChannels
 from bounty.notifications.mail import Mail
 from bounty.platforms.pdd.account import GATEWAY, PlatformAccount
+from bounty.roster.programmes import add_programme
+from bounty.roster.terms import add_terms
 from bounty.worker import WorkerContext, once
-from tests.factories import PROMOTER, Month, Row, order_row, promoter, shanghai, terms_toml
+from tests.factories import (
+    PROMOTER,
+    Month,
+    Row,
+    half_month_terms,
+    order_row,
+    promoter,
+    shanghai,
+    terms_toml,
+)
 
 BEGINS, ENDS = shanghai("2022-11-20 00:00:00"), shanghai("2023-03-01 12:00:00")
 CALENDAR = Calendar(backups=False)
@@ -52,12 +63,16 @@ def month_orders(month: str, first: int) -> list[Row]:
     ]
 
 
-def begin(engine: Engine, folder: Path) -> None:
-    """Promoters and terms, on 20 November."""
+def begin(engine: Engine, folder: Path, *, sprint: bool = False) -> None:
+    """Promoters and terms, on 20 November; with another programme, of half-months, if asked."""
     month = Month(engine, folder / "begin", now="2022-11-20 00:00:00")
     level = {"level": "V1"}
     month.table("promoters", *(promoter(PROMOTER + n, **(level if n % 2 else {})) for n in range(4)))
     month.terms(terms_toml(levels=LEVELS))
+    if sprint:
+        with transaction(engine) as connection:
+            add_programme(connection, "sprint", "半月冲刺", month.now)
+            add_terms(connection, half_month_terms(terms_toml(levels=LEVELS)), month.now, "sprint")
 
 
 @dataclass

@@ -14,6 +14,8 @@ from bounty.db import Base, snapshot, transaction
 from bounty.forecast.simulation import Figures, simulate
 from bounty.notices.service import publish
 from bounty.roster.overrides import EntryState, override
+from bounty.roster.programmes import add_programme
+from bounty.roster.terms import add_terms
 from bounty.rules.periods import Period
 from bounty.rules.terms import Terms, read_terms
 from tests import oracle
@@ -24,6 +26,7 @@ from tests.factories import (
     EASY,
     Month,
     command,
+    half_month_terms,
     order_row,
     plain_terms,
     promoter,
@@ -295,3 +298,66 @@ def test_what_can_not_be_simulated_is_refused_in_one_sentence(
     assert sentence in result.stderr
     assert result.stderr.count("\n") == 1
     assert "Traceback" not in result.stderr
+
+
+def test_half_months_of_a_programme_give_what_they_published(
+    engine: Engine, tmp_path: Path, database_url: str
+) -> None:
+    with transaction(engine) as connection:
+        add_programme(connection, "sprint", "冲刺", 0)
+    formula = '{ history_periods = 3, factor = "1.10", floor = "1.00", step = "1.00" }'
+    levels = {"V0": f"direct_only = true\ngmv_yuan = {formula}"}
+    toml = half_month_terms(plain_terms(levels=levels))
+    half = Month(engine, tmp_path, period="sprint:2022-12a", now=CUTOFF)
+    half.table("promoters", promoter())
+    half.orders(
+        order_row(number=1, amount_fen=9_00, paid="2022-11-12 12:00:00", received="2022-11-15 12:00:00"),
+        order_row(number=2, amount_fen=5_00, paid="2022-12-15 23:59:59", received="2022-12-20 12:00:00"),
+        order_row(number=4, amount_fen=7_00, paid="2022-12-16 00:00:00", received="2022-12-20 12:00:00"),
+    )
+    half.terms(toml)
+    half.open()
+    half.settle()
+    half.publish()
+    path = write_text(tmp_path / "sprint.toml", toml)
+    ran = command(
+        database_url,
+        NOW,
+        "simulate",
+        str(path),
+        "--periods",
+        "2022-12a..2022-12b",
+        "--programme",
+        "sprint",
+        "--json",
+    )
+    assert ran.exit_code == 0, ran.output
+    first, second = json.loads(ran.stdout)
+    assert (first["programme"], first["period"], second["period"]) == ("sprint", "2022-12a", "2022-12b")
+    assert {name: first[name] for name in first["against"]} == first["against"]
+    # 3.30 = 1.10 x 9.00 / 3, rounded up to 4.00; the second half is not open, and has a target of its own.
+    assert (first["passed"], first["gmv_fen"], first["subsidy_fen"]) == (1, 5_00, 5_00)
+    assert (second["passed"], second["gmv_fen"], second["against"]) == (1, 7_00, None)
+
+
+@pytest.mark.parametrize(
+    ("span", "programme", "said"),
+    [
+        ("2022-12", "sprint", "write 2022-12a or 2022-12b"),
+        ("2022-12a", "main", 'these terms have the cycle "month"'),
+        ("2022-12a..2022-12", "sprint", "of one programme and of one cycle"),
+        ("main:2022-12", "sprint", "of programme main, and --programme says sprint"),
+        ("2022-12", "nope", "no programme 'nope'"),
+    ],
+)
+def test_a_period_that_does_not_fit_is_refused(
+    engine: Engine, tmp_path: Path, database_url: str, span: str, programme: str, said: str
+) -> None:
+    month = Month(engine, tmp_path)
+    with transaction(engine) as connection:
+        add_programme(connection, "sprint", "冲刺", 0)
+        add_terms(connection, half_month_terms(), month.now, "sprint")
+    path = write_text(tmp_path / "terms.toml", plain_terms())
+    ran = command(database_url, NOW, "simulate", str(path), "--periods", span, "--programme", programme)
+    assert (ran.exit_code, ran.stdout, ran.stderr.count("\n")) == (1, "", 1)
+    assert said in ran.stderr

@@ -17,6 +17,7 @@ from bounty.models import (
     AppealAnswer,
     Approval,
     FetchWindow,
+    KnownNotice,
     PassVoid,
     PassVoidAnswer,
     PeriodClosing,
@@ -143,6 +144,7 @@ def decide_the_month(engine: Engine) -> None:
         )
         by = {"user_id": user_id, "reason": "因为"}
         for table, values in (
+            (KnownNotice, {"settlement_id": 3, "other_id": 1}),
             (Approval, {"settlement_id": 3, "user_id": user_id, "content_sha256": "", "approved_at": now}),
             (Waiver, {"settlement_id": 3, "line": "QUARANTINE", "waived_at": now, **by}),
             (

@@ -79,6 +79,7 @@ FACTS = {
     "modified_at": MODIFIED,
     "return_status": None,
     "link_made_at": None,
+    "live_room": None,
 }
 """What each of the three says."""
 REFERENCES: dict[str, dict[str, str]] = {

@@ -191,15 +191,15 @@ def test_what_the_quick_reader_takes_the_careful_one_takes_alike(
     text = json.dumps(order | changes, ensure_ascii=escape)[:-1] + ending + "}"
     if CONTROL.search(text) or any("\ud800" <= sign <= "\udfff" for sign in text):
         return  # nothing that comes to these readers
-    quick = json_fast.read_quickly(text.encode(), text, 1)
-    assert quick is None or quick == json_orders.read_carefully(text, 1)
+    quick = json_fast.read_fast(text.encode(), text, 1)
+    assert quick is None or quick == json_orders.read_strict(text, 1)
 
 
 def test_the_quick_reader_takes_what_the_platform_sends() -> None:
     text = lines(
         JSON_ORDER | {"custom_parameters": '{"uid":"a:b"}', "goods_thumbnail_url": "https://x/y.jpeg"}
     )
-    assert json_fast.read_quickly(text.encode(), text, 1) == json_orders.read_carefully(text, 1)
+    assert json_fast.read_fast(text.encode(), text, 1) == json_orders.read_strict(text, 1)
 
 
 # --- Never anything but a refusal ---

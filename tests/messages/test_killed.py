@@ -13,7 +13,7 @@ from sqlalchemy import Engine, func, select
 
 from bounty.db import make_engine, snapshot, transaction
 from bounty.models import Message
-from bounty.notifications.delivery import CLAIM, DeliveryChannels, send_due
+from bounty.notifications.delivery import CLAIM_SECONDS, DeliveryChannels, send_due
 from bounty.notifications.mail import Mail
 from bounty.notifications.outbox import announce
 from bounty.notifications.webhook import webhook_of
@@ -73,7 +73,7 @@ def test_who_is_killed_while_sending_loses_and_doubles_nothing(
             ended = [forks.wait(worker) for worker in workers]
             assert {each.code for each in ended} <= {0, -signal.SIGKILL}, ended
             killed += sum(each.code == -signal.SIGKILL for each in ended)
-            now += CLAIM
+            now += CLAIM_SECONDS
         repeats = len(hook.requests) - MESSAGES
         print(f"{engine.dialect.name}: {MESSAGES} messages, {killed} workers killed, {repeats} sent twice")
         assert len(hook.effects) == MESSAGES

@@ -15,7 +15,7 @@ from bounty.audit.service import Actor, acting
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.models import AuditEvent, Message
-from bounty.notifications.delivery import CLAIM, MOST, DeliveryChannels, send_due, wait_after
+from bounty.notifications.delivery import CLAIM_SECONDS, TRIES_LIMIT, DeliveryChannels, send_due, wait_after
 from bounty.notifications.mail import Mail
 from bounty.notifications.outbox import MessageText, announce, notify_operators
 from bounty.notifications.service import MailChoice, messages, resend, save_mail_choice
@@ -233,9 +233,9 @@ def test_a_message_that_was_sent_twice_has_one_effect(
     assert send(engine, post, NOW + 60) == [None]
     with transaction(engine) as connection:  # killed after it was taken: the claim runs out
         connection.exec_driver_sql(
-            f"UPDATE outbox SET sent_at = NULL, next_try_at = {NOW + 60 + CLAIM}, tries = 1"
+            f"UPDATE outbox SET sent_at = NULL, next_try_at = {NOW + 60 + CLAIM_SECONDS}, tries = 1"
         )
-    assert send(engine, post, NOW + 60 + CLAIM) == [None, None]
+    assert send(engine, post, NOW + 60 + CLAIM_SECONDS) == [None, None]
     assert len(hook.requests) == 5
     assert sorted(hook.effects.values()) == [1, 1]
 
@@ -255,15 +255,15 @@ def test_a_webhook_is_tried_again_ever_later_then_given_up_and_sent_by_hand(
 ) -> None:
     with transaction(engine) as connection:
         announce(connection, "books", "2023-01-07", {"violations": {"whole-fen": 1}}, NOW)
-    hook.answers, now = [503] * MOST, NOW
-    for tries in range(1, MOST + 1):
+    hook.answers, now = [503] * TRIES_LIMIT, NOW
+    for tries in range(1, TRIES_LIMIT + 1):
         assert send(engine, post, now) == ["HTTP 503"]
         now += wait_after(tries)
     assert send(engine, post, now + 10**6) == []
     listed = command(database_url, None, "outbox", "list", "--state", "failed")
     name = listed.stdout.split()[0]
     assert f"{name} failed books to webhook" in listed.stdout
-    assert f"after {MOST} tries: HTTP 503" in listed.stdout
+    assert f"after {TRIES_LIMIT} tries: HTTP 503" in listed.stdout
     assert command(database_url, "2023-02-01T00:00:00+08:00", "outbox", "resend", name).exit_code == 0
     assert send(engine, post, shanghai("2023-02-01 00:00:00")) == [None]
     again = command(database_url, None, "outbox", "resend", name)

@@ -23,6 +23,7 @@ from tests.oracle.orders import (
     fold,
     is_detail,
     link_channel,
+    live_room,
 )
 from tests.oracle.people import RosterEntry, roster
 from tests.oracle.settlement import Result, Settlement, settle
@@ -58,6 +59,7 @@ __all__ = [
     "is_detail",
     "lines_csv",
     "link_channel",
+    "live_room",
     "measure",
     "midnight",
     "period_after",

@@ -18,14 +18,21 @@ def task_verdict(order: Order, bounds: Windows, terms: Terms, direct_only: bool)
         ("COMMISSIONABLE", order.status not in (UNPAID, NO_COMMISSION)),
         ("DIRECT", not direct_only or order.direct),
         ("NOT_VIRTUAL", not order.virtual(terms)),
+        ("IN_CATEGORY", order.in_category(terms)),
+        ("AT_LEAST_MINIMUM", terms.min_order_fen is None or order.order_amount_fen >= terms.min_order_fen),
         ("NOT_PRICE_COMPARE", terms.count_price_compare or not order.price_compare),
+        ("NOT_LIVE_ROOM", terms.count_live_room or order.live_room is None),
         ("NOT_FAILED", order.failed_at is None or order.failed_at >= bounds.cutoff),
         ("RECEIVED_IN_TIME", received is not None and received < bounds.cutoff),
     ]
 
 
-def subsidy_verdict(order: Order, bounds: Windows, terms: Terms, channel: str) -> Verdict:
-    """All subsidy clauses of an order, in order; `channel` is `app`, `other` or `unknown`."""
+def subsidy_verdict(
+    order: Order, bounds: Windows, terms: Terms, channel: str, elsewhere: bool = False
+) -> Verdict:
+    """All subsidy clauses of an order, in order; `channel` is `app`, `other` or `unknown`, `elsewhere` whether it has
+    a line in the newest notice of another programme.
+    """
     paid = order.paid_at
     app_link = {"any": True, "app_or_unknown": channel != "other", "app": channel == "app"}[terms.links]
     return [
@@ -33,8 +40,10 @@ def subsidy_verdict(order: Order, bounds: Windows, terms: Terms, channel: str) -
         ("COMMISSIONABLE", order.status not in (UNPAID, NO_COMMISSION)),
         ("NOT_VIRTUAL", not order.virtual(terms)),
         ("NOT_PRICE_COMPARE", terms.include_price_compare or not order.price_compare),
+        ("NOT_LIVE_ROOM", terms.include_live_room or order.live_room is None),
         ("NOT_FAILED", order.failed_at is None),
         ("APP_LINK", app_link),
+        ("NOT_IN_OTHER_PROGRAMME", not (terms.exclusive and elsewhere)),
     ]
 
 

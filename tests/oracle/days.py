@@ -1,4 +1,7 @@
-"""Months, days and instants, in Shanghai."""
+"""Months, halves of months, days and instants, in Shanghai.
+
+A period is the text `2022-12`, or `2022-12a` (to the 15th) and `2022-12b` (from the 16th), without its programme.
+"""
 
 import calendar
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -18,9 +21,16 @@ def month_of(period: str, offset: int = 0) -> tuple[int, int]:
 
 
 def period_after(period: str, offset: int) -> str:
-    """The period `offset` months later, negative for earlier."""
-    year, month = month_of(period, offset)
-    return f"{year:04d}-{month:02d}"
+    """The period `offset` periods of its cycle later, negative for earlier.
+
+    >>> period_after("2022-12", 1), period_after("2022-12b", 1), period_after("2022-12a", -3)
+    ('2023-01', '2023-01a', '2022-10b')
+    """
+    if period[7:] == "":
+        year, month = month_of(period, offset)
+        return f"{year:04d}-{month:02d}"
+    months, second = divmod(offset + (period[7:] == "b"), 2)
+    return f"{period_after(period[:7], months)}{'ab'[second]}"
 
 
 def day_of(year: int, month: int, day: int) -> date:
@@ -29,9 +39,19 @@ def day_of(year: int, month: int, day: int) -> date:
 
 
 def first_of(period: str, offset: int = 0) -> date:
-    """The 1st of the period `offset` months later."""
-    year, month = month_of(period, offset)
-    return date(year, month, 1)
+    """The first day of the period `offset` periods later."""
+    then = period_after(period, offset)
+    return date(int(then[:4]), int(then[5:7]), 16 if then.endswith("b") else 1)
+
+
+def day_in(period: str, number: int) -> date:
+    """That day of the period; one that it lacks is its last. In a half, 1 to 15 count from its first day."""
+    year, month = month_of(period)
+    if period.endswith("a"):
+        return date(year, month, min(number, 15))
+    if period.endswith("b") and number <= 15:
+        number += 15
+    return day_of(year, month, number)
 
 
 def months_later(day: date, months: int) -> date:

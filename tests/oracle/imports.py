@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tests.oracle.orders import Row, canonical, fold, instant_of, is_detail
+from tests.oracle.orders import Row, canonical, fold, instant_of, is_detail, live_room
 
 
 def import_counts(before_rows: Sequence[Row], file_rows: Sequence[Row]) -> dict[str, int]:
@@ -32,12 +32,13 @@ def import_counts(before_rows: Sequence[Row], file_rows: Sequence[Row]) -> dict[
     return {"new": new, "changed": changed, "unchanged": unchanged, "stale": stale}
 
 
-def _identity(row: Row) -> tuple[str, int, bool, str, int | None]:
+def _identity(row: Row) -> tuple[str, int, bool, str, str | None, int | None]:
     """What makes a row a row of its own: two with the same are one, however they were written."""
     return (
         row["order_sn"],
         int(row["order_modify_at"]),
         is_detail(row),
         canonical(row),
+        live_room(row),
         instant_of(row, "url_last_generate_time") if is_detail(row) else None,
     )

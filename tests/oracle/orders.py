@@ -41,6 +41,8 @@ class Order:
     link_generated_at: int | None
     """Likewise."""
     failed_at: int | None
+    live_room: str | None
+    """The live room it was ordered in, None for none."""
 
     @property
     def direct(self) -> bool:
@@ -57,6 +59,12 @@ class Order:
         if self.type is not None and self.type in terms.virtual_types:
             return True
         return any(cat_id in terms.virtual_category_ids for cat_id in self.cat_ids or ())
+
+    def in_category(self, terms: Terms) -> bool:
+        """Whether the task counts one of its categories; unknown is none of them."""
+        return terms.category_ids is None or any(
+            cat_id in terms.category_ids for cat_id in self.cat_ids or ()
+        )
 
 
 def is_detail(row: Row) -> bool:
@@ -99,10 +107,23 @@ def instant_of(row: Row, key: str) -> int | None:
     return _number(row, key) or None
 
 
-def _age(row: Row) -> tuple[int, int, str, int]:
-    """What puts rows from oldest to newest: time, status, facts; the link's time only to leave no tie."""
+def live_room(row: Row) -> str | None:
+    """The live room that a row names: by its place, or else by its promoter above 0."""
+    place = parsed(row.get("sep_pid") or "")
+    promoter = _number(row, "sep_duo_id")
+    return place or (str(promoter) if promoter else None)
+
+
+def _age(row: Row) -> tuple[int, int, str, str, int]:
+    """What puts rows from oldest to newest: time, status, facts; live room and link's time only to leave no tie."""
     link = instant_of(row, "url_last_generate_time") or 0 if is_detail(row) else 0
-    return int(row["order_modify_at"]), int(row["order_status"]), canonical(row), link
+    return (
+        int(row["order_modify_at"]),
+        int(row["order_status"]),
+        canonical(row),
+        live_room(row) or "",
+        link,
+    )
 
 
 def fold(rows: Iterable[Row]) -> dict[str, Order]:
@@ -137,6 +158,7 @@ def _state(order_sn: str, versions: Sequence[Row]) -> Order:
         return_status=_number(details[-1], "return_status") if details else None,
         link_generated_at=instant_of(details[-1], "url_last_generate_time") if details else None,
         failed_at=_failed_at(oldest_first, details),
+        live_room=live_room(newest),
     )
 
 

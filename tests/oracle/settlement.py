@@ -1,6 +1,6 @@
 """Who passed, at which rate, and what each order earns."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -73,8 +73,12 @@ def settle(
     entries: Iterable[RosterEntry],
     orders: Mapping[str, Order],
     links: Iterable[CsvRow],
+    elsewhere: Container[str] = (),
 ) -> Settlement:
-    """What everybody on the roster came to and what each order earns, by the orders and links known now."""
+    """What everybody on the roster came to and what each order earns, by the orders and links known now.
+
+    elsewhere   the numbers of orders with a line in the newest notices of other programmes
+    """
     bounds = windows(period, terms)
     channels = link_channel(links)
     owned = by_promoter(orders)
@@ -87,7 +91,7 @@ def settle(
         rate = rate_for(attained, terms)
         earned = []
         if rate is not None:
-            earned = _lines(_qualifying(mine, bounds, terms, channels), rate, terms)
+            earned = _lines(_qualifying(mine, bounds, terms, channels, elsewhere), rate, terms)
         lines += earned
         results.append(
             Result(
@@ -104,12 +108,17 @@ def settle(
 
 
 def _qualifying(
-    mine: Iterable[Order], bounds: Windows, terms: Terms, channels: Mapping[str, str]
+    mine: Iterable[Order],
+    bounds: Windows,
+    terms: Terms,
+    channels: Mapping[str, str],
+    elsewhere: Container[str],
 ) -> list[tuple[int, Order]]:
     """The orders that hold all subsidy clauses with when they were paid, as they use up the promoter's cap."""
     qualifying = []
     for order in mine:
-        verdict = subsidy_verdict(order, bounds, terms, channels.get(order.p_id, "unknown"))
+        channel = channels.get(order.p_id, "unknown")
+        verdict = subsidy_verdict(order, bounds, terms, channel, order.order_sn in elsewhere)
         if order.paid_at is not None and reason_of(verdict) is None:
             qualifying.append((order.paid_at, order))
     return sorted(qualifying, key=lambda item: (item[0], item[1].order_sn.encode()))

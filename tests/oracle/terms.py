@@ -7,7 +7,7 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 
-from tests.oracle.days import day_of, first_of, midnight, month_of
+from tests.oracle.days import day_in, day_of, first_of, midnight, month_of
 from tests.oracle.text import fen
 
 
@@ -49,14 +49,24 @@ class Terms:
     effective_from: str
     first_day: int
     last_day: int
-    receipt_cutoff_day: int
+    """31, which is the last of any month, where the file says `end`."""
+    receipt_cutoff_day: int | None
+    """Of the next month; None for half-months."""
+    receipt_cutoff_days: int | None
+    """After the period's end; None for months."""
     task_order_cap_fen: int | None
     count_price_compare: bool
+    count_live_room: bool
+    category_ids: frozenset[int] | None
+    """What the task counts alone; None for any."""
+    min_order_fen: int | None
     virtual_types: frozenset[int]
     virtual_category_ids: frozenset[int]
     levels: dict[str, Level]
     basis: str
     include_price_compare: bool
+    include_live_room: bool
+    exclusive: bool
     links: str
     subsidy_order_cap_fen: int | None
     promoter_cap_fen: int | None
@@ -82,15 +92,21 @@ def read_terms(text: str) -> Terms:
         name=table["name"],
         effective_from=table["effective_from"],
         first_day=task["first_day"],
-        last_day=task["last_day"],
-        receipt_cutoff_day=task["receipt_cutoff_day"],
+        last_day=31 if task["last_day"] == "end" else task["last_day"],
+        receipt_cutoff_day=task.get("receipt_cutoff_day"),
+        receipt_cutoff_days=task.get("receipt_cutoff_days"),
         task_order_cap_fen=_optional_fen(task.get("order_cap_yuan")),
         count_price_compare=task["count_price_compare"],
+        count_live_room=task.get("count_live_room", False),
+        category_ids=frozenset(task["category_ids"]) if "category_ids" in task else None,
+        min_order_fen=_optional_fen(task.get("min_order_yuan")),
         virtual_types=frozenset(virtual["types"]),
         virtual_category_ids=frozenset(virtual["category_ids"]),
         levels=levels,
         basis=subsidy["basis"],
         include_price_compare=subsidy["include_price_compare"],
+        include_live_room=subsidy.get("include_live_room", False),
+        exclusive=subsidy.get("exclusive", False),
         links=subsidy["links"],
         subsidy_order_cap_fen=_optional_fen(subsidy.get("order_cap_yuan")),
         promoter_cap_fen=_optional_fen(subsidy.get("promoter_cap_yuan")),
@@ -127,10 +143,14 @@ class Windows:
 def windows(period: str, terms: Terms) -> Windows:
     """The period's windows; the last days that terms name are inclusive, so each window ends a midnight later."""
     one_day = timedelta(days=1)
+    if terms.receipt_cutoff_day is not None:
+        cutoff = midnight(day_of(*month_of(period, 1), terms.receipt_cutoff_day) + one_day)
+    else:
+        cutoff = midnight(first_of(period, 1)) + (terms.receipt_cutoff_days or 0) * 86400
     return Windows(
-        task_from=midnight(day_of(*month_of(period), terms.first_day)),
-        task_until=midnight(day_of(*month_of(period), terms.last_day) + one_day),
-        cutoff=midnight(day_of(*month_of(period, 1), terms.receipt_cutoff_day) + one_day),
+        task_from=midnight(day_in(period, terms.first_day)),
+        task_until=midnight(day_in(period, terms.last_day) + one_day),
+        cutoff=cutoff,
         month_from=midnight(first_of(period)),
         month_until=midnight(first_of(period, 1)),
     )

@@ -35,17 +35,20 @@ from bounty.payees.encryption import PayeeCipher, PayeeDetails
 from bounty.payees.files import PayeeRow
 from bounty.payees.service import propose_payees
 from bounty.payment_results.service import mark_by_hand
+from bounty.roster.programmes import add_programme
 from bounty.rules.periods import Period
 from bounty.settlement.revocations import answer_void, ask_void
 from bounty.settlement.service import settle
 from bounty.tranches import approval, preparation, state
 from bounty.tranches.entitlement import not_replaced
 from tests import postgres
-from tests.factories import Month, order_row, promoter, shanghai, sn, write_json
+from tests.factories import Month, half_month_terms, order_row, promoter, shanghai, sn, write_json
 from tests.payout.model import Model, OneOrder
 
 PROMOTERS = (1001, 1002, 1003)
 DECEMBER = Period(2022, 12)
+PROGRAMMES = {"main": DECEMBER, "sprint": Period.parse("sprint:2022-12a")}
+"""Programme -> the one period of it, in which every order of the machine is paid."""
 DAY = 86_400
 BEGIN = shanghai("2023-01-12 09:00:00")
 taken = {"steps": 0, "runs": 0}
@@ -95,15 +98,15 @@ class Books:
         path = write_json(self.folder / f"{self.files}.json", [row])
         assert import_file(self.engine, "orders", path, now).counts.quarantined == 0
 
-    def held(self) -> dict[tuple[int, str], int]:
-        """The sum of each order's standing lines."""
+    def held(self) -> dict[tuple[int, str, str], int]:
+        """The sum of each order's standing lines, by programme."""
+        line = TrancheLine
+        key = (line.promoter_id, line.order_sn, line.period)
         with snapshot(self.engine) as connection:
             rows = connection.execute(
-                select(TrancheLine.promoter_id, TrancheLine.order_sn, func.sum(TrancheLine.amount_fen))
-                .where(not_replaced())
-                .group_by(TrancheLine.promoter_id, TrancheLine.order_sn)
+                select(*key, func.sum(line.amount_fen)).where(not_replaced()).group_by(*key)
             )
-            return {(row[0], row[1]): int(row[2]) for row in rows if row[2]}
+            return {(row[0], row[1], Period.parse(row[2]).programme): int(row[3]) for row in rows if row[3]}
 
     def payouts(self, tranche_id: int) -> dict[int, tuple[int, ...]]:
         """Carried in, lines and payable of each promoter in a tranche."""
@@ -133,7 +136,7 @@ class Books:
 
 @contextmanager
 def two_books() -> Iterator[list[Books]]:
-    """A database of each kind, and what it is a copy of: an open month of three promoters, two people."""
+    """A database of each kind, and what it is a copy of: two programmes open for three promoters, two people."""
     with TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
         root, urls = Path(folder), [postgres.fresh_database() for _ in range(2)]
         both = [
@@ -147,6 +150,11 @@ def two_books() -> Iterator[list[Books]]:
             engine = make_engine(books.template)
             schema.upgrade(engine)
             Month(engine, books.folder).begin(*(promoter(each) for each in PROMOTERS))
+            with transaction(engine) as connection:
+                add_programme(connection, "sprint", "冲刺", 0)
+            sprint = Month(engine, books.folder, period=str(PROGRAMMES["sprint"]))
+            sprint.terms(half_month_terms())
+            sprint.open()
             with transaction(engine) as connection:
                 for name in ("first", "second"):
                     email = f"{name}@example.com"
@@ -223,17 +231,18 @@ class Paying(RuleBasedStateMachine):
 
     # The month
 
-    @rule()
-    def settle_and_publish(self) -> None:
+    @rule(programme=st.sampled_from(("main", "main", "sprint")))
+    def settle_and_publish(self, programme: str) -> None:
         self.step()
+        period = PROGRAMMES[programme]
 
         def act(connection: Any) -> Any:
-            settle(connection, DECEMBER, self.now)
-            return publish(connection, DECEMBER, self.now, approval_required=False)
+            settle(connection, period, self.now)
+            return publish(connection, period, self.now, approval_required=False)
 
         for books in self.both:
             assert not isinstance(books.write(act), BountyError)
-        self.model.publish()
+        self.model.publish(programme)
 
     @precondition(lambda self: self.model.passed - self.model.voided)
     @rule(data=st.data())
@@ -382,10 +391,11 @@ class Paying(RuleBasedStateMachine):
     @invariant()
     def lines_are_what_was_due(self) -> None:
         every = [*self.model.done, *([self.model.drafted] if self.model.drafted else [])]
-        wanted: dict[tuple[int, str], int] = {}
+        wanted: dict[tuple[int, str, str], int] = {}
         for tranche in every:
-            for (who, number), fen in tranche.lines.items():
-                wanted[who, sn(number)] = wanted.get((who, sn(number)), 0) + fen
+            for (who, number, programme), fen in tranche.lines.items():
+                key = who, sn(number), programme
+                wanted[key] = wanted.get(key, 0) + fen
         wanted = {key: fen for key, fen in wanted.items() if fen}
         assert all(fen > 0 for fen in wanted.values())
         for books in self.both:

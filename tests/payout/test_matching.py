@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bounty.models.payout import AMBIGUOUS, MATCHED, UNMATCHED
+from bounty.models.payment_results import AMBIGUOUS, MATCHED, UNMATCHED
 from bounty.payment_results.files import PaymentResultRow
 from bounty.payment_results.matching import KnownPayouts, RequestedPayout, match_rows
 

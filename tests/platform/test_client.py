@@ -1,4 +1,4 @@
-"""A call of the platform: signed as documented, made safely, and each kind of refusal met in its own way."""
+"""A call of the platform: signed as documented, made safely, and each kind of refused_call met in its own way."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ from bounty.fake_platform.faults import FAULTS, Fault, Faults
 from bounty.platforms.pdd import client as client_module
 from bounty.platforms.pdd.account import GATEWAY, PlatformAccount, require_safe_address
 from bounty.platforms.pdd.client import TRIES, Platform
-from bounty.platforms.pdd.errors import FAMILIES, PASSING, PlatformError, refusal
+from bounty.platforms.pdd.errors import FAMILIES, RETRYABLE, PlatformError, refused_call
 from bounty.platforms.pdd.signing import signature
 from tests.factories import shanghai
 from tests.platform.world import SECRET, World, a_world
@@ -44,7 +44,7 @@ def test_a_page_says_how_many_there_are_and_whose(tmp_path: Path) -> None:
     with a_world() as world:
         truth = world.market.updated(*DAY, world.clock.at)
         page = world.platform().updated_orders(*DAY, 1)
-    assert page.told == len(truth)
+    assert page.total_count == len(truth)
     assert page.orders == tuple(sold.fixed["order_sn"] for sold, _ in truth[:50])
     assert page.body.startswith(b'{"order_list_get_response"')
 
@@ -72,7 +72,7 @@ def test_paid_orders_go_on_where_the_page_before_ended() -> None:
 
 @pytest.mark.parametrize("kind", FAULTS)
 def test_what_passes_is_asked_again_after_a_growing_wait(kind: Fault) -> None:
-    """A count, a page or a date that is wrong is no refusal: who reads the pages sees to those."""
+    """A count, a page or a date that is wrong is no refused_call: who reads the pages sees to those."""
     faults = Faults(kinds=(kind,), permille=1000, silence_seconds=1)
     with a_world(faults=faults) as world:
         platform = world.platform()
@@ -83,7 +83,7 @@ def test_what_passes_is_asked_again_after_a_growing_wait(kind: Fault) -> None:
     told_as_it_is = kind in ("repeated", "no count", "count high", "count low", "clock")
     assert len(world.waits) == (0 if told_as_it_is else 2)
     if kind == "clock":
-        assert 120 <= platform.clock_off <= 300
+        assert 120 <= platform.clock_offset <= 300
 
 
 @pytest.mark.parametrize("kind", ["busy", "server 50001", "cut json", "html"])
@@ -92,7 +92,7 @@ def test_what_does_not_pass_is_given_up_with_a_sentence(kind: Fault) -> None:
         with pytest.raises(PlatformError, match=r"run this again") as refused:
             world.platform().updated_orders(*DAY, 1)
         assert world.server.gateway.calls == TRIES or kind == "html"
-    assert refused.value.family in PASSING
+    assert refused.value.family in RETRYABLE
     assert len(world.waits) == TRIES - 1
     assert all(0 <= wait <= client_module.LONGEST_WAIT for wait in world.waits)
     assert len(set(world.waits)) > 1, "no jitter"
@@ -126,14 +126,14 @@ def test_who_is_not_let_in_is_told_where_to_look(changed: dict[str, str], code: 
 
 def test_every_code_has_its_family_and_its_sentence() -> None:
     for code, family in FAMILIES.items():
-        assert refusal(code, "x").family == family
-        assert refusal(code, "x").zh != str(refusal(code, "x"))
+        assert refused_call(code, "x").family == family
+        assert refused_call(code, "x").zh != str(refused_call(code, "x"))
     samples = [sample(name) for name in ("error_24h_window", "error_public_parameter")]
     errors = [each.get("body", each)["error_response"] for each in samples]
-    assert [refusal(each["error_code"], each["error_msg"]).family for each in errors] == ["CALL", "CALL"]
-    assert refusal(50001, "系统繁忙，请稍后再试").family == "DOWN"
-    assert refusal(99999, "?").family == "UNKNOWN"
-    assert not PASSING & {"CALL", "ACCESS", "FORBIDDEN", "UNKNOWN", "CLOCK"}
+    assert [refused_call(each["error_code"], each["error_msg"]).family for each in errors] == ["CALL", "CALL"]
+    assert refused_call(50001, "系统繁忙，请稍后再试").family == "DOWN"
+    assert refused_call(99999, "?").family == "UNKNOWN"
+    assert not RETRYABLE & {"CALL", "ACCESS", "FORBIDDEN", "UNKNOWN", "CLOCK"}
 
 
 # The clock

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from bounty.fake_platform.faults import Faults
-from bounty.sync.service import Read
+from bounty.sync.service import WindowRead
 from tests.factories import shanghai
 from tests.platform.test_sync import covered, held, same_orders, sound, synced, with_promoters
 from tests.platform.world import MONTH, World, a_world
@@ -46,7 +46,7 @@ def a_month(seed: int, engine: Engine, folder: Path) -> None:
         for moment in ("2022-12-11 00:00:00", "2022-12-26 00:00:00", "2023-01-11 00:10:00"):
             world.clock.at = max(world.clock.at, shanghai(moment))
             for _ in range(ROUNDS):
-                if not any(read.reading.why for read in fetched(engine, world)):
+                if not any(read.reading.incomplete_reason for read in fetched(engine, world)):
                     break
         found = covered(engine)
         assert found.gaps == []
@@ -64,7 +64,7 @@ def a_month(seed: int, engine: Engine, folder: Path) -> None:
     sound(engine)
 
 
-def fetched(engine: Engine, world: World) -> list[Read]:
+def fetched(engine: Engine, world: World) -> list[WindowRead]:
     """A sync of what is not covered yet, from the month's first instant on."""
-    from_at = None if covered(engine).asked_for else MONTH[0]
+    from_at = None if covered(engine).is_required else MONTH[0]
     return synced(engine, world, from_at, read_seconds=0.2)

@@ -77,17 +77,17 @@ def test_what_is_taken_for_whole_has_every_order_that_stayed() -> None:
     for seed in range(LISTS):
         shrinking = a_list(seed)
         reading, seen = read(shrinking)
-        if reading.why is None:
+        if reading.incomplete_reason is None:
             whole += 1
             assert seen >= set(shrinking.orders), seed
-            assert reading.held == len(seen) >= (reading.told or 0)
+            assert reading.orders == len(seen) >= (reading.total_count or 0)
     assert whole > LISTS * 0.9, f"only {whole} of {LISTS} were read"
 
 
 def test_an_honest_list_is_read_at_once() -> None:
     for seed in range(200):
         reading, seen = read(shrinking := a_list(seed, lying=0))
-        assert reading.why is None
+        assert reading.incomplete_reason is None
         assert seen >= set(shrinking.orders)
 
 
@@ -98,7 +98,7 @@ def test_an_order_that_is_counted_and_never_handed_out_is_missed(leaving: int) -
         orders = [f"221205-{number}" for number in range(rng.randint(200, 400))]
         lost = frozenset(rng.sample(orders, rng.choice((40, PAGE_SIZE, 60))))
         reading, _ = read(Shrinking(rng, orders, leaving, 0, lost))
-        assert reading.why is not None, seed
+        assert reading.incomplete_reason is not None, seed
 
 
 def test_read_forwards_orders_would_slip_past() -> None:

@@ -13,7 +13,7 @@ from bounty.audit.service import verify
 from bounty.checks import books
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
-from bounty.fake_platform.fake_orders import STRANGE_STATUS
+from bounty.fake_platform.fake_orders import UNKNOWN_STATUS
 from bounty.fake_platform.faults import Faults
 from bounty.models import AuditEvent, Batch, FetchWindow, Order, OrderVersion, Quarantined
 from bounty.orders.undo import undo_batch
@@ -21,8 +21,8 @@ from bounty.platforms.pdd.errors import PlatformError
 from bounty.rules.periods import Bounds
 from bounty.sync import list_reader
 from bounty.sync.coverage import Coverage, coverage_of
-from bounty.sync.intervals import Interval, made_good_until, split_into_windows, uncovered
-from bounty.sync.service import Read, due, due_backfill, sync
+from bounty.sync.intervals import Interval, covered_by_pay_time_until, split_into_windows, uncovered
+from bounty.sync.service import WindowRead, backfill_windows, sync, windows_to_read
 from tests.factories import SCRIPT, Month, bounty, environment, promoter, shanghai
 from tests.platform.world import CLIENT_ID, PROMOTERS, SECRET, World, a_world
 
@@ -41,9 +41,9 @@ def with_promoters(engine: Engine, folder: Path) -> None:
 
 def synced(
     engine: Engine, world: World, from_at: int | None = None, until_at: int | None = None, **account: Any
-) -> list[Read]:
+) -> list[WindowRead]:
     platform = world.platform(**account)
-    spans = due(engine, platform, world.clock.at, from_at, until_at)
+    spans = windows_to_read(engine, platform, world.clock.at, from_at, until_at)
     return list(sync(engine, platform, world.clock.now, "UPDATED", spans))
 
 
@@ -64,7 +64,7 @@ def truth(world: World, until_at: int) -> dict[str, tuple[int, int]]:
     """The same as the stand-in has it, of what was updated before an instant; but for a status that nobody knows."""
     last = {}
     for order_sn, sold in world.market.orders.items():
-        steps = [step for step in sold.steps if step.modified_at < until_at and step.status != STRANGE_STATUS]
+        steps = [step for step in sold.steps if step.modified_at < until_at and step.status != UNKNOWN_STATUS]
         if steps:
             last[order_sn] = (steps[-1].modified_at, steps[-1].status)
     return last
@@ -84,7 +84,7 @@ def same_orders(engine: Engine, world: World, until_at: int) -> None:
         step = sold.step_at(world.clock.at)
         if step is None:
             right = order_sn not in have
-        elif step.status == STRANGE_STATUS:
+        elif step.status == UNKNOWN_STATUS:
             right = order_sn in waiting or step.modified_at >= until_at
         else:
             right = have.get(order_sn) == (step.modified_at, step.status) or step.modified_at >= until_at
@@ -124,7 +124,7 @@ def test_a_span_is_asked_for_in_pieces_that_tile_it() -> None:
     ],
 )
 def test_a_backfill_stands_for_all_updates_before_it(paid: list[tuple[Interval, int]], until: int) -> None:
-    assert made_good_until(paid, Interval(0, 100), 200) == until
+    assert covered_by_pay_time_until(paid, Interval(0, 100), 200) == until
 
 
 # Fetched once, whole
@@ -134,7 +134,7 @@ def test_a_first_sync_brings_ninety_days_and_the_next_what_came_since(engine: En
     with_promoters(engine, tmp_path)
     with a_world(now="2023-01-05 12:00:00", orders=400) as world:
         first = synced(engine, world)
-        assert {read.reading.why for read in first} == {None}
+        assert {read.reading.incomplete_reason for read in first} == {None}
         assert first[0].span.from_at == world.clock.at - 90 * 86_400 + 3600
         assert first[-1].span.until_at == world.clock.at - 60
         same_orders(engine, world, world.clock.at - 60)
@@ -150,8 +150,9 @@ def test_a_first_sync_brings_ninety_days_and_the_next_what_came_since(engine: En
         assert synced(engine, world) == []
         assert world.server.gateway.calls == calls
     found = covered(engine)
-    assert (found.gaps, found.asked_for) == ([], True)
+    assert (found.gaps, found.is_required) == ([], True)
     for row in found.slices:
+        assert row.rows_told is not None
         assert row.rows_held >= row.rows_told
     sound(engine)
 
@@ -168,7 +169,7 @@ def test_a_span_with_too_many_orders_is_read_in_halves(
     assert len(listed) > 120
     assert [read.span.from_at for read in reads[1:]] == [read.span.until_at for read in reads[:-1]]
     assert (reads[0].span.from_at, reads[-1].span.until_at) == day
-    assert max(read.reading.held for read in reads) <= 60
+    assert max(read.reading.orders for read in reads) <= 60
     assert held(engine).keys() >= listed
 
 
@@ -200,7 +201,7 @@ def test_rows_that_cant_be_taken_in_wait_as_those_of_a_file_do(engine: Engine, t
         seen_strange = [
             sold.fixed["order_sn"]
             for sold in world.market.orders.values()
-            if (step := sold.step_at(world.clock.at - 60)) and step.status == STRANGE_STATUS
+            if (step := sold.step_at(world.clock.at - 60)) and step.status == UNKNOWN_STATUS
         ]
         strangers = {
             sold.fixed["order_sn"]
@@ -232,7 +233,10 @@ def test_a_page_that_is_dropped_is_a_gap_until_it_comes(engine: Engine, tmp_path
         assert len(listed) > 100
         world.server.faults.dropped.update(listed[50:100])
         (read,) = synced(engine, world, *day)
-        assert (read.reading.why, read.reading.held) == ("SHORT", (read.reading.told or 0) - 50)
+        assert (read.reading.incomplete_reason, read.reading.orders) == (
+            "SHORT",
+            (read.reading.total_count or 0) - 50,
+        )
         gaps = covered(engine).gaps
         assert [gap for gap in gaps if gap.from_at < day.until_at] == [
             Interval(DECEMBER.month_from, gaps[0].until_at)
@@ -242,7 +246,7 @@ def test_a_page_that_is_dropped_is_a_gap_until_it_comes(engine: Engine, tmp_path
 
         world.server.faults.dropped.clear()
         (read,) = synced(engine, world, *day)
-        assert read.reading.why is None
+        assert read.reading.incomplete_reason is None
     assert [gap for gap in covered(engine).gaps if gap.from_at < day.until_at] == [
         Interval(DECEMBER.month_from, day.from_at)
     ]
@@ -263,10 +267,10 @@ def test_a_list_that_never_agrees_with_itself_is_done_only_if_it_can_be_known(
         (read,) = synced(engine, world, *day)
         listed = {sold.fixed["order_sn"] for sold, _ in world.market.updated(*day, world.clock.at)}
     if kind == "no count":
-        assert (read.reading.why, read.reading.told) == (None, None)
+        assert (read.reading.incomplete_reason, read.reading.total_count) == (None, None)
         assert held(engine).keys() >= listed
     else:
-        assert read.reading.why in ("SHORT", "RESTLESS")
+        assert read.reading.incomplete_reason in ("SHORT", "RESTLESS")
         assert covered(engine).gaps[0].from_at == DECEMBER.month_from
 
 
@@ -319,13 +323,13 @@ def test_a_month_in_which_fetching_stopped_is_asked_for_and_one_before_it_began_
     with a_world() as world:
         with pytest.raises(PlatformError):
             synced(engine, world, shanghai("2022-11-20 00:00:00"), client_secret="another")
-        assert not covered(engine).asked_for, "nothing was fetched"
+        assert not covered(engine).is_required, "nothing was fetched"
         synced(engine, world, shanghai("2022-12-18 00:00:00"), shanghai("2022-12-19 00:00:00"))
-    assert covered(engine).asked_for
+    assert covered(engine).is_required
     with snapshot(engine) as connection:
-        assert not coverage_of(connection, november).asked_for
+        assert not coverage_of(connection, november).is_required
         found = coverage_of(connection, january)
-    assert (found.asked_for, found.slices, found.gaps) == (True, [], [found.span])
+    assert (found.is_required, found.slices, found.gaps) == (True, [], [found.span])
 
 
 def test_what_was_not_read_yet_is_no_gap_at_once(engine: Engine, tmp_path: Path) -> None:
@@ -353,10 +357,10 @@ def test_where_our_clock_is_ahead_no_more_is_proven_than_has_happened_there(
         (read,) = synced(engine, world, ours - 3600)
         assert read.span == (ours - 3600, ours - 400 - 60)
         (read,) = synced(engine, world)
-        assert (read.span, read.reading.why) == ((ours - 460, ours - 60), "CLOCK")
+        assert (read.span, read.reading.incomplete_reason) == ((ours - 460, ours - 60), "CLOCK")
         world.clock.at, behind = ours + 600, 0
         (read,) = synced(engine, world)
-        assert (read.span, read.reading.why) == ((ours - 460, ours + 540), None)
+        assert (read.span, read.reading.incomplete_reason) == ((ours - 460, ours + 540), None)
 
 
 def test_asking_for_too_long_ago_or_for_nothing_is_refused(engine: Engine) -> None:
@@ -368,10 +372,10 @@ def test_asking_for_too_long_ago_or_for_nothing_is_refused(engine: Engine) -> No
             (now - 500, now - 600, "Nothing lies between"),
         ):
             with pytest.raises(BountyError, match=told):
-                due(engine, world.platform(), now, from_at, until_at)
+                windows_to_read(engine, world.platform(), now, from_at, until_at)
         for given in (None, now):
             with pytest.raises(BountyError, match="--from 2022-12-01"):
-                due_backfill(now, given, None)
+                backfill_windows(now, given, None)
 
 
 # By pay time
@@ -384,10 +388,10 @@ def test_a_backfill_closes_the_gap_of_an_accounts_own_orders(engine: Engine, tmp
             ("all", [Interval(DECEMBER.month_from, DECEMBER.receipt_cutoff + 60)]),
             ("own", []),
         ):
-            platform = world.platform(listed=listed)
-            spans = due_backfill(world.clock.at, DECEMBER.month_from, DECEMBER.month_until)
+            platform = world.platform(order_scope=listed)
+            spans = backfill_windows(world.clock.at, DECEMBER.month_from, DECEMBER.month_until)
             reads = list(sync(engine, platform, world.clock.now, "PAID", spans))
-            assert {read.reading.why for read in reads} == {None}
+            assert {read.reading.incomplete_reason for read in reads} == {None}
             assert held(engine) == truth(world, world.clock.at)
             if listed == "own":
                 break

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from bounty.db import snapshot
-from bounty.sync.recheck import orders_to_recheck, unsettled
+from bounty.sync.recheck import orders_to_recheck, periods_to_recheck
 from bounty.worker import once
 from tests.calendar.world import desk
 from tests.factories import Month, promoter
@@ -24,7 +24,7 @@ def test_a_worker_leaves_no_gap_and_nothing_to_sweep(engine: Engine, tmp_path: P
             assert once(desk(engine, world.clock.at, tmp_path, world.account())) == []
             same_orders(engine, world, world.clock.at - 60)
             with snapshot(engine) as connection:
-                due = unsettled(connection, world.clock.at)
+                due = periods_to_recheck(connection, world.clock.at)
                 left = orders_to_recheck(connection, month.period)
             assert (due, left == []) == ([month.period] if hours else [], bool(hours))
         calls = world.server.gateway.calls

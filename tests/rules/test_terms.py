@@ -141,6 +141,8 @@ YES_OR_NO = "must be true or false"
 MONEY_IS_TEXT = 'money is text with at most two decimals, such as "200.00"'
 MONEY = 'write yuan with at most two decimals, such as "200.00"'
 MONTH = 'write a month from 2015-01 to 2099-12 as text, such as "2022-12"'
+COMPARE = "count_price_compare = true"
+LAST_DAY = 'write a day of the month from 1 to 31, or "end" for the last day'
 RATIO = 'write a number from 0.01 to 100 as text with at most 4 decimals, such as "1.10"'
 RATIO_RANGE = "must lie in 0.01 to 100"
 A_TARGET = "a level needs a target above 0: gmv_yuan, orders or both"
@@ -206,7 +208,14 @@ REFUSED = [
     ('step = "100.00"', 'step = "0.00"', "levels.V1.gmv_yuan.step", "must be above 0.00"),
     # ranges
     ("first_day = 1\n", "first_day = 0\n", "task.first_day", "must be at least 1"),
-    ("last_day = 20", "last_day = 32", "task.last_day", "must be at most 31"),
+    ("last_day = 20", "last_day = 32", "task.last_day", LAST_DAY),
+    ("last_day = 20", 'last_day = "last"', "task.last_day", LAST_DAY),
+    ("last_day = 20", "last_day = true", "task.last_day", LAST_DAY),
+    (COMPARE, f"{COMPARE}\ncount_live_room = 1", "task.count_live_room", YES_OR_NO),
+    (COMPARE, f"{COMPARE}\ncategory_ids = []", "task.category_ids", "must have at least 1"),
+    (COMPARE, f"{COMPARE}\ncategory_ids = [true]", "task.category_ids.0", WHOLE),
+    (COMPARE, f"{COMPARE}\nmin_order_yuan = 9", "task.min_order_yuan", MONEY_IS_TEXT),
+    (COMPARE, f'{COMPARE}\nmin_order_yuan = "0"', "task.min_order_yuan", "must be above 0.00"),
     ("receipt_cutoff_day = 10", "receipt_cutoff_day = 0", "task.receipt_cutoff_day", "must be at least 1"),
     ("first_day = 1\n", "first_day = 21\n", "task", "last_day 20 is before first_day 21"),
     ("orders = 20", "orders = -1", "levels.V0.orders", "must be at least 0"),
@@ -324,6 +333,9 @@ SAME = {
     "keys in another order": "\n\n".join([FIRST_LINES, *("\n".join(reordered(table)) for table in TABLES)]),
     "tables in another order": "\n\n".join([FIRST_LINES, V1, *(table for table in TABLES if table != V1)]),
     "a default written out": changed("[levels.V0]\n", "[levels.V0]\nmin_tenure_months = 0\n"),
+    "newer keys' defaults written out": changed(
+        "count_price_compare = true", "count_price_compare = true\ncount_live_room = false"
+    ).replace("include_price_compare = false", "include_price_compare = false\ninclude_live_room = false"),
     "ids in another order, and twice": changed("[8724, 8729,", "[8736, 8729, 8724, 8729,"),
 }
 OTHERWISE = [
@@ -354,6 +366,12 @@ OTHERWISE = [
     ("lapse_months = 6", "lapse_months = 7"),
     ('"1.50"', '"1.5001"'),
     ("rate_permille = 30", "rate_permille = 31"),
+    ("last_day = 20", 'last_day = "end"'),
+    *(
+        ("count_price_compare = true", f"count_price_compare = true\n{line}")
+        for line in ("count_live_room = true", "category_ids = [7]", 'min_order_yuan = "9.90"')
+    ),
+    ("include_price_compare = false", "include_price_compare = false\ninclude_live_room = true"),
 ]
 
 

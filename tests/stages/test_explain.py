@@ -28,9 +28,15 @@ V1_PROMOTER = 2000939
 NOON = "2022-12-15T12:00:00+08:00"
 EXAMPLE = "221219-123456789012345"
 TASK = (
-    "PAID_IN_WINDOW COMMISSIONABLE DIRECT NOT_VIRTUAL NOT_PRICE_COMPARE NOT_FAILED RECEIVED_IN_TIME".split()
+    "PAID_IN_WINDOW COMMISSIONABLE DIRECT NOT_VIRTUAL IN_CATEGORY AT_LEAST_MINIMUM NOT_PRICE_COMPARE NOT_LIVE_ROOM "
+    "NOT_FAILED RECEIVED_IN_TIME".split()
 )
-SUBSIDY = "PAID_IN_MONTH COMMISSIONABLE NOT_VIRTUAL NOT_PRICE_COMPARE NOT_FAILED APP_LINK".split()
+SUBSIDY = (
+    "PAID_IN_MONTH COMMISSIONABLE NOT_VIRTUAL NOT_PRICE_COMPARE NOT_LIVE_ROOM NOT_FAILED APP_LINK "
+    "NOT_IN_OTHER_PROGRAMME".split()
+)
+SWITCHED_OFF = ("IN_CATEGORY", "AT_LEAST_MINIMUM", "NOT_PRICE_COMPARE")
+"""Of the task's."""
 
 
 @pytest.fixture
@@ -97,6 +103,7 @@ def test_each_order_of_the_month_is_once_in_progress_by_its_first_failing_clause
         {"status": 8, "is_direct": 0},
         {"is_direct": None, "type": 94},
         {"cat_ids": [8729], "status": 10},
+        {"sep_pid": "7_1", "status": 10},
         {"status": 10, "received": None},
         {"received": "2023-01-11 00:00:00"},
         {"received": None, "status": 0},
@@ -106,11 +113,11 @@ def test_each_order_of_the_month_is_once_in_progress_by_its_first_failing_clause
         *(order_row(**{"number": 2**at, "amount_fen": 2**at} | case) for at, case in enumerate(cases))
     )
     said = month.progress()
-    assert (said["counted"], said["pending"]) == ({"gmv_fen": 1, "orders": 1}, {"gmv_fen": 128, "orders": 1})
+    assert (said["counted"], said["pending"]) == ({"gmv_fen": 1, "orders": 1}, {"gmv_fen": 256, "orders": 1})
     assert said["not_counted"] == [
         {"reason": reason, "orders": 1, "amount_fen": fen}
         for reason, fen in zip(
-            [code for code in TASK if code != "NOT_PRICE_COMPARE"], (2, 4, 8, 16, 32, 64), strict=True
+            [code for code in TASK if code not in SWITCHED_OFF], (2, 4, 8, 16, 32, 64, 128), strict=True
         )
     ]
 
@@ -184,7 +191,7 @@ def test_explain_is_the_contracts_example(month: Month, database_url: str) -> No
     }
     assert task[-1] == in_time
     assert subsidy[0] == {"code": "PAID_IN_MONTH", "holds": True, "fact": paid, "bound": of_month}
-    assert [clause["holds"] for clause in task] == [True] * 6 + [False]
+    assert [clause["holds"] for clause in task] == [True] * 9 + [False]
 
 
 def test_all_clauses_are_judged_not_only_up_to_the_first_that_fails(month: Month) -> None:
@@ -195,6 +202,7 @@ def test_all_clauses_are_judged_not_only_up_to_the_first_that_fails(month: Month
         "price_compare_status": 1,
         "is_direct": 0,
         "received": None,
+        "sep_duo_id": 7,
     }
     month.table("links", link(f"{PROMOTER}_107021838", "other"), link(f"{V1_PROMOTER}_107021838", "app"))
     month.orders(
@@ -202,12 +210,70 @@ def test_all_clauses_are_judged_not_only_up_to_the_first_that_fails(month: Month
         order_row(number=2, promoter_id=V1_PROMOTER, **worst | {"status": 10}),
     )
     month.orders(detail_of(order_row(number=1, paid="2022-12-25 12:00:00", **worst), 2))
-    everything = [code for code in TASK if code != "NOT_PRICE_COMPARE"]
-    assert failing(month, 1) == (everything, SUBSIDY[1:])
+    everything = [code for code in TASK if code not in SWITCHED_OFF]
+    assert failing(month, 1) == (everything, SUBSIDY[1:-1])
     assert failing(month, 2) == (
-        ["NOT_VIRTUAL", "NOT_FAILED", "RECEIVED_IN_TIME"],
-        ["NOT_VIRTUAL", "NOT_PRICE_COMPARE", "NOT_FAILED"],
+        ["NOT_VIRTUAL", "NOT_LIVE_ROOM", "NOT_FAILED", "RECEIVED_IN_TIME"],
+        ["NOT_VIRTUAL", "NOT_PRICE_COMPARE", "NOT_LIVE_ROOM", "NOT_FAILED"],
     )
+
+
+def test_categories_and_a_minimum_are_asked_where_the_terms_name_them(engine: Engine, tmp_path: Path) -> None:
+    month = Month(engine, tmp_path, now="2022-12-15 12:00:00")
+    asked = 'order_cap_yuan = "200.00"\ncategory_ids = [2001, 70, 70]\nmin_order_yuan = "9.90"'
+    month.begin(toml=terms_toml().replace('order_cap_yuan = "200.00"', asked, 1))
+    month.orders(
+        order_row(number=1, amount_fen=990),
+        order_row(number=2, amount_fen=989, cat_ids=[7, 70]),
+        order_row(number=3, cat_ids=[7, 701]),
+        order_row(number=4, cat_ids=None),
+    )
+    assert [failing(month, number)[0] for number in (1, 2, 3, 4)] == [
+        [],
+        ["AT_LEAST_MINIMUM"],
+        ["IN_CATEGORY"],
+        ["IN_CATEGORY"],
+    ]
+    clauses = {clause["code"]: clause for clause in month.explain(2).as_json()["task"]["clauses"]}
+    assert clauses["IN_CATEGORY"] == {
+        "code": "IN_CATEGORY",
+        "holds": True,
+        "fact": "7;70",
+        "bound": "cat_ids has one of: 70, 2001",
+    }
+    assert clauses["AT_LEAST_MINIMUM"]["fact"] == 989
+    assert clauses["AT_LEAST_MINIMUM"]["bound"] == ">= 990 fen"
+    assert month.progress()["counted"] == {"gmv_fen": 990, "orders": 1}
+
+
+def test_live_room_orders_count_and_earn_where_the_terms_say_so(engine: Engine, tmp_path: Path) -> None:
+    month = Month(engine, tmp_path, now="2022-12-15 12:00:00")
+    counted = terms_toml().replace(
+        "count_price_compare = true", "count_price_compare = true\ncount_live_room = true", 1
+    )
+    month.begin(toml=counted)
+    month.orders(
+        order_row(number=1, sep_duo_id=1000940, sep_pid="1000940_7"),
+        order_row(number=2, sep_duo_id="7", sep_pid=None),
+        order_row(number=3, sep_duo_id=0, sep_pid=""),
+        order_row(number=4, sep_duo_id=None),
+    )
+    assert [failing(month, number) for number in (1, 2, 3, 4)] == [
+        ([], ["NOT_LIVE_ROOM"]),
+        ([], ["NOT_LIVE_ROOM"]),
+        ([], []),
+        ([], []),
+    ]
+    facts = [
+        next(
+            each
+            for each in month.explain(number).as_json()["subsidy"]["clauses"]
+            if each["code"] == "NOT_LIVE_ROOM"
+        )
+        for number in (1, 2, 3)
+    ]
+    assert [each["fact"] for each in facts] == ["1000940_7", "7", None]
+    assert {each["bound"] for each in facts} == {"no sep_duo_id above 0 and no sep_pid"}
 
 
 def test_an_unpaid_order_has_no_period_and_counts_nowhere(month: Month) -> None:

@@ -38,6 +38,8 @@ a_row = st.fixed_dictionaries(
         "order_modify_at": st.integers(1_670_300_000, 1_670_300_004),
         "detail": st.sampled_from([False, False, True]),
         "return_status": st.sampled_from([0, 1, 2]),
+        "sep_duo_id": st.sampled_from([None, None, 0, 9, 10]),
+        "sep_pid": st.sampled_from([None, "", "9_1"]),
     }
 )
 histories = st.lists(a_row, min_size=1, max_size=7)
@@ -97,5 +99,6 @@ def test_any_arrival_ends_in_the_oracles_state(
         "modified_at": expected.modified_at,
         "return_status": expected.return_status,
         "failed_at": expected.failed_at,
+        "live_room": expected.live_room,
     }
     assert {name: found[name] for name in same} == same

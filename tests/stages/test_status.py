@@ -14,9 +14,20 @@ from bounty.errors import BountyError
 from bounty.models import AuditEvent, Batch, FetchWindow, Message
 from bounty.orders.undo import undo_batch
 from bounty.release.service import waive
+from bounty.roster.programmes import add_programme
 from bounty.rules.periods import Period
 from bounty.settlement.revocations import answer_void, ask_void
-from tests.factories import PROMOTER, Month, command, link, order_row, plain_terms, promoter, shanghai
+from tests.factories import (
+    PROMOTER,
+    Month,
+    command,
+    half_month_terms,
+    link,
+    order_row,
+    plain_terms,
+    promoter,
+    shanghai,
+)
 
 OPENED = "2022-11-25 09:00:00"
 MID = "2022-12-15T12:00:00+08:00"
@@ -357,3 +368,80 @@ def test_the_nightly_check_tells_operators_of_late_facts_once(
     mails = [(subject, body) for subject, body in told if "2022-12 期公示之后有新数据" in subject]
     assert len(mails) == 1
     assert "1 单的判定或补贴会变，1 人的结果会变，补贴 +¥0.01" in mails[0][1]
+
+
+# Several programmes
+
+
+def test_every_programme_stands_in_the_list_and_each_is_asked_for_by_itself(
+    engine: Engine, month: Month, tmp_path: Path, database_url: str
+) -> None:
+    month.orders(order_row(modified="2022-12-26 00:00:00"))
+    with transaction(engine) as connection:
+        add_programme(connection, "sprint", "冲刺", month.now)
+    sprint = Month(engine, tmp_path / "sprint", period="sprint:2022-12a", now=AFTER[:19].replace("T", " "))
+    sprint.folder.mkdir()
+    sprint.terms(half_month_terms())
+    sprint.open()
+    of_sprint = ("--programme", "sprint")
+    found = status(database_url, "2022-12a", *of_sprint)
+    assert (found["programme"], found["period"], found["state"]) == ("sprint", "2022-12a", "READY")
+    # The update is at the half-month's cutoff, and before the month's.
+    assert (states(found)["FRESH"], stands(database_url)[2]["FRESH"]) == ("PASSED", "FAILED")
+    listed = [(each["programme"], each["period"], each["state"]) for each in status(database_url)]
+    assert ("sprint", "2022-12a", "READY") in listed
+    assert ("main", "2022-12", "READY") in listed
+    # Its terms came in January: the calendar begins with that half.
+    assert [each for each in listed if each[2] in ("UPCOMING", "OVERDUE") and each[0] == "sprint"] == [
+        ("sprint", "2023-01b", "OVERDUE"),
+        ("sprint", "2023-01a", "OVERDUE"),
+    ]
+    assert {each["programme"] for each in status(database_url, *of_sprint)} == {"sprint"}
+    says(database_url, "confirm-data", "2022-12", "--through", CUTOFF, "--reason", "ok")
+    assert stands(database_url)[2]["FRESH"] == "PASSED"
+    assert "no programme 'x'" in says(database_url, "status", "--programme", "x", code=1)
+    assert "write 2022-12, not 2022-12a" in says(database_url, "status", "2022-12a", code=1)
+    says(database_url, "programme", "retire", "sprint")
+    assert [each["period"] for each in status(database_url, *of_sprint)] == ["2022-12a"]
+    assert "is retired" in says(database_url, "status", "2023-01b", *of_sprint, code=1)
+
+
+def test_a_notice_of_another_programme_is_a_late_fact_of_exclusive_terms(
+    engine: Engine, month: Month, tmp_path: Path, database_url: str
+) -> None:
+    month.orders(order_row(number=1, amount_fen=1_00), order_row(number=2, amount_fen=2_00, type=94))
+    with transaction(engine) as connection:
+        add_programme(connection, "mega", "618", month.now)
+    mega = Month(engine, tmp_path / "mega", period="mega:2022-12", now="2023-01-12 12:00:00")
+    mega.folder.mkdir()
+    toml = plain_terms().replace("types = [94]", "types = []")
+    mega.terms(toml.replace("[subsidy]\n", "[subsidy]\nexclusive = true\n"))
+    mega.open()
+    mega.settle()
+    mega.publish()
+    of_mega = ("2022-12", "--programme", "mega")
+    assert status(database_url, *of_mega)["late"] is None
+    month.settle()
+    month.publish()
+    found = status(database_url, *of_mega)
+    assert found["late"] == {"orders": 1, "results": 1, "subsidy_fen": -1_00}
+    assert found["next"]["code"] == "SETTLE_AGAIN"
+    # Computed again it goes by what its settlement knew, and simulated by what is known now.
+    again = json.loads(says(database_url, "recompute", *of_mega, "--json"))
+    assert (again["programme"], again["period"], again["equal"], again["subsidy_fen"]) == (
+        "mega",
+        "2022-12",
+        True,
+        3_00,
+    )
+    path = tmp_path / "terms.toml"
+    path.write_text(toml.replace("[subsidy]\n", "[subsidy]\nexclusive = true\n"), encoding="utf-8")
+    asked = ("simulate", str(path), "--periods", "2022-12", "--programme", "mega", "--json")
+    (tried,) = json.loads(says(database_url, *asked))
+    assert (tried["programme"], tried["lines"], tried["subsidy_fen"]) == ("mega", 1, 2_00)
+    mega.settle()
+    mega.publish()
+    assert status(database_url, *of_mega)["late"] is None
+    (tried,) = json.loads(says(database_url, *asked))
+    assert {name: tried[name] for name in tried["against"]} == tried["against"]
+    assert status(database_url, "2022-12")["late"] is None

@@ -1,1 +1,4 @@
-"""The open platform: how a call is signed and made, and what each refusal asks for. Knows nothing of our books."""
+"""The open platform of 多多进宝: client, request signing, error codes, and the formats of its orders.
+
+The modules import nothing of the database or of the programme's rules.
+"""

@@ -1,4 +1,4 @@
-"""An application on the open platform: its address, its name there, its secret."""
+"""The application's account on the open platform: address, client id and secret."""
 
 import re
 from dataclasses import dataclass, field
@@ -8,31 +8,36 @@ from urllib.parse import urlsplit
 from bounty.errors import BountyError
 
 GATEWAY: Final = "https://gw-api.pinduoduo.com/api/router"
-Listed = Literal["all", "own"]
+OrderScope = Literal["all", "own"]
+"""Orders of ``all`` authorised promoters, or only of the account's ``own`` promotion links."""
 _LOOPBACK: Final = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
 
 
 @dataclass(frozen=True, slots=True)
 class PlatformAccount:
-    """An application on the platform."""
+    """The settings of an application on the platform."""
 
     url: str
+    """The address that receives the calls."""
     client_id: str
+    """The application's public id; blank if no account is configured."""
     client_secret: str = field(repr=False)
-    listed: Listed = "all"
-    """Whose orders are asked for: of all authorised promoters, or the account's own."""
+    """The application's secret, which signs the calls."""
+    order_scope: OrderScope = "all"
+    """Whose orders the lists return."""
     connect_seconds: float = 5
+    """Time limit for connecting, seconds."""
     read_seconds: float = 30
-    """How long a reply may be silent; it may take twice that as a whole."""
+    """Longest pause within a response, seconds. The whole response may take twice as long."""
 
 
 def require_safe_address(url: str) -> None:
-    """Raises BountyError for an address that is neither https nor on this machine, or carries a name or a query."""
+    """Raise BountyError unless the address is https (or http on this machine), without a user name and a query."""
     parts = urlsplit(url)
-    near = _LOOPBACK.fullmatch(parts.hostname or "") is not None
+    is_loopback = _LOOPBACK.fullmatch(parts.hostname or "") is not None
     if (
         not parts.hostname
-        or (parts.scheme != "https" and not (parts.scheme == "http" and near))
+        or (parts.scheme != "https" and not (parts.scheme == "http" and is_loopback))
         or parts.username is not None
         or parts.query
     ):

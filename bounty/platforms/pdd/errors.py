@@ -1,6 +1,6 @@
-"""What the platform says when it does not answer, and what each family of it asks for: wait, or stop and tell.
+"""Errors of the platform, grouped into families by what to do: wait and retry, or stop and tell a person.
 
-An error is told by its body's key and code, never by the HTTP status.
+The body's key and code identify an error; the HTTP status does not.
 """
 
 import re
@@ -9,8 +9,8 @@ from typing import Final, Literal
 from bounty.errors import BountyError
 
 Family = Literal["BUSY", "DOWN", "GARBLED", "CALL", "ACCESS", "FORBIDDEN", "CLOCK", "UNKNOWN"]
-PASSING: Final = frozenset({"BUSY", "DOWN", "GARBLED"})
-"""Families that are worth asking again, a bounded number of times; at any other only a person can do something."""
+RETRYABLE: Final = frozenset({"BUSY", "DOWN", "GARBLED"})
+"""Families of temporary errors. The client retries them a limited number of times; the others need a person."""
 
 _CODES: Final[dict[Family, tuple[int, ...]]] = {
     "BUSY": (52101, 70031),
@@ -20,8 +20,8 @@ _CODES: Final[dict[Family, tuple[int, ...]]] = {
     "FORBIDDEN": (70032, 70034, 70035),
 }
 FAMILIES: Final = {code: family for family, codes in _CODES.items() for code in codes}
-"""The platform's codes. 50001 is not among them: it is the server's fault or the caller's, told by its message."""
-_SERVER: Final = re.compile(
+"""Error code -> family. Code 50001 is missing: only its message shows whether the server or the caller is at fault."""
+_SERVER_FAULT: Final = re.compile(
     "系统|内部|繁忙|超时|稍后|重试|不可用|system|internal|busy|time ?out|unavailable|try again", re.IGNORECASE
 )
 
@@ -53,9 +53,9 @@ _ADVICE: Final[dict[Family, tuple[str, str]]] = {
 
 
 class PlatformError(BountyError):
-    """The platform, or the way to it, did not answer a call.
+    """A call failed, at the platform or on the network.
 
-    family   what kind of thing it is
+    family   the kind of error, which decides about retries and advice
     """
 
     def __init__(self, family: Family, en: str, zh: str) -> None:
@@ -64,18 +64,18 @@ class PlatformError(BountyError):
 
 
 def family_of(code: int, message: str) -> Family:
-    """The family of an error reply.
+    """The family of an error response.
 
     >>> family_of(50001, "时间跨度不能超过24小时"), family_of(50001, "系统内部错误"), family_of(52101, "")
     ('CALL', 'DOWN', 'BUSY')
     """
     if code == 50001:
-        return "DOWN" if _SERVER.search(message) else "CALL"
+        return "DOWN" if _SERVER_FAULT.search(message) else "CALL"
     return FAMILIES.get(code, "UNKNOWN")
 
 
-def refusal(code: int, message: str) -> PlatformError:
-    """An error reply as a sentence that says what to do."""
+def refused_call(code: int, message: str) -> PlatformError:
+    """The exception for an error response, with advice."""
     family = family_of(code, message)
     en, zh = _ADVICE[family]
     return PlatformError(
@@ -85,20 +85,24 @@ def refusal(code: int, message: str) -> PlatformError:
     )
 
 
-def unread(what_en: str, what_zh: str, family: Family = "GARBLED") -> PlatformError:
-    """No reply, or one that can't be read."""
+def no_response(problem_en: str, problem_zh: str, family: Family = "GARBLED") -> PlatformError:
+    """The exception for a missing or unreadable response, with advice."""
     en, zh = _ADVICE[family]
     return PlatformError(
-        family, f"The platform did not answer ({what_en}): {en}.", f"平台没有应答（{what_zh}）：{zh}。"
+        family, f"The platform did not answer ({problem_en}): {en}.", f"平台没有应答（{problem_zh}）：{zh}。"
     )
 
 
-def clock_off(seconds: int) -> PlatformError:
-    """The two clocks are so far apart that the platform will refuse, or already does."""
+def clock_error(seconds: int) -> PlatformError:
+    """The exception for clocks that differ so much that the platform refuses calls.
+
+    seconds   the platform's clock minus ours
+    """
     minutes = abs(seconds) // 60
-    way, weise = ("behind", "慢") if seconds > 0 else ("ahead of", "快")
+    direction_en, direction_zh = ("behind", "慢") if seconds > 0 else ("ahead of", "快")
     return PlatformError(
         "CLOCK",
-        f"This machine's clock is {minutes} minutes {way} the platform's, which takes at most 10: set it right (NTP).",
-        f"本机时钟比平台{weise} {minutes} 分钟，平台最多允许 10 分钟：请校准时钟（NTP）。",
+        f"This machine's clock is {minutes} minutes {direction_en} the platform's, which takes at most 10: "
+        "set it right (NTP).",
+        f"本机时钟比平台{direction_zh} {minutes} 分钟，平台最多允许 10 分钟：请校准时钟（NTP）。",
     )

@@ -1,4 +1,4 @@
-"""Files of orders in JSON: bodies of the platform's replies (one, or a list of them), or one order a line."""
+"""Order files in JSON: response bodies of the platform (one, or a list of them), or one order on each line."""
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -13,16 +13,16 @@ from bounty.platforms.pdd.json_orders import ENVELOPES, NotJson, fields_of, read
 from bounty.platforms.pdd.order_row import OrderRow
 
 LINE_LIMIT: Final = 1 << 20
-"""Bytes of one line."""
+"""Longest line, bytes."""
 Contents = Literal["bodies", "lines"]
 _BLANK: Final = b" \t\r\n"
 
 
 def contents_of(path: Path, codepage: FileEncoding, ending: str) -> Contents:
-    """Whether a file holds bodies or one order a line: told by what stands in it, whatever its ending.
+    """Whether a file contains response bodies or one order on each line, by its content instead of its ending.
 
-    Raises RefusedFile E-KIND for other JSON and E-JSON where it is broken at once; for ``.jsonl``, where every line
-    is judged by itself, only at its end.
+    Raises RefusedFile E-KIND for other JSON and E-JSON for JSON that is broken at its start. A ``.jsonl`` file is not
+    refused here, because each of its lines is judged separately.
     """
     try:
         with utf8_of(path, codepage) as file:
@@ -46,7 +46,7 @@ def contents_of(path: Path, codepage: FileEncoding, ending: str) -> Contents:
 
 
 def _keys_up_to_envelope(document: Document) -> list[str]:
-    """The keys of the object that comes next, up to the one that makes it a body."""
+    """The keys of the next object, up to the first key of ENVELOPES."""
     keys = []
     for key in _members(document):
         keys.append(key)
@@ -57,7 +57,7 @@ def _keys_up_to_envelope(document: Document) -> list[str]:
 
 
 def _members(document: Document) -> Iterator[str]:
-    """The keys of the object that comes next; RefusedFile E-KIND for anything else."""
+    """The keys of the next object. Raises RefusedFile E-KIND for any other value."""
     if document.peek() not in (b"{", b""):
         raise refused("not bodies")
     return document.members()
@@ -75,19 +75,19 @@ def _fields_or_none(raw: bytes) -> dict[str, object] | None:
 
 
 def _is_full(fields: Collection[str]) -> bool:
-    """Whether an order has what the oauth list lacks: without it nothing can be judged."""
+    """Whether an order has the fields that the oauth list lacks and that the rules need."""
     return "is_direct" in fields or "order_receive_time" in fields
 
 
 def body_rows(
     path: Path, codepage: FileEncoding, notes: list[tuple[str, str]], *, several: bool
 ) -> Iterator[OrderRow | BadRow]:
-    """The orders of one body, or of a list of them; their places count on from body to body, from 1.
+    """The orders of one response body or of a list of bodies. Places are numbered from 1 through all bodies.
 
-    notes    gains, at the end, what a person should know of the file as a whole
-    several  whether bodies may also follow each other, as in ``.jsonl``
-    Raises   RefusedFile, at the body in question: E-JSON, E-DUPKEY, E-LIMIT, and E-KIND for one that is an error or
-             of which no order has is_direct or order_receive_time
+    notes    receives, at the end, remarks about the whole file (Chinese, English)
+    several  whether several bodies may follow each other without a list, as in ``.jsonl``
+    Raises   RefusedFile at the wrong body: E-JSON, E-DUPKEY, E-LIMIT, and E-KIND for an error response and for a body
+             without any order that has is_direct or order_receive_time
     """
     with utf8_of(path, codepage) as file:
         document = Document(file)
@@ -110,17 +110,17 @@ def body_rows(
 
 
 class _Bodies:
-    """The bodies of one document."""
+    """The response bodies of one document."""
 
     def __init__(self, document: Document, has_controls: bool) -> None:
         self._document, self._has_controls, self._place = document, has_controls, 0
         self.orders = 0
-        """On the pages of a list."""
+        """Number of orders on all pages of the list."""
         self.total_count = 0
-        """The most that a page says there are, over all pages."""
+        """The largest total count of all pages."""
 
     def next_one(self) -> Iterator[OrderRow | BadRow]:
-        """The orders of the body that comes next."""
+        """The orders of the next body."""
         document, keys = self._document, []
         for key in _members(document):
             keys.append(key)
@@ -176,11 +176,11 @@ def _error_reply(raw: bytes) -> RefusedFile:
 
 
 def line_rows(path: Path, codepage: FileEncoding, entries: set[int]) -> Iterator[OrderRow | BadRow]:
-    """The orders of a file with one a line; a line that is not JSON is a bad row.
+    """The orders of a file with one order on each line. A line that is not JSON is a bad row.
 
-    entries  gains the entries of the quarantine from which rows were exported
+    entries  receives the numbers of the quarantine entries from which rows were exported
 
-    Raises RefusedFile E-KIND at the end, if no order has is_direct or order_receive_time, or no line is meant as one
+    Raises RefusedFile E-KIND at the end if no order has is_direct or order_receive_time, or if no line is an order.
     """
     full, keys, braces, place = False, None, False, 0
     with utf8_of(path, codepage) as file:
@@ -212,7 +212,7 @@ def line_rows(path: Path, codepage: FileEncoding, entries: set[int]) -> Iterator
 
 
 def _skip_line(file: IO[bytes]) -> None:
-    """Read on to the end of a line that is too long."""
+    """Skip the rest of a line that is too long."""
     while (rest := file.readline(LINE_LIMIT)) and not rest.endswith(b"\n"):
         pass
 

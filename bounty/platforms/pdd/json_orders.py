@@ -1,6 +1,6 @@
-"""One order as the platform's API gives it in JSON, to an ``OrderRow`` or to what is wrong with it.
+"""Parses one order in the JSON of the platform's API to an ``OrderRow``, or to a ``BadRow`` with its problem.
 
-Most rows are taken by the quick reader (``json_quick``); this one decides on all others, and explains.
+``json_fast`` parses most rows; this module parses all others and explains problems.
 """
 
 import json
@@ -12,14 +12,15 @@ from bounty.files import cells
 from bounty.files.cells import FIELD_LIMIT, STATUSES, TYPE_LIMIT
 from bounty.files.columns import FileColumn, read_values
 from bounty.files.problems import CONTROL, BadRow, Fault, bad_row
-from bounty.platforms.pdd.json_fast import read_quickly
+from bounty.platforms.pdd.json_fast import read_fast
 from bounty.platforms.pdd.order_row import OrderRow, check_together, row_from
 
 ENVELOPES: Final = frozenset({"order_list_get_response", "order_detail_response", "error_response"})
-"""The keys by which a reply of the platform is known."""
+"""The keys that identify a response body of the platform."""
 DEPTH_LIMIT: Final = 32
+"""Deepest nesting of brackets."""
 _INT64: Final = 2**63
-_HALF_CHARACTER: Final = re.compile("[\ud800-\udfff]")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _WHOLE: Final = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _LONG_NUMBER: Final = re.compile(r"[0-9]{19}")
 _EXPONENT: Final = re.compile(r"[0-9][eE]")
@@ -28,30 +29,30 @@ _STRING_OR_BRACKET: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{}\]]', re.DOT
 
 
 class NotJson(ValueError):
-    """The text is not JSON: where it ends can't be trusted either."""
+    """The text is not JSON, so the place where the row ends is not reliable either."""
 
 
-class _Odd(str):
-    """A number that is not a whole one within 64 bits, or a word like NaN, as it stood."""
+class _UnusualNumber(str):
+    """A number that is no 64-bit integer, or a constant like NaN, in its written form."""
 
     __slots__ = ()
 
 
 def read_order(raw: bytes, place: int, has_controls: bool) -> OrderRow | BadRow:
-    """One order.
+    """Parse one order.
 
-    raw           its JSON in UTF-8
-    has_controls  whether control characters may stand in it as they are
+    raw           the order's JSON in UTF-8
+    has_controls  whether it may contain unescaped control characters
     Raises        NotJson
     """
     text = raw.decode()
     if has_controls and CONTROL.search(text):
         return bad_row("control", place=place, raw=text)
-    return read_quickly(raw, text, place) or read_carefully(text, place)
+    return read_fast(raw, text, place) or read_strict(text, place)
 
 
 def fields_of(text: str) -> dict[str, Any] | None:
-    """The fields of a JSON object; None for any other JSON. Of a key that stands twice, the last. Raises NotJson."""
+    """The fields of a JSON object; None for any other JSON. The last of duplicate keys wins. Raises NotJson."""
     return _parsed(text).fields
 
 
@@ -68,12 +69,12 @@ def _text(read: Callable[[str], Any], case: str) -> Callable[[Any], Any]:
 
 
 def _whole(value: Any) -> Any:
-    """A whole number, also where it stands in quotes; anything else as it is."""
+    """A string of an integer as an integer; any other value unchanged."""
     return int(text) if type(value) is str and _WHOLE.fullmatch(text := cells.normalised(value)) else value
 
 
 def _fen(value: Any) -> int:
-    """Whole fen from a whole number or its text."""
+    """Whole fen from an integer or a string of one."""
     if type(value) is not int and type(value) is not str and not _is_big(value):
         raise Fault("fen")
     return cells.fen(cells.normalised(str(value)))
@@ -118,6 +119,15 @@ def _categories(value: Any) -> str | None:
     return cells.joined_categories(ids)
 
 
+def _room_promoter(value: Any) -> str | None:
+    """A live room's promoter from a whole number or its text; 0 is none."""
+    if value == "":
+        return None
+    if type(value) is not int and type(value) is not str and not _is_big(value):
+        raise Fault("whole")
+    return cells.live_room_promoter(cells.normalised(str(value)))
+
+
 def _epoch(value: Any) -> int | None:
     value = _whole(value)
     if type(value) is not int:
@@ -142,6 +152,8 @@ _OF_LIST: Final = (
     FileColumn("order_verify_time", "verified_at", _epoch, blank=None),
     FileColumn("order_settle_time", "settled_at", _epoch, blank=None),
     FileColumn("order_modify_at", "modified_at", _epoch),
+    FileColumn("sep_duo_id", "sep_duo_id", _room_promoter, blank=None),
+    FileColumn("sep_pid", "sep_pid", _text(cells.live_room_place, "not text"), blank=None),
 )
 _PID: Final = FileColumn("pid", "p_id", _text(cells.promotion_id, "place"))
 _OF_DETAIL: Final = (
@@ -154,18 +166,18 @@ _OF_DETAIL: Final = (
 # --- The row ---
 
 
-def read_carefully(text: str, place: int) -> OrderRow | BadRow:
-    """One order, without the quick reader. Raises NotJson."""
+def read_strict(text: str, place: int) -> OrderRow | BadRow:
+    """Parse one order without the fast parser. Raises NotJson."""
     if _depth(text) > DEPTH_LIMIT:
         return bad_row("deep", place=place, raw=text, limit=DEPTH_LIMIT)
-    fields, doubled, may_be_odd = _parsed(text)
+    fields, doubled, may_be_invalid = _parsed(text)
     if fields is None or not ENVELOPES.isdisjoint(fields):
         return bad_row("not an order", place=place, raw=text)
     is_detail = fields.get("pid") is not None
     columns = _OF_DETAIL if is_detail else _OF_LIST
     reading = read_values(columns, (fields.get(column.name) for column in columns))
     if doubled is not None:
-        # Which of its two values was meant can't be known.
+        # Neither of the two values can be trusted.
         reading.faults = [each for each in reading.faults if each[1] is None or each[1].name != doubled]
         reading.blame(Fault("double key", key=doubled), FileColumn(doubled, doubled, str))
         fields[doubled] = None
@@ -175,7 +187,7 @@ def read_carefully(text: str, place: int) -> OrderRow | BadRow:
     if is_detail and fields.get("p_id") not in (None, fields["pid"]):
         reading.blame(Fault("pid differs"), _PID)
     check_together(columns, reading)
-    for name, value in fields.items() if may_be_odd else ():
+    for name, value in fields.items() if may_be_invalid else ():
         for fault in _faults_in(name, value):
             reading.blame(fault, FileColumn(name, name, str))
     return row_from(
@@ -189,7 +201,7 @@ def read_carefully(text: str, place: int) -> OrderRow | BadRow:
 
 
 def _depth(text: str) -> int:
-    """How deep its brackets are nested, where they can be deeper than allowed at all."""
+    """The nesting depth of the brackets; 0 without counting if there are too few brackets to exceed the limit."""
     if text.count("[") + text.count("{") <= DEPTH_LIMIT:
         return 0
     depth = deepest = 0
@@ -203,20 +215,21 @@ def _depth(text: str) -> int:
 
 
 class _Parsed(NamedTuple):
-    """The JSON of one order."""
+    """The parsed JSON of one order."""
 
     fields: dict[str, Any] | None
-    """None for JSON that is no object. Numbers that are not whole ones within 64 bits, and words like NaN, are _Odd."""
+    """None for JSON that is no object. Numbers other than 64-bit integers, and constants like NaN, are
+    _UnusualNumber."""
     doubled: str | None
-    """A key that stands twice in it or in anything within."""
-    may_be_odd: bool
-    """Whether anything in it may be what no field may hold."""
+    """A duplicate key, at any depth; None if there is none."""
+    may_be_invalid: bool
+    """Whether any value may be one that no field accepts."""
 
 
 def _parsed(text: str) -> _Parsed:
-    """Raises NotJson."""
+    """Parse JSON and find duplicate keys and unusual values. Raises NotJson."""
     doubled: list[str] = []
-    odd: list[_Odd] = []
+    unusual: list[_UnusualNumber] = []
 
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
@@ -225,42 +238,43 @@ def _parsed(text: str) -> _Parsed:
             doubled.append(next(key for key in keys if keys.count(key) > 1))
         return found
 
-    def whole(digits: str) -> int | _Odd:
+    def integer(digits: str) -> int | _UnusualNumber:
         if len(digits) <= 20 and -_INT64 <= (number := int(digits)) < _INT64:
             return number
-        return word(digits)
+        return unusual_number(digits)
 
-    def word(number: str) -> _Odd:
-        odd.append(_Odd(number))
-        return odd[-1]
+    def unusual_number(number: str) -> _UnusualNumber:
+        unusual.append(_UnusualNumber(number))
+        return unusual[-1]
 
     has_long = _LONG_NUMBER.search(text) is not None
     decoder = json.JSONDecoder(
         object_pairs_hook=members,
-        # Python's own int() is quicker, but it takes its time over long numbers and refuses those of 4300 digits.
-        parse_int=whole if has_long else None,
-        parse_float=word if has_long or _EXPONENT.search(text) else _Odd,
-        parse_constant=word,
+        # The built-in int() is faster, but slow for long numbers, and it refuses more than 4300 digits.
+        parse_int=integer if has_long else None,
+        parse_float=unusual_number if has_long or _EXPONENT.search(text) else _UnusualNumber,
+        parse_constant=unusual_number,
     )
     try:
         value = decoder.decode(text)
     except (ValueError, RecursionError):
         raise NotJson from None
-    may_be_odd = bool(odd) or len(text) > FIELD_LIMIT or _ODD_ESCAPE.search(text) is not None
-    return _Parsed(value if isinstance(value, dict) else None, doubled[0] if doubled else None, may_be_odd)
+    may_be_invalid = bool(unusual) or len(text) > FIELD_LIMIT or _ODD_ESCAPE.search(text) is not None
+    fields = value if isinstance(value, dict) else None
+    return _Parsed(fields, doubled[0] if doubled else None, may_be_invalid)
 
 
-def _is_big(value: Any) -> bool:
-    """Whether it is a whole number beyond 64 bits."""
-    return isinstance(value, _Odd) and value.removeprefix("-").isdigit()
+def _is_big(value: object) -> bool:
+    """Whether a value is an integer beyond 64 bits."""
+    return isinstance(value, _UnusualNumber) and value.removeprefix("-").isdigit()
 
 
 def _faults_in(*values: Any) -> Iterator[Fault]:
-    """What no field of a row may hold, in these values and all that is in them."""
+    """The faults that no field may have, in these values and everything nested in them."""
     for value in values:
         kind = type(value)
         if kind is str:
-            if CONTROL.search(value.strip("\x1f")) or _HALF_CHARACTER.search(value):
+            if CONTROL.search(value.strip("\x1f")) or _SURROGATE.search(value):
                 yield Fault("control")
             if len(value) > FIELD_LIMIT:
                 yield Fault("long field", limit=FIELD_LIMIT)
@@ -268,14 +282,14 @@ def _faults_in(*values: Any) -> Iterator[Fault]:
             yield from _faults_in(*value, *value.values())
         elif kind is list:
             yield from _faults_in(*value)
-        elif kind is _Odd and not value[-1:].isdigit():
+        elif kind is _UnusualNumber and not value[-1:].isdigit():
             yield Fault("no number")
-        elif kind is _Odd and (_is_big(value) or abs(float(value)) == float("inf")):
+        elif kind is _UnusualNumber and (_is_big(value) or abs(float(value)) == float("inf")):
             yield Fault("big number")
 
 
-def _shown(value: Any) -> str | None:
-    """A value as it stood, or as near to it as its JSON."""
+def _shown(value: object) -> str | None:
+    """A value for display: a string unchanged, any other value as JSON."""
     if value is None or isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Orders from a file: whatever its shape, rows of one type, each explained if it is bad; streamed in flat memory."""
+"""Order files of every format as one stream of typed rows, with the problem of each bad row; memory use is constant."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -23,25 +23,25 @@ Shape = Literal["json", "csv", "tsv", "xlsx"]
 
 @dataclass(frozen=True, slots=True)
 class OrderFile:
-    """A file of orders whose kind, code page and header have been judged."""
+    """An open order file whose format, encoding and header are valid."""
 
     shape: Shape
-    """How its rows are written."""
+    """The format of the rows."""
     header: str | None
-    """What a stored raw row needs to be read again; None for JSON."""
+    """The header needed to read a stored raw row again; None for JSON."""
     encoding: str
-    """utf-8, utf-8-sig or gb18030; utf-8 for a workbook."""
+    """``utf-8``, ``utf-8-sig`` or ``gb18030``; ``utf-8`` for a workbook."""
     _rows: Iterator[OrderRow | BadRow] = field(repr=False)
     entries: set[int] = field(default_factory=set)
-    """Entries of the quarantine from which rows were exported that come back in it; known once its rows are read."""
+    """The quarantine entries whose exported rows are in the file; complete after its rows were read."""
     notes: list[tuple[str, str]] = field(default_factory=list)
-    """What a person should know of it as a whole, in Chinese and in English; known once its rows are read."""
+    """Remarks about the whole file (Chinese, English); complete after its rows were read."""
 
     def rows(self) -> Iterator[OrderRow | BadRow]:
-        """Its rows in their order, once; each row of the file comes out as one of the two.
+        """The rows in file order, which can be iterated once. Every row is an OrderRow or a BadRow.
 
-        Raises RefusedFile where only reading on shows that the whole file is wrong: broken JSON, an oauth list, a
-        reply that is an error, a broken workbook. What was taken in before must then be undone.
+        Raises RefusedFile when a later part shows that the whole file is wrong: broken JSON, an oauth list, an error
+        response, a broken workbook. The caller must then undo the rows before it.
         """
         return self._rows
 
@@ -73,10 +73,11 @@ def open_orders(path: Path) -> OrderFile:
 
 
 def reread(shape: str, header: str | None, raw: str, place: int) -> OrderRow | BadRow:
-    """One stored row read again, as the row at that place.
+    """Read a stored row again.
 
-    shape, header  of its file
-    raw            of the OrderRow or BadRow
+    shape, header  as in the row's OrderFile
+    raw            as in the OrderRow or BadRow
+    place          the row's place in its file
     """
     if shape == "json":
         try:

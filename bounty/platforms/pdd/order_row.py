@@ -1,4 +1,4 @@
-"""An order row as every kind of file comes down to, and the hash that is the same for all of them."""
+"""The order row that every file format is parsed to, and its hash, which does not depend on the format."""
 
 from collections.abc import Callable
 from hashlib import blake2b
@@ -13,25 +13,28 @@ from bounty.files.problems import BadRow, Fault, row_of_errors
 
 
 class OrderRow(NamedTuple):
-    """One row about an order, normalised. Money is whole fen, an instant epoch seconds; None is unknown or not yet."""
+    """One normalised row of an order. Money is whole fen, an instant epoch seconds; None means unknown or not yet.
+
+    ``models.orders`` describes the fields that are columns there.
+    """
 
     place: int
     """Line (CSV, JSONL), 1-based row (XLSX) or 1-based ordinal in the file (JSON)."""
     is_detail: bool
-    """Whether it is of order.detail.get: whether it calls its promotion place ``pid``."""
+    """True if the row comes from ``order.detail.get``; such rows name the promotion link ID ``pid``."""
     order_sn: str
     promoter_id: int
     """The part of p_id before the underscore."""
     p_id: str
     goods_name: str | None
-    """As it stood."""
+    """The name as written in the file."""
     order_status: int
     order_amount_fen: int
     promotion_amount_fen: int
-    """0 where the row does not carry it."""
+    """0 if the row has none."""
     type: int | None
     cat_ids: str | None
-    """In rising order, distinct, without 0, joined by ``;``."""
+    """Distinct category ids without 0, ascending, joined by ``;``."""
     is_direct: int | None
     price_compare_status: int | None
     created_at: int | None
@@ -41,29 +44,34 @@ class OrderRow(NamedTuple):
     settled_at: int | None
     modified_at: int
     return_status: int | None
-    """0 none, 1 under way, 2 completed; of detail rows alone."""
+    """0 none, 1 in progress, 2 completed; only in detail rows."""
     link_made_at: int | None
-    """Of detail rows alone."""
+    """Only in detail rows."""
+    live_room: str | None
+    """The live room's promotion link ID (sep_pid) or else its promoter (sep_duo_id); None for an order without one."""
     row_hash: bytes
-    """16 bytes that stand for what the row says: all of the above but place, goods_name and created_at, which are for
-    show and which not every kind of file carries."""
+    """16-byte hash of all fields above except place, goods_name and created_at. Those are for display only, and not
+    every format has them. An order without a live room hashes as if rows had no such field."""
     raw: str
-    """The row as it stood: JSON text, a CSV record, or a sheet's cells as a JSON list."""
+    """The row as received: JSON text, a CSV record, or a sheet's cells as a JSON list."""
 
 
 UNPAID: Final = -1
+"""The status code of an unpaid order."""
 _FACTS: Final = OrderRow._fields[1:-2]
-_said: Final = itemgetter(*(at for at, name in enumerate(_FACTS) if name not in ("goods_name", "created_at")))
+_hashed_facts: Final = itemgetter(
+    *(at for at, name in enumerate(_FACTS) if name not in ("goods_name", "created_at", "live_room"))
+)
 _encode: Final = msgspec.json.Encoder().encode
 
 
 class _Promoters(dict[str, int]):
-    """The promoter of a p_id that is written as it should be; Fault for any other."""
+    """Cache: p_id -> promoter id. Raises Fault for an invalid p_id."""
 
-    ROOM: Final = 200_000
+    CACHE_LIMIT: Final = 200_000
 
     def __missing__(self, p_id: str) -> int:
-        if len(self) >= self.ROOM:
+        if len(self) >= self.CACHE_LIMIT:
             self.clear()
         self[p_id] = promoter_id = promoter_of_p_id(p_id)
         return promoter_id
@@ -73,21 +81,25 @@ PROMOTERS: Final = _Promoters()
 
 
 def order_row(place: int, facts: tuple[Any, ...], raw: str) -> OrderRow:
-    """An order row from its facts, in the order of its fields from is_detail to link_made_at.
+    """Build an order row with its hash: BLAKE2b of the hashed facts as a JSON list without blanks.
 
-    The hash is BLAKE2b of what the row says as a JSON list without blanks: files that say the same hash the same.
+    facts   the fields from is_detail to live_room, in that order
     """
-    return OrderRow._make((place, *facts, blake2b(_encode(_said(facts)), digest_size=16).digest(), raw))
+    live_room = facts[-1]
+    hashed = _hashed_facts(facts) if live_room is None else (*_hashed_facts(facts), live_room)
+    row_hash = blake2b(_encode(hashed), digest_size=16).digest()
+    return OrderRow._make((place, *facts, row_hash, raw))
 
 
 def check_together(columns: tuple[FileColumn, ...], reading: CellReading) -> None:
-    """Blame what only several facts together show, and add the promoter."""
+    """Check the rules that involve several facts, and add the promoter id and the live room to the facts."""
     facts = reading.facts
+    facts["live_room"] = facts.get("sep_pid") or facts.get("sep_duo_id")
     if "p_id" in facts:
         facts["promoter_id"] = promoter_of_p_id(facts["p_id"])
     unpaid = facts.get("order_status", UNPAID) == UNPAID
     for column in columns:
-        # 0 is a blank too, so these can be blank where the cell is not.
+        # A time of 0 means blank, so the fact can be None although the cell is not empty.
         needed = column.fact == "modified_at" or (column.fact == "paid_at" and not unpaid)
         if needed and facts.get(column.fact, 0) is None:
             reading.blame(Fault("blank"), column)
@@ -103,11 +115,11 @@ def row_from(
     place_of: Callable[[FileColumn], int],
     content: str | None = None,
 ) -> OrderRow | BadRow:
-    """The row, if nothing is to blame.
+    """The order row; the bad row if the reading has a fault.
 
-    shown     what stood in a column
-    place_of  where a column stands among those of the file
-    content   as a BadRow's
+    shown     returns the text of a column's cell, for the bad row
+    place_of  returns the position of a column in the file
+    content   as in BadRow
     """
     facts = reading.facts
     if not reading.faults:

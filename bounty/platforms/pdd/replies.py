@@ -1,11 +1,10 @@
-"""A reply's body: whether it is one, what it holds, and which orders."""
+"""Parsing of response bodies: error responses, order lists, and order details."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 
-from bounty.platforms.pdd.errors import refusal, unread
+from bounty.platforms.pdd.errors import no_response, refused_call
 
 
 class _Error(msgspec.Struct):
@@ -36,57 +35,59 @@ _read_order = msgspec.json.Decoder(_Order).decode
 
 @dataclass(frozen=True, slots=True)
 class OrderPage:
-    """A reply of one of the lists."""
+    """A page of an order list."""
 
     body: bytes = field(repr=False)
-    """As it came: JSON in UTF-8."""
+    """The response as received: JSON in UTF-8."""
     orders: tuple[str, ...]
-    """The order number of each row; of a row that has none, what it says."""
-    told: int | None
-    """How many rows the platform says the whole list has; None where it doesn't."""
+    """The order number of each row; for a row without one, the row's JSON."""
+    total_count: int | None
+    """Number of rows of the whole list; None if the response has none."""
     last_order_id: str | None
-    """Where the list of paid orders goes on."""
+    """The parameter for the next page of the list by pay time."""
 
 
 @dataclass(frozen=True, slots=True)
 class OrderDetail:
-    """A reply about one order."""
+    """The detail of one order."""
 
     body: bytes = field(repr=False)
+    """The response as received: JSON in UTF-8."""
     order_sn: str
-    """Of the order that it is about, or what the reply says."""
+    """The order number; for a detail without one, its JSON."""
 
 
 def read_page(body: bytes) -> OrderPage:
-    """Raises PlatformError for an error reply and for what is no list."""
-    listed = _body_of(body).order_list_get_response
-    if listed is None:
-        raise unread("no list of orders in the reply", "应答里没有订单列表")
-    orders = tuple(map(_order_number, listed.order_list or ()))
-    return OrderPage(body, orders, listed.total_count, listed.last_order_id)
+    """Parse an order list. Raises PlatformError for an error response and for a body without a list."""
+    response = _body_of(body).order_list_get_response
+    if response is None:
+        raise no_response("no list of orders in the reply", "应答里没有订单列表")
+    orders = tuple(map(_order_number, response.order_list or ()))
+    return OrderPage(body, orders, response.total_count, response.last_order_id)
 
 
 def read_detail(body: bytes) -> OrderDetail:
-    """Raises PlatformError for an error reply and for what is no detail of an order."""
+    """Parse an order detail. Raises PlatformError for an error response and for a body without a detail."""
     order = _body_of(body).order_detail_response
     if not bytes(order).startswith(b"{"):
-        raise unread("no order in the reply", "应答里没有订单")
+        raise no_response("no order in the reply", "应答里没有订单")
     return OrderDetail(body, _order_number(order))
 
 
 def _body_of(body: bytes) -> _Body:
     try:
-        body.decode()  # what is skipped is not looked at; half a character would change the file's code page
-        read = _read_body(body)
+        # msgspec does not check skipped parts. Invalid UTF-8 in them would change the detected encoding of the file.
+        body.decode()
+        parsed = _read_body(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise unread("not the JSON of a reply", "不是完整的 JSON") from None
-    if read.error_response is not None:
-        error = read.error_response
-        raise refusal(error.error_code, (error.sub_msg or error.error_msg or "")[:200])
-    return read
+        raise no_response("not the JSON of a reply", "不是完整的 JSON") from None
+    if parsed.error_response is not None:
+        error = parsed.error_response
+        raise refused_call(error.error_code, (error.sub_msg or error.error_msg or "")[:200])
+    return parsed
 
 
-def _order_number(raw: Any) -> str:
+def _order_number(raw: msgspec.Raw) -> str:
     try:
         return _read_order(raw).order_sn
     except msgspec.MsgspecError:

@@ -1,6 +1,6 @@
-"""Orders in tables: CSV and workbooks, under the API's field names or the Chinese headers (contract, Input files).
+"""Orders in tables (CSV and workbooks), with the API's field names or the Chinese headers (docs/promises.md, orders).
 
-The unit of an amount and the form of a time come from the header, never from the value.
+The header decides the unit of an amount and the format of a time; the value never does.
 """
 
 import re
@@ -41,7 +41,9 @@ _STATUS_WORD: Final = cells.word(_CODES | _WORDS, "status word")
 
 _PLAIN_NUMBER: Final = re.compile(r"[0-9]{1,15}-[0-9]{1,48}")
 
-# In the order of OrderRow's fields.
+_NO_LIVE_ROOM: Final = frozenset({"", "0"})
+
+# The columns are in the order of OrderRow's fields.
 API: Final = (
     FileColumn("order_sn", "order_sn", cells.order_number),
     FileColumn("p_id", "p_id", cells.promotion_id),
@@ -59,6 +61,8 @@ API: Final = (
     FileColumn("order_verify_time", "verified_at", cells.epoch, blank=None),
     FileColumn("order_settle_time", "settled_at", cells.epoch, blank=None),
     FileColumn("order_modify_at", "modified_at", cells.epoch),
+    FileColumn("sep_duo_id", "sep_duo_id", cells.live_room_promoter, blank=None, may_lack=True),
+    FileColumn("sep_pid", "sep_pid", cells.live_room_place, blank=None, may_lack=True),
 )
 DETAIL: Final = (
     *(column if column.name != "p_id" else FileColumn("pid", "p_id", cells.promotion_id) for column in API),
@@ -102,9 +106,9 @@ def without_seconds(layout: HeaderMatch, row: Sequence[str]) -> bool:
 
 
 def layout_of(header: list[str]) -> HeaderMatch:
-    """Which set of names a header uses, and where its columns stand.
+    """Match a header with the API names or the Chinese names, and find the position of each column.
 
-    Raises RefusedFile E-HEAD where one is missing, any is doubled, or the two sets are mixed; E-DELIM.
+    Raises RefusedFile E-HEAD for a missing column, a duplicate column, or a mix of both sets of names; E-DELIM.
     """
     api = [name for name in header if name in _API_NAMES]
     chinese = [name for name in header if name in _CHINESE_NAMES]
@@ -118,7 +122,7 @@ def layout_of(header: list[str]) -> HeaderMatch:
 
 
 def reader_of(layout: HeaderMatch, header: list[str]) -> Callable[[Record | BadRow], OrderRow | BadRow]:
-    """A reader of the rows under a header: what is written plainly is read at once, all else with care."""
+    """A parser of the rows under a header, with a fast path for the usual notation; ``_explained`` parses others."""
     is_detail = layout.columns is DETAIL
     pick = itemgetter(*layout.places)
     lacks = -1 in layout.places
@@ -132,12 +136,15 @@ def reader_of(layout: HeaderMatch, header: list[str]) -> Callable[[Record | BadR
             return record
         place, row, raw = record
         try:
-            # A column that is lacking has the place -1: that of the blank added here.
+            # A missing column has position -1, which is the blank cell appended here.
             picked = pick([*row, ""] if lacks else row)
             order_sn, p_id, name, status, amount, promotion, kind, cat_ids, direct, compared = picked[:10]
             created, paid, received, verified, settled, modified = instants(picked[10:16])
             code = status_of(status)
             require_unmarked(name)
+            rooms = picked[16:18]  # none under Chinese headers
+            if rooms and not (rooms[0] in _NO_LIVE_ROOM and not rooms[1]):
+                return _explained(layout, header, record, is_detail)  # of a live room, which is rare
             if not modified or not (paid or code == UNPAID) or not _PLAIN_NUMBER.fullmatch(order_sn):
                 return _explained(layout, header, record, is_detail)
             facts = (
@@ -159,7 +166,8 @@ def reader_of(layout: HeaderMatch, header: list[str]) -> Callable[[Record | BadR
                 verified,
                 settled,
                 modified,
-                *((return_of(picked[16]), *_epochs(picked[17:])) if is_detail else (None, None)),
+                *((return_of(picked[18]), *_epochs(picked[19:])) if is_detail else (None, None)),
+                None,
             )
             return order_row(place, facts, raw)
         except Fault:
@@ -169,17 +177,17 @@ def reader_of(layout: HeaderMatch, header: list[str]) -> Callable[[Record | BadR
 
 
 def _instants(texts: Sequence[str]) -> list[int | None]:
-    """Plain times of Shanghai; raises Fault for any other."""
+    """Epoch seconds of Shanghai times in the usual notation. Raises Fault for any other text."""
     return [MIDNIGHTS[text[:10]] + CLOCKS[text[10:]] if text else None for text in texts]
 
 
 def _epochs(texts: Sequence[str]) -> list[int | None]:
-    """Plain epoch seconds; raises Fault for any other."""
+    """Epoch seconds from text. Raises Fault for any other text."""
     return [cells.epoch(text) if text else None for text in texts]
 
 
 def _explained(layout: HeaderMatch, header: list[str], record: Record, is_detail: bool) -> OrderRow | BadRow:
-    """What is wrong with a row, column by column."""
+    """Parse a row column by column, and name the column with the problem."""
     reading = layout.read(record.cells)
     check_together(layout.columns, reading)
     if reading.faults and (case := no_data_case(header, record.cells)):

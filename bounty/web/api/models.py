@@ -10,7 +10,7 @@ Instant = Annotated[datetime, Field(examples=["2022-12-15T12:00:00+08:00"])]
 PeriodText = Annotated[str, Field(examples=["2022-12"])]
 
 
-class Problem(BaseModel):
+class ProblemBody(BaseModel):
     """What went wrong, by RFC 9457."""
 
     type: str
@@ -54,7 +54,7 @@ class Published(BaseModel):
     subsidy_fen: Fen
 
 
-class Progress(BaseModel):
+class ProgressBody(BaseModel):
     """How far a promoter is in a period."""
 
     period: PeriodText
@@ -98,7 +98,7 @@ class SubsidyVerdict(BaseModel):
     clauses: list[JudgedClause]
 
 
-class Explanation(BaseModel):
+class ExplanationBody(BaseModel):
     """Why an order counts or does not, and whether it earns."""
 
     order_sn: str
@@ -119,7 +119,7 @@ class PushedOrders(BaseModel):
     ]
 
 
-class Imported(BaseModel):
+class ImportedBody(BaseModel):
     """What became of the rows; the five counts add up to ``read``."""
 
     batch: Annotated[int, Field(description="The number of the batch.")]
@@ -141,7 +141,7 @@ class Check(BaseModel):
     detail_en: str
 
 
-class Checklist(BaseModel):
+class ChecklistBody(BaseModel):
     """What stands between a period and its next notice."""
 
     period: PeriodText

@@ -82,7 +82,7 @@ def operation(
             json=body,
             headers=WithKey if method == "POST" else None,
             resp=Answers(
-                HTTP_200=answer, **dict.fromkeys(_problems(method, roles, rule, query), models.Problem)
+                HTTP_200=answer, **dict.fromkeys(_problems(method, roles, rule, query), models.ProblemBody)
             ),
             security=[{"token": []}] if roles else [],
             tags=[roles[0] if roles else "everybody"],

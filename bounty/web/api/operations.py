@@ -70,7 +70,7 @@ def list_progress(connection: Connection, period: Period) -> Query:
     return results.rows_of(_stage(connection, period))
 
 
-@operation("/periods/<period:period>/checklist", "operator", answer=models.Checklist)
+@operation("/periods/<period:period>/checklist", "operator", answer=models.ChecklistBody)
 def show_checklist(period: Period) -> dict[str, Any]:
     """What stands between a period and its next notice."""
     with reading() as connection:

@@ -22,7 +22,7 @@ from bounty.web.promoter import tables
 from bounty.web.shared.request_context import now, reading
 
 
-@operation("/me/progress/<period:period>", "promoter", answer=models.Progress)
+@operation("/me/progress/<period:period>", "promoter", answer=models.ProgressBody)
 def my_progress(period: Period) -> dict[str, Any]:
     """How far I am in a period, as `bounty progress --json` says it."""
     with reading() as connection:
@@ -32,7 +32,7 @@ def my_progress(period: Period) -> dict[str, Any]:
             raise Problem(404, "NOT_FOUND", refusal.zh, str(refusal)) from None
 
 
-@operation("/me/orders/<order_sn>", "promoter", answer=models.Explanation)
+@operation("/me/orders/<order_sn>", "promoter", answer=models.ExplanationBody)
 def my_order(order_sn: str) -> dict[str, Any]:
     """Why one of my orders counts or does not, as `bounty explain --json` says it."""
     with reading() as connection:

@@ -20,7 +20,7 @@ from bounty.web.api.problems import Problem
 from bounty.web.shared.request_context import engine, now, writing
 
 
-@operation("/orders", "operator", method="POST", answer=models.Imported, body=models.PushedOrders)
+@operation("/orders", "operator", method="POST", answer=models.ImportedBody, body=models.PushedOrders)
 def push_orders() -> str:
     """Take in up to 1,000 orders, as a file of them: one batch, with its quarantine and its counts.
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, case, false, func, select, true
 from bounty.db import Query
 from bounty.errors import BountyError
 from bounty.models import Receipt, ReceiptRow, User
-from bounty.models.payout import AMBIGUOUS, MATCHED, UNMATCHED
+from bounty.models.payment_results import AMBIGUOUS, MATCHED, UNMATCHED
 from bounty.payment_results import service
 from bounty.payment_results.files import PaymentResultFile, read_payment_results
 from bounty.payment_results.matching import VERDICTS, MatchedRow

@@ -241,7 +241,9 @@ def _period(period: Period, refused: str | None = None) -> str:
             .where(PeriodClosing.period == str(period))
             .order_by(PeriodClosing.number.desc())
         ).all()
-        others = connection.execute(select(OpenPeriod.period).order_by(OpenPeriod.period.desc()).limit(6))
+        others = connection.execute(
+            select(OpenPeriod.period).order_by(OpenPeriod.month_from.desc(), OpenPeriod.period).limit(6)
+        )
         periods = others.scalars().all()
     return render_template(
         "finance/closing.html",

@@ -87,6 +87,8 @@ FACTS = {
     "modified_at": ("更新时间", "changed at"),
     "return_status": ("售后状态", "after-sale"),
     "link_made_at": ("链接生成时间", "link made at"),
+    "sep_duo_id": ("直播间推手", "promoter of the live room"),
+    "sep_pid": ("直播间推广位", "place of the live room"),
     "promoter_id": ("推手 ID", "promoter id"),
     "name": ("姓名", "name"),
     "level": ("等级", "level"),

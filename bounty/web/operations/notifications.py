@@ -74,8 +74,8 @@ def file() -> Response:
 @blueprint.post("/<message>/resend")
 @allows("operator", "admin")
 def send_again(message: str) -> Redirect:
-    """Let a message that was not taken be tried again."""
+    """Schedule an unsent message to be sent again."""
     with writing() as connection:
-        row = resend(connection, message, now())
-    flash(t(f"将再次发送给 {row.recipient}。", f"It will be sent to {row.recipient} again."), "success")
+        recipient = resend(connection, message, now())
+    flash(t(f"将再次发送给 {recipient}。", f"It will be sent to {recipient} again."), "success")
     return redirect(url_for(".index"), 303)

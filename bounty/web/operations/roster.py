@@ -269,7 +269,8 @@ def _standing() -> EntryState:
 
 
 def _periods(connection: Connection) -> list[str]:
-    return list(connection.execute(select(OpenPeriod.period).order_by(OpenPeriod.period.desc())).scalars())
+    newest_first = (OpenPeriod.month_from.desc(), OpenPeriod.period)
+    return list(connection.execute(select(OpenPeriod.period).order_by(*newest_first)).scalars())
 
 
 def roster_rows(month: Period) -> Query:

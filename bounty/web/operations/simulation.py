@@ -3,7 +3,7 @@
 from flask import Blueprint, render_template, request
 
 from bounty.errors import BountyError
-from bounty.forecast.simulation import CAUSES, Simulated, months_from_to, simulate
+from bounty.forecast.simulation import CAUSES, Simulated, periods_from_to, simulate
 from bounty.roster.terms import versions
 from bounty.rules.terms import read_terms
 from bounty.web.operations.terms import LONGEST_BYTES, text_of_terms
@@ -35,7 +35,7 @@ def show() -> str | tuple[str, int]:
     try:
         text = _given_text(text)
         terms = read_terms(text)
-        periods = months_from_to(f"{first}..{last}")
+        periods = periods_from_to(f"{first}..{last}")
         if len(periods) > MOST_MONTHS:
             raise BountyError(
                 f"Try at most {MOST_MONTHS} months at a time; `bounty simulate` takes more.",

@@ -9,8 +9,10 @@ from werkzeug.wrappers import Response as Redirect
 from bounty.db import Query, WholeNumber, Words, given_rows
 from bounty.errors import BountyError
 from bounty.roster.terms import add_terms, changes, versions
+from bounty.rules.periods import MAIN, Period
 from bounty.rules.terms import read_terms
 from bounty.rules.terms_text import terms_in_words
+from bounty.web.period_names import period_label
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.errors import said
@@ -79,7 +81,11 @@ def version(terms_id: int) -> str:
     place = next((at for at, row in enumerate(every) if row.terms_id == terms_id), None)
     if place is None:
         abort(404)
-    row, before = every[place], every[place + 1] if place + 1 < len(every) else None
+    row, programme = every[place], Period.parse(every[place].effective_from).programme
+    earlier = (
+        each for each in every[place + 1 :] if Period.parse(each.effective_from).programme == programme
+    )
+    before = next(earlier, None)
     terms = read_terms(row.toml)
     return render_template(
         "operations/terms_version.html",
@@ -101,13 +107,15 @@ def add() -> Redirect | tuple[str, int]:
         if len(content) > LONGEST_BYTES:
             raise BountyError("The file is too large to be one of terms.", "文件过大，不像是条款文件。")
         with writing() as connection:
-            terms, anew = add_terms(connection, text_of_terms(content), now())
+            programme = request.form.get("programme", MAIN)
+            terms, anew = add_terms(connection, text_of_terms(content), now(), programme)
     except BountyError as refusal:
         return _index(said(refusal)), 422
+    begins = period_label(Period.parse(terms.effective_from, programme))
     flash(
         t(
-            f"条款已加入，自 {terms.effective_from} 期起。",
-            f"The terms are in, from period {terms.effective_from} on.",
+            f"条款已加入，自 {begins} 期起。",
+            f"The terms are in, from period {begins} on.",
         )
         if anew
         else t("内容与现有版本相同，没有改动。", "The newest version says the same: nothing was changed."),

@@ -1,6 +1,6 @@
 """A promoter's own pages: my task, orders, one order and why, subsidy, payments, history; nobody else's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from flask import Blueprint, Response, abort, render_template, request
@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from bounty.accounting import promoter_statement
 from bounty.appeals.service import panel
-from bounty.calendar.schedule import roster_late_since
+from bounty.calendar.schedule import next_roster_late_since, roster_late_since
 from bounty.clock import shanghai_date
 from bounty.models import Payout
 from bounty.progress.history import PromoterMonth, month_of, months, months_of, present_month
@@ -18,6 +18,7 @@ from bounty.roster.eligibility import in_words
 from bounty.roster.ineligibility_text import eligible_from_text, ineligibility_text
 from bounty.rules.clauses import OrderContext
 from bounty.rules.periods import Period, lapses_at
+from bounty.tranches.entitlement import void_order_numbers
 from bounty.web.promoter import tables
 from bounty.web.promoter import texts as words
 from bounty.web.promoter.order_page import order_page
@@ -44,15 +45,20 @@ def task(period: Period | None = None) -> str:
         found = months_of(connection, promoter_id)
         month = _chosen(found, period)
         if month is None:
-            present = Period.of(shanghai_date(now()))
-            late = _roster_late_since(connection, present), _roster_late_since(connection, present.plus(1))
-            return render_template("promoter/nothing.html", roster_late_since=late[0] or late[1])
-        following = next((each for each in reversed(found) if each.period > month.period), None)
+            late_since = next_roster_late_since(connection, site().settings.calendar, now())
+            return render_template("promoter/nothing.html", roster_late_since=late_since)
+        later = (
+            each
+            for each in reversed(found)
+            if each.period.programme == month.period.programme and each.period > month.period
+        )
+        following = next(later, None)
         standing = task_of(connection, promoter_id, month, now(), following=following)
         late_since = _roster_late_since(connection, month.period.plus(1))
         # While all is open there is nothing to appeal about, and the page asks for nothing more.
         decided = month.published is not None or not standing.reachable
         appealing = panel(connection, promoter_id, month.period, None, now()) if decided else None
+        voided = _voided(connection, month, standing.newest)
     return render_template(
         "promoter/task.html",
         months=found,
@@ -60,6 +66,9 @@ def task(period: Period | None = None) -> str:
         task=standing,
         roster_late_since=late_since,
         appealing=appealing,
+        first_day=shanghai_date(month.bounds.task_from).day,
+        last_day=shanghai_date(month.bounds.task_until - 1).day,
+        voided=voided,
         now=now(),
         words=words,
         reasons=tables.REASONS,
@@ -69,6 +78,14 @@ def task(period: Period | None = None) -> str:
         why_not=ineligibility_text,
         from_when=eligible_from_text,
     )
+
+
+def _voided(connection: Connection, month: PromoterMonth, rows: Sequence[Any]) -> set[str]:
+    """The numbers of the listed orders whose published line earns nothing any more; none before a notice."""
+    if month.published is None:
+        return set()
+    numbers = [row.order_sn for row in rows]
+    return void_order_numbers(connection, own_promoter(), month.period, numbers, now())
 
 
 @blueprint.get("/orders")
@@ -84,11 +101,13 @@ def orders(period: Period | None = None) -> str:
             return render_template("promoter/nothing.html", roster_late_since=None)
         rows, _ = listed_now(connection, promoter_id, month, now())
         page = page_of(connection, tables.ORDERS, rows, request.args, counted=True)
+        voided = _voided(connection, month, page.rows)
     return render_template(
         "promoter/orders.html",
         months=found,
         month=month,
         page=page,
+        voided=voided,
         now=now(),
         words=words,
         known=_known(month),
@@ -248,7 +267,7 @@ def _known(month: PromoterMonth) -> Callable[[Any], OrderContext]:
 def _charts(task: Any) -> list[tuple[str, DailyChart]]:
     """The days of the task window, drawn wide and narrow."""
     of_day = {each.day: each for each in task.daily}
-    first = task.terms.task.first_day
+    first = shanghai_date(task.month.bounds.task_from).day
     days = [
         (day, of_day[day].counted.capped_fen, of_day[day].pending.capped_fen)
         if day in of_day

@@ -25,7 +25,10 @@ REASONS = {
     "COMMISSIONABLE": ("无佣金", "no commission"),
     "DIRECT": ("非直推", "indirect"),
     "NOT_VIRTUAL": ("虚拟商品", "virtual goods"),
+    "IN_CATEGORY": ("类目不符", "another category"),
+    "AT_LEAST_MINIMUM": ("低于最低金额", "below the minimum"),
     "NOT_PRICE_COMPARE": ("比价", "price comparison"),
+    "NOT_LIVE_ROOM": ("直播间", "live room"),
     "NOT_FAILED": ("退款或处罚", "refunded or punished"),
     "RECEIVED_IN_TIME": ("收货过晚", "received too late"),
 }

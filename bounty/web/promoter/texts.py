@@ -17,14 +17,14 @@ from bounty.rules.clause_texts import (
     failure_text,
 )
 from bounty.rules.clauses import (
-    NO_COMMISSION_STATUSES,
     PAID_IN_MONTH,
     RECEIVED_IN_TIME,
     SUBSIDY_CLAUSES,
     OrderContext,
 )
 from bounty.rules.measure import COUNTED, PENDING
-from bounty.rules.periods import PAID_FROM_DAY, PUBLISHED_BY_DAY, lapses_at
+from bounty.rules.periods import PAID_FROM_DAY, PUBLISHED_BY_DAY, Period
+from bounty.web.period_names import period_label, period_title
 from bounty.web.promoter.tables import CLAUSES
 from bounty.web.shared.formats import day, full_moment, moment, money
 from bounty.web.shared.language import t
@@ -48,7 +48,7 @@ def left(seconds: int) -> str:
 
 def month_name(month: PromoterMonth) -> str:
     """``2022年12月期``."""
-    return t(f"{month.period.year}年{month.period.month}月期", f"{month.period}")
+    return t(period_title(month.period), period_label(month.period))
 
 
 def state(month: PromoterMonth, now: int) -> tuple[str, str]:
@@ -66,7 +66,7 @@ def state(month: PromoterMonth, now: int) -> tuple[str, str]:
 
 def steps(month: PromoterMonth, now: int) -> list[tuple[str, str, str]]:
     """Name, date and state (done, now, ahead) of each step of the month."""
-    bounds, following = month.bounds, month.period.plus(1)
+    bounds, following = month.bounds, Period(month.period.year, month.period.month).plus(1)
     begun = now >= bounds.task_from
     if month.published is not None:
         present = 4
@@ -131,17 +131,6 @@ def percent(share: int) -> str:
 def orders(count: int) -> str:
     """The word behind a number of orders."""
     return t("单", "order" if count == 1 else "orders")
-
-
-def is_void(row: Any, month: PromoterMonth, now: int) -> bool:
-    """Whether what the notice gives a listed order is void by now: it failed, has no commission any more, or its
-    commission did not settle in time."""
-    if month.published is None:
-        return False
-    if row.failed_at is not None or row.order_status in NO_COMMISSION_STATUSES:
-        return True
-    lapse = lapses_at(month.period, month.terms)
-    return lapse is not None and lapse <= now and (row.settled_at is None or row.settled_at >= lapse)
 
 
 def day_mark(mark: Any) -> str:
@@ -230,6 +219,7 @@ FACT_NAMES: dict[str, BothLanguages] = {
     "verified_at": ("审核", "verified"),
     "settled_at": ("结算", "settled"),
     "return_status": ("售后", "after-sale"),
+    "live_room": ("直播间", "live room"),
 }
 
 _YES_NO: dict[int, BothLanguages] = {0: ("否", "no"), 1: ("是", "yes")}

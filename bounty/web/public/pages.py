@@ -13,10 +13,12 @@ from bounty.notices import public_index, service
 from bounty.notices.changes import CAUSES
 from bounty.notices.period_summaries import STATES
 from bounty.notices.signed_statements import statement_of
+from bounty.roster.programmes import cycle_or_month
 from bounty.roster.terms import TermsInForce, terms_in_force
 from bounty.rules.faq import faq_entries
-from bounty.rules.periods import Period
+from bounty.rules.periods import MAIN, Period
 from bounty.rules.terms_text import terms_in_words
+from bounty.web.period_names import programme_names
 from bounty.web.shared.access import public
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.formats import first_page
@@ -122,10 +124,13 @@ def passed_csv(period: Period, number: int) -> Response:
 @blueprint.get("/rules")
 @public
 def rules() -> str:
-    """The rules in words, and what promoters ask, from the terms in force."""
-    period = Period.of(shanghai_date(now()))
+    """The rules of a programme in words, and what promoters ask, from the terms in force."""
+    programme = request.args.get("programme", MAIN)
+    if programme not in programme_names():
+        abort(404)
     terms: TermsInForce | None
     with reading() as connection:
+        period = Period.of(shanghai_date(now()), cycle_or_month(connection, programme), programme)
         try:
             terms = terms_in_force(connection, period)
         except BountyError:  # a site before its first terms
@@ -133,6 +138,7 @@ def rules() -> str:
     chinese = language() == "zh"
     return render_template(
         "public/rules.html",
+        programme=programme,
         period=period,
         terms=terms,
         words=terms and terms_in_words(terms.terms, chinese=chinese),

@@ -1,1 +1,1 @@
-"""What the pages of all readers use."""
+"""Shared by the pages of all roles: access, language, tables, formats, and the site's infrastructure."""

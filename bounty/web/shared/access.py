@@ -1,7 +1,7 @@
-"""Who may see what: nothing, unless a view says to whom it is open.
+"""Access control. A view is refused unless it declares who may open it.
 
-A view carries ``@allows("operator", "finance")`` or ``@public``; a route without either is refused, and a test walks
-them all. What belongs to one promoter is asked for through ``own_promoter()``, so that nobody else's can be named.
+A view has the decorator ``@allows("operator", "finance")`` or ``@public``. A route without one is refused, and a test
+checks all routes. Pages with a promoter's own data use ``own_promoter()``, so a request cannot name another promoter.
 """
 
 from collections.abc import Callable
@@ -29,37 +29,38 @@ SECURITY_VIEWS = frozenset(
         "security.verify",
     }
 )
-"""The library's views that we use; it asks for what they need itself. Its others are not there."""
+"""The views of Flask-Security that are in use. They check access themselves; the library's other views are off."""
 OPEN_VIEWS = frozenset({"static"})
 IDLE_SECONDS = {"promoter": 30 * 60, "operator": 15 * 60, "finance": 15 * 60, "admin": 15 * 60}
+"""Role -> seconds without a request after which a session ends."""
 LONGEST_SECONDS = {"promoter": 12 * 3600, "operator": 8 * 3600, "finance": 8 * 3600, "admin": 8 * 3600}
-"""After so long without a request, and after so long in all, a person logs in again."""
+"""Role -> seconds after the log-in at which a session ends."""
 SEEN_SECONDS = 60
-"""How exactly the last request is remembered."""
+"""Least seconds between two updates of the session's last request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who asks."""
+    """The account that makes a request."""
 
     user_id: int
     email: str
     name: str
     role: str
-    """promoter, operator, finance or admin: the account's one."""
+    """``promoter``, ``operator``, ``finance`` or ``admin``."""
     promoter_id: int | None
-    """Whose data they see: a promoter's own, or the one whom staff are viewing as."""
+    """The promoter whose pages the account sees: its own, or the one that staff are viewing as; None otherwise."""
     viewing_as: bool
-    """Whether staff look through a promoter's eyes; they can't act then."""
+    """Whether staff view the pages of a promoter. They can only read then."""
 
     @property
     def roles(self) -> frozenset[str]:
-        """The account's one role, as a set."""
+        """The account's role, as a set."""
         return frozenset({self.role})
 
 
 def allows(*roles: str) -> Callable[[View], View]:
-    """Open a view to people of these roles."""
+    """Decorator: allow a view for accounts with these roles."""
 
     def mark(view: View) -> View:
         view.allowed = frozenset(roles)  # type: ignore[attr-defined]
@@ -69,13 +70,13 @@ def allows(*roles: str) -> Callable[[View], View]:
 
 
 def public(view: View) -> View:
-    """Open a view to everybody, logged in or not."""
+    """Decorator: allow a view for everybody, logged in or not."""
     view.allowed = EVERYBODY  # type: ignore[attr-defined]
     return view
 
 
 def allowed(app: Flask, endpoint: str) -> frozenset[str]:
-    """The roles to which an endpoint is open; empty: to nobody."""
+    """The roles that may open an endpoint; empty if nobody may."""
     if endpoint in OPEN_VIEWS or endpoint in SECURITY_VIEWS:
         return EVERYBODY
     found: frozenset[str] = getattr(app.view_functions[endpoint], "allowed", frozenset())
@@ -83,7 +84,7 @@ def allowed(app: Flask, endpoint: str) -> frozenset[str]:
 
 
 def person() -> Person:
-    """Who asks; a view that is open to some roles only can rely on it."""
+    """The account that makes the request. Aborts with 401 without a log-in."""
     found: Person | None = g.get("person")
     if found is None:
         abort(401)
@@ -91,7 +92,7 @@ def person() -> Person:
 
 
 def own_promoter() -> int:
-    """The promoter whose pages the person who asks may see."""
+    """The promoter whose pages the account may see. Aborts with 404 if there is none."""
     promoter_id = person().promoter_id
     if promoter_id is None:
         abort(404)
@@ -99,21 +100,21 @@ def own_promoter() -> int:
 
 
 def install(app: Flask) -> None:
-    """Ask of every request whether it may."""
+    """Check the access of every request before its view runs."""
 
-    def begin(_app: Flask, **_user: Any) -> None:
+    def start_session(_app: Flask, **_user: object) -> None:
         session.pop("viewing_as", None)
         session["began"] = session["seen"] = now()
 
-    user_logged_in.connect(begin, app, weak=False)
+    user_logged_in.connect(start_session, app, weak=False)
 
     @app.before_request
-    def _admit() -> Response | None:
-        if request.blueprint == "api":  # which asks for a token, and knows no session
+    def _check_access() -> Response | None:
+        if request.blueprint == "api":  # the API checks its own tokens and has no sessions
             g.person = None
             return None
-        g.person = _who()
-        # Without an endpoint there is no such page, which the router says.
+        g.person = _session_person()
+        # Without an endpoint the page does not exist, and the router answers with 404.
         roles = EVERYBODY if request.endpoint is None else allowed(app, request.endpoint)
         if roles == EVERYBODY or (g.person is not None and g.person.role in roles):
             return None
@@ -121,7 +122,7 @@ def install(app: Flask) -> None:
             if request.method == "GET":
                 return redirect(url_for("security.login", next=request.full_path.rstrip("?")))
             abort(401)
-        # Looking is all that viewing as somebody allows.
+        # Staff who view as a promoter may only read.
         if "promoter" in roles and g.person.viewing_as and request.method in ("GET", "HEAD"):
             return None
         return abort(403)
@@ -131,8 +132,8 @@ def install(app: Flask) -> None:
         return {"principal": g.get("person")}
 
 
-def _who() -> Person | None:
-    """The account behind the session, unless the session is too old."""
+def _session_person() -> Person | None:
+    """The account of the session; None without one, or if the session is too old."""
     if not current_user.is_authenticated:
         return None
     moment = now()
@@ -141,7 +142,9 @@ def _who() -> Person | None:
     if moment - seen >= IDLE_SECONDS[role] or moment - began >= LONGEST_SECONDS[role]:
         session.clear()
         return None
-    if moment - seen >= SEEN_SECONDS:  # not at each request: the cookie would be signed and sent anew
+    if (
+        moment - seen >= SEEN_SECONDS
+    ):  # not at every request, because each change signs and sends the cookie again
         session["seen"] = moment
     viewed = session.get("viewing_as") if role in ("operator", "admin") else None
     return Person(

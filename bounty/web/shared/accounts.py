@@ -1,4 +1,4 @@
-"""Invitations, and looking through a promoter's eyes."""
+"""Pages for accepting an invitation, and for staff to view a promoter's pages."""
 
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask_wtf import FlaskForm
@@ -20,7 +20,7 @@ blueprint = Blueprint("people", __name__)
 
 
 class PasswordForm(FlaskForm):  # type: ignore[misc]
-    """A password to choose, twice."""
+    """The form with a new password and its repetition."""
 
     password = PasswordField(validators=[InputRequired()])
     again = PasswordField(validators=[InputRequired()])
@@ -29,7 +29,7 @@ class PasswordForm(FlaskForm):  # type: ignore[misc]
 @blueprint.route("/invitation/<token>", methods=["GET", "POST"])
 @public
 def invitation(token: str) -> Response | str:
-    """Choose a password, and the account is there."""
+    """Accept an invitation by choosing a password; this creates the account."""
     with reading() as connection:
         invited = accounts.invitation_of(connection, token, now())
     form = PasswordForm()
@@ -52,7 +52,7 @@ def invitation(token: str) -> Response | str:
 @blueprint.post("/view-as")
 @allows("operator", "admin")
 def view_as() -> Response:
-    """See what a promoter sees, without being able to act; on the record."""
+    """View the pages of a promoter without acting; recorded in the audit log."""
     text = request.form.get("promoter_id", "").strip()
     if not text.isascii() or not text.isdigit() or len(text) > 15:
         raise BountyError("Write the promoter's id, digits only.", "请填写推手 ID（纯数字）。")
@@ -70,6 +70,6 @@ def view_as() -> Response:
 @blueprint.post("/view-as/end")
 @allows("operator", "admin", "promoter")
 def end_viewing() -> Response:
-    """Back to one's own eyes."""
+    """End the viewing of a promoter's pages."""
     session.pop("viewing_as", None)
     return redirect("/", 303)

@@ -1,17 +1,18 @@
-"""The geometry of a chart: across in hundredths of a percent, so that nothing in it is stretched; down in pixels."""
+"""The geometry of the daily chart. Horizontal values are hundredths of a percent, so that the chart fits any width
+without stretching its texts; vertical values are pixels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 HEIGHT = 170
-"""From the highest line to the lowest, in pixels."""
+"""Height from the lowest to the highest line, pixels."""
 TOP = 12
-"""Above the highest line, for its label."""
+"""Space above the highest line for its label, pixels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A day: what counts at the bottom, what is pending on top of it."""
+    """The bar of a day: the counted amount at the bottom, the pending amount on top of it."""
 
     x: int
     width: int
@@ -23,33 +24,35 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A label below the chart."""
+    """A day label below the chart."""
 
     x: int
     day: int
+    """Day of the month."""
     today: bool
     end: bool
-    """Whether it is the first or the last day."""
+    """Whether it is the first or the last day of the window."""
 
 
 @dataclass(frozen=True, slots=True)
 class DailyChart:
-    """Bars a day over lines of fen, and what each day left needs."""
+    """A chart with one bar for each day, horizontal lines for amounts, and the amount needed on each remaining day."""
 
     left: int
-    """Where the bars begin; the labels of the lines stand before it."""
+    """Horizontal start of the bars; the labels of the lines are left of it."""
     lines: tuple[tuple[int, int], ...]
-    """Place and fen of each line, from the lowest."""
+    """Vertical position and amount in fen of each line, lowest first."""
     bars: tuple[Bar, ...]
     marks: tuple[Mark, ...]
     ahead_x: int | None
-    """Where the days that are left begin; null where there are none."""
+    """Horizontal start of the remaining days; None if there are none."""
     needed_y: int | None
-    """Null where nothing is needed."""
+    """Vertical position of the amount needed on each remaining day; None if nothing is needed."""
 
 
 def step_of(highest_fen: int) -> int:
-    """The distance of lines, so that at most three above 0 hold an amount: 1, 2 or 5 yuan times a power of ten.
+    """The distance of the lines in fen: 1, 2 or 5 yuan times a power of ten, so that at most three lines above 0 are
+    needed for the highest amount.
 
     >>> step_of(27_300), step_of(30_001), step_of(0)
     (10000, 20000, 100)
@@ -67,10 +70,10 @@ def daily_chart(
 ) -> DailyChart:
     """The chart of a task window.
 
-    days        day of the month, counted and pending in whole fen; every day of the window
-    today       a day of the window; null outside it
-    needed_fen  what each day left must bring; 0 where nothing is needed or no day is left
-    left        room for the labels of the lines, in hundredths of a percent
+    days        (day of the month, counted fen, pending fen) for every day of the window
+    today       the present day of the month; None outside of the window
+    needed_fen  the amount needed on each remaining day; 0 if nothing is needed or no day remains
+    left        width of the lines' labels, hundredths of a percent
     """
     highest = max([needed_fen, *(counted + pending for _, counted, pending in days)])
     step = step_of(highest)
@@ -79,7 +82,7 @@ def daily_chart(
     width = slot * 6 // 10
 
     def height(fen: int) -> int:
-        # What there is at all is to be seen.
+        # At least 2 pixels, so that a small amount is visible.
         return max(fen * HEIGHT // (count * step), 2) if fen else 0
 
     bottom = TOP + HEIGHT

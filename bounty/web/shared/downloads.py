@@ -1,4 +1,4 @@
-"""Files that a browser keeps: streamed from one moment of the books, under a name of our own."""
+"""File downloads, streamed from one snapshot of the database."""
 
 from collections.abc import Iterator, Mapping
 
@@ -10,13 +10,15 @@ from bounty.web.shared.tables import Table, check, csv_of
 
 
 def csv_response(table: Table, rows: Query, args: Mapping[str, str], name: str) -> Response:
-    """What a table's filters leave, as a CSV file.
+    """The rows of a table that match its filters, as a CSV download.
 
-    name  of the file, without its ending
+    name  the file's name without its ending
 
     Raises BountyError for a filter or sort that the table does not have.
     """
-    check(table, rows, args)  # before the first byte: afterwards a refusal could only cut the file short
+    check(
+        table, rows, args
+    )  # before the first byte is sent, because a later error could only truncate the file
     database = engine()
 
     def pieces() -> Iterator[bytes]:
@@ -27,9 +29,10 @@ def csv_response(table: Table, rows: Query, args: Mapping[str, str], name: str) 
 
 
 def attachment(pieces: Iterator[bytes], name: str, kind: str) -> Response:
-    """A file to keep.
+    """A response that the browser saves as a file.
 
-    kind  its media type
+    name  the file's name
+    kind  the media type
     """
     response = Response(stream_with_context(pieces), mimetype=kind.partition(";")[0], content_type=kind)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'

@@ -1,4 +1,4 @@
-"""A refusal becomes a page that says what to do; a bug says so, with the number to report."""
+"""Error pages: a refusal shows what to do; a bug shows the request id to report."""
 
 from flask import Flask, Response, current_app, g, render_template, request
 from sqlalchemy.exc import OperationalError
@@ -11,12 +11,12 @@ from bounty.web.shared.tables import BadRequestedTable
 
 
 def said(refusal: BountyError) -> str:
-    """A refusal in the reader's language."""
+    """A refusal's text in the reader's language."""
     return refusal.zh if language() == "zh" else getattr(refusal, "en", str(refusal))
 
 
 def install(app: Flask) -> None:
-    """The pages of what went wrong."""
+    """Register the error handlers."""
     app.register_error_handler(BountyError, _refused)
     app.register_error_handler(OperationalError, _busy)
     app.register_error_handler(HTTPException, _failed)
@@ -25,7 +25,7 @@ def install(app: Flask) -> None:
 
 def _page(status: int, title: str, sentence: str) -> tuple[str, int]:
     if "person" not in g:
-        # It went wrong before it was known who asks, and asking again would go wrong again.
+        # The error happened before the account was loaded. Loading it for the page would fail again.
         g.person, g._login_user = None, current_app.login_manager.anonymous_user()  # type: ignore[attr-defined]
     page = render_template(
         "errors.html", status=status, title=title, sentence=sentence, request_id=g.get("request_id", "")
@@ -51,9 +51,9 @@ def _busy(error: OperationalError) -> tuple[str, int]:
 
 
 def _failed(error: HTTPException) -> tuple[str, int] | Response:
-    if request.path.startswith("/api/"):  # an address or a method that the API has not
+    if request.path.startswith("/api/"):  # an unknown address or method of the API
         return problems.answer(problems.of_http(error))
-    if isinstance(error, SecurityError):  # a host that is not ours: no address can be made for a page of it
+    if isinstance(error, SecurityError):  # an unknown host name, for which no URLs can be built
         return Response("400 Bad Request: this host is not served here.\n", 400, mimetype="text/plain")
     sentences = {
         400: (

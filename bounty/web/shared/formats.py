@@ -1,4 +1,4 @@
-"""Amounts and instants as templates show them."""
+"""Template filters for amounts and instants, and the navigation."""
 
 from flask import Flask, g
 from flask_wtf.csrf import generate_csrf
@@ -52,13 +52,13 @@ NAVIGATION: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("audit.index", "审计", "Audit"),
     ),
 }
-"""Role -> endpoint, Chinese, English: what stands at the top of a page; the first is where a person begins."""
+"""Role -> navigation entries (endpoint, Chinese, English). The first entry is the role's start page."""
 FOR_EVERYBODY = (("public.notices", "公示", "Notices"), ("public.rules", "规则", "Rules"))
-"""What stands there behind it, and alone for who is not logged in."""
+"""Navigation entries after those of the role; the only ones without a log-in."""
 
 
 def money(fen: int) -> str:
-    """Yuan with a sign and thousands.
+    """Whole fen as yuan with the currency sign and thousands separators.
 
     >>> money(123450), money(-5)
     ('¥1,234.50', '−¥0.05')
@@ -67,7 +67,7 @@ def money(fen: int) -> str:
 
 
 def about(fen: int) -> str:
-    """Whole yuan, rounded, for what is said to be about so much; small amounts to the fen.
+    """An approximate amount: whole fen rounded to whole yuan; amounts below 10 yuan are not rounded.
 
     >>> about(7425), about(150_000), about(949)
     ('¥74', '¥1,500', '¥9.49')
@@ -76,7 +76,7 @@ def about(fen: int) -> str:
 
 
 def day(instant: int) -> str:
-    """Month and day in Shanghai.
+    """An instant's month and day in Shanghai.
 
     >>> day(1671551999)
     '12-20'
@@ -85,7 +85,7 @@ def day(instant: int) -> str:
 
 
 def moment(instant: int) -> str:
-    """Month, day, hour and minute in Shanghai.
+    """An instant's month, day, hour and minute in Shanghai.
 
     >>> moment(1671551999)
     '12-20 23:59'
@@ -94,7 +94,7 @@ def moment(instant: int) -> str:
 
 
 def full_moment(instant: int) -> str:
-    """With the year too.
+    """An instant's year, month, day, hour and minute in Shanghai.
 
     >>> full_moment(1671551999)
     '2022-12-20 23:59'
@@ -103,18 +103,18 @@ def full_moment(instant: int) -> str:
 
 
 def spelled_day(instant: int) -> str:
-    """A day as people write it: ``11-25``, ``25 Nov``."""
+    """An instant's Shanghai date in the reader's language: ``11-25``, ``25 Nov``."""
     on = shanghai_date(instant)
     return t(f"{on:%m-%d}", f"{on.day} {on:%b}")
 
 
 def navigation(person: Person | None) -> tuple[tuple[str, str, str], ...]:
-    """What a person finds at the top: endpoint, Chinese, English."""
+    """A person's navigation entries: (endpoint, Chinese, English)."""
     return (*_own(person), *FOR_EVERYBODY)
 
 
 def first_page() -> str | None:
-    """The endpoint where the person who asks begins; null for who has no page of their own."""
+    """The endpoint of the person's start page; None without a log-in."""
     return next((endpoint for endpoint, *_ in _own(g.get("person"))), None)
 
 
@@ -125,7 +125,7 @@ def _own(person: Person | None) -> tuple[tuple[str, str, str], ...]:
 
 
 def install(app: Flask, site_environment: str) -> None:
-    """Give the templates the formats."""
+    """Register the filters and globals of the templates."""
     app.jinja_env.filters.update(
         yuan=shown_yuan,
         money=money,

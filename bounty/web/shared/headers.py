@@ -1,11 +1,11 @@
-"""What every answer says to the browser: what it may load, and what it may keep."""
+"""Response headers: content security policy, caching, and the request id."""
 
 import secrets
 
 from flask import Flask, g, request
 from werkzeug.wrappers import Response
 
-# data: for the QR code of a second factor
+# The QR code of a second factor is a data: image.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -21,19 +21,19 @@ HEADERS = {
 
 
 def install(app: Flask, *, https: bool) -> None:
-    """Put them on every answer, errors too."""
+    """Add the headers to every response, including errors."""
 
     @app.before_request
-    def _number() -> None:
+    def _assign_request_id() -> None:
         g.request_id = secrets.token_hex(8)
 
     @app.after_request
-    def _head(response: Response) -> Response:
+    def _add_headers(response: Response) -> Response:
         response.headers.update(HEADERS)
         response.headers["X-Request-ID"] = g.get("request_id", "")
         if https:
             response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
         if request.endpoint != "static":
-            # What one person was shown is nobody else's, on a shared computer neither.
+            # No caching of pages, because another person may use the same computer.
             response.headers["Cache-Control"] = "no-store"
         return response

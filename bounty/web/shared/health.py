@@ -1,4 +1,4 @@
-"""Whether the site is up, whether it can serve, and its figures for Prometheus; not for people, and without log-in."""
+"""Endpoints for machines, without log-in: liveness, readiness, and metrics for Prometheus."""
 
 import hmac
 import os
@@ -6,9 +6,8 @@ import shutil
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
-from flask import Blueprint, Flask, Response, abort, g, request
+from flask import Blueprint, Flask, Request, Response, abort, g, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -26,21 +25,22 @@ from bounty.web.shared.access import public
 from bounty.web.shared.request_context import now, reading, site
 
 LEAST_FREE_BYTES = 1 << 30
-"""Of the disk that holds the books (on SQLite) and the uploads."""
+"""Least free space of the disks with the SQLite database and the uploads; bytes."""
 
 blueprint = Blueprint("health", __name__)
 
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
-"""Any other, which anybody may make up, is counted as ``other``: a figure is kept for as long as the site runs."""
+"""Methods with a metric of their own. Others are counted as ``other``, because every label value uses memory while the
+site runs, and a client can send any method."""
 REQUESTS = Counter("bounty_http_requests", "Requests answered.", ["method", "route", "status"])
 SECONDS = Histogram("bounty_http_request_seconds", "From a request to its answer.", ["route"])
 
 
 def install(app: Flask) -> None:
-    """Count and time every answer, by the route's template: an address may name a promoter."""
+    """Count and time every response by the route's template, because a URL can contain a promoter's id."""
 
     @app.before_request
-    def _begin() -> None:
+    def _start_timer() -> None:
         g.began = time.perf_counter()
 
     @app.after_request
@@ -52,32 +52,32 @@ def install(app: Flask) -> None:
         return response
 
 
-def route_of(asked: Any) -> str:
-    """The template of a request's address, as ``/orders/<order_sn>``; none for an address that is not ours."""
-    return asked.url_rule.rule if asked.url_rule is not None else "none"
+def route_of(request: Request) -> str:
+    """The route template of a request, as ``/orders/<order_sn>``; ``none`` for an unknown URL."""
+    return request.url_rule.rule if request.url_rule is not None else "none"
 
 
 @blueprint.get("/healthz")
 @public
 def alive() -> Response:
-    """The process answers; nothing else is touched."""
+    """Liveness: the process answers. No dependency is checked."""
     return Response("ok\n", mimetype="text/plain")
 
 
 @blueprint.get("/readyz")
 @public
 def ready() -> tuple[dict[str, str], int]:
-    """What serving needs, by name: ``ok``, or what is wrong; 503 unless all are well."""
+    """Readiness: dependency -> ``ok`` or the problem; status 503 unless all are ok."""
     engine = site().engine
-    found = {name: _said(check, engine) for name, check in _CHECKS.items()}
-    return found, 200 if set(found.values()) == {"ok"} else 503
+    results = {name: _result(check, engine) for name, check in _CHECKS.items()}
+    return results, 200 if set(results.values()) == {"ok"} else 503
 
 
-def _said(check: Callable[[Engine], str], engine: Engine) -> str:
+def _result(check: Callable[[Engine], str], engine: Engine) -> str:
     try:
         return check(engine)
     except (SQLAlchemyError, BountyError, OSError) as error:
-        return type(error).__name__  # its words may name hosts and paths
+        return type(error).__name__  # without the message, which can contain hosts and paths
 
 
 def _database(engine: Engine) -> str:
@@ -95,12 +95,12 @@ def _disk(engine: Engine) -> str:
     folders = [site().settings.uploads]
     if engine.dialect.name == "sqlite":
         folders.append(Path(str(engine.url.database)))
-    free = min(shutil.disk_usage(_standing(folder)).free for folder in folders)
+    free = min(shutil.disk_usage(_nearest_existing(folder)).free for folder in folders)
     return "ok" if free >= LEAST_FREE_BYTES else f"{free >> 20} MiB free"
 
 
-def _standing(path: Path) -> Path:
-    """The path itself, or the nearest folder above it that is there."""
+def _nearest_existing(path: Path) -> Path:
+    """The path itself, or the nearest parent folder that exists."""
     return next(each for each in (path.absolute(), *path.absolute().parents) if each.exists())
 
 
@@ -110,30 +110,32 @@ _CHECKS: dict[str, Callable[[Engine], str]] = {"database": _database, "schema": 
 @blueprint.get("/metrics")
 @public
 def metrics() -> Response:
-    """Figures of the site's processes, and of the books as they stand; for whoever bears the token."""
+    """Metrics of the site's processes and of the database, for requests with the metrics token."""
     token = site().settings.metrics_token
     given = request.headers.get("Authorization", "")
     if not token or not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
         abort(404)
     registry = CollectorRegistry()
-    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):  # several processes serve: each writes its own there
+    if os.environ.get(
+        "PROMETHEUS_MULTIPROC_DIR"
+    ):  # several server processes, each with its own file in this folder
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     else:
         registry.register(REQUESTS)
         registry.register(SECONDS)
     with reading() as connection:
-        registry.register(_Books(connection))
+        registry.register(_DatabaseMetrics(connection))
         return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
-class _Books(Collector):
-    """What the books say, asked when they are asked for: small tables only."""
+class _DatabaseMetrics(Collector):
+    """Metrics that are queried at each request, from small tables only."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def collect(self) -> Iterable[Metric]:
-        """A family each."""
+        """Yield the metric families."""
         rows = GaugeMetricFamily(
             "bounty_rows", "Rows taken in, by what came of them.", labels=["kind", "outcome"]
         )
@@ -146,35 +148,35 @@ class _Books(Collector):
         waiting = GaugeMetricFamily(
             "bounty_quarantine_open", "Rows that wait in quarantine.", labels=["kind"]
         )
-        still = select(Quarantined.kind, func.count()).where(Quarantined.closed_at.is_(None))
-        for kind, count in self._connection.execute(still.group_by(Quarantined.kind)):
+        open_entries = select(Quarantined.kind, func.count()).where(Quarantined.closed_at.is_(None))
+        for kind, count in self._connection.execute(open_entries.group_by(Quarantined.kind)):
             waiting.add_metric([kind], count)
         yield waiting
         yield from self._calendar()
         imported = select(func.max(Batch.imported_at)).where(
             Batch.kind == "orders", Batch.undone_at.is_(None)
         )
-        for name, said, query in (
+        for name, documentation, query in (
             ("bounty_orders_imported_timestamp_seconds", "When orders last came in.", imported),
             ("bounty_audit_events", "Events in the audit chain.", select(func.max(AuditEvent.event_id))),
             ("bounty_notices", "Notices published.", select(func.count()).select_from(Notice)),
         ):
-            yield GaugeMetricFamily(name, said, value=self._connection.execute(query).scalar() or 0)
+            yield GaugeMetricFamily(name, documentation, value=self._connection.execute(query).scalar() or 0)
 
     def _calendar(self) -> Iterable[Metric]:
-        """What the worker has to do, and to send."""
+        """The metrics of calendar slots and of the outbox."""
         slots = GaugeMetricFamily(
             "bounty_slots", "What the calendar has asked for, by how it stands.", labels=["state"]
         )
         moment = now()
-        asked = scheduled_slots(self._connection, site().settings.calendar, moment)
+        scheduled = scheduled_slots(self._connection, site().settings.calendar, moment)
         for state in ("done", "due", "missed"):
-            slots.add_metric([state], sum(each.state(moment) == state for each in asked))
+            slots.add_metric([state], sum(each.state(moment) == state for each in scheduled))
         yield slots
         outbox = GaugeMetricFamily("bounty_outbox", "Messages, by how they stand.", labels=["state"])
-        held = messages().subquery().c
+        columns = messages().subquery().c
         counts: dict[str, int] = dict(
-            self._connection.execute(select(held.state, func.count()).group_by(held.state)).all()
+            self._connection.execute(select(columns.state, func.count()).group_by(columns.state)).all()
         )
         for state in STATES:
             outbox.add_metric([state], counts.get(state, 0))

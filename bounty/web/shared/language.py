@@ -1,4 +1,4 @@
-"""Two languages: a sentence is written in both, side by side, where it is used."""
+"""The two languages. A text is written in both languages where it is used."""
 
 from flask import Flask, Response, g, redirect, request
 from flask_babel import Babel
@@ -7,12 +7,12 @@ from bounty.web.shared.access import public
 from bounty.web.shared.url_converters import is_page
 
 LANGUAGES = {"zh": "zh_Hans_CN", "en": "en"}
-"""Language -> the locale that libraries know it by. Chinese comes first."""
+"""Language -> locale name for libraries. Chinese is the default."""
 _COOKIE = "language"
 
 
 def language() -> str:
-    """The reader's: as they chose, else as their browser prefers, else Chinese."""
+    """The reader's language: their choice, otherwise their browser's preference, otherwise Chinese."""
     if "language" not in g:
         chosen = request.cookies.get(_COOKIE)
         if chosen not in LANGUAGES:
@@ -23,22 +23,22 @@ def language() -> str:
 
 
 def t(zh: str, en: str) -> str:
-    """A sentence in the reader's language."""
+    """A text in the reader's language."""
     return zh if language() == "zh" else en
 
 
 def counted(number: int, zh: str, en: str, many: str | None = None) -> str:
-    """How many of something, in the reader's language: ``12 单``, ``1 order``, ``1,200 orders``.
+    """A number with its noun in the reader's language: ``12 单``, ``1 order``, ``1,200 orders``.
 
-    zh    what is counted, in Chinese
-    en    one of it, in English
-    many  several of it, where that is more than an s
+    zh    the Chinese noun
+    en    the English noun in the singular
+    many  the English plural, if it is not the singular with an s
     """
     return t(f"{number:,} {zh}", f"{number:,} {en if number == 1 else many or en + 's'}")
 
 
 def install(app: Flask) -> None:
-    """Give the templates ``t``, ``counted`` and ``language``, and readers a way to choose."""
+    """Register ``t``, ``counted`` and ``language`` for templates, and the route that saves a reader's choice."""
     Babel(app, locale_selector=lambda: LANGUAGES[language()], default_timezone="Asia/Shanghai")
     app.jinja_env.globals.update(t=t, counted=counted)
 
@@ -49,7 +49,7 @@ def install(app: Flask) -> None:
     @app.post("/language")
     @public
     def choose_language() -> Response:
-        """Keep the reader's choice and go back to where they were."""
+        """Save the reader's choice and redirect to the previous page."""
         chosen = request.form.get("language", "")
         back = request.form.get("back", "/")
         response = redirect(back if is_page(back) else "/", 303)

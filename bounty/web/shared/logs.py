@@ -1,13 +1,12 @@
-"""What the site writes of itself: one line of JSON a record, with the request's number, and nothing that is secret.
+"""The site's log: one JSON line for each record, with the request id, and without secrets.
 
-A request is its route's template, not its address; no body, query, cookie or header is written. An error of the
-database is written without the values it was given (``db.make_engine``).
+A request is logged with its route template instead of its URL, and without body, query, cookies and headers. Database
+errors are logged without parameter values (``db.make_engine``).
 """
 
 import logging
 import sys
 import time
-from typing import Any
 
 import structlog
 from flask import Flask, g, has_request_context, request
@@ -18,17 +17,17 @@ from bounty.web.shared.health import route_of
 
 _log = structlog.stdlib.get_logger("bounty.site")
 _QUIET = frozenset({"static", "health.alive", "health.ready", "health.metrics"})
-"""Asked for every few seconds by machines."""
+"""Endpoints that are not logged, because machines request them every few seconds."""
 
 
-def _with_request(_logger: Any, _method: str, record: EventDict) -> EventDict:
+def _with_request(_logger: object, _method: str, record: EventDict) -> EventDict:
     if has_request_context():
         record["request_id"] = g.get("request_id")
     return record
 
 
 def write_json() -> None:
-    """Everything that any library logs, as JSON to standard error."""
+    """Write the log records of the program and of all libraries as JSON to standard error."""
     every: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -56,21 +55,21 @@ def write_json() -> None:
 
 
 def install(app: Flask) -> None:
-    """All logs as JSON; and a line for every request."""
+    """Write all logs as JSON, and log every request."""
     write_json()
-    app.logger.handlers.clear()  # its own would write the same again
+    app.logger.handlers.clear()  # Flask's own handler would write every record again
 
     @app.after_request
-    def _said(response: Response) -> Response:
+    def _log_request(response: Response) -> Response:
         if request.endpoint not in _QUIET:
-            who, token = g.get("person"), g.get("token")
+            person, token = g.get("person"), g.get("token")
             _log.info(
                 "request",
                 method=request.method,
                 route=route_of(request),
                 status=response.status_code,
                 ms=round((time.perf_counter() - g.get("began", time.perf_counter())) * 1000, 1),
-                user_id=None if who is None else who.user_id,
+                user_id=None if person is None else person.user_id,
                 token_id=None if token is None else token.token_id,
             )
         return response

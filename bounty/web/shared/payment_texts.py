@@ -1,4 +1,4 @@
-"""Where an order's subsidy is, and what came of a payment, in the reader's language."""
+"""Texts about the state of an order's subsidy and the result of a payment, in the reader's language."""
 
 from typing import Any
 
@@ -20,31 +20,31 @@ CHIPS = {
     "TAKEN_BACK": "bad",
     "VOID": "bad",
 }
-"""State -> the kind of its chip."""
+"""State -> style of its label on pages."""
 REASONS: dict[str, BothLanguages] = {
     **LINE_CAUSES,
     **VOID_REASONS,
     "FAILED": ("订单已退款、审核失败或处罚", "the order was refunded, failed its audit or was punished"),
     "MOVED": ("订单已不属于您或不在本期", "the order is no longer yours, or of another month"),
 }
-"""Why something is void, taken back or corrected, as its promoter is told."""
+"""Code of a reason why a line is void, taken back or corrected -> text for the promoter."""
 
 
 def state_name(state: str) -> str:
-    """What a state of ``statement.STATES`` is called."""
+    """The name of a state of ``promoter_statement.STATES``."""
     return t(*STATES[state])
 
 
 def reason(code: str) -> str:
-    """Why something is void, taken back or corrected."""
+    """The text of a reason code."""
     return t(*REASONS[code])
 
 
 def whereabouts(line: Any, lapses_at: int | None) -> str:
-    """What a line of a published month waits for, or what has become of it.
+    """The state of a line of a published month as a sentence: what it waits for, or how it ended.
 
-    line        of ``statement.month_lines``
-    lapses_at   when its commission must have settled, exclusive; null where the terms have no such end
+    line        a row of ``promoter_statement.month_lines``
+    lapses_at   first instant at which a settled commission is too late; None if the terms have no such limit
     """
     number = line.tranche_id
     sentences: dict[str, BothLanguages] = {
@@ -68,29 +68,29 @@ def whereabouts(line: Any, lapses_at: int | None) -> str:
     }
     if line.state == "PAYABLE":
         at = full_moment(line.settled_at)
-        said = t(
+        text = t(
             f"佣金结算于 {at}，进入下一批", f"its commission settled {at}; it goes into the next tranche"
         )
     elif line.state == "PAID":
         at = full_moment(line.told_at)
-        said = t(f"第 {number} 批，{at}", f"tranche {number}, {at}")
+        text = t(f"第 {number} 批，{at}", f"tranche {number}, {at}")
     elif line.state == "VOID":
-        said = reason(line.why)
+        text = reason(line.why)
     elif line.state == "TAKEN_BACK":
         when = t("，下一批扣回", "; to be taken back in the next tranche") if line.open_fen < 0 else ""
-        said = reason(line.why) + when
+        text = reason(line.why) + when
     else:
-        said = t(*sentences[line.state])
+        text = t(*sentences[line.state])
     if line.open_fen and line.state not in ("EXPECTED", "PAYABLE", "TAKEN_BACK"):
         more = money(line.open_fen)
-        said += t(f"；另有更正 {more} 待入批次", f"; a correction of {more} is to come")
-    return said
+        text += t(f"；另有更正 {more} 待入批次", f"; a correction of {more} is to come")
+    return text
 
 
 def came_of(payment: Any) -> str:
-    """What came of a payment, and what follows.
+    """The result of a payment and its consequence, as a sentence.
 
-    payment   of ``statement.payments``
+    payment   a row of ``promoter_statement.payments``
     """
     if payment.fate == "HELD":
         return t(
@@ -116,11 +116,11 @@ def came_of(payment: Any) -> str:
 
 
 def of_line(row: Any) -> str:
-    """Why a line is in its tranche, and which earlier one it corrects.
+    """Why a line is in its tranche, and which earlier tranche it corrects.
 
-    row   of ``statement.payment_lines``
+    row   a row of ``promoter_statement.payment_lines``
     """
-    said = reason(row.cause)
+    text = reason(row.cause)
     if row.corrects_id is None:
-        return said
-    return said + t(f"（原在第 {row.corrects_id} 批）", f" (first paid in tranche {row.corrects_id})")
+        return text
+    return text + t(f"（原在第 {row.corrects_id} 批）", f" (first paid in tranche {row.corrects_id})")

@@ -1,4 +1,4 @@
-"""What a view works with: the database, as whoever asks, and the clock."""
+"""The database, the actor, the clock and the settings of a request."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,29 +13,30 @@ from bounty.db import snapshot, transaction
 from bounty.payees.encryption import PayeeCipher
 
 EXTENSION = "bounty.books"
-"""Where the application keeps them."""
+"""Key of the SiteBooks in Flask's extensions."""
 
 
 @dataclass(frozen=True, slots=True)
 class SiteBooks:
-    """What the application hands to its views."""
+    """The services and settings of the application's views."""
 
     engine: Engine
     now: Callable[[], int]
+    """Returns the present instant; epoch seconds."""
     settings: Any
-    """``config.Settings``: what may differ between installations."""
+    """``config.Settings``, the settings of the installation."""
     seal: PayeeCipher
-    """Closes and opens payees."""
+    """Encrypts and decrypts payees."""
 
 
 def site() -> SiteBooks:
-    """This application's."""
+    """The SiteBooks of the present application."""
     books: SiteBooks = current_app.extensions[EXTENSION]
     return books
 
 
 def now() -> int:
-    """The present instant, the same throughout a request."""
+    """The present instant in epoch seconds; constant during a request."""
     if "now" not in g:
         g.now = site().now()
     moment: int = g.now
@@ -43,13 +44,13 @@ def now() -> int:
 
 
 def engine() -> Engine:
-    """The database, on whose connections the person who asks acts."""
+    """The engine, with the person who makes the request as actor."""
     return acting(site().engine, _actor())
 
 
 def _actor() -> Actor:
     person, token = g.get("person"), g.get("token")
-    if token is not None:  # never with an account: what takes one is not for programs
+    if token is not None:  # without an account, because actions that require one are not open to programs
         name = f"token {token.token_id}: {token.name}"
         return Actor(name, None, token.role, request.remote_addr, g.get("request_id"))
     name, user_id, role = (
@@ -60,7 +61,7 @@ def _actor() -> Actor:
 
 @contextmanager
 def reading() -> Iterator[Connection]:
-    """Everything read inside is of one moment; throughout a request that only reads, of the same one."""
+    """A snapshot. In a GET or HEAD request all calls share one snapshot."""
     if request.method not in ("GET", "HEAD"):
         with snapshot(engine()) as connection:
             yield connection
@@ -72,7 +73,7 @@ def reading() -> Iterator[Connection]:
 
 
 def install(app: Flask, books: SiteBooks) -> None:
-    """Let the views have them, and end what a request reads with it."""
+    """Store the SiteBooks in the application, and close a request's snapshot at its end."""
     app.extensions[EXTENSION] = books
 
     @app.teardown_appcontext
@@ -84,6 +85,6 @@ def install(app: Flask, books: SiteBooks) -> None:
 
 @contextmanager
 def writing() -> Iterator[Connection]:
-    """One act, whole or not at all."""
+    """A transaction, with the person who makes the request as actor."""
     with transaction(engine()) as connection:
         yield connection

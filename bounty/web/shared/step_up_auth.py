@@ -1,7 +1,7 @@
-"""A fresh one-time code before an act that matters, so that nobody does it with a session that was left open.
+"""Step-up authentication: a fresh one-time code before an important action, so that nobody can use an open session.
 
-The form has a field ``code``: ``{{ fresh_code("approve") }}`` of ``parts/fresh.html`` puts it there where one is asked
-for. The view calls ``require_fresh_code()`` before it begins to write.
+``{{ fresh_code("approve") }}`` of ``parts/fresh.html`` adds the field ``code`` to a form if a code is required. The
+view calls ``require_fresh_code()`` before it writes.
 """
 
 from flask import Flask, current_app, request
@@ -19,10 +19,12 @@ NEEDS_SECOND_FACTOR = BountyError(
 
 
 def require_fresh_code() -> None:
-    """Take the code that the form brings; it serves once, also where the act is refused afterwards.
+    """Check the form's one-time code. A code works once, even if the action is refused afterwards.
 
-    Raises BountyError for a wrong or used code, after too many of them, and where approval is required from an account
-    without a second factor; elsewhere such an account is asked for nothing.
+    An account without a second factor needs no code, unless approval is required.
+
+    Raises BountyError for a wrong or used code, after too many wrong codes, and if approval is required for an account
+    without a second factor.
     """
     if has_second_factor():
         code, address = request.form.get("code", ""), request.remote_addr or ""
@@ -33,15 +35,15 @@ def require_fresh_code() -> None:
 
 
 def has_second_factor() -> bool:
-    """Whether the person who asks has one, and is asked for its code."""
+    """Whether the account has a second factor, so that a code is required."""
     return current_user.tf_totp_secret is not None
 
 
 def must_set_up() -> bool:
-    """Whether the person who asks needs a second factor first."""
+    """Whether the account must set up a second factor first."""
     return site().settings.approval_required and not has_second_factor()
 
 
 def install(app: Flask) -> None:
-    """Let the forms say what is asked for."""
+    """Register the two functions above for templates."""
     app.jinja_env.globals.update(has_second_factor=has_second_factor, must_set_up=must_set_up)

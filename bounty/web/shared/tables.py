@@ -1,10 +1,10 @@
-"""Tables: filter, sort by a fixed set, pages by key, sums that equal what is shown, and a CSV of exactly that.
+"""Tables on pages: filters, search, sorting, pages, sums, and a CSV file of the same rows.
 
-    rows (a SELECT) --filters--> what is shown --sort, key--> a page of it
+    rows (a SELECT) --filters--> matching rows --sort, key--> one page
                                       └─ counted and summed as a whole; written as CSV
 
-A page begins behind the last row of the one before, so that it costs the same wherever it is, and no row is skipped or
-shown twice when others come meanwhile.
+A page starts behind the last row of the previous page (keyset pagination). So every page costs the same, and no row is
+skipped or repeated when rows are added between two requests.
 """
 
 import base64
@@ -43,45 +43,45 @@ Kind = Literal["text", "money", "count", "instant", "permille", "flag", "id"]
 
 
 class BadRequestedTable(BountyError):
-    """A filter, sort or page that a table does not have: the address was made up, or is of another version."""
+    """The request names a filter, sort or page that the table does not have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of what a table's SELECT returns, as it is shown and filed."""
+    """A column of a table, on the page and in the CSV file."""
 
     name: str
-    """The label in the SELECT; also what ``?sort=`` says."""
+    """The label in the SELECT, and the value of ``?sort=``."""
     zh: str
     en: str
     kind: Kind = "text"
-    """money is whole fen, instant epoch seconds, permille whole."""
+    """The unit of the values: ``money`` is whole fen, ``instant`` epoch seconds, ``permille`` whole per mille."""
     sortable: bool = False
     summed: bool = False
-    """Whether the footer has its sum."""
+    """Whether the table's footer shows the column's sum."""
     filed: str | None = None
-    """Its header in the CSV: the name, and for money the name with ``_yuan`` for ``_fen``, unless said otherwise."""
+    """The header in the CSV file. None for the name, with ``_yuan`` instead of ``_fen``."""
     shown: bool = True
-    """False for what only the CSV carries, or a template shows elsewhere."""
+    """False for a column that is only in the CSV file, or that the template shows in another way."""
 
     @property
     def header(self) -> str:
-        """Its header in the CSV."""
+        """The header in the CSV file."""
         return self.filed or self.name.replace("_fen", "_yuan")
 
 
 Condition = Callable[[FromClause], ColumnElement[bool]]
-"""Which of a table's rows a choice leaves."""
+"""Builds the condition that rows of a table must match."""
 
 
-def equal(name: str, value: Any) -> Condition:
-    """Rows with just this value in a column."""
+def equal(name: str, value: object) -> Condition:
+    """Rows with this value in a column."""
     return lambda rows: rows.c[name] == value
 
 
-def begins(name: str, words: str) -> Condition:
-    """Rows whose text in a column begins so."""
-    return lambda rows: rows.c[name].startswith(words, autoescape=True)
+def begins(name: str, prefix: str) -> Condition:
+    """Rows whose text in a column begins with a prefix."""
+    return lambda rows: rows.c[name].startswith(prefix, autoescape=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A set of choices, of which one may be taken: ``?name=value``."""
+    """A filter with options, of which at most one is chosen: ``?name=value``."""
 
     name: str
     zh: str
@@ -106,7 +106,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A field to type in: ``?q=``."""
+    """A search field: ``?q=``."""
 
     zh: str
     en: str
@@ -121,9 +121,9 @@ class Table:
     """Of the CSV file, without its ending."""
     columns: tuple[Column, ...]
     key: tuple[str, ...]
-    """Labels that together name a row; the last word in every order. Never null."""
+    """Labels that together identify a row, never null. Every sort order ends with them."""
     order: str
-    """The column it is sorted by unless asked otherwise; ``-`` before it for falling."""
+    """The default sort: a column's name, with ``-`` in front for descending."""
     filters: tuple[Filter, ...] = ()
     search: Search | None = None
     page: int = PAGE
@@ -131,46 +131,54 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some rows of a table, and what a template needs around them."""
+    """One page of a table with the data that its template needs."""
 
     table: Table
     rows: list[Any]
     sums: dict[str, int]
-    """Of the rows on this page; summed column -> sum."""
+    """Summed column -> sum of the rows on this page."""
     total_rows: int
-    """Of all rows that the filters leave, on however many pages."""
+    """Number of all rows that match the filters."""
     total_sums: dict[str, int]
+    """Summed column -> sum of all rows that match the filters."""
     number: int
-    """1 for the first page."""
+    """The page's number, from 1."""
     pages: int
+    """Number of pages."""
     sort: str
-    """As ``?sort=`` has it."""
+    """The sort, in the form of ``?sort=``."""
     asked: dict[str, str]
-    """The filters, the search and the sort as they were taken: the arguments of a link back to just this."""
+    """The valid filters, search and sort of the request: the arguments of a link to the same view."""
     next: dict[str, str] | None
-    """The arguments of a link to the next page; null on the last."""
+    """The arguments of a link to the next page; None on the last page."""
     first: dict[str, str]
     """The arguments of a link to the first page."""
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
-    """Filter -> value -> rows, with ``""`` for all, where asked for; by the other filters and the search."""
+    """Filter -> option (``""`` for all) -> number of rows that match it, the other filters and the search; empty unless
+    requested."""
 
     def sorted_by(self, name: str) -> dict[str, str]:
-        """The arguments of a link that sorts by a column, the other way round if it already is."""
+        """The arguments of a link that sorts by a column, or reverses the sort if it is the present one."""
         sort = f"-{name}" if self.sort == name else name
         return {**self.asked, "sort": sort}
 
     def filtered_by(self, name: str, value: str) -> dict[str, str]:
-        """The arguments of a link that takes a choice; a blank value takes none."""
-        rest = {key: held for key, held in self.asked.items() if key != name}
+        """The arguments of a link that chooses a filter's option; a blank value removes the filter."""
+        rest = {key: argument for key, argument in self.asked.items() if key != name}
         return {**rest, name: value} if value else rest
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Arguments:
+    """The parsed arguments of a request."""
+
     conditions: dict[str, ColumnElement[bool]]
-    taken: dict[str, str]
+    """Filter name, or ``q`` -> condition."""
+    valid: dict[str, str]
+    """The valid arguments, for links."""
     column: str
-    falling: bool
+    """The column to sort by."""
+    descending: bool
 
 
 def page_of(
@@ -181,40 +189,43 @@ def page_of(
     *,
     counted: bool = False,
 ) -> Page:
-    """The page that a request asks for.
+    """The page for a request's arguments.
 
-    rows     every row that the person may see, with the table's columns as labels
-    args     the request's: filters, ``q``, ``sort`` and ``after``
-    counted  whether to count the rows behind each choice of each filter, a query a filter
+    rows     all rows that the person may see, with the table's columns as labels
+    args     the request's arguments: filters, ``q``, ``sort`` and ``after``
+    counted  whether to count the rows of each filter option, with one query for each filter
 
     Raises BadRequestedTable for a filter, sort or page that the table does not have.
     """
     every = rows.subquery("every")
-    asked = _asked(table, every, args)
-    left = and_(*asked.conditions.values()) if asked.conditions else literal(1) == 1
+    arguments = _arguments(table, every, args)
+    matching = and_(*arguments.conditions.values()) if arguments.conditions else literal(1) == 1
     summed = [column.name for column in table.columns if column.summed]
     totals = connection.execute(
         select(func.count().label("rows"), *(sum_or_zero(every.c[name]).label(name) for name in summed))
         .select_from(every)
-        .where(left)
+        .where(matching)
     ).one()
-    order, number, behind = _order(table, every, asked), 1, None
+    order, number, behind = _order(table, every, arguments), 1, None
     if args.get("after"):
-        number, values = _unfold(args["after"], order)
-        behind = _behind(order, values, falling=asked.falling)
+        number, values = _decode_token(args["after"], order)
+        behind = _behind(order, values, descending=arguments.descending)
     query = (
         select(every)
-        .where(left)
-        .order_by(*(_sorted(column, asked.falling) for column in order))
+        .where(matching)
+        .order_by(*(_sorted(column, arguments.descending) for column in order))
         .limit(table.page + 1)
     )
     found = list(connection.execute(query if behind is None else query.where(behind)))
-    shown_rows, more = found[: table.page], len(found) > table.page
-    following = None
-    if more:
+    shown_rows, has_more = found[: table.page], len(found) > table.page
+    next_page = None
+    if has_more:
         last = shown_rows[-1]._mapping
-        at = [_placed(table, asked, last), *(last[name] for name in table.key if name != asked.column)]
-        following = {**asked.taken, "after": _fold(number + 1, at)}
+        key = [
+            _sort_value(table, arguments, last),
+            *(last[name] for name in table.key if name != arguments.column),
+        ]
+        next_page = {**arguments.valid, "after": _encode_token(number + 1, key)}
     return Page(
         table=table,
         rows=shown_rows,
@@ -223,38 +234,38 @@ def page_of(
         total_sums={name: totals._mapping[name] or 0 for name in summed},
         number=number,
         pages=max(1, -(-totals.rows // table.page)),
-        sort=f"-{asked.column}" if asked.falling else asked.column,
-        asked=asked.taken,
-        next=following,
-        first=asked.taken,
-        counts=_counts(connection, table, every, asked) if counted else {},
+        sort=f"-{arguments.column}" if arguments.descending else arguments.column,
+        asked=arguments.valid,
+        next=next_page,
+        first=arguments.valid,
+        counts=_counts(connection, table, every, arguments) if counted else {},
     )
 
 
 def narrowed(table: Table, rows: Query, args: MultiDict[str, str] | Mapping[str, str]) -> Query:
-    """The rows that the filters and the search leave, in no order.
+    """The rows that match the filters and the search, unordered.
 
     Raises BadRequestedTable for a filter or sort that the table does not have.
     """
     every = rows.subquery("every")
-    return select(every).where(*_asked(table, every, args).conditions.values())
+    return select(every).where(*_arguments(table, every, args).conditions.values())
 
 
 def check(table: Table, rows: Query, args: Mapping[str, str]) -> None:
-    """Raises BadRequestedTable for a filter or sort that the table does not have."""
-    _asked(table, rows.subquery("every"), args)
+    """Raise BadRequestedTable for a filter or sort that the table does not have."""
+    _arguments(table, rows.subquery("every"), args)
 
 
 def csv_of(
     connection: Connection, table: Table, rows: Query, args: MultiDict[str, str] | Mapping[str, str]
 ) -> Iterator[bytes]:
-    """Exactly the rows that the filters leave, in the order asked for, as UTF-8 with BOM and CRLF, piece by piece."""
+    """The rows that match the filters, in the requested order, as a CSV file in pieces: UTF-8 with BOM, CRLF."""
     every = rows.subquery("every")
-    asked = _asked(table, every, args)
-    order = [_sorted(column, asked.falling) for column in _order(table, every, asked)]
+    arguments = _arguments(table, every, args)
+    order = [_sorted(column, arguments.descending) for column in _order(table, every, arguments)]
     query = (
         select(*(every.c[column.name] for column in table.columns))
-        .where(*asked.conditions.values())
+        .where(*arguments.conditions.values())
         .order_by(*order)
     )
     kinds = [column.kind for column in table.columns]
@@ -266,7 +277,7 @@ def csv_of(
 
 
 def filed(kind: Kind, cell: Any) -> str:
-    """A cell as a file has it; nothing in it can become a formula."""
+    """A cell's text in a CSV file. A spreadsheet never reads it as a formula."""
     if cell is None:
         return ""
     if kind == "money":
@@ -279,14 +290,15 @@ def filed(kind: Kind, cell: Any) -> str:
 
 
 def _line(cells: list[str]) -> bytes:
-    written = StringIO()
-    csv.writer(written, lineterminator="\r\n").writerow(cells)
-    return written.getvalue().encode()
+    text = StringIO()
+    csv.writer(text, lineterminator="\r\n").writerow(cells)
+    return text.getvalue().encode()
 
 
-def _asked(table: Table, every: FromClause, args: Mapping[str, str]) -> _Asked:
+def _arguments(table: Table, every: FromClause, args: Mapping[str, str]) -> _Arguments:
+    """Parse a request's arguments. Raises BadRequestedTable for a filter or sort that the table does not have."""
     conditions: dict[str, ColumnElement[bool]] = {}
-    taken: dict[str, str] = {}
+    valid: dict[str, str] = {}
     for choice in table.filters:
         value = args.get(choice.name, "")
         if not value:
@@ -298,58 +310,60 @@ def _asked(table: Table, every: FromClause, args: Mapping[str, str]) -> _Asked:
                 f"没有「{value}」这个{choice.zh}可供筛选。",
             )
         conditions[choice.name] = option.condition(every)
-        taken[choice.name] = value
-    words = args.get("q", "").strip()
-    if table.search is not None and words:
-        conditions["q"] = table.search.condition(every, words[:100])
-        taken["q"] = words[:100]
+        valid[choice.name] = value
+    text = args.get("q", "").strip()[:100]
+    if table.search is not None and text:
+        conditions["q"] = table.search.condition(every, text)
+        valid["q"] = text
     sort = args.get("sort") or table.order
     column = sort.removeprefix("-")
     if sort != table.order:
         if column not in {each.name for each in table.columns if each.sortable}:
             raise BadRequestedTable(f"The table can't be sorted by {column!r}.", f"不能按「{column}」排序。")
-        taken["sort"] = sort
-    return _Asked(conditions, taken, column, sort.startswith("-"))
+        valid["sort"] = sort
+    return _Arguments(conditions, valid, column, sort.startswith("-"))
 
 
-def _order(table: Table, every: FromClause, asked: _Asked) -> list[ColumnElement[Any]]:
-    # Nothing sorts before everything, alike on both databases.
-    placed = func.coalesce(every.c[asked.column], _nothing(table, asked))
-    return [placed, *(every.c[name] for name in table.key if name != asked.column)]
+def _order(table: Table, every: FromClause, arguments: _Arguments) -> list[ColumnElement[Any]]:
+    # Nulls sort before all values, on both databases.
+    first = func.coalesce(every.c[arguments.column], _null_value(table, arguments))
+    return [first, *(every.c[name] for name in table.key if name != arguments.column)]
 
 
-def _placed(table: Table, asked: _Asked, row: RowMapping) -> Any:
-    value = row[asked.column]
-    return _nothing(table, asked) if value is None else value
+def _sort_value(table: Table, arguments: _Arguments, row: RowMapping) -> Any:
+    value = row[arguments.column]
+    return _null_value(table, arguments) if value is None else value
 
 
-def _nothing(table: Table, asked: _Asked) -> str | int:
-    kind = next((each.kind for each in table.columns if each.name == asked.column), "text")
+def _null_value(table: Table, arguments: _Arguments) -> str | int:
+    """The value that represents null in the sort order; smaller than every other value."""
+    kind = next((each.kind for each in table.columns if each.name == arguments.column), "text")
     return "" if kind == "text" else -(2**62)
 
 
-def _sorted(column: ColumnElement[Any], falling: bool) -> ColumnElement[Any]:
-    return column.desc() if falling else column.asc()
+def _sorted(column: ColumnElement[Any], descending: bool) -> ColumnElement[Any]:
+    return column.desc() if descending else column.asc()
 
 
-def _behind(order: list[ColumnElement[Any]], values: list[Any], *, falling: bool) -> ColumnElement[bool]:
-    """Rows behind the one with these values: (a, b) > (x, y), written out, for null-safe use of either direction."""
-    # A count is of 32 bits for SQLAlchemy, and what stands for nothing in it is not.
-    held = [literal(value, WholeNumber) if isinstance(value, int) else value for value in values]
-    either = []
-    for place, (column, value) in enumerate(zip(order, held, strict=True)):
-        same = [before == this for before, this in zip(order[:place], held[:place], strict=True)]
-        either.append(and_(*same, column < value if falling else column > value))
-    return or_(*either)
+def _behind(order: list[ColumnElement[Any]], values: list[Any], *, descending: bool) -> ColumnElement[bool]:
+    """Rows behind the row with these values: (a, b) > (x, y) as ORs of ANDs, or < for a descending order."""
+    # SQLAlchemy gives counts a 32-bit type, which cannot bind the value that represents null.
+    bound = [literal(value, WholeNumber) if isinstance(value, int) else value for value in values]
+    alternatives = []
+    for index, (column, value) in enumerate(zip(order, bound, strict=True)):
+        equal_prefix = [left == right for left, right in zip(order[:index], bound[:index], strict=True)]
+        alternatives.append(and_(*equal_prefix, column < value if descending else column > value))
+    return or_(*alternatives)
 
 
 def _counts(
-    connection: Connection, table: Table, every: FromClause, asked: _Asked
+    connection: Connection, table: Table, every: FromClause, arguments: _Arguments
 ) -> dict[str, dict[str, int]]:
+    """Filter -> option (``""`` for all) -> number of rows; one query for each filter."""
     found: dict[str, dict[str, int]] = {}
     for choice in table.filters:
-        others = [condition for name, condition in asked.conditions.items() if name != choice.name]
-        # A condition that is null holds as little as one that is false.
+        others = [condition for name, condition in arguments.conditions.items() if name != choice.name]
+        # count_where counts neither rows whose condition is false nor those whose condition is null.
         columns = [
             count_where(option.condition(every)).label(f"n{n}") for n, option in enumerate(choice.options)
         ]
@@ -360,21 +374,22 @@ def _counts(
     return found
 
 
-def _fold(number: int, values: list[Any]) -> str:
+def _encode_token(number: int, values: list[Any]) -> str:
+    """The ``after`` argument: a page's number and the sort values of the row before it."""
     return base64.urlsafe_b64encode(json.dumps([number, *values], separators=(",", ":")).encode()).decode()
 
 
-def _unfold(token: str, order: list[ColumnElement[Any]]) -> tuple[int, list[Any]]:
-    """The page's number, and the values of the row before it.
+def _decode_token(token: str, order: list[ColumnElement[Any]]) -> tuple[int, list[Any]]:
+    """Parse an ``after`` argument: the page's number, and the sort values of the row before it.
 
-    Raises BadRequestedTable for what no page of ours gave.
+    Raises BadRequestedTable for a token that no page contains.
     """
     try:
         number, *values = json.loads(base64.urlsafe_b64decode(token.encode()))
-        fits = [_held(value, column) for value, column in zip(values, order, strict=True)]
+        fits = [_fits(value, column) for value, column in zip(values, order, strict=True)]
         if all(fits) and type(number) is int and 1 < number < 2**63:
             return number, values
-    except (ValueError, TypeError, RecursionError):  # binascii's and Unicode's errors are ValueErrors
+    except (ValueError, TypeError, RecursionError):  # errors of base64 and UTF-8 are ValueErrors
         pass
     raise BadRequestedTable(
         "This page's address is broken: begin again with the first page.",
@@ -382,12 +397,12 @@ def _unfold(token: str, order: list[ColumnElement[Any]]) -> tuple[int, list[Any]
     )
 
 
-def _held(value: object, column: ColumnElement[Any]) -> bool:
+def _fits(value: object, column: ColumnElement[Any]) -> bool:
     """Whether a column can hold a value."""
     try:
         kind = column.type.python_type
-    except NotImplementedError:  # nothing says what it holds
+    except NotImplementedError:  # a type without a Python type
         kind = type(value)
     if kind is str:
         return isinstance(value, str) and not unfit(value)
-    return type(value) is int and -GREATEST <= value <= GREATEST  # true and false are no numbers here
+    return type(value) is int and -GREATEST <= value <= GREATEST  # without bool, which is a subclass of int

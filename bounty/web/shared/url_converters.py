@@ -1,9 +1,10 @@
-"""What may stand in an address, and where an answer may lead."""
+"""URL converters, and the check of redirect targets."""
 
 import unicodedata
 from urllib.parse import urlsplit
 
 from flask import Flask, abort, current_app, request
+from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter, IntegerConverter, RequestRedirect, ValidationError
 from werkzeug.wrappers import Response
@@ -11,33 +12,33 @@ from werkzeug.wrappers import Response
 from bounty.rules.periods import Period
 
 GREATEST = 2**63 - 1
-"""Of a whole number that the books can hold."""
+"""The largest integer that the database can store."""
 
 
 class PeriodConverter(BaseConverter):
-    """``2022-12`` as a Period; anything else there is no page."""
+    """Converts ``2022-12`` or ``sprint:2022-12a`` to a Period; any other text gives 404."""
 
-    regex = "20[0-9]{2}-[0-9]{2}"
+    regex = "(?:[a-z][a-z0-9-]{0,31}:)?20[0-9]{2}-[0-9]{2}[ab]?"
 
     def to_python(self, value: str) -> Period:
-        """The period, or no such page."""
+        """Parse a period. Raises ValidationError for an invalid month, which gives 404."""
         try:
             return Period.parse(value)
         except ValueError:
             raise ValidationError from None
 
     def to_url(self, value: Period | str) -> str:
-        """As it stands in the address."""
+        """The period's text in a URL."""
         return str(value)
 
 
 class NumberConverter(IntegerConverter):
-    """A number in an address; one that the books can't hold has no page."""
+    """Converts an integer; one that the database cannot store gives 404."""
 
     regex = "[0-9]{1,19}"
 
     def to_python(self, value: str) -> int:
-        """The number, or no such page."""
+        """Parse a number. Raises ValidationError above GREATEST, which gives 404."""
         number: int = super().to_python(value)
         if number > GREATEST:
             raise ValidationError
@@ -45,9 +46,9 @@ class NumberConverter(IntegerConverter):
 
 
 def unfit(text: str, allowed: str = "") -> bool:
-    """Whether a text has control characters (``Cc``) or halves of a surrogate pair (``Cs``).
+    """Whether a text contains control characters (``Cc``) or surrogates (``Cs``).
 
-    allowed  those that it may have
+    allowed  control characters that are allowed
 
     >>> unfit("2022-12"), unfit("a\\tb"), unfit("\\ud800"), unfit("a\\nb", allowed="\\r\\n\\t")
     (False, True, True, False)
@@ -56,10 +57,10 @@ def unfit(text: str, allowed: str = "") -> bool:
 
 
 def is_page(target: str) -> bool:
-    """Whether a target is the path of a page of ours, with or without a query: the only thing to go back or on to.
+    """Whether a redirect target is the path of a page of this site, with or without a query.
 
-    A browser drops control characters, takes ``\\`` for ``/`` and what begins with ``//`` for another host: none of
-    these is a path here.
+    Control characters, ``\\`` and a leading ``//`` are refused, because a browser drops the first, reads the second as
+    ``/`` and the third as another host.
     """
     if unfit(target) or "\\" in target or not target.startswith("/") or target.startswith("//"):
         return False
@@ -72,7 +73,7 @@ def is_page(target: str) -> bool:
 
 
 def install(app: Flask) -> None:
-    """Refuse what no page takes, before anything else looks at it; and let no answer lead away from here."""
+    """Refuse URLs with control characters, and restrict redirects to pages of this site."""
     app.url_map.converters.update(period=PeriodConverter, int=NumberConverter)
 
     @app.before_request
@@ -88,7 +89,8 @@ def install(app: Flask) -> None:
 
 
 def refuse_unfit_forms(app: Flask) -> None:
-    """The same for forms, whose lines may end and have tabs; after what bounds how much may be sent."""
+    """Refuse forms with control characters other than line breaks and tabs. Call it after the size limit of requests is
+    installed."""
 
     @app.before_request
     def _fit() -> None:
@@ -97,12 +99,12 @@ def refuse_unfit_forms(app: Flask) -> None:
 
 
 def _here(location: str) -> str:
-    """Where an answer leads, on this site: the page that it names, else the first."""
+    """A redirect's target as a path of this site; ``/`` for a target that is not a page of this site."""
     parts = urlsplit(location)
     if parts.netloc == request.host and parts.scheme in ("http", "https"):
         location = parts._replace(scheme="", netloc="").geturl()
     return location if is_page(location) else "/"
 
 
-def _pairs(given: object) -> list[tuple[str, str]]:
-    return list(given.items(multi=True))  # type: ignore[attr-defined]
+def _pairs(values: MultiDict[str, str]) -> list[tuple[str, str]]:
+    return list(values.items(multi=True))

@@ -26,7 +26,7 @@ from tests.agreement.months.case import (
 API_COLUMNS = [
     "order_sn", "p_id", "goods_name", "order_amount", "promotion_amount", "order_status", "is_direct",
     "price_compare_status", "type", "cat_ids", "order_create_time", "order_pay_time", "order_receive_time",
-    "order_verify_time", "order_settle_time", "order_modify_at",
+    "order_verify_time", "order_settle_time", "order_modify_at", "sep_duo_id", "sep_pid",
 ]  # fmt: skip
 CHINESE_TIMES = {
     "生成时间": "order_create_time",
@@ -60,10 +60,10 @@ def write(case: Case, folder: Path, rng: random.Random) -> list[OrderFile]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "terms.toml").write_text(case.terms_toml, encoding="utf-8")
-    _write_table(folder / "promoters.csv", PROMOTER_COLUMNS, case.promoters, rng)
-    _write_table(folder / "violations.csv", VIOLATION_COLUMNS, case.violations, rng)
-    _write_table(folder / "links.csv", LINK_COLUMNS, case.links, rng)
-    _write_table(folder / "targets.csv", TARGET_COLUMNS, case.targets, rng)
+    write_table(folder / "promoters.csv", PROMOTER_COLUMNS, case.promoters, rng)
+    write_table(folder / "violations.csv", VIOLATION_COLUMNS, case.violations, rng)
+    write_table(folder / "links.csv", LINK_COLUMNS, case.links, rng)
+    write_table(folder / "targets.csv", TARGET_COLUMNS, case.targets, rng)
 
     files: list[OrderFile] = []
     kinds = [*ORDER_FILES, *rng.choices(ORDER_FILES, k=rng.randint(0, 5))]
@@ -74,10 +74,15 @@ def write(case: Case, folder: Path, rng: random.Random) -> list[OrderFile]:
         rows = [*case.rows[begin:end], *again]
         listed = [row for row in rows if not oracle.is_detail(row)]
         details = [row for row in rows if oracle.is_detail(row)]
+        live = [row for row in listed if oracle.live_room(row)] if kind == "chinese csv" else []
+        listed = [row for row in listed if row not in live] if live else listed
         if kind == "bodies" and _tells_enough(listed) and rng.random() < 0.5:
             listed, details = rows, []
         if listed:
             files.append(_write_orders(folder / f"orders-{len(files):02d}", kind, listed, rng))
+        if live:
+            # The Chinese headers have no column for the room.
+            files.append(_write_orders(folder / f"orders-{len(files):02d}", "api csv", live, rng))
         if details:
             files.append(_write_bodies(folder / f"orders-{len(files):02d}.json", _pages(details, rng), rng))
     return files
@@ -91,6 +96,7 @@ def _tells_enough(rows: Iterable[Row]) -> bool:
 def _write_orders(stem: Path, kind: str, rows: list[Row], rng: random.Random) -> OrderFile:
     """The rows in a file of that kind; those that JSON would not tell enough of in a CSV instead."""
     if kind.endswith("csv") or not _tells_enough(rows):
+        kind = "api csv" if any(oracle.live_room(row) for row in rows) else kind
         return _write_order_csv(stem.with_suffix(".csv"), kind, rows, rng)
     if kind == "jsonl":
         path = stem.with_suffix(".jsonl")
@@ -163,6 +169,8 @@ def _write_order_csv(path: Path, kind: str, rows: list[Row], rng: random.Random)
     in_cells = _api_cells if kind == "api csv" else _chinese_cells
     cells = [in_cells(row, rng) for row in rows]
     columns = list(cells[0])
+    if kind == "api csv" and not any(oracle.live_room(row) for row in rows) and rng.random() < 0.5:
+        columns = [column for column in columns if not column.startswith("sep_")]
     if rng.random() < 0.5:
         rng.shuffle(columns)
     _write_csv(path, columns, cells, rng)
@@ -223,7 +231,7 @@ def _sloppy(cells: CsvRow, rng: random.Random) -> CsvRow:
     return sloppy
 
 
-def _write_table(path: Path, columns: Sequence[str], rows: Iterable[CsvRow], rng: random.Random) -> None:
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[CsvRow], rng: random.Random) -> None:
     _write_csv(path, columns, [_sloppy(row, rng) for row in rows], rng)
 
 

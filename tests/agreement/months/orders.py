@@ -40,6 +40,8 @@ class _Life:
     created: int
     paid: int
     received: int | None
+    room: Row
+    """The fields of the live room it was ordered in; none for most."""
     cutoff: int
     """Of the month the order was made for: failures happen around it."""
 
@@ -64,7 +66,7 @@ def as_told(life: _Life, status: int, modified: int, **changes: Any) -> Row:
         "order_settle_time": None,
         "order_modify_at": modified,
     }
-    return row | changes
+    return row | life.room | changes
 
 
 def as_detail(row: Row, return_status: int | None) -> Row:
@@ -130,8 +132,18 @@ def any_life(world: World, promoter_id: int, bounds: oracle.Windows) -> _Life:
         created=paid - rng.choice([0, 3, 60, 1020]),
         paid=paid,
         received=_received_at(world, paid, bounds.cutoff),
+        room=_any_room(world),
         cutoff=bounds.cutoff,
     )
+
+
+def _any_room(world: World) -> Row:
+    """No live room, mostly; its promoter and its place, or one of them."""
+    if not world.chance(8):
+        return world.rng.choice([{}, {}, {"sep_duo_id": 0, "sep_pid": ""}, {"sep_duo_id": None}])
+    promoter_id, places = world.rng.choice(list(world.p_ids.items()))
+    room: Row = {"sep_duo_id": promoter_id, "sep_pid": world.rng.choice(places)}
+    return {key: room[key] for key in world.rng.choice([["sep_duo_id"], ["sep_pid"], list(room)])}
 
 
 def any_number(world: World, paid: int) -> str:
@@ -180,8 +192,9 @@ def any_amount(world: World) -> int:
             any_tie(world, cap_fen),
             rng.randint(1, 3 * cap_fen),
             rng.choice([0, 1, 24, 25, 26, 10**9]),
+            (terms.min_order_fen or 100) + rng.choice([-1, 0, 1]),
         ],
-        [20, 15, 30, 32, 3],
+        [20, 15, 30, 24, 3, 8],
     )[0]
 
 
@@ -342,7 +355,16 @@ def at_the_same_time(world: World, row: Row) -> Row:
     rng = world.rng
     other = dict(row)
     key = rng.choice(
-        ["order_amount", "order_status", "is_direct", "cat_ids", "type", "place", "order_receive_time"]
+        [
+            "order_amount",
+            "order_status",
+            "is_direct",
+            "cat_ids",
+            "type",
+            "place",
+            "order_receive_time",
+            "room",
+        ]
     )
     if key == "order_amount":
         # 999 and 1000 are told apart as texts.
@@ -359,6 +381,9 @@ def at_the_same_time(world: World, row: Row) -> Row:
     elif key == "place":
         place = "pid" if "pid" in row else "p_id"
         other[place] = rng.choice(world.p_ids[rng.choice(list(world.p_ids))])
+    elif key == "room":
+        # None of the canonical facts; yet which came first must not matter.
+        other["sep_duo_id"] = rng.choice([0, 9, 10])
     elif row["order_pay_time"]:
         other[key] = row["order_pay_time"] + rng.choice([1, 5 * DAY])
     return other

@@ -71,7 +71,7 @@ def _adding_up(world: World, gmv_fen: int, orders: int) -> list[int]:
 
 def _sure_order(world: World, entry: oracle.RosterEntry, amount: int) -> list[Row]:
     """An order that counts for the promoter's task, whatever it was before: its newest row stands alone."""
-    rng, bounds = world.rng, world.bounds()
+    rng, bounds, terms = world.rng, world.bounds(), world.terms
     paid = rng.choices(
         [
             rng.randrange(bounds.task_from, bounds.task_until),
@@ -87,9 +87,10 @@ def _sure_order(world: World, entry: oracle.RosterEntry, amount: int) -> list[Ro
         order_amount=amount,
         promotion_amount=commission_of(world, amount),
         type=rng.choice([0, None]),
-        cat_ids=rng.choice([None, [239]]),
+        cat_ids=rng.choice([None, [239]]) if terms.category_ids is None else [min(terms.category_ids)],
         is_direct=1 if entry.direct_only else rng.choice([0, 1, 1, None]),
         price_compare_status=rng.choice([0, 0, 0, 1]) if world.terms.count_price_compare else 0,
+        room={"sep_duo_id": 7} if terms.count_live_room and world.chance(10) else {},
         created=paid - 9,
         paid=paid,
         received=received,

@@ -19,7 +19,7 @@ def any_period(rng: random.Random) -> str:
 def any_terms(rng: random.Random, period: str) -> str:
     cap_fen = rng.choice([20000, 20000, 9999, 5000, 12345])
     first_day = rng.choice([1, 1, 1, 2, 3, 10])
-    last_day = rng.choice([20, 20, 15, 25, 28, 30, 31])
+    last_day = rng.choice([20, 20, 15, 25, 28, 30, 31, '"end"'])
     parts = [
         f'name = "{rng.choice(["V0&V1 定向赏金补贴", "赏金", "a # b = c"])}"',
         f'effective_from = "{oracle.period_after(period, -rng.choice([0, 0, 1, 7]))}"',
@@ -30,6 +30,7 @@ def any_terms(rng: random.Random, period: str) -> str:
         f"receipt_cutoff_day = {rng.choice([10, 10, 1, 5, 15, 28, 28, 31])}",
         f'order_cap_yuan = "{oracle.yuan(cap_fen)}"',
         f"count_price_compare = {_bool(rng)}",
+        *_filters(rng, cap_fen),
         "",
         "[virtual]",
         f"types = {rng.choice([[94], [94], [94, 77], []])}",
@@ -38,6 +39,18 @@ def any_terms(rng: random.Random, period: str) -> str:
     for name in rng.choice([["V0", "V1"], ["V0", "V1"], ["V0"], ["V1", "V0", "V2"], ["V0", "V3"]]):
         parts += ["", f"[levels.{name}]", *_level_toml(rng, cap_fen)]
     return "\n".join([*parts, *_subsidy_toml(rng, cap_fen)]) + "\n"
+
+
+def _filters(rng: random.Random, cap_fen: int) -> list[str]:
+    """What a task may count alone: some categories, a minimum, live rooms too."""
+    lines = []
+    if rng.random() < 0.4:
+        lines.append(f"count_live_room = {_bool(rng)}")
+    if rng.random() < 0.3:
+        lines.append(f"category_ids = {rng.choice([[239], [239, 6400, 15551, 1, 70], [8439, 239, 8721]])}")
+    if rng.random() < 0.3:
+        lines.append(f'min_order_yuan = "{oracle.yuan(rng.choice([1, 990, cap_fen // 3, cap_fen]))}"')
+    return lines
 
 
 def _bool(rng: random.Random) -> str:
@@ -81,6 +94,7 @@ def _subsidy_toml(rng: random.Random, cap_fen: int) -> list[str]:
         "[subsidy]",
         f'basis = "{rng.choice(["order_amount", "order_amount", "commission"])}"',
         f"include_price_compare = {_bool(rng)}",
+        *rng.choice([[], [], [f"include_live_room = {_bool(rng)}"]]),
         f'links = "{rng.choice(["any", "app_or_unknown", "app_or_unknown", "app"])}"',
     ]
     if rng.random() < 0.6:

@@ -122,6 +122,41 @@ def test_unknown_is_not_direct():
     assert counted(*directs, direct_only=False) == (1 + 2 + 100, 3)
 
 
+def test_live_room_orders_count_and_earn_where_the_terms_say_so():
+    order = an_order(sep_duo_id=8, sep_pid="8_1")
+    assert (order.live_room, an_order(sep_duo_id=8).live_room, an_order(sep_pid="8_1").live_room) == (
+        "8_1",
+        "8",
+        "8_1",
+    )
+    assert (an_order().live_room, an_order(sep_duo_id=0, sep_pid="").live_room) == (None, None)
+    assert (task_reason(order), subsidy_reason(order)) == ("NOT_LIVE_ROOM", "NOT_LIVE_ROOM")
+    counting = terms(("count_price_compare = true", "count_price_compare = true\ncount_live_room = true"))
+    earning = terms(
+        ("include_price_compare = false", "include_price_compare = false\ninclude_live_room = true")
+    )
+    assert (task_reason(order, of=counting), subsidy_reason(order, of=counting)) == (None, "NOT_LIVE_ROOM")
+    assert (task_reason(order, of=earning), subsidy_reason(order, of=earning)) == ("NOT_LIVE_ROOM", None)
+
+
+def test_a_task_of_some_categories_and_a_minimum():
+    asked = terms(
+        (
+            "count_price_compare = true",
+            'count_price_compare = true\ncategory_ids = [239, 7]\nmin_order_yuan = "0.99"',
+        )
+    )
+    assert task_reason(an_order(order_amount=99, cat_ids=[1, 7]), of=asked) is None
+    assert task_reason(an_order(order_amount=98), of=asked) == "AT_LEAST_MINIMUM"
+    assert task_reason(an_order(order_amount=98, cat_ids=[0]), of=asked) == "IN_CATEGORY"
+    assert subsidy_reason(an_order(order_amount=98, cat_ids=None), of=asked) is None
+
+
+def test_the_last_day_may_be_the_end_of_the_month():
+    bounds = oracle.windows("2023-02", terms(("last_day = 20", 'last_day = "end"')))
+    assert oracle.instant_text(bounds.task_until) == "2023-03-01T00:00:00+08:00"
+
+
 def test_every_clause_is_judged_and_the_first_that_fails_is_the_reason():
     order = an_order(order_status=-1, order_pay_time=0, is_direct=0, type=94, order_receive_time=0)
     verdict = oracle.task_verdict(order, oracle.windows(PERIOD, TERMS), TERMS, direct_only=True)
@@ -130,7 +165,10 @@ def test_every_clause_is_judged_and_the_first_that_fails_is_the_reason():
         ("COMMISSIONABLE", False),
         ("DIRECT", False),
         ("NOT_VIRTUAL", False),
+        ("IN_CATEGORY", True),
+        ("AT_LEAST_MINIMUM", True),
         ("NOT_PRICE_COMPARE", True),
+        ("NOT_LIVE_ROOM", True),
         ("NOT_FAILED", True),
         ("RECEIVED_IN_TIME", False),
     ]

@@ -1,0 +1,75 @@
+"""Programmes: which there are, adding, renaming and retiring one."""
+
+import json
+
+import click
+
+from bounty.cli.context import open_books
+from bounty.clock import shown
+from bounty.db import snapshot, transaction
+from bounty.roster.programmes import (
+    add_programme,
+    cycle_of,
+    programmes,
+    rename_programme,
+    retire_programme,
+)
+
+
+@click.group()
+def programme() -> None:
+    """Bounties that run side by side, each with its own terms, periods and notices."""
+
+
+@programme.command("add")
+@click.argument("code")
+@click.option("--name", required=True, help="What people call it.")
+def programme_add(code: str, name: str) -> None:
+    """Add a programme; the same again changes nothing."""
+    books = open_books()
+    with transaction(books.engine) as connection:
+        anew = add_programme(connection, code, name, books.now())
+    click.echo(f"programme {code} {'added' if anew else 'is there already, nothing changed'}")
+
+
+@programme.command("list")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def programme_list(*, as_json: bool) -> None:
+    """Every programme with its name and cycle."""
+    with snapshot(open_books().engine) as connection:
+        found = [
+            {
+                "code": row.code,
+                "name": row.name,
+                "cycle": cycle_of(connection, row.code),
+                "retired_at": None if row.retired_at is None else shown(row.retired_at),
+            }
+            for row in programmes(connection)
+        ]
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False))
+        return
+    for each in found:
+        retired = "" if each["retired_at"] is None else f", retired {each['retired_at']}"
+        click.echo(f"{each['code']}  {each['name']}  ({each['cycle'] or 'no terms yet'}{retired})")
+
+
+@programme.command("rename")
+@click.argument("code")
+@click.option("--name", required=True, help="What people call it from now on.")
+def programme_rename(code: str, name: str) -> None:
+    """Give a programme another name; its code stays."""
+    books = open_books()
+    with transaction(books.engine) as connection:
+        anew = rename_programme(connection, code, name, books.now())
+    click.echo(f"programme {code} {'renamed' if anew else 'has that name already, nothing changed'}")
+
+
+@programme.command("retire")
+@click.argument("code")
+def programme_retire(code: str) -> None:
+    """Open no new period of a programme; what is open goes on."""
+    books = open_books()
+    with transaction(books.engine) as connection:
+        anew = retire_programme(connection, code, books.now())
+    click.echo(f"programme {code} {'retired' if anew else 'is retired already, nothing changed'}")
