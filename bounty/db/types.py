@@ -37,6 +37,11 @@ class Words(TypeDecorator[str]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         return dialect.type_descriptor(Text(collation="C") if dialect.name == "postgresql" else Text())
 
+    @property
+    def python_type(self) -> type[str]:
+        """Text; a decorated type says ``object`` otherwise."""
+        return str
+
 
 class Day(TypeDecorator[dt.date]):
     """A Shanghai date: DATE on PostgreSQL, ISO text on SQLite, which sorts in the same order."""

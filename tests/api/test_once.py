@@ -89,7 +89,7 @@ from bounty.app import create_app
 from bounty.web.api import push
 
 point, token, key, body = sys.argv[1:]
-real_effect, real_once = push.bring_in, push.once
+real_effect, real_once = push.import_opened, push.once
 
 def effect(*arguments):
     done = real_effect(*arguments)
@@ -106,7 +106,7 @@ def once(*arguments):
         os.kill(os.getpid(), signal.SIGKILL)
     return answer
 
-push.bring_in, push.once = effect, once
+push.import_opened, push.once = effect, once
 headers = {"Authorization": "Bearer " + token, "Idempotency-Key": key}
 create_app().test_client().post(
     "/api/v1/orders", data=body, content_type="application/json", headers=headers

@@ -181,5 +181,5 @@ def test_what_is_not_there_is_not_found(finance: FlaskClient) -> None:
 
 def test_a_filter_that_is_not_there_is_a_sentence_and_no_half_file(finance: FlaskClient) -> None:
     said = finance.get("/finance/2022-12/1/results.csv?verdict=perhaps")
-    assert said.status_code == 409
+    assert said.status_code == 400
     assert "perhaps" in said.text

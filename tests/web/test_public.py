@@ -233,7 +233,7 @@ def test_a_filter_that_there_is_not_is_refused_on_the_page_and_in_the_file(
     month.publish()
     client = opened("2023-01-16 12:00:00")
     for path in ("/notices/2022-12/1?level=V7", "/notices/2022-12/1/passed.csv?sort=name"):
-        assert client.get(path).status_code == 409
+        assert client.get(path).status_code == 400
 
 
 def test_the_rules_are_those_in_force_and_their_questions_are_answered(month: Month, opened: Opened) -> None:

@@ -27,7 +27,7 @@ from bounty.payees.files import PayeeRow
 from bounty.payees.service import propose_payees
 from bounty.payment_results.files import read_payment_results
 from bounty.payment_results.service import import_results
-from bounty.tranches import approval, preparation
+from bounty.tranches import approval, departures, preparation
 from tests.factories import (
     PROMOTER,
     Month,
@@ -169,7 +169,7 @@ def fill(engine: Engine, folder: Path) -> None:
 
 def pay(engine: Engine, folder: Path) -> None:
     """Pay November: tranche 1 is paid, but for the neighbour's payment, which failed, and one held; tranche 2, prepared
-    by finance, takes an order back that was refunded since.
+    by finance, takes an order back that was refunded since. A payment that the books never asked for is answered for.
     """
     month = Month(engine, folder / "settled", period="2022-11", now="2022-12-14 12:00:00")
     month.orders(
@@ -200,6 +200,14 @@ def pay(engine: Engine, folder: Path) -> None:
     later = Month(engine, folder / "refunded", period="2022-11", now="2022-12-15 08:00:00")
     with transaction(engine) as connection:
         import_results(connection, read_payment_results(receipt), PayeeCipher(PAYEE_KEY), later.now)
+        departures.answer(
+            connection,
+            f"P9-{PROMOTER}",
+            departures.SEEN,
+            "付款方误填编号",
+            later.now,
+            approval_required=False,
+        )
     later.orders(
         settled(100, 12_000, status=4, modified="2022-12-14 18:00:00"),
         settled(103, 12_003, settled="2022-12-14 20:00:00", modified="2022-12-14 20:00:00"),
