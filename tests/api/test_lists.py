@@ -131,6 +131,7 @@ def test_what_a_list_does_not_have_is_refused(site: Site, query: str) -> None:
         f"/me/payments/{2**63}/lines",
         f"/me/payments/{10**30}/lines",
         "/me/payments/-1/lines",
+        "/me/payments/one/lines?after=%19",
         "/me/periods/2023-01/orders",
         "/me/periods/2022-13/subsidy-lines",
     ],
