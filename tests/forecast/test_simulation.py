@@ -281,7 +281,7 @@ def test_the_command_prints_what_the_contract_says(
         (("--periods", "2022-12", "--vary", "subsidy.tiers.5.at=1..2:1"), "no such number to vary"),
         (
             ("--periods", "2022-12", "--vary", "task.last_day=1.5..2:1"),
-            "task.last_day: must be a whole number",
+            "task.last_day: write a day of the month from 1 to 31",
         ),
         (
             ("--periods", "2022-12", "--vary", "task.no_such_key=1..2:1"),

@@ -16,6 +16,7 @@ from bounty.models import (
     Appeal,
     AppealAnswer,
     Approval,
+    DataConfirmation,
     FetchWindow,
     KnownNotice,
     PassVoid,
@@ -147,6 +148,10 @@ def decide_the_month(engine: Engine) -> None:
             (KnownNotice, {"settlement_id": 3, "other_id": 1}),
             (Approval, {"settlement_id": 3, "user_id": user_id, "content_sha256": "", "approved_at": now}),
             (Waiver, {"settlement_id": 3, "line": "QUARANTINE", "waived_at": now, **by}),
+            (
+                DataConfirmation,
+                {"period": "2022-12", "number": 1, "through_at": now, "confirmed_at": now, **by},
+            ),
             (
                 RosterOverride,
                 {

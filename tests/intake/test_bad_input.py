@@ -518,7 +518,7 @@ REFUSED_REFERENCES: list[tuple[str, str, str, str | bytes, str, str]] = [
         "l.csv",
         "推广位,渠道\n1_1,app\n",
         "E-HEAD",
-        "p_id, channel",
+        "“推广位”是否就是“推广位ID”？这里有：推广位, 渠道",
     ),
 ]
 

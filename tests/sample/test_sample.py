@@ -194,7 +194,7 @@ def test_orders_live_as_the_platform_has_them(sample):
             due = (
                 audited_on.isoformat()[:7]
                 if audited_on.day <= 15
-                else oracle.period_after(audited_on.isoformat(), 1)
+                else oracle.period_after(audited_on.isoformat()[:7], 1)
             )
             assert settled_on.isoformat() == f"{due}-20"
 
