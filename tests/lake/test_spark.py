@@ -171,7 +171,7 @@ def test_a_division_that_is_none_of_whole_numbers_is_noticed(
     spark: Any, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The mistake that a general translator makes."""
-    case = months.generate(12, promoters=12)
+    case = months.generate(12, promoters=40)
     assert taken_in(engine, case, tmp_path).lines.rows > 0
     monkeypatch.setattr(SparkCompiler, "visit_custom_op_binary", SQLCompiler.visit_custom_op_binary)
     try:
