@@ -54,7 +54,7 @@ def test_a_month_through_the_commands_exports_what_was_worked_out_by_hand(
     files = ("results.csv", "subsidy_lines.csv", "manifest.json")
     for folder_of_files in ("once", "again"):
         run(database_url, judging, "settle", period)
-        if name == "february_2024":  # one row of the month waits, on purpose
+        if (name, folder_of_files) == ("february_2024", "once"):  # one row of the month waits, on purpose
             run(database_url, judging, "waive", period, "QUARANTINE", "--reason", "amount unknown")
         run(database_url, judging, "publish", period)
         run(database_url, judging, "export", period, "--out", tmp_path / folder_of_files)
