@@ -33,7 +33,8 @@ def test_books_backups_journal_and_mails_are_their_owners_alone(tmp_path: Path) 
     run("user", "add", "zhou@example.com", "--role", "operator")
     run("backup")
     mail = (
-        "from config import Settings; from bounty.app import post_of; from bounty.messages.mail import MailSession\n"
+        "from config import Settings; from bounty.app import post_of\n"
+        "from bounty.notifications.mail import MailSession\n"
         "from types import SimpleNamespace\n"
         "row = SimpleNamespace(message='msg_1', recipient='a@example.com', subject='x', body='x', path=None, kind='x', "
         "written_at=1)\n"
