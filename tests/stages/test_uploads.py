@@ -236,7 +236,7 @@ def test_a_killed_import_leaves_nothing_is_recognised_and_can_be_started_again(
     assert run is not None
     assert run.alive
     assert run.percent is not None
-    os.kill(child_of(number), signal.SIGKILL)
+    os.kill(child_of(number, desk.folder), signal.SIGKILL)
     found = desk.ended(number)
     assert found.state == "STOPPED"
     assert desk.count(OrderVersion) == 0
@@ -245,20 +245,16 @@ def test_a_killed_import_leaves_nothing_is_recognised_and_can_be_started_again(
     assert again.facts.rows_new == 60_000
 
 
-def child_of(number: int) -> int:
-    """The process that imports this upload."""
-    for folder in Path("/proc").glob("[0-9]*"):
+def child_of(number: int, uploads_folder: Path) -> int:
+    """The process that imports this upload of this folder; another test may be importing one of the same number."""
+    wanted = {b"upload", b"import", b"--report", str(number).encode(), str(uploads_folder).encode()}
+    for process in Path("/proc").glob("[0-9]*"):
         try:
-            words = (folder / "cmdline").read_bytes().split(b"\0")
+            words = (process / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        if (
-            b"upload" in words
-            and str(number).encode() in words
-            and b"import" in words
-            and b"--report" in words
-        ):
-            return int(folder.name)
+        if wanted <= set(words):
+            return int(process.name)
     raise AssertionError("no such process")
 
 
