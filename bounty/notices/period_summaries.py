@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, select, true
 from bounty.models import Approval, OpenPeriod, Result, RosterEntry, Settlement
 from bounty.notices.service import notices
 from bounty.rules.sql_math import count_where
-from bounty.settlement.approval import approvals_needed
+from bounty.settlement.approval import approval_counts, approvals_needed
 from bounty.settlement.period_lock import closed_periods
 
 STATES = {
@@ -115,12 +115,8 @@ def period_summaries(connection: Connection, now: int) -> list[PeriodSummary]:
         row.settlement_id: row.approvals
         for row in connection.execute(
             select(Settlement.settlement_id, func.count().label("approvals"))
-            .join(Approval, Approval.settlement_id == Settlement.settlement_id)
-            .where(
-                Settlement.settlement_id.in_(ids),
-                Approval.content_sha256 == Settlement.content_sha256,
-                Approval.user_id != func.coalesce(Settlement.prepared_by_id, 0),
-            )
+            .join(Approval, approval_counts(Settlement))
+            .where(Settlement.settlement_id.in_(ids))
             .group_by(Settlement.settlement_id)
         )
     }

@@ -18,6 +18,7 @@ from bounty.notices.changes import write_changes
 from bounty.notices.notifications import notify_results
 from bounty.notices.signed_statements import CHAIN, statements_until, write_statement
 from bounty.roster.terms import open_period, terms_in_force
+from bounty.rules.newest_notice import is_newest
 from bounty.rules.periods import Period, programme_key
 from bounty.rules.sql_math import sum_or_zero
 from bounty.settlement.approval import require_approval
@@ -106,7 +107,7 @@ def notices(connection: Connection, period: Period | None = None) -> list[Any]:
 def every_notice() -> Query:
     """Each notice with its settlement's facts, whether it is ``newest`` of its period, and what ``stands_fen`` by it:
     its subsidies, null once a later notice took its place."""
-    newest = func.max(Notice.notice).over(partition_by=Notice.period) == Notice.notice
+    newest = is_newest(Notice)
     return select(
         Notice.period,
         Notice.notice,

@@ -16,6 +16,7 @@ from bounty.files.problems import BadRow, bad_row
 from bounty.models import Notice, Payee, PayeeApproval, PayeeProposal, Payout, Promoter, Result, User
 from bounty.payees.encryption import PayeeCipher, masked_account, masked_name
 from bounty.payees.files import PayeeRow
+from bounty.rules.newest_notice import is_newest
 from bounty.rules.sql_math import sum_or_zero
 from bounty.settlement.approval import approver
 
@@ -102,14 +103,12 @@ def payees_of(proposal_id: int) -> Query:
 
 def promoters_without_payee() -> Query:
     """Whom the newest notices give a subsidy and who has no payee in force: promoter_id, subsidy_fen of the notices."""
-    newest = select(Notice.period, func.max(Notice.notice).label("notice")).group_by(Notice.period)
-    last, held = newest.subquery("last").c, payees_in_force().subquery("held").c
+    held = payees_in_force().subquery("held").c
     return (
         select(Result.promoter_id, sum_or_zero(Result.__table__.c.subsidy_fen).label("subsidy_fen"))
         .join(Notice, Notice.settlement_id == Result.settlement_id)
-        .join(last.period.table, and_(last.period == Notice.period, last.notice == Notice.notice))
         .outerjoin(held.promoter_id.table, held.promoter_id == Result.promoter_id)
-        .where(Result.subsidy_fen > 0, held.promoter_id.is_(None))
+        .where(is_newest(Notice), Result.subsidy_fen > 0, held.promoter_id.is_(None))
         .group_by(Result.promoter_id)
         .order_by(Result.promoter_id)
     )

@@ -20,6 +20,7 @@ from bounty.models import (
     TermsVersion,
 )
 from bounty.progress.queries import A_PERIOD, A_PROMOTER
+from bounty.rules.newest_notice import is_newest
 from bounty.rules.periods import Bounds, Period
 from bounty.rules.terms import Terms, read_terms
 
@@ -67,7 +68,6 @@ class PromoterMonth:
 
 def months(promoter_id: int | BindParameter[int]) -> Query:
     """The months of a promoter, with the columns of the roster, the bounds, and the newest notice's result."""
-    newest = select(Notice.period, func.max(Notice.notice).label("notice")).group_by(Notice.period).subquery()
     settled = (
         select(literal(1))
         .where(Settlement.period == OpenPeriod.period)
@@ -122,8 +122,7 @@ def months(promoter_id: int | BindParameter[int]) -> Query:
         )
         .select_from(RosterEntry)
         .join(OpenPeriod, OpenPeriod.period == RosterEntry.period)
-        .outerjoin(newest, newest.c.period == RosterEntry.period)
-        .outerjoin(Notice, and_(Notice.period == newest.c.period, Notice.notice == newest.c.notice))
+        .outerjoin(Notice, and_(Notice.period == RosterEntry.period, is_newest(Notice)))
         .outerjoin(
             Result,
             and_(Result.promoter_id == RosterEntry.promoter_id, Result.settlement_id == Notice.settlement_id),

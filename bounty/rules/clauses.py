@@ -14,6 +14,7 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from bounty.clock import shown
 from bounty.models import CategorySet, Line, Link, Notice, OrderVersion
 from bounty.money import shown_yuan
+from bounty.rules.newest_notice import is_newest
 from bounty.rules.periods import Bounds, programme_in_sql
 from bounty.rules.terms import MONTH, Terms
 
@@ -101,15 +102,10 @@ def _is_one_of(fact: ColumnElement[Any], values: Any) -> ColumnElement[bool]:
 
 def newest_notices_elsewhere(period: ColumnElement[str]) -> Select[int]:
     """The settlements of the newest notices of other programmes than a period's."""
-    every, after = Notice.__table__.alias("elsewhere"), Notice.__table__.alias("later_elsewhere")
-    notice, later = every.c, after.c
-    superseded = select(later.notice).where(later.period == notice.period, later.notice > notice.notice)
+    every = Notice.__table__.alias("elsewhere")
     return (
-        select(notice.settlement_id)
-        .where(
-            programme_in_sql(notice.period) != programme_in_sql(period),
-            ~superseded.correlate_except(after).exists(),
-        )
+        select(every.c.settlement_id)
+        .where(programme_in_sql(every.c.period) != programme_in_sql(period), is_newest(every.c))
         .correlate_except(every)
     )
 

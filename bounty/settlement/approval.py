@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, select
 
 from bounty.audit.service import actor_of, record
 from bounty.errors import BountyError
@@ -17,18 +17,26 @@ def approvals_needed(draft: Any) -> int:
     return 1 if draft.prepared_by_id is not None else 2
 
 
+def approval_counts(settlement: Any) -> ColumnElement[bool]:
+    """Whether a row of ``approvals`` counts for a settlement: it is of the same content, and of somebody else than who
+    made it. A settlement of the command line has no maker among the accounts.
+
+    settlement   its row, or the table
+    """
+    return and_(
+        Approval.settlement_id == settlement.settlement_id,
+        Approval.content_sha256 == settlement.content_sha256,
+        Approval.user_id != func.coalesce(settlement.prepared_by_id, 0),
+    )
+
+
 def approvals_of(connection: Connection, draft: Any) -> list[Any]:
     """Who approved a draft as it is: user_id, name, email, approved_at; the earliest first."""
     return list(
         connection.execute(
             select(User.id.label("user_id"), User.name, User.email, Approval.approved_at)
             .join(Approval, Approval.user_id == User.id)
-            .where(
-                Approval.settlement_id == draft.settlement_id,
-                Approval.content_sha256 == draft.content_sha256,
-                # A draft of the command line has no maker among the accounts.
-                Approval.user_id != func.coalesce(draft.prepared_by_id, 0),
-            )
+            .where(approval_counts(draft))
             .order_by(Approval.approved_at, User.id)
         )
     )

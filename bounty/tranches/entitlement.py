@@ -35,6 +35,7 @@ from bounty.models import (
     TrancheStep,
 )
 from bounty.rules.clauses import NO_COMMISSION_STATUSES
+from bounty.rules.newest_notice import is_newest
 from bounty.rules.periods import Period, lapses_at
 from bounty.rules.sql_math import sum_or_zero
 from bounty.rules.terms import read_terms
@@ -77,11 +78,6 @@ def published_periods(connection: Connection, settled_before: int) -> Query:
     newest notice), month_from, month_until, settled_until (when commissions must have settled, exclusive), and whether
     what has not settled by then has ``lapsed`` (1 or 0).
     """
-    newest = (
-        select(Notice.period, func.max(Notice.notice).label("notice"))
-        .group_by(Notice.period)
-        .subquery("newest")
-    )
     rows = connection.execute(
         select(
             OpenPeriod.period,
@@ -90,8 +86,8 @@ def published_periods(connection: Connection, settled_before: int) -> Query:
             OpenPeriod.month_until,
             TermsVersion.toml,
         )
-        .join(newest, newest.c.period == OpenPeriod.period)
-        .join(Notice, and_(Notice.period == newest.c.period, Notice.notice == newest.c.notice))
+        .select_from(OpenPeriod)
+        .join(Notice, and_(Notice.period == OpenPeriod.period, is_newest(Notice)))
         .join(TermsVersion, TermsVersion.terms_id == OpenPeriod.terms_id)
         .order_by(OpenPeriod.period)
     ).mappings()

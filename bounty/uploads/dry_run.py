@@ -14,6 +14,7 @@ from bounty.files.problems import BadRow
 from bounty.models import Link, Notice, OpenPeriod, Order, OrderVersion, Promoter, Quarantined
 from bounty.orders.service import orders_with_news
 from bounty.orders.warnings import ODDITIES, flagged_rows
+from bounty.rules.newest_notice import is_newest
 
 BAD_SHOWN = 20
 """Most bad rows in the report: the first of the file."""
@@ -115,7 +116,9 @@ def _periods(connection: Connection, kind: str, imported: importer.Imported) -> 
     of_month = and_(
         OrderVersion.paid_at >= OpenPeriod.month_from, OrderVersion.paid_at < OpenPeriod.month_until
     )
-    notice = select(func.max(Notice.notice)).where(Notice.period == OpenPeriod.period).scalar_subquery()
+    notice = (
+        select(Notice.notice).where(Notice.period == OpenPeriod.period, is_newest(Notice)).scalar_subquery()
+    )
     rows = connection.execute(
         select(
             OpenPeriod.period,
