@@ -13,6 +13,9 @@ from bounty import resources
 from bounty.app import main
 from bounty.db import Base, Day, WholeNumber, Words
 from bounty.importer import KINDS
+from bounty.models import Order, OrderVersion
+from bounty.platforms.pdd.order_facts import STORED
+from bounty.platforms.pdd.order_row import OrderRow
 
 PACKAGE = resources.PACKAGE
 TABLES = list(Base.metadata.sorted_tables)
@@ -165,3 +168,20 @@ def test_no_public_class_name_occurs_twice_in_the_package() -> None:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places.setdefault(node.name, []).append(str(file.relative_to(PACKAGE)))
     assert {name: files for name, files in places.items() if len(files) > 1} == {}
+
+
+# One catalogue of order facts
+
+
+def test_every_fact_of_the_catalogue_is_a_column_and_a_field_and_no_other_is() -> None:
+    facts = [fact.name for fact in STORED]
+    fields = [
+        name
+        for name in OrderRow._fields
+        if name not in ("place", "is_detail", "promoter_id", "row_hash", "raw")
+    ]
+    assert facts == fields
+    own = {"promoter_id", "row_hash"}
+    assert {column.name for column in Order.__table__.columns} == {*facts, *own, "failed_at", "conflicting"}
+    kept = {"is_detail", "batch_id", "place", "raw", "withdrawn"}
+    assert {column.name for column in OrderVersion.__table__.columns} == {*facts, *own, *kept}

@@ -9,28 +9,16 @@ from bounty.db import Query
 from bounty.errors import BountyError
 from bounty.importer import correct_order
 from bounty.models import Order, OrderVersion
+from bounty.platforms.pdd.order_facts import STORED
 
-FACTS = {
-    "is_direct": "is_direct",
-    "price_compare_status": "price_compare_status",
-    "order_pay_time": "paid_at",
-    "order_receive_time": "received_at",
-    "order_amount": "order_amount_fen",
-    "type": "type",
-    "cat_ids": "cat_ids",
-}
+FACTS = {fact.field: fact.name for fact in STORED if fact.correctable and fact.field is not None}
 """What can be put right: the platform's field -> the fact it becomes."""
 _OTHERS = {
-    "order_sn": "order_sn",
-    "p_id": "p_id",
-    "goods_name": "goods_name",
-    "order_status": "order_status",
-    "promotion_amount": "promotion_amount_fen",
-    "order_create_time": "created_at",
-    "order_verify_time": "verified_at",
-    "order_settle_time": "settled_at",
-    "sep_pid": "live_room",
-}
+    fact.field: fact.name
+    for fact in STORED
+    if fact.field is not None and not (fact.correctable or fact.detail_only or fact.name == "modified_at")
+} | {"sep_pid": "live_room"}
+"""What the corrected row keeps as it is."""
 
 
 def standing_facts(connection: Connection, order_sn: str) -> dict[str, Any]:

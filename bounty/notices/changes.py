@@ -31,6 +31,7 @@ from bounty.models import (
     RosterEntry,
 )
 from bounty.orders.fold import folded
+from bounty.platforms.pdd.order_facts import STORED
 from bounty.rules.clauses import NO_COMMISSION_STATUSES, TASK_CLAUSES, all_hold
 from bounty.rules.measure import frozen_bounds
 from bounty.rules.periods import Period
@@ -55,17 +56,7 @@ CAUSES = {
 }
 """Cause -> its sentence in Chinese and English."""
 
-_CORRECTED = (
-    "p_id",
-    "order_amount_fen",
-    "promotion_amount_fen",
-    "type",
-    "cat_ids",
-    "is_direct",
-    "price_compare_status",
-    "paid_at",
-    "live_room",
-)
+_CORRECTED = tuple(fact.name for fact in STORED if fact.lasting)
 """Facts that do not move in an order's life: another value corrects the first."""
 
 

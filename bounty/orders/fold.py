@@ -5,6 +5,7 @@ rebuild, and "as it was at that batch" are the same fold over different rows.
 """
 
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -27,6 +28,7 @@ from sqlalchemy.types import Text
 
 from bounty.db import Flag, Query
 from bounty.models import OrderVersion
+from bounty.platforms.pdd.order_facts import STORED
 from bounty.rules.clauses import FAILED_STATUSES
 from bounty.rules.sql_math import by_bytes, earlier
 
@@ -39,25 +41,11 @@ def every_row(_row: Any) -> ColumnElement[bool]:
     return true()
 
 
-FACT_COLUMNS = (
-    "p_id",
-    "goods_name",
-    "order_status",
-    "order_amount_fen",
-    "promotion_amount_fen",
-    "type",
-    "cat_ids",
-    "is_direct",
-    "price_compare_status",
-    "created_at",
-    "paid_at",
-    "received_at",
-    "verified_at",
-    "settled_at",
-    "modified_at",
-    "live_room",
-)
+FACT_COLUMNS = tuple(fact.name for fact in STORED if fact.name != "order_sn" and not fact.detail_only)
 """What an order takes over from the row that wins, beside its promoter."""
+_CANONICAL = sorted(
+    ((fact.field, fact.name) for fact in STORED if fact.canonical and fact.field), key=itemgetter(0)
+)
 
 
 def canonical_facts(row: Any, *, with_return_status: bool = True) -> ColumnElement[str]:
@@ -66,29 +54,27 @@ def canonical_facts(row: Any, *, with_return_status: bool = True) -> ColumnEleme
     Only rows of one time and one status are told apart by it.
     """
 
-    def number(key: str, column: ColumnElement[int | None]) -> ColumnElement[str]:
-        return _text(f'"{key}":') + func.coalesce(cast(column, Text), _text("null"))
-
-    cat_ids = _text("[") + func.replace(row.cat_ids, _text(";"), _text(",")) + _text("]")
     pieces = [
-        _text('"cat_ids":') + func.coalesce(cat_ids, _text("null")),
-        number("is_direct", row.is_direct),
-        number("order_amount", row.order_amount_fen),
-        number("order_pay_time", row.paid_at),
-        number("order_receive_time", row.received_at),
-        number("order_settle_time", row.settled_at),
-        number("order_status", row.order_status),
-        number("order_verify_time", row.verified_at),
-        _text('"p_id":"') + row.p_id + _text('"'),
-        number("price_compare_status", row.price_compare_status),
-        number("promotion_amount", row.promotion_amount_fen),
-        *([number("return_status", row.return_status)] if with_return_status else []),
-        number("type", row.type),
+        _text(f'"{field}":') + _canonical(name, getattr(row, name))
+        for field, name in _CANONICAL
+        if with_return_status or name != "return_status"
     ]
     text: ColumnElement[str] = _text("{") + pieces[0]
     for piece in pieces[1:]:
         text = text + _text(",") + piece
     return by_bytes(text + _text("}"))
+
+
+def _canonical(name: str, column: Any) -> ColumnElement[str]:
+    """A fact's value as JSON."""
+    if name == "p_id":
+        quoted: ColumnElement[str] = _text('"') + column + _text('"')
+        return quoted
+    if name == "cat_ids":
+        return func.coalesce(
+            _text("[") + func.replace(column, _text(";"), _text(",")) + _text("]"), _text("null")
+        )
+    return func.coalesce(cast(column, Text), _text("null"))
 
 
 def _text(constant: str) -> ColumnElement[str]:

@@ -6,23 +6,10 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from bounty.models import Batch, OrderVersion
+from bounty.platforms.pdd.order_facts import STORED
 
-FACTS = (
-    "order_status",
-    "order_amount_fen",
-    "promotion_amount_fen",
-    "is_direct",
-    "price_compare_status",
-    "type",
-    "cat_ids",
-    "paid_at",
-    "received_at",
-    "verified_at",
-    "settled_at",
-    "return_status",
-    "live_room",
-)
-"""What a change is told of."""
+FACTS = tuple(fact.name for fact in STORED if fact.in_timeline)
+"""The facts whose changes are shown."""
 
 
 @dataclass(frozen=True, slots=True)

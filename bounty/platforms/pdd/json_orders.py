@@ -5,14 +5,15 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from bounty.files import cells
-from bounty.files.cells import FIELD_LIMIT, STATUSES, TYPE_LIMIT
+from bounty.files.cells import FIELD_LIMIT
 from bounty.files.columns import FileColumn, read_values
 from bounty.files.problems import CONTROL, BadRow, Fault, bad_row
 from bounty.platforms.pdd.json_fast import read_fast
+from bounty.platforms.pdd.json_values import UnusualNumber, is_big
+from bounty.platforms.pdd.order_facts import columns_of
 from bounty.platforms.pdd.order_row import OrderRow, check_together, row_from
 
 ENVELOPES: Final = frozenset({"order_list_get_response", "order_detail_response", "error_response"})
@@ -21,7 +22,6 @@ DEPTH_LIMIT: Final = 32
 """Deepest nesting of brackets."""
 _INT64: Final = 2**63
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
-_WHOLE: Final = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _LONG_NUMBER: Final = re.compile(r"[0-9]{19}")
 _EXPONENT: Final = re.compile(r"[0-9][eE]")
 _ODD_ESCAPE: Final = re.compile(r"\\(?:[bf]|u(?:00[01]|007[fF]|00[89]|[dD][89a-fA-F]))")
@@ -30,12 +30,6 @@ _STRING_OR_BRACKET: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{}\]]', re.DOT
 
 class NotJson(ValueError):
     """The text is not JSON, so the place where the row ends is not reliable either."""
-
-
-class _UnusualNumber(str):
-    """A number that is no 64-bit integer, or a constant like NaN, in its written form."""
-
-    __slots__ = ()
 
 
 def read_order(raw: bytes, place: int, has_controls: bool) -> OrderRow | BadRow:
@@ -56,114 +50,9 @@ def fields_of(text: str) -> dict[str, Any] | None:
     return _parsed(text).fields
 
 
-# --- The fields ---
-
-
-def _text(read: Callable[[str], Any], case: str) -> Callable[[Any], Any]:
-    def of(value: Any) -> Any:
-        if type(value) is not str:
-            raise Fault(case)
-        return read(cells.normalised(value))
-
-    return of
-
-
-def _whole(value: Any) -> Any:
-    """A string of an integer as an integer; any other value unchanged."""
-    return int(text) if type(value) is str and _WHOLE.fullmatch(text := cells.normalised(value)) else value
-
-
-def _fen(value: Any) -> int:
-    """Whole fen from an integer or a string of one."""
-    if type(value) is not int and type(value) is not str and not _is_big(value):
-        raise Fault("fen")
-    return cells.fen(cells.normalised(str(value)))
-
-
-def _name(value: Any) -> str | None:
-    if type(value) is not str:
-        raise Fault("not text")
-    return value or None
-
-
-def _status(value: Any) -> int:
-    value = _whole(value)
-    if type(value) is not int or value not in STATUSES:
-        raise Fault("status")
-    return value
-
-
-def _type(value: Any) -> int:
-    value = _whole(value)
-    if type(value) is not int or value < 0:
-        raise Fault("whole")
-    if value > TYPE_LIMIT:
-        raise Fault("number range", limit=TYPE_LIMIT)
-    return value
-
-
-def _flag(*known: int) -> Callable[[Any], int]:
-    def of(value: Any) -> int:
-        value = _whole(value)
-        if type(value) is not int or value not in known:
-            raise Fault("flag", choices=" / ".join(map(str, known)))
-        return value
-
-    return of
-
-
-def _categories(value: Any) -> str | None:
-    ids = [_whole(each) for each in value] if type(value) is list else None
-    if ids is None or not all(type(each) is int and 0 <= each < 10**15 for each in ids):
-        raise Fault("category list")
-    return cells.joined_categories(ids)
-
-
-def _room_promoter(value: Any) -> str | None:
-    """A live room's promoter from a whole number or its text; 0 is none."""
-    if value == "":
-        return None
-    if type(value) is not int and type(value) is not str and not _is_big(value):
-        raise Fault("whole")
-    return cells.live_room_promoter(cells.normalised(str(value)))
-
-
-def _epoch(value: Any) -> int | None:
-    value = _whole(value)
-    if type(value) is not int:
-        raise Fault("epoch")
-    return cells.epoch_number(value)
-
-
-_OF_LIST: Final = (
-    FileColumn("order_sn", "order_sn", _text(cells.order_number, "order number")),
-    FileColumn("p_id", "p_id", _text(cells.promotion_id, "place")),
-    FileColumn("goods_name", "goods_name", _name, blank=None),
-    FileColumn("order_status", "order_status", _status),
-    FileColumn("order_amount", "order_amount_fen", _fen),
-    FileColumn("promotion_amount", "promotion_amount_fen", _fen, blank=0),
-    FileColumn("type", "type", _type, blank=None),
-    FileColumn("cat_ids", "cat_ids", _categories, blank=None),
-    FileColumn("is_direct", "is_direct", _flag(0, 1), blank=None),
-    FileColumn("price_compare_status", "price_compare_status", _flag(0, 1), blank=None),
-    FileColumn("order_create_time", "created_at", _epoch, blank=None),
-    FileColumn("order_pay_time", "paid_at", _epoch, blank=None),
-    FileColumn("order_receive_time", "received_at", _epoch, blank=None),
-    FileColumn("order_verify_time", "verified_at", _epoch, blank=None),
-    FileColumn("order_settle_time", "settled_at", _epoch, blank=None),
-    FileColumn("order_modify_at", "modified_at", _epoch),
-    FileColumn("sep_duo_id", "sep_duo_id", _room_promoter, blank=None),
-    FileColumn("sep_pid", "sep_pid", _text(cells.live_room_place, "not text"), blank=None),
-)
-_PID: Final = FileColumn("pid", "p_id", _text(cells.promotion_id, "place"))
-_OF_DETAIL: Final = (
-    *(_PID if column.name == "p_id" else column for column in _OF_LIST),
-    FileColumn("return_status", "return_status", _flag(0, 1, 2), blank=None),
-    FileColumn("url_last_generate_time", "link_made_at", _epoch, blank=None),
-)
-
-
-# --- The row ---
+_OF_LIST: Final = columns_of("json", detail=False)
+_OF_DETAIL: Final = columns_of("json", detail=True)
+_PID: Final = next(column for column in _OF_DETAIL if column.fact == "p_id")
 
 
 def read_strict(text: str, place: int) -> OrderRow | BadRow:
@@ -219,7 +108,7 @@ class _Parsed(NamedTuple):
 
     fields: dict[str, Any] | None
     """None for JSON that is no object. Numbers other than 64-bit integers, and constants like NaN, are
-    _UnusualNumber."""
+    UnusualNumber."""
     doubled: str | None
     """A duplicate key, at any depth; None if there is none."""
     may_be_invalid: bool
@@ -229,7 +118,7 @@ class _Parsed(NamedTuple):
 def _parsed(text: str) -> _Parsed:
     """Parse JSON and find duplicate keys and unusual values. Raises NotJson."""
     doubled: list[str] = []
-    unusual: list[_UnusualNumber] = []
+    unusual: list[UnusualNumber] = []
 
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
@@ -238,13 +127,13 @@ def _parsed(text: str) -> _Parsed:
             doubled.append(next(key for key in keys if keys.count(key) > 1))
         return found
 
-    def integer(digits: str) -> int | _UnusualNumber:
+    def integer(digits: str) -> int | UnusualNumber:
         if len(digits) <= 20 and -_INT64 <= (number := int(digits)) < _INT64:
             return number
         return unusual_number(digits)
 
-    def unusual_number(number: str) -> _UnusualNumber:
-        unusual.append(_UnusualNumber(number))
+    def unusual_number(number: str) -> UnusualNumber:
+        unusual.append(UnusualNumber(number))
         return unusual[-1]
 
     has_long = _LONG_NUMBER.search(text) is not None
@@ -252,7 +141,7 @@ def _parsed(text: str) -> _Parsed:
         object_pairs_hook=members,
         # The built-in int() is faster, but slow for long numbers, and it refuses more than 4300 digits.
         parse_int=integer if has_long else None,
-        parse_float=unusual_number if has_long or _EXPONENT.search(text) else _UnusualNumber,
+        parse_float=unusual_number if has_long or _EXPONENT.search(text) else UnusualNumber,
         parse_constant=unusual_number,
     )
     try:
@@ -262,11 +151,6 @@ def _parsed(text: str) -> _Parsed:
     may_be_invalid = bool(unusual) or len(text) > FIELD_LIMIT or _ODD_ESCAPE.search(text) is not None
     fields = value if isinstance(value, dict) else None
     return _Parsed(fields, doubled[0] if doubled else None, may_be_invalid)
-
-
-def _is_big(value: object) -> bool:
-    """Whether a value is an integer beyond 64 bits."""
-    return isinstance(value, _UnusualNumber) and value.removeprefix("-").isdigit()
 
 
 def _faults_in(*values: Any) -> Iterator[Fault]:
@@ -282,9 +166,9 @@ def _faults_in(*values: Any) -> Iterator[Fault]:
             yield from _faults_in(*value, *value.values())
         elif kind is list:
             yield from _faults_in(*value)
-        elif kind is _UnusualNumber and not value[-1:].isdigit():
+        elif kind is UnusualNumber and not value[-1:].isdigit():
             yield Fault("no number")
-        elif kind is _UnusualNumber and (_is_big(value) or abs(float(value)) == float("inf")):
+        elif kind is UnusualNumber and (is_big(value) or abs(float(value)) == float("inf")):
             yield Fault("big number")
 
 

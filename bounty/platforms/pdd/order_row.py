@@ -10,6 +10,7 @@ import msgspec
 from bounty.files.cells import promoter_of_p_id
 from bounty.files.columns import CellReading, FileColumn
 from bounty.files.problems import BadRow, Fault, row_of_errors
+from bounty.platforms.pdd.order_facts import STORED
 
 
 class OrderRow(NamedTuple):
@@ -59,8 +60,9 @@ class OrderRow(NamedTuple):
 UNPAID: Final = -1
 """The status code of an unpaid order."""
 _FACTS: Final = OrderRow._fields[1:-2]
+_UNHASHED: Final = {fact.name for fact in STORED if not fact.hashed}
 _hashed_facts: Final = itemgetter(
-    *(at for at, name in enumerate(_FACTS) if name not in ("goods_name", "created_at", "live_room"))
+    *(at for at, name in enumerate(_FACTS) if name not in _UNHASHED and name != "live_room")
 )
 _encode: Final = msgspec.json.Encoder().encode
 

@@ -9,84 +9,23 @@ from operator import itemgetter
 from typing import Final
 
 from bounty.files import cells
-from bounty.files.cells import CLOCKS, FIELD_LIMIT, MIDNIGHTS, TYPE_LIMIT
-from bounty.files.columns import FileColumn, HeaderMatch, Remembered, match_headers
+from bounty.files.cells import CLOCKS, MIDNIGHTS
+from bounty.files.columns import HeaderMatch, Remembered, match_headers
 from bounty.files.csv_records import Record
 from bounty.files.headers import HeaderRefused
 from bounty.files.marked_cells import require_unmarked
 from bounty.files.problems import BadRow, Fault, bad_row, refused
 from bounty.files.tables import no_data_case
+from bounty.platforms.pdd.order_facts import columns_of
 from bounty.platforms.pdd.order_row import PROMOTERS, UNPAID, OrderRow, check_together, order_row, row_from
-
-_CODES: Final = {str(code): code for code in cells.STATUSES}
-_WORDS: Final = {
-    "未支付": -1,
-    "已支付": 0,
-    "已成团": 1,
-    "确认收货": 2,
-    "审核成功": 3,
-    "审核通过": 3,
-    "审核失败": 4,
-    "已结算": 5,
-    "已经结算": 5,
-    "已处罚": 10,
-}
-_FLAG: Final = cells.word({"0": 0, "1": 1}, "flag", choices="0 / 1")
-_RETURN: Final = cells.word({"0": 0, "1": 1, "2": 2}, "flag", choices="0 / 1 / 2")
-_DIRECT: Final = cells.word({"是": 1, "否": 0, "1": 1, "0": 0}, "flag", choices="是 / 否")
-_COMPARED: Final = cells.word({"正常": 0, "比价": 1, "0": 0, "1": 1}, "flag", choices="正常 / 比价")
-_NAME: Final = cells.text_up_to(FIELD_LIMIT)
-_TYPE: Final = cells.whole_number(TYPE_LIMIT)
-_STATUS_WORD: Final = cells.word(_CODES | _WORDS, "status word")
 
 _PLAIN_NUMBER: Final = re.compile(r"[0-9]{1,15}-[0-9]{1,48}")
 
 _NO_LIVE_ROOM: Final = frozenset({"", "0"})
 
-# The columns are in the order of OrderRow's fields.
-API: Final = (
-    FileColumn("order_sn", "order_sn", cells.order_number),
-    FileColumn("p_id", "p_id", cells.promotion_id),
-    FileColumn("goods_name", "goods_name", _NAME, blank=None, may_lack=True, verbatim=True),
-    FileColumn("order_status", "order_status", cells.word(_CODES, "status")),
-    FileColumn("order_amount", "order_amount_fen", cells.fen_cell),
-    FileColumn("promotion_amount", "promotion_amount_fen", cells.fen_cell, blank=0, may_lack=True),
-    FileColumn("type", "type", _TYPE, blank=None),
-    FileColumn("cat_ids", "cat_ids", cells.category_cell, blank=None),
-    FileColumn("is_direct", "is_direct", _FLAG, blank=None),
-    FileColumn("price_compare_status", "price_compare_status", _FLAG, blank=None),
-    FileColumn("order_create_time", "created_at", cells.epoch, blank=None, may_lack=True),
-    FileColumn("order_pay_time", "paid_at", cells.epoch, blank=None),
-    FileColumn("order_receive_time", "received_at", cells.epoch, blank=None),
-    FileColumn("order_verify_time", "verified_at", cells.epoch, blank=None),
-    FileColumn("order_settle_time", "settled_at", cells.epoch, blank=None),
-    FileColumn("order_modify_at", "modified_at", cells.epoch),
-    FileColumn("sep_duo_id", "sep_duo_id", cells.live_room_promoter, blank=None, may_lack=True),
-    FileColumn("sep_pid", "sep_pid", cells.live_room_place, blank=None, may_lack=True),
-)
-DETAIL: Final = (
-    *(column if column.name != "p_id" else FileColumn("pid", "p_id", cells.promotion_id) for column in API),
-    FileColumn("return_status", "return_status", _RETURN, blank=None, may_lack=True),
-    FileColumn("url_last_generate_time", "link_made_at", cells.epoch, blank=None, may_lack=True),
-)
-CHINESE: Final = (
-    FileColumn("订单编号", "order_sn", cells.order_number),
-    FileColumn("推广位ID", "p_id", cells.promotion_id),
-    FileColumn("商品名称", "goods_name", _NAME, blank=None, may_lack=True, verbatim=True),
-    FileColumn("订单状态", "order_status", _STATUS_WORD),
-    FileColumn("实付金额(元)", "order_amount_fen", cells.yuan),
-    FileColumn("佣金(元)", "promotion_amount_fen", cells.yuan, blank=0, may_lack=True),
-    FileColumn("订单类型", "type", _TYPE, blank=None),
-    FileColumn("类目ID", "cat_ids", cells.categories, blank=None),
-    FileColumn("是否直推", "is_direct", _DIRECT, blank=None),
-    FileColumn("比价状态", "price_compare_status", _COMPARED, blank=None),
-    FileColumn("生成时间", "created_at", cells.instant, blank=None, may_lack=True),
-    FileColumn("支付时间", "paid_at", cells.instant, blank=None),
-    FileColumn("确认收货时间", "received_at", cells.instant, blank=None),
-    FileColumn("审核时间", "verified_at", cells.instant, blank=None),
-    FileColumn("结算时间", "settled_at", cells.instant, blank=None),
-    FileColumn("更新时间", "modified_at", cells.instant),
-)
+API: Final = columns_of("api_table")
+DETAIL: Final = columns_of("api_table", detail=True)
+CHINESE: Final = columns_of("chinese_table")
 _API_NAMES: Final = {column.name for column in (*API, *DETAIL)}
 _CHINESE_NAMES: Final = {column.name for column in CHINESE}
 

@@ -28,6 +28,7 @@ from bounty.errors import BountyError
 from bounty.importer import KINDS
 from bounty.models import AuditEvent, Batch, Quarantined, User
 from bounty.orders.undo import undo_batch
+from bounty.platforms.pdd.order_facts import ORDER_FACTS
 from bounty.uploads import service as uploads
 from bounty.uploads.processes import ImportProcess, launch
 from bounty.web.shared.access import allows, person
@@ -69,26 +70,7 @@ COUNTS = (
     ("quarantined", "隔离", "quarantined"),
 )
 FACTS = {
-    "order_sn": ("订单编号", "order number"),
-    "p_id": ("推广位", "promotion place"),
-    "goods_name": ("商品名称", "goods"),
-    "order_status": ("状态", "status"),
-    "order_amount_fen": ("实付金额", "amount paid"),
-    "promotion_amount_fen": ("佣金", "commission"),
-    "type": ("订单类型", "order type"),
-    "cat_ids": ("类目", "categories"),
-    "is_direct": ("是否直推", "direct push"),
-    "price_compare_status": ("比价状态", "price comparison"),
-    "created_at": ("生成时间", "made at"),
-    "paid_at": ("支付时间", "paid at"),
-    "received_at": ("确认收货时间", "received at"),
-    "verified_at": ("审核时间", "audited at"),
-    "settled_at": ("结算时间", "settled at"),
-    "modified_at": ("更新时间", "changed at"),
-    "return_status": ("售后状态", "after-sale"),
-    "link_made_at": ("链接生成时间", "link made at"),
-    "sep_duo_id": ("直播间推手", "promoter of the live room"),
-    "sep_pid": ("直播间推广位", "place of the live room"),
+    **{fact.name: (fact.zh, fact.en) for fact in ORDER_FACTS},
     "promoter_id": ("推手 ID", "promoter id"),
     "name": ("姓名", "name"),
     "level": ("等级", "level"),

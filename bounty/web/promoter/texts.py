@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bounty.clock import midnight
+from bounty.platforms.pdd.order_facts import STORED
 from bounty.progress.history import PromoterMonth
 from bounty.progress.service import Explanation, JudgedOrder
 from bounty.roster.ineligibility_text import ineligibility_text
@@ -206,21 +207,7 @@ FLAGS: dict[str, BothLanguages] = {
     ),
 }
 """What is unknown of an order, odd, or in conflict."""
-FACT_NAMES: dict[str, BothLanguages] = {
-    "order_status": ("状态", "state"),
-    "order_amount_fen": ("实付", "amount"),
-    "promotion_amount_fen": ("佣金", "commission"),
-    "is_direct": ("直推", "direct"),
-    "price_compare_status": ("比价", "price comparison"),
-    "type": ("类型", "type"),
-    "cat_ids": ("类目", "categories"),
-    "paid_at": ("付款", "paid"),
-    "received_at": ("收货", "received"),
-    "verified_at": ("审核", "verified"),
-    "settled_at": ("结算", "settled"),
-    "return_status": ("售后", "after-sale"),
-    "live_room": ("直播间", "live room"),
-}
+FACT_NAMES: dict[str, BothLanguages] = {fact.name: (fact.zh, fact.en) for fact in STORED}
 
 _YES_NO: dict[int, BothLanguages] = {0: ("否", "no"), 1: ("是", "yes")}
 _VALUES: dict[str, dict[int, BothLanguages]] = {
