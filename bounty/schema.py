@@ -32,12 +32,12 @@ def upgrade(engine: Engine) -> None:
     """
     if not _is_missing_file(engine):
         with engine.connect() as connection:
-            held = held_revision(connection)
-        differ = [] if held is None else differences(engine, held)
+            revision = held_revision(connection)
+        differ = [] if revision is None else differences(engine, revision)
         if differ:
             more = f", and {len(differ) - 5} more" if len(differ) > 5 else ""
             raise BountyError(
-                f"The database says that its schema is {held}, and differs from that: {'; '.join(differ[:5])}{more}. "
+                f"The database says that its schema is {revision}, but it differs: {'; '.join(differ[:5])}{more}. "
                 "Nothing was changed: go on with the program that made it, or restore a backup into a new database."
             )
     command.upgrade(_config(engine), "head")
@@ -95,23 +95,23 @@ def _structure_of(engine: Engine) -> dict[str, str]:
 
 def structure(connection: Connection, schema: str | None = None) -> dict[str, str]:
     """Every column, key, rule, index and trigger of a schema -> what it is, in words that can be compared."""
-    asked = inspect(connection)
+    found = inspect(connection)
     made: dict[str, str] = {}
-    for (_, table), columns in asked.get_multi_columns(schema).items():
+    for (_, table), columns in found.get_multi_columns(schema).items():
         for column in columns:
             kind = f"{column['type']!r}{'' if column['nullable'] else ' not null'}"
             made[f"column {table}.{column['name']}"] = kind
-    for (_, table), key in asked.get_multi_pk_constraint(schema).items():
+    for (_, table), key in found.get_multi_pk_constraint(schema).items():
         made[f"primary key of {table}"] = ", ".join(key["constrained_columns"])
-    for (_, table), foreign in asked.get_multi_foreign_keys(schema).items():
+    for (_, table), foreign in found.get_multi_foreign_keys(schema).items():
         for each in foreign:
             to = f"{each['referred_table']} ({', '.join(each['referred_columns'])})"
             made[f"foreign key of {table} ({', '.join(each['constrained_columns'])})"] = to
-    for (_, table), rules in asked.get_multi_check_constraints(schema).items():
+    for (_, table), rules in found.get_multi_check_constraints(schema).items():
         made |= {f"rule {rule['name']} of {table}": _plain(rule["sqltext"]) for rule in rules}
-    for (_, table), unique in asked.get_multi_unique_constraints(schema).items():
+    for (_, table), unique in found.get_multi_unique_constraints(schema).items():
         made |= {f"unique {table} ({', '.join(each['column_names'])})": "unique" for each in unique}
-    for (_, table), indexes in asked.get_multi_indexes(schema).items():
+    for (_, table), indexes in found.get_multi_indexes(schema).items():
         for index in indexes:
             kind = "unique" if index["unique"] else "an index"
             made[f"index {index['name']} of {table}"] = (
@@ -156,13 +156,13 @@ def program_revision(engine: Engine) -> str | None:
 
 def require_current(engine: Engine) -> None:
     """Raises BountyError unless the database's schema is the program's."""
-    held = None
+    revision = None
     if not _is_missing_file(engine):  # connecting would make it
         with engine.connect() as connection:
-            held = held_revision(connection)
+            revision = held_revision(connection)
     wanted = program_revision(engine)
-    if held != wanted:
+    if revision != wanted:
         raise BountyError(
-            f"The database's schema is {held or 'not there yet'} and the program needs {wanted}: "
+            f"The database's schema is {revision or 'not there yet'} and the program needs {wanted}: "
             "run `bounty db upgrade`."
         )

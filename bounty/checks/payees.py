@@ -13,7 +13,7 @@ from bounty.payees.service import APPROVED, PROPOSED, rows_sha256, subject
 
 def payees_changed(connection: Connection) -> int:
     """Proposals whose payees are not those that were proposed, payees of none, numbers left out, approvals by who
-    proposed, and acts that the audit tells otherwise or not at all."""
+    proposed, and acts that the audit records differently or not at all."""
     proposals = {
         row.proposal_id: row
         for row in connection.execute(
@@ -25,11 +25,11 @@ def payees_changed(connection: Connection) -> int:
             ).outerjoin(PayeeApproval, PayeeApproval.proposal_id == PayeeProposal.proposal_id)
         )
     }
-    held = dict(_held(connection))
+    stored = dict(_held(connection))
     off: int = sum(
-        held.get(number, (0, "")) != (row.payees, row.payees_sha256) for number, row in proposals.items()
+        stored.get(number, (0, "")) != (row.payees, row.payees_sha256) for number, row in proposals.items()
     )
-    orphans = held.keys() - proposals.keys()
+    orphans = stored.keys() - proposals.keys()
     approvals = connection.execute(select(func.count()).select_from(PayeeApproval)).scalar_one()
     strays: int = approvals - sum(row.approved is not None for row in proposals.values())
     gaps = max(proposals, default=0) - len(proposals)
@@ -52,13 +52,13 @@ def _held(connection: Connection) -> Iterator[tuple[int, tuple[int, str]]]:
 
 
 def _acts(row: Any) -> Iterator[tuple[Any, ...]]:
-    """What the audit must say of a proposal: act, subject, who, when, why, and what it came to."""
-    number, stands = subject(row.proposal_id), row.approved is not None and row.user_id is None
-    told = {"payees": row.payees, "payees_sha256": row.payees_sha256, "in_force": stands}
-    yield PROPOSED, number, row.proposed_by_id, row.proposed_at, row.reason, _text(told)
-    if stands and row.approved_at != row.proposed_at:
+    """The audit record that a proposal must have: act, subject, who, when, why, and what it came to."""
+    number, in_force = subject(row.proposal_id), row.approved is not None and row.user_id is None
+    facts = {"payees": row.payees, "payees_sha256": row.payees_sha256, "in_force": in_force}
+    yield PROPOSED, number, row.proposed_by_id, row.proposed_at, row.reason, _text(facts)
+    if in_force and row.approved_at != row.proposed_at:
         yield "a proposal stands for itself at once, or not at all", number
-    if row.approved is not None and not stands:
+    if row.approved is not None and not in_force:
         approved = {"payees_sha256": row.payees_sha256}
         yield APPROVED, number, row.user_id, row.approved_at, None, _text(approved)
 

@@ -33,10 +33,10 @@ def outcomes_told(connection: Connection) -> int:
         .having(or_(func.min(outcome.number) != 1, func.max(outcome.number) != func.count()))
     )
     exported = select(TrancheStep.tranche_id).where(TrancheStep.step == "EXPORTED")
-    asked = and_(Payout.promoter_id == outcome.promoter_id, Payout.tranche_id == outcome.tranche_id)
+    of_payout = and_(Payout.promoter_id == outcome.promoter_id, Payout.tranche_id == outcome.tranche_id)
     strangers = (
         select(outcome.promoter_id)
-        .outerjoin(Payout, asked)
+        .outerjoin(Payout, of_payout)
         .where(or_(Payout.promoter_id.is_(None), ~is_due(), outcome.tranche_id.not_in(exported)))
     )
     queries: tuple[Query, ...] = (gaps, strangers, _unlike_their_row(), _of_another_amount())
@@ -50,7 +50,7 @@ def outcomes_told(connection: Connection) -> int:
 
 
 def _unlike_their_row() -> Query:
-    """Outcomes of a receipt whose row is not there, is of another payout, or says something else."""
+    """Outcomes of a receipt whose row is not there, is of another payout, or has another result."""
     outcome, row = aliased(PayoutOutcome), aliased(ReceiptRow)
     same = and_(row.receipt_id == outcome.receipt_id, row.place == outcome.place)
     says_so = and_(
@@ -100,15 +100,15 @@ def _receipts_left_out(connection: Connection) -> int:
 
 def _receipts(connection: Connection) -> Iterator[tuple[Any, ...]]:
     for row in connection.execute(select(Receipt.__table__)).all():
-        held = (row.name, row.sha256, row.told_sha256, row.rows, content_sha256(connection, row.receipt_id))
-        yield subject(row.receipt_id), row.taken_by_id, row.taken_at, *held
+        facts = (row.name, row.sha256, row.told_sha256, row.rows, content_sha256(connection, row.receipt_id))
+        yield subject(row.receipt_id), row.taken_by_id, row.taken_at, *facts
 
 
 def _receipts_told(connection: Connection) -> Iterator[tuple[Any, ...]]:
     for event, after in _events(connection, TAKEN):
         names = ("name", "sha256", "told_sha256", "rows", "content_sha256")
-        told = (after.get(name) for name in names)
-        yield event.subject, event.user_id, event.happened_at, *told
+        facts = (after.get(name) for name in names)
+        yield event.subject, event.user_id, event.happened_at, *facts
 
 
 def _by_hand(connection: Connection) -> Iterator[tuple[Any, ...]]:
@@ -143,12 +143,12 @@ def closings_in_turn(connection: Connection) -> int:
             )
             off += each.number != at or not in_turn or own
             last = each
-    held = {(ACTS.get(each.act), each.period, each.user_id, each.acted_at, each.reason) for each in rows}
-    told = {
+    stored = {(ACTS.get(each.act), each.period, each.user_id, each.acted_at, each.reason) for each in rows}
+    recorded = {
         (event.act, event.subject, event.user_id, event.happened_at, event.reason)
         for event, _ in _events(connection, *ACTS.values())
     }
-    return off + len(held ^ told)
+    return off + len(stored ^ recorded)
 
 
 def _events(connection: Connection, *acts: str) -> Iterator[tuple[Any, dict[str, Any]]]:

@@ -150,9 +150,11 @@ def made_as_recorded(connection: Connection) -> int:
     """Settlements, notices, tranches and their steps that the audit doesn't record as they are, and the other way
     round; steps of a tranche that are not numbered in turn."""
     recorded = Counter(_recorded(row) for row in connection.execute(_events()))
-    told_less = {told[4] for told in recorded if told[0] == "settlement.make" and told[6:] == _NOT_TOLD}
+    less_recorded = {
+        event[4] for event in recorded if event[0] == "settlement.make" and event[6:] == _NOT_RECORDED
+    }
     made = Counter(each for rows in (_notices, _tranches, _steps) for each in rows(connection))
-    made.update(_settlements(connection, told_less))
+    made.update(_settlements(connection, less_recorded))
     out_of_turn = (
         select(TrancheStep.tranche_id)
         .group_by(TrancheStep.tranche_id)
@@ -163,18 +165,18 @@ def made_as_recorded(connection: Connection) -> int:
 
 
 _Made = Iterator[tuple[Any, ...]]
-"""Act, subject, when, by whom, and what tells one from another."""
+"""Act, subject, when, by whom, and the facts that distinguish it."""
 
 
-_NOT_TOLD = ("not told", "not told")
-"""Of an event of before 0.1, which did not say as of which batch a settlement was made and what waited then. An event
-that says it must agree; that none was changed since is the chain's to prove."""
+_NOT_RECORDED = ("not recorded", "not recorded")
+"""Of an event of before 0.1, which did not record as of which batch a settlement was made and what waited then. An
+event that records it must agree; that no event was changed since is proved by the chain."""
 
 
-def _settlements(connection: Connection, told_less: set[int]) -> _Made:
-    """told_less   settlements whose events are of before 0.1"""
+def _settlements(connection: Connection, less_recorded: set[int]) -> _Made:
+    """less_recorded   settlements whose events are of before 0.1"""
     for row in connection.execute(select(Settlement.__table__)):
-        as_of = _NOT_TOLD if row.settlement_id in told_less else (row.as_of_batch_id, row.quarantined)
+        as_of = _NOT_RECORDED if row.settlement_id in less_recorded else (row.as_of_batch_id, row.quarantined)
         what = (row.settlement_id, row.content_sha256, *as_of)
         yield "settlement.make", row.period, row.settled_at, row.prepared_by_id, *what
 
@@ -211,7 +213,7 @@ def _recorded(event: Any) -> tuple[Any, ...]:
     key = (event.act, event.subject, event.happened_at)
     if event.act == "settlement.make":
         names = ("as_of_batch", "quarantined")
-        as_of = tuple(after[name] for name in names) if set(names) <= after.keys() else _NOT_TOLD
+        as_of = tuple(after[name] for name in names) if set(names) <= after.keys() else _NOT_RECORDED
         return *key, event.user_id, after.get("settlement"), after.get("content_sha256"), *as_of
     if event.act == "notice.publish":
         return *key, after["settlement"], after["content_sha256"], after["notice"]

@@ -1,1 +1,1 @@
-"""Stage 6: what everybody is told: numbered, frozen, corrected only by a later number."""
+"""Stage 6: the published notices: numbered, frozen, corrected only by a later number."""

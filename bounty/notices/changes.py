@@ -1,4 +1,4 @@
-"""What a notice says otherwise than the notice before it, order by order, and why."""
+"""How a notice differs from the notice before it, order by order, and why."""
 
 from typing import Any
 
@@ -113,18 +113,18 @@ def changes_between(period: Period, terms: Terms, before: Any, after: Any) -> Qu
         (and_(now.c.order_sn.is_not(None), _went_on(was, now)), literal("NEW_DATA")),
         else_=literal("RESULT"),
     )
-    # An order that no batch touched counts, before and after, what it counts as it stands.
-    standing = _counted(Order.__table__, period, terms, before=True).where(
+    # An order that no batch touched counts the same before and after.
+    unchanged = _counted(Order.__table__, period, terms, before=True).where(
         Order.order_sn.in_(select(row.order_sn))
     )
-    stands = standing.subquery("stands")
+    present = unchanged.subquery("present")
     untouched = now.c.order_sn.is_(None)
     return (
         select(
             row.promoter_id,
             row.order_sn,
-            case((untouched, stands.c.was_counted_fen), else_=row.was_counted_fen).label("was_counted_fen"),
-            case((untouched, stands.c.was_counted_fen), else_=row.now_counted_fen).label("now_counted_fen"),
+            case((untouched, present.c.was_counted_fen), else_=row.was_counted_fen).label("was_counted_fen"),
+            case((untouched, present.c.was_counted_fen), else_=row.now_counted_fen).label("now_counted_fen"),
             row.was_subsidy_fen,
             row.now_subsidy_fen,
             cause.label("cause"),
@@ -133,7 +133,9 @@ def changes_between(period: Period, terms: Terms, before: Any, after: Any) -> Qu
         .outerjoin(was, was.c.order_sn == row.order_sn)
         .outerjoin(now, now.c.order_sn == row.order_sn)
         .outerjoin(Order, Order.order_sn == row.order_sn)
-        .outerjoin(stands, and_(stands.c.promoter_id == row.promoter_id, stands.c.order_sn == row.order_sn))
+        .outerjoin(
+            present, and_(present.c.promoter_id == row.promoter_id, present.c.order_sn == row.order_sn)
+        )
     )
 
 
@@ -147,7 +149,7 @@ def changes_since(period: Period, terms: Terms, before: Any, earned: Query) -> Q
     before_batch = before.as_of_batch_id or 0
     touched = _touched(before_batch)
     was = _as_known_at(before_batch, touched).cte("was")
-    # The orders as they stand are the fold of every row that is held.
+    # The present state of the orders is the fold of every row received.
     now = select(Order.__table__).where(Order.order_sn.in_(touched)).cte("now")
     return _differences(period, terms, before.settlement_id, _earned(earned, before=False), was, now)
 

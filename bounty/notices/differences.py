@@ -89,10 +89,10 @@ def _with_passed(causes: list[DifferenceCause], code: str, passed: int) -> list[
     """The same, where so many more promoters pass by one cause; in the order of CAUSES."""
     if not passed:
         return causes
-    held = {cause.code: cause for cause in causes}
-    of_code = held.get(code, DifferenceCause(code, 0, 0, 0))
-    held[code] = replace(of_code, passed=of_code.passed + passed)
-    return [held[each] for each in CAUSES if each in held]
+    by_code = {cause.code: cause for cause in causes}
+    of_code = by_code.get(code, DifferenceCause(code, 0, 0, 0))
+    by_code[code] = replace(of_code, passed=of_code.passed + passed)
+    return [by_code[each] for each in CAUSES if each in by_code]
 
 
 def _causes(

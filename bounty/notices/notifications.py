@@ -49,7 +49,7 @@ def notify_results(
 
     cause = f"{period} notice {number}"
     notify_promoters(connection, "result", cause, letter_for, now)
-    told = {
+    facts = {
         "period": str(period),
         "notice": number,
         "results": draft.results_rows,
@@ -57,7 +57,7 @@ def notify_results(
         "subsidy_fen": draft.subsidy_fen,
         "content_sha256": draft.content_sha256,
     }
-    announce(connection, "result", cause, told, now)
+    announce(connection, "result", cause, facts, now)
 
 
 def _letter(row: Any, period: Period, number: int, now: int) -> MessageText:

@@ -1,4 +1,4 @@
-"""Where a period stands: its state, its settlements and notices, who approved; computed from what is there."""
+"""The status of a period: its state, its settlements and notices, who approved; computed, and stored nowhere."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -44,7 +44,7 @@ class PeriodStatus:
 
     @property
     def draft(self) -> Any | None:
-        """The newest settlement, unless it is published or says what the newest notice says."""
+        """The newest settlement, unless it is published or has the content of the newest notice."""
         return self.newest if is_draft(self.newest, self.notices) else None
 
     @property
@@ -59,7 +59,7 @@ class PeriodStatus:
 
 
 def period_status(connection: Connection, period: Period, now: int) -> PeriodStatus:
-    """Where a period stands.
+    """The status of a period.
 
     Raises BountyError if it is not open.
     """
@@ -80,18 +80,23 @@ def period_status(connection: Connection, period: Period, now: int) -> PeriodSta
             .order_by(Settlement.settlement_id.desc())
         )
     )
-    told = notices(connection, period)
+    published = notices(connection, period)
     newest = settlements[0] if settlements else None
     approvals = [] if newest is None else approvals_of(connection, newest)
     approved = newest is not None and len(approvals) >= approvals_needed(newest)
     return PeriodStatus(
         period=period,
         state=state_of(
-            bounds, newest, told, now, approved=approved, closed=str(period) in closed_periods(connection)
+            bounds,
+            newest,
+            published,
+            now,
+            approved=approved,
+            closed=str(period) in closed_periods(connection),
         ),
         bounds=bounds,
         terms=read_terms(bounds.toml),
         settlements=settlements,
-        notices=told,
+        notices=published,
         approvals=approvals,
     )

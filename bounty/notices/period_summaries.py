@@ -26,22 +26,22 @@ STATES = {
 """State -> its name in Chinese and English."""
 
 
-def is_draft(settlement: Any | None, told: list[Any]) -> bool:
-    """Whether the newest settlement of a period still awaits its notice; one that says what the newest notice says
-    needs none.
+def is_draft(settlement: Any | None, published: list[Any]) -> bool:
+    """Whether the newest settlement of a period still awaits its notice; one with the content of the newest
+    notice needs none.
 
     settlement   the newest one; null where there is none
-    told         the period's notices with their settlements' facts, the newest first
+    published    the period's notices with their settlements' facts, the newest first
     """
-    if settlement is None or any(row.settlement_id == settlement.settlement_id for row in told):
+    if settlement is None or any(row.settlement_id == settlement.settlement_id for row in published):
         return False
-    return not told or told[0].content_sha256 != settlement.content_sha256
+    return not published or published[0].content_sha256 != settlement.content_sha256
 
 
 def state_of(
     bounds: Any,
     settlement: Any | None,
-    told: list[Any],
+    published: list[Any],
     now: int,
     *,
     approved: bool = False,
@@ -50,16 +50,16 @@ def state_of(
     """The state of an open period; no column can contradict it.
 
     settlement   the newest one
-    told         its notices
-    approved     whether enough accounts stand for the settlement
+    published    its notices
+    approved     whether enough accounts approved the settlement
     closed       whether it was closed, and not reopened since
     """
     if closed:
         return "CLOSED"
-    if is_draft(settlement, told):
+    if is_draft(settlement, published):
         return "APPROVED" if approved else "DRAFT"
-    if told:
-        return "PUBLISHED" if len(told) == 1 else "CORRECTED"
+    if published:
+        return "PUBLISHED" if len(published) == 1 else "CORRECTED"
     if now < bounds.task_from:
         return "UPCOMING"
     if now < bounds.task_until:
@@ -120,16 +120,16 @@ def period_summaries(connection: Connection, now: int) -> list[PeriodSummary]:
             .group_by(Settlement.settlement_id)
         )
     }
-    told: dict[str, list[Any]] = {}
+    by_period: dict[str, list[Any]] = {}
     for row in notices(connection):
-        told.setdefault(row.period, []).append(row)
+        by_period.setdefault(row.period, []).append(row)
     closed, found = closed_periods(connection), []
     for bounds in connection.execute(
         select(OpenPeriod.__table__).order_by(OpenPeriod.month_from.desc(), OpenPeriod.period)
     ):
         period = bounds.period
         settlement = newest.get(period)
-        of_period = told.get(period, [])
+        of_period = by_period.get(period, [])
         approved = settlement is not None and approvals.get(settlement.settlement_id, 0) >= approvals_needed(
             settlement
         )

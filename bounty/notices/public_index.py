@@ -20,7 +20,7 @@ class PublicPeriod:
 
     period: str
     state: str
-    """A key of ``overview.STATES``; what is only a draft is not told."""
+    """A key of ``overview.STATES``; a draft is not shown."""
     bounds: Any
     """The columns of ``periods``."""
     notices: list[Any]
@@ -31,10 +31,10 @@ class PublicPeriod:
 
 def public_periods(connection: Connection, now: int) -> list[PublicPeriod]:
     """Every open period with its notices, the newest first."""
-    told: dict[str, list[Any]] = {}
+    by_period: dict[str, list[Any]] = {}
     for row in notices(connection):
-        told.setdefault(row.period, []).append(row)
-    newest = [rows[0].settlement_id for rows in told.values()]
+        by_period.setdefault(row.period, []).append(row)
+    newest = [rows[0].settlement_id for rows in by_period.values()]
     passed: dict[int, int] = dict(
         connection.execute(
             select(Result.settlement_id, count_where(Result.passed.is_(true())))
@@ -49,10 +49,10 @@ def public_periods(connection: Connection, now: int) -> list[PublicPeriod]:
     return [
         PublicPeriod(
             bounds.period,
-            state_of(bounds, None, told.get(bounds.period, []), now, closed=bounds.period in closed),
+            state_of(bounds, None, by_period.get(bounds.period, []), now, closed=bounds.period in closed),
             bounds,
-            told.get(bounds.period, []),
-            passed[told[bounds.period][0].settlement_id] if bounds.period in told else None,
+            by_period.get(bounds.period, []),
+            passed[by_period[bounds.period][0].settlement_id] if bounds.period in by_period else None,
         )
         for bounds in periods
     ]

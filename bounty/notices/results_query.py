@@ -1,4 +1,4 @@
-"""Where each promoter of a period stands: by a settlement, or, before there is one, by what is known now."""
+"""The result of each promoter of a period: of a settlement, or, before there is one, by what is known now."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -94,7 +94,7 @@ def _margin(found: FromClause) -> Whole:
 
 
 def _now(period: Period, terms: Terms) -> Query:
-    """What a settlement would say now, as ``results`` has it; of who is eligible."""
+    """The results that a settlement would have now, with the columns of ``results``; of who is eligible."""
     reached = measured_roster(period, terms).cte("reached")
     line = earned_lines(period, terms, reached).subquery("line").c
     sums = (

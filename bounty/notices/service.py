@@ -39,7 +39,7 @@ class PublishedNotice:
     settlement_id: int
     content_sha256: str
     anew: bool
-    """False where the newest notice already says the same."""
+    """False if the newest notice already has the same content."""
 
 
 def publish(connection: Connection, period: Period, now: int, *, approval_required: bool) -> PublishedNotice:
@@ -73,13 +73,13 @@ def publish(connection: Connection, period: Period, now: int, *, approval_requir
             period=str(period), notice=number, settlement_id=draft.settlement_id, published_at=now
         )
     )
-    told = {
+    facts = {
         "notice": number,
         "settlement": draft.settlement_id,
         "content_sha256": draft.content_sha256,
         "statement_sha256": write_statement(connection, draft.settlement_id),
     }
-    record(connection, "notice.publish", str(period), now, after=told)
+    record(connection, "notice.publish", str(period), now, after=facts)
     changed = None if last is None else _changed(connection, period, last.settlement_id, draft.settlement_id)
     notify_results(connection, period, number, draft, changed, now)
     return PublishedNotice(number, draft.settlement_id, draft.content_sha256, anew=True)
@@ -228,9 +228,9 @@ def chosen_settlement(connection: Connection, period: Period, *, draft: bool, no
     if notice is not None:
         published = [row for row in published if row.notice == notice]
     if not published:
-        asked = "is not published yet" if notice is None else f"has no notice {notice}"
+        problem = "is not published yet" if notice is None else f"has no notice {notice}"
         raise BountyError(
-            f"{period} {asked}: publish with `bounty publish {period}`, or export a draft with --draft."
+            f"{period} {problem}: publish with `bounty publish {period}`, or export a draft with --draft."
         )
     return published[0]
 
@@ -249,7 +249,7 @@ def export(
     statements  of a notice also notices.jsonl, the chain of statements up to it, which the manifest doesn't name
 
     Exporting twice gives the same bytes. The manifest comes last, and an older one goes before the files it describes
-    do: a folder with a manifest is whole, and what is in it is one settlement.
+    do: a folder with a manifest is whole, and its content is one settlement.
 
     Raises BountyError if there is nothing to export or the folder can't be written, RuntimeError if what is
     rendered is not what was settled.
@@ -274,7 +274,7 @@ def export(
 def manifest_of(
     period: Period, settlement_id: int | None, notice: int | None, terms_sha256: str, facts: list[FileFacts]
 ) -> dict[str, Any]:
-    """What manifest.json says (docs/promises.md, Export files).
+    """The content of manifest.json (docs/promises.md, Export files).
 
     settlement_id, notice   null where it is neither
     facts                   of results.csv and subsidy_lines.csv
@@ -302,7 +302,7 @@ def write_folder(
 ) -> dict[str, Any]:
     """Write files and their manifest into a folder, as ``export`` says; the manifest.
 
-    manifest_for   the manifest of the files' facts, asked for before anything that stood there is replaced
+    manifest_for   the manifest of the files' facts, made before anything in the folder is replaced
     chain          the lines of notices.jsonl; none: no such file
 
     Raises BountyError if the folder can't be written.

@@ -127,10 +127,10 @@ def statements_until(connection: Connection, settlement_id: int) -> list[str]:
     return [row.statement for row in connection.execute(chain.order_by(NoticeStatement.number))]
 
 
-def broken_statements(connection: Connection, told: list[str]) -> int:
-    """Statements that are not what their notice says and what follows from the one before, or not those that were told.
+def broken_statements(connection: Connection, recorded: list[str]) -> int:
+    """Statements that do not follow from their notice and the statement before, or differ from those recorded.
 
-    told   the hashes that the record of publishing has, in its order
+    recorded   the hashes in the audit record of publishing, in its order
     """
     rows = connection.execute(
         stated()
@@ -138,8 +138,8 @@ def broken_statements(connection: Connection, told: list[str]) -> int:
         .join(NoticeStatement, NoticeStatement.settlement_id == Notice.settlement_id)
         .order_by(NoticeStatement.number)
     ).all()
-    held: int = connection.execute(select(func.count()).select_from(NoticeStatement)).scalar_one()
-    violations = held - len(rows)  # statements of no notice
+    stored: int = connection.execute(select(func.count()).select_from(NoticeStatement)).scalar_one()
+    violations = stored - len(rows)  # statements of no notice
     chains: dict[str, tuple[int, str]] = {}  # programme -> its last statement's number and hash
     for row in rows:
         programme = Period.parse(row.period).programme
@@ -148,5 +148,5 @@ def broken_statements(connection: Connection, told: list[str]) -> int:
         violations += not (stated_so and row.sha256 == hash_of(row.statement))
         chains[programme] = number + 1, row.sha256
     hashes = [row.sha256 for row in rows]
-    differing: int = sum(one != other for one, other in zip(hashes, told, strict=False))
-    return violations + differing + abs(len(hashes) - len(told))
+    differing: int = sum(one != other for one, other in zip(hashes, recorded, strict=False))
+    return violations + differing + abs(len(hashes) - len(recorded))

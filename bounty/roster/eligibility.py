@@ -1,4 +1,4 @@
-"""The verdict on one promoter before a period begins: eligible or the first rule that says no, and the targets."""
+"""The verdict on one promoter before a period begins: eligible, or the first rule that fails, and the targets."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -15,13 +15,13 @@ INELIGIBLE = ("LEVEL_NOT_OFFERED", "TENURE_TOO_SHORT", "VIOLATION", "NO_TARGET")
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A promoter of whom a roster must say whether, and on what, it judges."""
+    """A promoter whose eligibility and targets a roster decides."""
 
     promoter_id: int
     level: str | None
     registered_on: dt.date
     violated: bool
-    """Whether a violation stands on the first day of the period."""
+    """Whether a violation is in force on the first day of the period."""
     given: tuple[int | None, int | None] | None
     """GMV in whole fen and orders from the targets file, in place of the terms' own."""
     history: Mapping[str, int]
@@ -30,7 +30,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Eligibility:
-    """What the roster says of a promoter."""
+    """The roster's decision on a promoter."""
 
     reason: str | None
     """Why not eligible; null for who is."""

@@ -37,13 +37,13 @@ def add_programme(connection: Connection, code: str, name: str, now: int) -> boo
             f"{code!r} 不能作为项目代码：请用小写字母开头，只含小写字母、数字和 -，最多 32 个字符。",
         )
     name = _name(name)
-    held = connection.execute(select(Programme.name).where(Programme.code == code)).scalar()
-    if held == name:
+    present = connection.execute(select(Programme.name).where(Programme.code == code)).scalar()
+    if present == name:
         return False
-    if held is not None:
+    if present is not None:
         raise BountyError(
-            f"There is a programme {code} already, named {held}: `bounty programme rename {code} --name NAME`.",
-            f"项目 {code} 已存在，名称为 {held}：如需改名请用 `bounty programme rename {code} --name NAME`。",
+            f"There is a programme {code} already, named {present}: `bounty programme rename {code} --name NAME`.",
+            f"项目 {code} 已存在，名称为 {present}：如需改名请用 `bounty programme rename {code} --name NAME`。",
         )
     connection.execute(insert(Programme).values(code=code, name=name, added_at=now, retired_at=None))
     record(connection, "programme.add", code, now, after={"name": name})
@@ -55,11 +55,11 @@ def rename_programme(connection: Connection, code: str, name: str, now: int) -> 
 
     Raises BountyError for a name that can't be, and where there is no such programme.
     """
-    name, held = _name(name), require_programme(connection, code)
-    if held.name == name:
+    name, programme = _name(name), require_programme(connection, code)
+    if programme.name == name:
         return False
     connection.execute(update(Programme).where(Programme.code == code).values(name=name))
-    record(connection, "programme.rename", code, now, before={"name": held.name}, after={"name": name})
+    record(connection, "programme.rename", code, now, before={"name": programme.name}, after={"name": name})
     return True
 
 

@@ -50,9 +50,9 @@ def open_roster(connection: Connection, period: Period, now: int) -> Opening:
 
     Raises BountyError before the last month of the history is complete, where no terms apply, or without promoters.
     """
-    held = connection.execute(select(OpenPeriod.period).where(OpenPeriod.period == str(period))).first()
+    already = connection.execute(select(OpenPeriod.period).where(OpenPeriod.period == str(period))).first()
     in_force = terms_in_force(connection, period)
-    if held is None:
+    if already is None:
         require_running(connection, period.programme)
         complete_at = bounds_of(period.plus(-2), in_force.terms).receipt_cutoff
         if now < complete_at:
@@ -62,7 +62,7 @@ def open_roster(connection: Connection, period: Period, now: int) -> Opening:
                 f"{period} 自 {shown(complete_at)} 起可以开期：那时历史的最后一个月 {period.plus(-2)} 才完整。",
             )
         _freeze(connection, period, in_force.terms_id, in_force.terms, now)
-    opening = _opening(connection, period, in_force.terms, anew=held is None)
+    opening = _opening(connection, period, in_force.terms, anew=already is None)
     if opening.anew:
         frozen = {"terms_id": in_force.terms_id, "on_roster": opening.on_roster, "eligible": opening.eligible}
         record(connection, "period.open", str(period), now, after=frozen)
@@ -172,12 +172,12 @@ def _opening(connection: Connection, period: Period, terms: Terms, *, anew: bool
     reasons = {reason: by_reason[reason] for reason in INELIGIBLE if reason in by_reason}
     formulas = [level.gmv for level in terms.levels.values() if isinstance(level.gmv, Formula)]
     months = sorted({month for formula in formulas for month in history_months(period, formula)})
-    held = connection.execute(orders_held(months)).one() if months else ()
+    paid_orders = connection.execute(orders_held(months)).one() if months else ()
     return Opening(
         period=period,
         anew=anew,
         on_roster=eligible + sum(reasons.values()),
         eligible=eligible,
         reasons=reasons,
-        history={month.name: count for month, count in zip(months, held, strict=True)},
+        history={month.name: count for month, count in zip(months, paid_orders, strict=True)},
     )

@@ -41,8 +41,8 @@ def terms_in_force(connection: Connection, period: Period) -> TermsInForce:
 
     Raises BountyError where no terms apply, or there is no such programme or no such period in it.
     """
-    asked = {"period": str(period), "first": f"{prefix_of(period.programme)}2"}
-    row = connection.execute(_FROZEN, asked).first() or connection.execute(_NEWEST, asked).first()
+    parameters = {"period": str(period), "first": f"{prefix_of(period.programme)}2"}
+    row = connection.execute(_FROZEN, parameters).first() or connection.execute(_NEWEST, parameters).first()
     if row is None:
         require_programme(connection, period.programme)
         require_cycle(period, cycle_of(connection, period.programme))
@@ -87,8 +87,8 @@ def add_terms(connection: Connection, toml: str, now: int, programme: str = MAIN
             f"项目 {programme} 的周期是 {cycle}，这份条款的周期是 {terms.cycle}：请另建一个项目。",
         )
     effective_from = str(Period.parse(terms.effective_from, programme))
-    held = select(TermsVersion.sha256).where(TermsVersion.effective_from == effective_from)
-    newest = connection.execute(held.order_by(TermsVersion.terms_id.desc()).limit(1)).scalar()
+    versions = select(TermsVersion.sha256).where(TermsVersion.effective_from == effective_from)
+    newest = connection.execute(versions.order_by(TermsVersion.terms_id.desc()).limit(1)).scalar()
     if newest == terms.sha256:
         return terms, False
     for period, held_from in connection.execute(
@@ -147,7 +147,7 @@ class TermsChange:
 
 
 def changes(before: str, after: str) -> list[TermsChange]:
-    """What a version's TOML says otherwise than another's, key by key."""
+    """How a version's TOML differs from another's, key by key."""
     was, now = _flat(tomllib.loads(before)), _flat(tomllib.loads(after))
     paths = [*now, *(path for path in was if path not in now)]
     return [

@@ -64,11 +64,11 @@ class Clause:
     """The same in English."""
     holds: Callable[[Facts, BoundColumns, Terms], ColumnElement[bool]]
     """True or false, never null, whatever is unknown: a null would be neither a reason nor a pass. So each expression
-    says what an unknown fact means; and databases plan by what it says, which they don't through CASE."""
+    says what an unknown fact means; and databases plan by it, which they don't through CASE."""
     fact: Callable[[OrderContext], Any]
     """The fact it looks at, for a person."""
     bound: Callable[[OrderContext], str]
-    """What the fact is held against."""
+    """What the fact is compared with."""
 
 
 def link_channel(facts: Facts) -> ColumnElement[str]:
@@ -387,8 +387,8 @@ def all_hold(
 
 def sentences(clauses: tuple[Clause, ...], terms: Terms, *, chinese: bool) -> list[str]:
     """What the clauses ask, in words; without those that ask nothing by these terms."""
-    said = (clause.zh(terms) if chinese else clause.en(terms) for clause in clauses)
-    return [sentence for sentence in said if sentence]
+    sentences = (clause.zh(terms) if chinese else clause.en(terms) for clause in clauses)
+    return [sentence for sentence in sentences if sentence]
 
 
 def reason(

@@ -65,10 +65,10 @@ def verdict_number(facts: Facts, bounds: BoundColumns, terms: Terms) -> ColumnEl
     return _judged(facts, bounds, terms, [literal(number) for number in range(len(VERDICTS))])
 
 
-def _judged(facts: Facts, bounds: BoundColumns, terms: Terms, said: list[Any]) -> ColumnElement[Any]:
+def _judged(facts: Facts, bounds: BoundColumns, terms: Terms, names: list[Any]) -> ColumnElement[Any]:
     *others, receipt = TASK_CLAUSES
     assert receipt is RECEIVED_IN_TIME, "pending is what only the last clause keeps from counting"
-    *codes, counted, pending, late = said
+    *codes, counted, pending, late = names
     return case(
         *(
             (not_(clause.holds(facts, bounds, terms)), code)

@@ -86,10 +86,10 @@ def approve(
             "Whoever made a draft can't approve it: let a second person look at it.",
             "经办人不能批准自己的草稿：请由另一人复核。",
         )
-    held = select(Approval.user_id).where(
+    earlier = select(Approval.user_id).where(
         Approval.settlement_id == settlement_id, Approval.user_id == user_id
     )
-    if connection.execute(held).first() is not None:
+    if connection.execute(earlier).first() is not None:
         return
     connection.execute(
         insert(Approval).values(

@@ -33,7 +33,7 @@ ROWS_AT_A_TIME = 1_000
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """What a manifest says of a file."""
+    """A file in a manifest."""
 
     name: str
     rows: int

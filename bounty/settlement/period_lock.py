@@ -7,7 +7,7 @@ from bounty.models import PeriodClosing
 from bounty.rules.periods import Period
 
 REOPENED = "REOPENED"
-"""The one act after which a period is open; one that was only asked for leaves it closed."""
+"""The one act after which a period is open; a request alone leaves it closed."""
 
 
 def closed_periods(connection: Connection) -> set[str]:
@@ -18,11 +18,11 @@ def closed_periods(connection: Connection) -> set[str]:
         .subquery("newest")
         .c
     )
-    held = select(PeriodClosing.period).join(
+    last_acts = select(PeriodClosing.period).join(
         newest.number.table,
         and_(newest.period == PeriodClosing.period, newest.number == PeriodClosing.number),
     )
-    return set(connection.execute(held.where(PeriodClosing.act != REOPENED)).scalars())
+    return set(connection.execute(last_acts.where(PeriodClosing.act != REOPENED)).scalars())
 
 
 def require_not_closed(connection: Connection, period: Period) -> None:

@@ -64,9 +64,9 @@ def measured_roster(period: Period, terms: Terms) -> Query:
     reached = rate(
         terms, by_promoter.gmv_fen, by_promoter.orders, by_promoter.target_gmv_fen, by_promoter.target_orders
     )
-    stands = case((~void_stands(by_promoter.promoter_id, str(period)), reached))
+    not_void = case((~void_stands(by_promoter.promoter_id, str(period)), reached))
     return select(
-        by_promoter.promoter_id, by_promoter.gmv_fen, by_promoter.orders, stands.label("rate_permille")
+        by_promoter.promoter_id, by_promoter.gmv_fen, by_promoter.orders, not_void.label("rate_permille")
     )
 
 

@@ -17,8 +17,8 @@ LONGEST = 500
 
 
 def voids_of(period: Period) -> Query:
-    """What was asked in a period, the newest first: promoter_id, number, reason, asked_by_id, asked_by (a name, or null
-    for the command line), asked_at, and approved, answered_by, answered_at, which are null while it waits."""
+    """The revocations asked for in a period, the newest first: promoter_id, number, reason, asked_by_id, asked_by (a
+    name, or null for the command line), asked_at, and approved, answered_by, answered_at, null while it waits."""
     asker, answerer = aliased(User, name="asker"), aliased(User, name="answerer")
     return (
         select(
@@ -85,8 +85,8 @@ def ask_void(connection: Connection, period: Period, promoter_id: int, reason: s
             asked_at=now,
         )
     )
-    asked = {"number": number}
-    record(connection, "void.ask", _subject(period, promoter_id), now, after=asked, reason=reason)
+    facts = {"number": number}
+    record(connection, "void.ask", _subject(period, promoter_id), now, after=facts, reason=reason)
     return True
 
 
@@ -134,8 +134,8 @@ def answer_void(connection: Connection, period: Period, promoter_id: int, now: i
             answered_at=now,
         )
     )
-    act, told = "void.approve" if approve else "void.decline", {"number": last.number}
-    record(connection, act, _subject(period, promoter_id), now, after=told, reason=last.reason)
+    act, facts = "void.approve" if approve else "void.decline", {"number": last.number}
+    record(connection, act, _subject(period, promoter_id), now, after=facts, reason=last.reason)
     return True
 
 
@@ -159,8 +159,8 @@ def require_voids_known(connection: Connection, draft: Any) -> None:
 
 
 def _last(connection: Connection, period: Period, promoter_id: int) -> Any | None:
-    asked = voids_of(period).where(PassVoid.promoter_id == promoter_id)
-    return connection.execute(asked.order_by(None).order_by(PassVoid.number.desc()).limit(1)).first()
+    of_promoter = voids_of(period).where(PassVoid.promoter_id == promoter_id)
+    return connection.execute(of_promoter.order_by(None).order_by(PassVoid.number.desc()).limit(1)).first()
 
 
 def _require_pass(connection: Connection, period: Period, promoter_id: int) -> None:

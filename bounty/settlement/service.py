@@ -32,7 +32,7 @@ class Settled:
 
     settlement_id: int
     anew: bool
-    """False where the newest settlement of the period already says the same."""
+    """False if the newest settlement of the period already has the same content."""
     content_sha256: str
     results: FileFacts
     lines: FileFacts
@@ -119,8 +119,8 @@ def _tell(connection: Connection, period: Period, settlement_id: int, lines: Fil
     )
     cause = f"{period} settlement {settlement_id}"
     notify_operators(connection, "draft", cause, letter, now)
-    told = {"period": str(period), "settlement": settlement_id, "subsidy_fen": lines.sum_fen}
-    announce(connection, "draft", cause, told, now)
+    facts = {"period": str(period), "settlement": settlement_id, "subsidy_fen": lines.sum_fen}
+    announce(connection, "draft", cause, facts, now)
 
 
 def newest_settlement(connection: Connection, period: Period) -> Any | None:
