@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     env: Literal["development", "production"] = "development"
     database_url: str = f"sqlite:///{INSTANCE / 'bounty.sqlite'}"
     """``sqlite:///PATH`` or ``postgresql+psycopg://USER:PASSWORD@HOST/NAME``."""
+    database_pooler: bool = False
+    """Whether the database is reached through a pooler of transactions, such as PgBouncer."""
     now: int | None = None
     """Epoch seconds, from an instant as text: turns the clock, for trials."""
     require_approval: bool | None = Field(default=None)

@@ -32,7 +32,7 @@ def books_of(settings: Settings) -> cli.CommandContext:
     def now() -> int:
         return clock.now() if settings.now is None else settings.now
 
-    engine = keeping(db.make_engine(settings.database_url), settings.backups)
+    engine = keeping(db.make_engine(settings.database_url, pooled=settings.database_pooler), settings.backups)
     engine = acting(engine, Actor(f"command line: {_login_name()}"))
     account = PlatformAccount(
         settings.platform_url,

@@ -5,9 +5,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, make_url
 
-from bounty.db.temporary_tables import forget_on_rollback
+from bounty.db.temporary_tables import drop_on_commit, forget_on_rollback
 from bounty.private import make_private_file, private_folder
 
 LOCK_WAIT_MS = 60_000
@@ -38,12 +38,14 @@ POSTGRES_SETTINGS = {
 }
 
 
-def make_engine(url: str) -> Engine:
+def make_engine(url: str, *, pooled: bool = False) -> Engine:
     """Create an engine whose connections have the settings above.
 
     Its errors contain the statement but no parameter values, because errors are logged and values can be personal data.
 
     url     ``sqlite:///PATH`` or ``postgresql+psycopg://...``
+    pooled  whether the URL is that of a pooler that gives every transaction another connection of the server, as
+            PgBouncer's transaction mode does: nothing may then be left in a session
     Raises  ValueError for another kind of database
     """
     parsed = make_url(url)
@@ -56,6 +58,8 @@ def make_engine(url: str) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
         return forget_on_rollback(engine)
     if parsed.get_backend_name() == "postgresql":
+        if pooled:
+            return _pooled(parsed)
         options = " ".join(f"-c {name}={value}" for name, value in POSTGRES_SETTINGS.items())
         return forget_on_rollback(
             create_engine(parsed, connect_args={"options": options}, hide_parameters=True)
@@ -63,6 +67,22 @@ def make_engine(url: str) -> Engine:
     raise ValueError(
         f"{parsed.get_backend_name()} is not a database bounty knows: use sqlite or postgresql+psycopg"
     )
+
+
+def _pooled(url: URL) -> Engine:
+    """An engine behind a pooler: the settings are made in each transaction, no statement is prepared on the server, and
+    temporary tables end with their transaction."""
+    # A pooler passes on the encoding, but refuses other options.
+    arguments = {"prepare_threshold": None, "client_encoding": POSTGRES_SETTINGS["client_encoding"]}
+    engine = create_engine(url, connect_args=arguments, hide_parameters=True)
+    settings = {name: value for name, value in POSTGRES_SETTINGS.items() if name != "client_encoding"}
+    statement = "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in settings.items())
+
+    def set_up(connection: Connection) -> None:
+        connection.exec_driver_sql(statement)
+
+    event.listen(engine, "begin", set_up)
+    return drop_on_commit(forget_on_rollback(engine))
 
 
 def _make_private(_dialect: Dialect, _record: object, arguments: list[Any], _options: dict[str, Any]) -> None:

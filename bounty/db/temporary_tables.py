@@ -12,6 +12,8 @@ _TRUNCATE_FROM = 1_000
 """Number of rows from which TRUNCATE is cheaper than DELETE on PostgreSQL."""
 _CREATED = "workspaces"
 """Key of a connection's ``info`` for the names of the temporary tables that it has created."""
+_DROPPED_ON_COMMIT = "drop_workspaces"
+"""Execution option of an engine whose temporary tables end with their transaction."""
 
 
 def forget_on_rollback(engine: Engine) -> Engine:
@@ -29,6 +31,15 @@ def forget_on_rollback(engine: Engine) -> Engine:
     return engine
 
 
+def drop_on_commit(engine: Engine) -> Engine:
+    """The engine; each of its temporary tables is dropped at the end of the transaction that created it.
+
+    For PostgreSQL behind a pooler, where the next transaction may run on another connection of the server.
+    """
+    event.listen(engine, "commit", lambda connection: connection.info.pop(_CREATED, None))
+    return engine.execution_options(**{_DROPPED_ON_COMMIT: True})
+
+
 def workspace(name: str, *columns: Column[Any]) -> Table:
     """The definition of a temporary table. On PostgreSQL a commit deletes its rows."""
     return Table(name, MetaData(), *columns, prefixes=["TEMPORARY"], postgresql_on_commit="DELETE ROWS")
@@ -38,7 +49,8 @@ def make(connection: Connection, table: Table) -> None:
     """Create a temporary table, unless this connection has created it before."""
     created = connection.info.setdefault(_CREATED, set())
     if table.name not in created:
-        connection.exec_driver_sql(_create_statement(table, connection.dialect.name))
+        dropped = bool(connection.get_execution_options().get(_DROPPED_ON_COMMIT))
+        connection.exec_driver_sql(_create_statement(table, connection.dialect.name, dropped))
         created.add(table.name)
 
 
@@ -62,10 +74,14 @@ def empty(connection: Connection, table: Table, rows: int) -> None:
 
 
 @cache
-def _create_statement(table: Table, dialect: str) -> str:
-    """The text of CREATE TABLE, cached because SQLAlchemy compiles DDL at each execution."""
+def _create_statement(table: Table, dialect: str, dropped: bool) -> str:
+    """The text of CREATE TABLE, cached because SQLAlchemy compiles DDL at each execution.
+
+    dropped   whether a commit drops the table, and not only its rows
+    """
     module: Any = postgresql if dialect == "postgresql" else sqlite
-    return str(CreateTable(table, if_not_exists=True).compile(dialect=module.dialect()))
+    text = str(CreateTable(table, if_not_exists=True).compile(dialect=module.dialect()))
+    return text.replace("ON COMMIT DELETE ROWS", "ON COMMIT DROP") if dropped else text
 
 
 def load(connection: Connection, table: Table, rows: list[tuple[Any, ...]]) -> None:
