@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     """``sqlite:///PATH`` or ``postgresql+psycopg://USER:PASSWORD@HOST/NAME``."""
     database_pooler: bool = False
     """Whether the database is reached through a pooler of transactions, such as PgBouncer."""
+    read_database_url: str = ""
+    """A hot standby of the PostgreSQL of ``database_url``, which promoters and the public read."""
     now: int | None = None
     """Epoch seconds, from an instant as text: turns the clock, for trials."""
     require_approval: bool | None = Field(default=None)
@@ -138,6 +140,16 @@ class Settings(BaseSettings):
         if unfit is not None:
             raise ValueError(unfit)
         return value.strip()
+
+    @field_validator("read_database_url")
+    @classmethod
+    def _known_replica(cls, value: str) -> str:
+        if not value:
+            return ""
+        value = value.replace("postgresql://", "postgresql+psycopg://", 1)
+        if not value.startswith("postgresql+psycopg://"):
+            raise ValueError("use postgresql+psycopg://USER:PASSWORD@HOST/NAME of a hot standby")
+        return value
 
     @field_validator("database_url")
     @classmethod

@@ -140,7 +140,10 @@ def create_app(settings: Settings | None = None) -> Flask:
         static_folder="web/static",
     )
     keys = {name: kept_key(settings, name) for name in ("secret_key", "totp_key", "payee_key")}
-    web.install(app, books.engine, books.now, settings, **keys)
+    read_engine = None
+    if settings.read_database_url:
+        read_engine = db.make_engine(settings.read_database_url, pooled=settings.database_pooler)
+    web.install(app, books.engine, books.now, settings, **keys, read_engine=read_engine)
     return app
 
 

@@ -46,6 +46,7 @@ from bounty.web.shared import (
     health,
     language,
     logs,
+    read_replica,
     request_context,
     step_up_auth,
     url_converters,
@@ -94,9 +95,11 @@ def install(
     secret_key: str,
     totp_key: str,
     payee_key: str,
+    read_engine: Engine | None = None,
 ) -> None:
     """Everything that is served, over one database.
 
+    read_engine   of a hot standby, for what promoters and the public read
     settings   ``config.Settings``
     """
     production = settings.env == "production"
@@ -116,7 +119,11 @@ def install(
         count = settings.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
     app.jinja_env.undefined = StrictUndefined
-    request_context.install(app, request_context.SiteBooks(engine, now, settings, PayeeCipher(payee_key)))
+    replica = None if read_engine is None else read_replica.ReadReplica(read_engine)
+    books = request_context.SiteBooks(engine, now, settings, PayeeCipher(payee_key), replica)
+    request_context.install(app, books)
+    if replica is not None:
+        read_replica.install(app)
     if production:
         logs.install(app)
     headers.install(app, https=production)
@@ -127,7 +134,7 @@ def install(
         app,
         engine,
         now,
-        reading=request_context.reading,
+        reading=request_context.reading_accounts,
         may_go_to=url_converters.is_page,
         totp_key=totp_key,
         second_factor=production,

@@ -51,7 +51,10 @@ def application(database_url: str, now: str | None, folder: Path | None = None, 
 
 def close(app: Flask) -> None:
     """An application keeps its connections for as long as its process lives; a test closes them."""
-    app.extensions[EXTENSION].engine.dispose()
+    books = app.extensions[EXTENSION]
+    books.engine.dispose()
+    if books.replica is not None:
+        books.replica.engine.dispose()
 
 
 def words_of(page: str) -> str:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine
 from bounty.audit.service import Actor, acting
 from bounty.db import snapshot, transaction
 from bounty.payees.encryption import PayeeCipher
+from bounty.web.shared.read_replica import ReadReplica, may_read_replica
 
 EXTENSION = "bounty.books"
 """Key of the SiteBooks in Flask's extensions."""
@@ -27,6 +28,8 @@ class SiteBooks:
     """``config.Settings``, the settings of the installation."""
     seal: PayeeCipher
     """Encrypts and decrypts payees."""
+    replica: ReadReplica | None = None
+    """Where promoters and the public read, if not from the engine."""
 
 
 def site() -> SiteBooks:
@@ -60,8 +63,9 @@ def _actor() -> Actor:
 
 
 @contextmanager
-def reading() -> Iterator[Connection]:
-    """A snapshot. In a GET or HEAD request all calls share one snapshot."""
+def reading_accounts() -> Iterator[Connection]:
+    """A snapshot of the books' own server, for what decides who may come in. In a GET or HEAD request all calls share
+    one snapshot."""
     if request.method not in ("GET", "HEAD"):
         with snapshot(engine()) as connection:
             yield connection
@@ -72,19 +76,36 @@ def reading() -> Iterator[Connection]:
     yield g.snapshot[0].execution_options(actor=_actor())
 
 
+@contextmanager
+def reading() -> Iterator[Connection]:
+    """A snapshot, as ``reading_accounts``; for promoters and the public of the replica, where there is one that
+    answers."""
+    replica = site().replica
+    if replica is not None and "replica_snapshot" not in g:
+        g.replica_snapshot = replica.open() if may_read_replica() else None
+    opened = g.get("replica_snapshot")
+    if opened is not None:
+        yield opened[0].execution_options(actor=_actor())
+        return
+    with reading_accounts() as connection:
+        yield connection
+
+
 def install(app: Flask, books: SiteBooks) -> None:
     """Store the SiteBooks in the application, and close a request's snapshot at its end."""
     app.extensions[EXTENSION] = books
 
     @app.teardown_appcontext
     def _close(_error: BaseException | None) -> None:
-        if "snapshot" in g:
-            _, opened = g.pop("snapshot")
-            opened.__exit__(None, None, None)
+        for name in ("snapshot", "replica_snapshot"):
+            if g.get(name) is not None:
+                _, opened = g.pop(name)
+                opened.__exit__(None, None, None)
 
 
 @contextmanager
 def writing() -> Iterator[Connection]:
     """A transaction, with the person who makes the request as actor."""
+    g.wrote = True
     with transaction(engine()) as connection:
         yield connection
