@@ -27,7 +27,7 @@ LOCK := .venv/uv/bin/uv pip compile pyproject.toml --quiet --universal --python-
 
 # A recipe that fails, or is interrupted, doesn't leave a half-made database or a stamp behind.
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev run test lint format lock soak bench clean
+.PHONY: help setup setup-dev run test lint format lock sbom soak bench clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,11 +72,12 @@ $(DATABASE):
 test: lint ## Everything that CI checks
 	$(BIN)/pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
 
-lint: setup-dev ## Format, lint, types, import contracts, migrations in step with the models
+lint: setup-dev ## Format, lint, types, import contracts, known-bad versions, migrations in step with the models
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python deploy/known_bad.py requirements.lock requirements-dev.lock
 	@echo "alembic check (SQLite; a test does the same on PostgreSQL)"
 	@folder=$$(mktemp -d) && export BOUNTY_DATABASE_URL="sqlite:///$$folder/check.sqlite" && \
 	{ $(BIN)/alembic upgrade head && $(BIN)/alembic check; status=$$?; rm -rf "$$folder"; exit $$status; }
@@ -98,6 +99,11 @@ lock: ## Both lock files from pyproject.toml; UPGRADE=--upgrade takes newer vers
 	.venv/uv/bin/python -m pip --disable-pip-version-check install --quiet uv==$(UV_VERSION)
 	$(LOCK) --extra build --output-file requirements.lock
 	$(LOCK) --extra build --extra dev --constraint requirements.lock --output-file requirements-dev.lock
+
+sbom: setup-dev ## What the locks pin, as CycloneDX: build/bounty.cdx.json, and with the tests' tools build/bounty-dev.cdx.json
+	@mkdir -p build
+	$(BIN)/python deploy/sbom.py requirements.lock build/bounty.cdx.json
+	$(BIN)/python deploy/sbom.py requirements-dev.lock build/bounty-dev.cdx.json
 
 clean: ## Remove what was made, but for instance/, which holds data
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
