@@ -20,7 +20,7 @@ from bounty.models import (
     TermsVersion,
 )
 from bounty.progress.queries import A_PERIOD, A_PROMOTER
-from bounty.rules.periods import Bounds, Period
+from bounty.rules.periods import MAIN, Bounds, Period
 from bounty.rules.terms import Terms, read_terms
 
 
@@ -157,6 +157,20 @@ def month_of(connection: Connection, promoter_id: int, period: Period) -> Promot
     """One of them; null where the promoter is not on its roster, or there is none."""
     row = connection.execute(_MONTH, {"promoter_id": promoter_id, "period": str(period)}).first()
     return None if row is None else _month(row)
+
+
+def periods_with(connection: Connection, promoter_id: int, paid_at: int | None) -> list[Period]:
+    """The periods of a promoter, one a programme and ``main`` first, in which something paid at an instant lies."""
+    found = connection.execute(
+        select(OpenPeriod.period)
+        .join(RosterEntry, RosterEntry.period == OpenPeriod.period)
+        .where(
+            RosterEntry.promoter_id == promoter_id,
+            OpenPeriod.month_from <= paid_at,
+            OpenPeriod.month_until > paid_at,
+        )
+    ).scalars()
+    return sorted(map(Period.parse, found), key=lambda each: (each.programme != MAIN, each.programme))
 
 
 def _month(row: Any) -> PromoterMonth:
