@@ -209,3 +209,16 @@ def present_month(found: list[PromoterMonth], now: int) -> PromoterMonth | None:
     """The newest month that has begun; before any has, the one that comes first."""
     begun = (month for month in found if month.bounds.month_from <= now)
     return next(begun, found[-1] if found else None)
+
+
+def open_months(found: list[PromoterMonth], now: int) -> list[PromoterMonth]:
+    """The months that have begun and whose receipts still count, the nearest deadline first."""
+
+    def next_deadline(month: PromoterMonth) -> tuple[int, bool]:
+        ends, cutoff = month.bounds.task_until, month.bounds.receipt_cutoff
+        return (ends if now < ends else cutoff), month.period.programme != MAIN
+
+    return sorted(
+        (each for each in found if each.bounds.task_from <= now < each.bounds.receipt_cutoff),
+        key=next_deadline,
+    )

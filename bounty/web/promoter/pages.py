@@ -11,9 +11,9 @@ from bounty.appeals.service import panel
 from bounty.calendar.schedule import next_roster_late_since, roster_late_since
 from bounty.clock import shanghai_date
 from bounty.models import Payout
-from bounty.progress.history import PromoterMonth, month_of, months, months_of, present_month
+from bounty.progress.history import PromoterMonth, month_of, months, months_of, open_months, present_month
 from bounty.progress.order_list import listed_now
-from bounty.progress.task import task_of
+from bounty.progress.task import Task, task_of
 from bounty.roster.eligibility import in_words
 from bounty.roster.ineligibility_text import eligible_from_text, ineligibility_text
 from bounty.rules.clauses import OrderContext
@@ -40,10 +40,13 @@ NEWEST_PAYMENTS = 3
 @blueprint.get("/months/<period:period>/task")
 @allows("promoter")
 def task(period: Period | None = None) -> str:
-    """Where I stand."""
+    """Where I stand; without a period, in every programme that has an open task of mine."""
     promoter_id = own_promoter()
     with reading() as connection:
         found = months_of(connection, promoter_id)
+        current = open_months(found, now()) if period is None else []
+        if len({each.period.programme for each in current}) > 1:
+            return _tasks([task_of(connection, promoter_id, each, now()) for each in current])
         month = _chosen(found, period)
         if month is None:
             late_since = next_roster_late_since(connection, site().settings.calendar, now())
@@ -78,6 +81,13 @@ def task(period: Period | None = None) -> str:
         derived=in_words(month.derivation, chinese=language() == "zh"),
         why_not=ineligibility_text,
         from_when=eligible_from_text,
+    )
+
+
+def _tasks(found: list[Task]) -> str:
+    """Tasks side by side: of each the sentence that matters, how far it is, and how long it runs."""
+    return render_template(
+        "promoter/tasks.html", tasks=found, now=now(), words=words, why_not=ineligibility_text
     )
 
 
