@@ -57,6 +57,8 @@ class ReconciliationDifference:
     """A key of KINDS."""
     promoter_id: int | None
     order_sn: str | None
+    period: str | None
+    """Of an order: in which it earned what differs, by its text in the database."""
     payout: str | None
     """Its id, as ``P3-1000939``."""
     ours_fen: int | None
@@ -87,7 +89,8 @@ def reconcile(connection: Connection, tranche_id: int | None = None) -> list[Rec
     """
     row = differences(connection, tranche_id).subquery("row")
     order = case({kind: at for at, kind in enumerate(KINDS)}, value=row.c.kind)
-    keys = (order, row.c.tranche_id, row.c.promoter_id, row.c.order_sn, row.c.receipt_id, row.c.place)
+    names = ("tranche_id", "promoter_id", "order_sn", "period", "receipt_id", "place")
+    keys = (order, *(row.c[name] for name in names))
     return [difference_text(each) for each in connection.execute(select(row).order_by(*keys))]
 
 
@@ -104,8 +107,8 @@ def sums_of(connection: Connection, tranche_id: int | None = None) -> list[KindS
 
 
 def differences(connection: Connection, tranche_id: int | None = None) -> Query:
-    """The same as rows: kind, promoter_id, tranche_id, order_sn, ours_fen, theirs_fen, and of a row of a receipt
-    receipt_id, place, payout, shown_account, shown_name."""
+    """The same as rows: kind, promoter_id, tranche_id, order_sn, ours_fen, theirs_fen, of a row of a receipt
+    receipt_id, place, payout, shown_account, shown_name, and of an order the period in which it earned."""
     left = (
         select(Tranche.tranche_id, Tranche.settled_before)
         .join(TrancheStep, TrancheStep.tranche_id == Tranche.tranche_id)
@@ -133,6 +136,7 @@ _NOTHING = (
     literal(None, Words()).label("shown_account"),
     literal(None, Words()).label("shown_name"),
 )
+_NO_PERIOD = literal(None, Words()).label("period")
 _NO_FEN = literal(None, WholeNumber)
 
 
@@ -155,6 +159,7 @@ def _orders(due: Query, tranche_id: int | None) -> Query:
             each.held_fen.label("ours_fen"),
             case((kind == "NOT_SETTLED", 0), else_=each.deserved_fen).label("theirs_fen"),
             *_NOTHING,
+            each.period,
         )
         .outerjoin_from(
             each.order_sn.table,
@@ -206,6 +211,7 @@ def _payouts(exported: ColumnElement[bool]) -> Query:
             case((kind == "FAILED_BY_HAND", 0), else_=Payout.payable_fen),
             case((kind == "FAILED_BY_HAND", Payout.payable_fen), else_=_NO_FEN),
             *_NOTHING,
+            _NO_PERIOD,
         )
         .outerjoin(outcome, of_payout(outcome))
         .outerjoin(
@@ -269,6 +275,7 @@ def _rows(tranche_id: int | None) -> Query:
             row.payout,
             row.shown_account,
             row.shown_name,
+            _NO_PERIOD,
         )
         .join(Receipt, Receipt.receipt_id == row.receipt_id)
         .outerjoin(payout.id.table, payout.id == row.payout)
@@ -308,6 +315,7 @@ def difference_text(row: Any) -> ReconciliationDifference:
         row.kind,
         row.promoter_id,
         row.order_sn,
+        row.period,
         payout,
         row.ours_fen,
         row.theirs_fen,

@@ -21,15 +21,15 @@ from bounty.errors import BountyError
 from bounty.models import Appeal, AppealAnswer, Notice, OpenPeriod, Order, RosterEntry, User
 from bounty.progress.service import explain, progress_of
 from bounty.rules.clause_texts import deadline_text
-from bounty.rules.periods import Period
+from bounty.rules.periods import MAIN, Period
 
 DAYS = 3
 """Full days to ask in after the day of each notice, and to answer in after the day it was asked."""
 LAST_DAY = 19
 """Of the month after: until then at least it can be asked; what is answered by then is in the commission's first
 settlement, on the 20th."""
-LOOKED_BACK = 3
-"""Periods whose windows may be open at once: one published, one unsettled, one that has just begun."""
+LOOKED_BACK = 2
+"""Months back whose windows may still be open: one published, one unsettled."""
 WORDS = 2000
 """Characters of what is asked or answered, at most."""
 
@@ -97,11 +97,12 @@ def panel(
 
 def results_to_ask_about(connection: Connection, promoter_id: int, now: int) -> list[Panel]:
     """The promoter's last periods whose results can be asked about, and are not yet, the newest first."""
+    since = midnight(Period.of(shanghai_date(now)).plus(-LOOKED_BACK).first_day)
     periods = connection.execute(
         select(RosterEntry.period)
-        .where(RosterEntry.promoter_id == promoter_id)
-        .order_by(RosterEntry.period.desc())
-        .limit(LOOKED_BACK)
+        .join(OpenPeriod, OpenPeriod.period == RosterEntry.period)
+        .where(RosterEntry.promoter_id == promoter_id, OpenPeriod.month_from >= since)
+        .order_by(OpenPeriod.month_from.desc(), RosterEntry.period)
     ).scalars()
     panels = [panel(connection, promoter_id, Period.parse(each), None, now) for each in list(periods)]
     return [each for each in panels if each is not None and each.window.is_open and not each.pending]
@@ -155,7 +156,7 @@ def ask(
 ) -> int:
     """Ask about an order of one's own, or about the result of a period; the appeal's number.
 
-    period  of the result; of an order it is the order's own
+    period  of the result; of an order its programme alone is looked at, and the period is the order's own
 
     The same words about the same thing are the same appeal. Raises BountyError if it is not the promoter's, the window
     is over, nothing is said, or another appeal about it is not answered yet.
@@ -164,7 +165,7 @@ def ask(
     if order_sn is not None:
         if not owns_order(connection, promoter_id, order_sn):
             raise BountyError(f"There is no order {order_sn} of yours.", f"没有您的订单 {order_sn}。")
-        explained = explain(connection, order_sn, now)
+        explained = explain(connection, order_sn, now, MAIN if period is None else period.programme)
         period, as_stood = explained.period, explained.as_json()
     else:
         as_stood = {} if period is None else progress_of(connection, period, promoter_id, now).as_json()

@@ -33,6 +33,7 @@ from bounty.platforms.pdd.client import Platform
 from bounty.private import private_folder
 from bounty.progress.reminders import remind
 from bounty.release.service import keep_checks
+from bounty.roster.programmes import period_in_words
 from bounty.roster.service import open_roster
 from bounty.roster.terms import open_period, terms_in_force
 from bounty.rules.periods import MAIN, Period
@@ -147,15 +148,16 @@ def draft(connection: Connection, slot: ScheduledSlot, _: None, now: int) -> str
 def _notify_of_gaps(connection: Connection, period: Period, gaps: list[Interval], now: int) -> NotYet:
     first, count = shown(gaps[0].from_at)[:16].replace("T", " "), len(gaps)
     some = "a gap" if count == 1 else f"{count} gaps"
+    zh, en = period_in_words(connection, period)
     text = MessageText(
         (
-            f"{period} 期平台数据有 {count} 个缺口，暂不核算",
-            f"{period} has {some}: it is not settled yet",
+            f"{zh} 期平台数据有 {count} 个缺口，暂不核算",
+            f"{en} has {some}: it is not settled yet",
         ),
-        zh=f"从平台取的 {period} 期订单有 {count} 个时间缺口，最早从 {first} 起。补齐后自动核算："
-        f"bounty sync；明细见 bounty sync coverage {period}。",
-        en=f"What was fetched of {period} has {some}, the first from {first}. Once that is filled it is settled "
-        f"by itself: bounty sync; bounty sync coverage {period} shows them.",
+        zh=f"从平台取的 {zh} 期订单有 {count} 个时间缺口，最早从 {first} 起。补齐后自动核算："
+        f"bounty sync；明细见 bounty sync coverage {period.arguments}。",
+        en=f"What was fetched of {en} has {some}, the first from {first}. Once that is filled it is settled "
+        f"by itself: bounty sync; bounty sync coverage {period.arguments} shows them.",
         path=f"/operations/periods/{period}",
     )
     notify_operators(connection, "coverage", str(period), text, now)
@@ -211,10 +213,11 @@ def _notify_of_late_facts(
     connection: Connection, period: Period, notice: int, late: LateFacts, now: int
 ) -> None:
     zh, en = in_words(late)
+    period_zh, period_en = period_in_words(connection, period)
     text = MessageText(
-        (f"{period} 期公示之后有新数据", f"{period}: data came after notice {notice}"),
-        zh=f"{period} 期第 {notice} 号公示之后导入的数据会改变结果：{zh}。请再次核算，作为下一号公示。",
-        en=f"Data that was imported after notice {notice} of {period} changes its results: {en}. "
+        (f"{period_zh} 期公示之后有新数据", f"{period_en}: data came after notice {notice}"),
+        zh=f"{period_zh} 期第 {notice} 号公示之后导入的数据会改变结果：{zh}。请再次核算，作为下一号公示。",
+        en=f"Data that was imported after notice {notice} of {period_en} changes its results: {en}. "
         "Settle again: it becomes the next notice.",
         path=f"/operations/periods/{period}/settling",
     )

@@ -59,6 +59,16 @@ class ScheduledSlot:
     opened_at: int | None = None
     """Of a roster to be frozen: when somebody froze it by hand; the worker has nothing left to do there."""
 
+    @property
+    def programme(self) -> str | None:
+        """The code of the programme whose slot it is; null for what is of all programmes."""
+        return None if self.period is None or self.job == "pay" else self.period.programme
+
+    @property
+    def name(self) -> str:
+        """The slot without its programme: a period or a day."""
+        return self.slot.rpartition(":")[2]
+
     def state(self, now: int) -> State:
         """How it stands."""
         if self.done_at is not None or self.opened_at is not None:

@@ -16,6 +16,7 @@ from bounty.money import shown_yuan
 from bounty.payment_results import service
 from bounty.payment_results.files import PaymentResultFile, read_payment_results
 from bounty.payment_results.matching import VERDICTS, MatchedRow
+from bounty.roster.programmes import has_several
 from bounty.rules.periods import Period
 from bounty.tranches import departures
 from bounty.tranches.exported_folder import read_exported_folder
@@ -82,6 +83,7 @@ def reconcile_(tranche: str | None) -> None:
     number = None if tranche is None else number_of(tranche, "a tranche", "bounty payout list")
     with snapshot(open_books().engine) as connection:
         sums, found = sums_of(connection, number), reconcile(connection, number)
+        several = has_several(connection)
     if not found:
         click.echo("all three sides agree")
     for each in sums:
@@ -92,7 +94,8 @@ def reconcile_(tranche: str | None) -> None:
         for difference in found:
             if difference.kind == each.kind:
                 whose = "" if difference.promoter_id is None else f"promoter {difference.promoter_id}: "
-                click.echo(f"  {whose}{difference.en}")
+                where = f" ({difference.period})" if several and difference.period is not None else ""
+                click.echo(f"  {whose}{difference.en}{where}")
 
 
 @click.command()

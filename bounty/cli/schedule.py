@@ -9,6 +9,7 @@ from bounty.cli.context import open_books
 from bounty.clock import shown
 from bounty.db import snapshot
 from bounty.errors import BountyError
+from bounty.roster.programmes import programmes
 
 RECENT: Final = 62 * 86_400
 """Age in seconds up to which done slots are listed one by one."""
@@ -16,11 +17,14 @@ RECENT: Final = 62 * 86_400
 
 @click.command()
 def slots() -> None:
-    """List the slots of the calendar so far: done, due or missed; exit 1 if any is missed."""
+    """List the slots of the calendar so far: done, due or missed; exit 1 if any is missed. Where there are several
+    programmes, each slot with its own; ``-`` is of all."""
     books = open_books()
     now = books.now()
     with snapshot(books.engine) as connection:
         scheduled = scheduled_slots(connection, books.calendar, now)
+        codes = [row.code for row in programmes(connection)]
+    width = max(map(len, codes)) if len(codes) > 1 else 0
     states = [slot.state(now) for slot in scheduled]
     earlier = 0
     for slot, state in zip(scheduled, states, strict=True):
@@ -30,7 +34,8 @@ def slots() -> None:
         outcome = "" if slot.done_at is None else f" done {shown(slot.done_at)} {slot.outcome}"
         if slot.done_at is None and slot.opened_at is not None:
             outcome = f" done {shown(slot.opened_at)} by hand"
-        click.echo(f"{state:6} {slot.job:6} {slot.slot:10} due {shown(slot.due_at)}{outcome}")
+        of = f"{slot.programme or '-':{width}} " if width else ""
+        click.echo(f"{state:6} {slot.job:6} {of}{slot.name:10} due {shown(slot.due_at)}{outcome}")
     if earlier:
         click.echo(f"and {earlier} earlier ones, all done")
     click.echo(

@@ -8,6 +8,8 @@ from bounty.clock import shown
 from bounty.models import Result, RosterEntry, User
 from bounty.money import grouped_yuan
 from bounty.notifications.outbox import MessageText, announce, notify_promoters
+from bounty.roster.programmes import period_in_words
+from bounty.rules.clause_texts import BothLanguages
 from bounty.rules.periods import Period
 
 
@@ -43,9 +45,11 @@ def notify_results(
         if changed is None or row.promoter_id in changed
     }
 
+    named = period_in_words(connection, period)
+
     def letter_for(promoter_id: int) -> MessageText | None:
         row = rows.get(promoter_id)
-        return None if row is None else _letter(row, period, number, now)
+        return None if row is None else _letter(row, named, number, now)
 
     cause = f"{period} notice {number}"
     notify_promoters(connection, "result", cause, letter_for, now)
@@ -60,7 +64,7 @@ def notify_results(
     announce(connection, "result", cause, facts, now)
 
 
-def _letter(row: Any, period: Period, number: int, now: int) -> MessageText:
+def _letter(row: Any, period: BothLanguages, number: int, now: int) -> MessageText:
     verdict = ("已达标", "passed") if row.passed else ("未达标", "not passed")
     gmv, wanted = grouped_yuan(row.gmv_fen), row.target_gmv_fen and grouped_yuan(row.target_gmv_fen)
     zh = f"计入金额 {gmv}{_of('目标', wanted)}；计入订单 {row.orders} 单{_of('目标', row.target_orders)}"
@@ -70,12 +74,12 @@ def _letter(row: Any, period: Period, number: int, now: int) -> MessageText:
     fen, at = grouped_yuan(row.subsidy_fen), shown(now)[:16].replace("T", " ")
     return MessageText(
         (
-            f"{period} 期第 {number} 号公示：您{verdict[0]}，预计补贴 {fen}",
-            f"{period}, notice {number}: you have {verdict[1]}, expected subsidy {fen}",
+            f"{period[0]} 期第 {number} 号公示：您{verdict[0]}，预计补贴 {fen}",
+            f"{period[1]}, notice {number}: you have {verdict[1]}, expected subsidy {fen}",
         ),
-        zh=f"{row.name}：\n{period} 期第 {number} 号公示已于 {at} 发布：您{verdict[0]}。\n{zh}。\n"
+        zh=f"{row.name}：\n{period[0]} 期第 {number} 号公示已于 {at} 发布：您{verdict[0]}。\n{zh}。\n"
         f"预计补贴 {fen}（{row.subsidy_orders} 单），随佣金结算发放。有疑问请在订单页申诉。",
-        en=f"{row.name},\nnotice {number} of {period} was published on {at}: you have {verdict[1]}.\n{en}.\n"
+        en=f"{row.name},\nnotice {number} of {period[1]} was published on {at}: you have {verdict[1]}.\n{en}.\n"
         f"Expected subsidy {fen} ({row.subsidy_orders} orders), paid as commissions settle. "
         "Where you disagree, appeal from the order's page.",
         path="/history",

@@ -19,7 +19,7 @@ from bounty.notices.notifications import notify_results
 from bounty.notices.signed_statements import CHAIN, statements_until, write_statement
 from bounty.roster.terms import open_period, terms_in_force
 from bounty.rules.newest_notice import is_newest
-from bounty.rules.periods import Period, programme_key
+from bounty.rules.periods import Period, name_in_sql, programme_key
 from bounty.rules.sql_math import sum_or_zero
 from bounty.settlement.approval import require_approval
 from bounty.settlement.files import FileFacts, Rendering, content_sha256, lines_file, results_file
@@ -106,10 +106,12 @@ def notices(connection: Connection, period: Period | None = None) -> list[Any]:
 
 def every_notice() -> Query:
     """Each notice with its settlement's facts, whether it is ``newest`` of its period, and what ``stands_fen`` by it:
-    its subsidies, null once a later notice took its place."""
+    its subsidies, null once a later notice took its place. ``begins`` sorts the periods of all programmes as time
+    goes."""
     newest = is_newest(Notice)
     return select(
         Notice.period,
+        name_in_sql(Notice.period.expression).label("begins"),
         Notice.notice,
         Notice.published_at,
         newest.label("newest"),

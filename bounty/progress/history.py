@@ -21,7 +21,7 @@ from bounty.models import (
 )
 from bounty.progress.queries import A_PERIOD, A_PROMOTER
 from bounty.rules.newest_notice import is_newest
-from bounty.rules.periods import Bounds, Period
+from bounty.rules.periods import MAIN, Bounds, Period
 from bounty.rules.terms import Terms, read_terms
 
 
@@ -158,6 +158,20 @@ def month_of(connection: Connection, promoter_id: int, period: Period) -> Promot
     return None if row is None else _month(row)
 
 
+def periods_with(connection: Connection, promoter_id: int, paid_at: int | None) -> list[Period]:
+    """The periods of a promoter, one a programme and ``main`` first, in which something paid at an instant lies."""
+    found = connection.execute(
+        select(OpenPeriod.period)
+        .join(RosterEntry, RosterEntry.period == OpenPeriod.period)
+        .where(
+            RosterEntry.promoter_id == promoter_id,
+            OpenPeriod.month_from <= paid_at,
+            OpenPeriod.month_until > paid_at,
+        )
+    ).scalars()
+    return sorted(map(Period.parse, found), key=lambda each: (each.programme != MAIN, each.programme))
+
+
 def _month(row: Any) -> PromoterMonth:
     return PromoterMonth(
         period=Period.parse(row.period),
@@ -194,3 +208,16 @@ def present_month(found: list[PromoterMonth], now: int) -> PromoterMonth | None:
     """The newest month that has begun; before any has, the one that comes first."""
     begun = (month for month in found if month.bounds.month_from <= now)
     return next(begun, found[-1] if found else None)
+
+
+def open_months(found: list[PromoterMonth], now: int) -> list[PromoterMonth]:
+    """The months that have begun and whose receipts still count, the nearest deadline first."""
+
+    def next_deadline(month: PromoterMonth) -> tuple[int, bool]:
+        ends, cutoff = month.bounds.task_until, month.bounds.receipt_cutoff
+        return (ends if now < ends else cutoff), month.period.programme != MAIN
+
+    return sorted(
+        (each for each in found if each.bounds.task_from <= now < each.bounds.receipt_cutoff),
+        key=next_deadline,
+    )

@@ -11,6 +11,7 @@ from bounty.db import Query
 from bounty.models import Order
 from bounty.money import shown_yuan
 from bounty.notifications.outbox import MessageText, announce, notify_promoters
+from bounty.roster.programmes import period_in_words
 from bounty.roster.terms import open_period, terms_in_force
 from bounty.rules.clause_texts import BothLanguages, deadline_text
 from bounty.rules.measure import frozen_bounds, may_count, of_eligible
@@ -40,11 +41,15 @@ def remind(connection: Connection, period: Period, now: int) -> Reminded:
     bounds = open_period(connection, period)
     terms = terms_in_force(connection, period).terms
     pending = {row.promoter_id: row for row in connection.execute(pending_of(period, terms))}
-    deadline = deadline_text(bounds.receipt_cutoff)
+    deadline, named = deadline_text(bounds.receipt_cutoff), period_in_words(connection, period)
 
     def letter_for(promoter_id: int) -> MessageText | None:
         row = pending.get(promoter_id)
-        return None if row is None else _letter(row, period, deadline, now)
+        return (
+            None
+            if row is None
+            else _letter(row, named, f"/months/{period}/orders?verdict=pending", deadline, now)
+        )
 
     day = shanghai_date(now).isoformat()
     mailed = notify_promoters(connection, "receipts", f"{period} {day}", letter_for, now)
@@ -77,18 +82,18 @@ def pending_of(period: Period, terms: Terms) -> Query:
     return of_eligible(columns, period, awaited).group_by(facts.promoter_id)
 
 
-def _letter(row: Any, period: Period, deadline: BothLanguages, now: int) -> MessageText:
+def _letter(row: Any, period: BothLanguages, path: str, deadline: BothLanguages, now: int) -> MessageText:
     fen, at = shown_yuan(row.capped_fen), shown(now)[:16].replace("T", " ")
     orders = "1 order" if row.orders == 1 else f"{row.orders} orders"
     need = "needs" if row.orders == 1 else "need"
     return MessageText(
         (
-            f"{period} 期：还有 {row.orders} 单、¥{fen} 须在 {deadline[0]} 前确认收货",
-            f"{period}: {orders}, ¥{fen} still {need} receipt by {deadline[1]}",
+            f"{period[0]} 期：还有 {row.orders} 单、¥{fen} 须在 {deadline[0]} 前确认收货",
+            f"{period[1]}: {orders}, ¥{fen} still {need} receipt by {deadline[1]}",
         ),
-        zh=f"截至 {at}，您 {period} 期还有 {row.orders} 单（计入金额 ¥{fen}）等待买家确认收货。\n"
+        zh=f"截至 {at}，您 {period[0]} 期还有 {row.orders} 单（计入金额 ¥{fen}）等待买家确认收货。\n"
         f"{deadline[0]} 前收货才计入任务；之后收货不计入任务。",
-        en=f"As of {at}, {orders} of yours in {period} (¥{fen} to the task) {need} the buyer's receipt.\n"
+        en=f"As of {at}, {orders} of yours in {period[1]} (¥{fen} to the task) {need} the buyer's receipt.\n"
         f"What is received by {deadline[1]} counts to the task; what is received later does not.",
-        path=f"/months/{period}/orders?verdict=pending",
+        path=path,
     )

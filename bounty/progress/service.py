@@ -164,6 +164,18 @@ class JudgedOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class NoticeElsewhere:
+    """A notice of another programme in which an order has a line."""
+
+    period: Period
+    number: int
+
+    def __str__(self) -> str:
+        """As ``bounty explain`` has it: ``main 2022-12 notice 1``."""
+        return f"{self.period.programme} {self.period.name} notice {self.number}"
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """Why an order counts or does not, and whether it earns."""
 
@@ -185,6 +197,8 @@ class Explanation:
     """What is unknown of it, or in conflict, though it decides nothing by itself."""
     known: OrderContext
     """Its facts by column name, with link_channel, and the bounds and terms they are held against."""
+    elsewhere: NoticeElsewhere | None
+    """The notice that exclusive terms go by; null where no other programme gives the order anything."""
 
     def as_json(self) -> dict[str, Any]:
         """As docs/promises.md, JSON, has it; with ``flags`` where something of the order is in conflict or missing
@@ -235,6 +249,7 @@ def explain(connection: Connection, order_sn: str, now: int, programme: str = MA
     level = level_in(terms.levels, _level_in(connection, month, order.promoter_id, now))
     direct_only = terms.direct_only(level)
     known_notices = _notices_elsewhere(connection, month)
+    elsewhere = _line_elsewhere(connection, order_sn, known_notices)
     columns = BoundColumns(
         task_from=literal(bounds.task_from),
         task_until=literal(bounds.task_until),
@@ -246,9 +261,11 @@ def explain(connection: Connection, order_sn: str, now: int, programme: str = MA
     )
     lists = (TASK_CLAUSES, SUBSIDY_CLAUSES)
     row = connection.execute(judged_order(order_sn, lists, columns, terms, now)).mappings().one()
-    elsewhere = _line_elsewhere(connection, order_sn, known_notices)
     known = OrderContext(
-        facts={**row, "elsewhere": elsewhere}, bounds=bounds, direct_only=direct_only, terms=terms
+        facts={**row, "elsewhere": elsewhere and str(elsewhere)},
+        bounds=bounds,
+        direct_only=direct_only,
+        terms=terms,
     )
     task, subsidy = (
         tuple(
@@ -271,6 +288,7 @@ def explain(connection: Connection, order_sn: str, now: int, programme: str = MA
         subsidy_fen=None if order.paid_at is None else _given(connection, month, order_sn),
         flags=_flags(row),
         known=known,
+        elsewhere=elsewhere,
     )
 
 
@@ -300,8 +318,10 @@ def _notices_elsewhere(connection: Connection, period: Period) -> Select[int]:
     return select(KnownNotice.other_id).where(KnownNotice.settlement_id == settled)
 
 
-def _line_elsewhere(connection: Connection, order_sn: str, settlements: Select[int]) -> str | None:
-    """Where an order has a line in these: ``main 2022-12 notice 1``; null where it has none."""
+def _line_elsewhere(
+    connection: Connection, order_sn: str, settlements: Select[int]
+) -> NoticeElsewhere | None:
+    """Where an order has a line in these; null where it has none."""
     promoters = select(OrderVersion.promoter_id).where(OrderVersion.order_sn == order_sn)
     found = connection.execute(
         select(Notice.period, Notice.notice)
@@ -316,8 +336,7 @@ def _line_elsewhere(connection: Connection, order_sn: str, settlements: Select[i
     ).first()
     if found is None:
         return None
-    period = Period.parse(found.period)
-    return f"{period.programme} {period.name} notice {found.notice}"
+    return NoticeElsewhere(Period.parse(found.period), found.notice)
 
 
 def _level_in(connection: Connection, month: Period, promoter_id: int, now: int) -> str | None:

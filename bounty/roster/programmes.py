@@ -7,11 +7,12 @@ from sqlalchemy import Connection, insert, select, update
 from bounty.audit.service import record
 from bounty.errors import BountyError
 from bounty.models import OpenPeriod, Programme, TermsVersion
-from bounty.rules.periods import MAIN, in_programme, is_programme_code
+from bounty.rules.periods import MAIN, Period, in_programme, is_programme_code
 from bounty.rules.terms import MONTH, read_terms
 
 LONGEST = 200
 """Characters of a name."""
+_UNNAMED_MAIN = ("主项目", "Main programme")
 
 
 def programmes(connection: Connection) -> list[Any]:
@@ -24,6 +25,26 @@ def has_several(connection: Connection) -> bool:
     """Whether there are other programmes than ``main``."""
     others = select(Programme.code).where(Programme.code != MAIN).limit(1)
     return connection.execute(others).first() is not None
+
+
+def programme_titles(connection: Connection) -> dict[str, tuple[str, str]]:
+    """Code -> what people call the programme in Chinese and in English, ``main`` first.
+
+    ``main`` is called by its code when the database is made; until it is renamed each language has a word for it.
+    """
+    return {
+        row.code: _UNNAMED_MAIN if row.code == row.name == MAIN else (row.name, row.name)
+        for row in programmes(connection)
+    }
+
+
+def period_in_words(connection: Connection, period: Period) -> tuple[str, str]:
+    """A period in Chinese and in English, after its programme's name where there are several: ``冲刺 2022-12a``."""
+    titles = programme_titles(connection)
+    if len(titles) == 1:
+        return period.name, period.name
+    zh, en = titles[period.programme]
+    return f"{zh} {period.name}", f"{en} {period.name}"
 
 
 def add_programme(connection: Connection, code: str, name: str, now: int) -> bool:

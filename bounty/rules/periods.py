@@ -23,6 +23,8 @@ PAID_FROM_DAY = 20
 _CODE = "[a-z][a-z0-9-]{0,31}"
 _TEXT = re.compile(rf"(?:({_CODE}):)?([0-9]{{4}})-([0-9]{{2}})([ab]?)")
 _HALVES = ("", "a", "b")
+PERIOD_KEY = re.compile(rf"\b({_CODE}):(20[0-9]{{2}}-[0-9]{{2}}[ab]?)\b")
+"""Finds, within a text, periods of other programmes than ``main``: programme and name."""
 
 
 def is_programme_code(text: str) -> bool:
@@ -75,6 +77,16 @@ class Period:
     def name(self) -> str:
         """Without the programme."""
         return f"{self.year:04d}-{self.month:02d}{_HALVES[self.half]}"
+
+    @property
+    def slug(self) -> str:
+        """As a part of a file's name: ``2022-12``, ``sprint-2022-12a``."""
+        return str(self).replace(":", "-")
+
+    @property
+    def arguments(self) -> str:
+        """As a command of the shell takes it: ``2022-12``, ``2022-12a --programme sprint``."""
+        return self.name if self.programme == MAIN else f"{self.name} --programme {self.programme}"
 
     @property
     def cycle(self) -> str:
@@ -131,6 +143,11 @@ def in_programme(period: ColumnElement[str], programme: str) -> ColumnElement[bo
 def programme_in_sql(period: ColumnElement[str]) -> ColumnElement[str]:
     """What tells the programmes of periods, as text, apart: the part up to the colon, blank for ``main``."""
     return func.rtrim(period, "0123456789-ab")
+
+
+def name_in_sql(period: ColumnElement[str]) -> ColumnElement[str]:
+    """Periods, as text, without their programmes; these sort as time goes, whatever the programme."""
+    return func.replace(period, programme_in_sql(period), "")
 
 
 def months_later(day: date, months: int) -> date:

@@ -12,6 +12,7 @@ from bounty.errors import BountyError
 from bounty.models import Batch, Line, Result, Settlement
 from bounty.money import shown_yuan
 from bounty.notifications.outbox import MessageText, announce, notify_operators
+from bounty.roster.programmes import period_in_words
 from bounty.roster.terms import open_period, terms_in_force
 from bounty.rules.periods import Period
 from bounty.settlement.files import FileFacts, content_sha256, lines_file, results_file
@@ -109,11 +110,12 @@ def settle(connection: Connection, period: Period, now: int) -> Settled:
 
 def _tell(connection: Connection, period: Period, settlement_id: int, lines: FileFacts, now: int) -> None:
     fen, at = shown_yuan(lines.sum_fen), shown(now)[:16].replace("T", " ")
+    zh, en = period_in_words(connection, period)
     letter = MessageText(
-        (f"{period} 期草稿已就绪：补贴 ¥{fen}", f"{period}: the draft is ready, subsidy ¥{fen}"),
-        zh=f"{period} 期核算 {settlement_id} 于 {at} 完成：{lines.rows} 单，补贴 ¥{fen}。"
+        (f"{zh} 期草稿已就绪：补贴 ¥{fen}", f"{en}: the draft is ready, subsidy ¥{fen}"),
+        zh=f"{zh} 期核算 {settlement_id} 于 {at} 完成：{lines.rows} 单，补贴 ¥{fen}。"
         "请核对检查清单，再由第二人批准。",
-        en=f"Settlement {settlement_id} of {period} was made on {at}: {lines.rows} lines, subsidy ¥{fen}. "
+        en=f"Settlement {settlement_id} of {en} was made on {at}: {lines.rows} lines, subsidy ¥{fen}. "
         "Look through the checklist, and have a second person approve it.",
         path=f"/operations/periods/{period}/settling",
     )

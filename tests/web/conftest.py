@@ -16,7 +16,7 @@ from sqlalchemy import Engine, event
 from bounty.db import make_engine
 from tests import postgres
 from tests.web.clients import NOON, Opened, application, close
-from tests.web.world import DECEMBER, EMAILS, PASSWORD, Site, copied, fill, pay, served
+from tests.web.world import DECEMBER, EMAILS, PASSWORD, Site, add_sprint, copied, fill, pay, served
 
 WIDTHS = {"desktop": (1280, 900), "phone": (360, 780)}
 """Size -> width and height of the window, in CSS pixels."""
@@ -107,6 +107,17 @@ def paid_books(small_site: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     """The small site with November paid in part; to be copied."""
     folder = tmp_path_factory.mktemp("paid")
     engine = make_engine(copied(small_site, folder))
+    pay(engine, folder / "files")
+    engine.dispose()
+    return folder / "books.sqlite"
+
+
+@pytest.fixture(scope="session")
+def paid_books_of_two(small_site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small site with a programme of half-months besides, and November paid in part; to be copied."""
+    folder = tmp_path_factory.mktemp("two")
+    engine = make_engine(copied(small_site, folder))
+    add_sprint(engine, folder / "sprint")
     pay(engine, folder / "files")
     engine.dispose()
     return folder / "books.sqlite"

@@ -1,94 +1,119 @@
 """The pages where there are two programmes: each period is told by its programme, and each reader gets to both."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import Engine
+from flask.testing import FlaskClient
 
-from bounty.db import make_engine, transaction
-from bounty.roster.programmes import add_programme
-from tests.factories import PROMOTER, Month, half_month_terms
-from tests.web.clients import application, close, log_in, words_of
-from tests.web.world import EMAILS, JANUARY, copied
+from bounty.web.shared.access import allowed
+from tests.factories import PROMOTER, sn
+from tests.web.clients import application, close, log_in, post, words_of
+from tests.web.test_routes import ROLES, address, routes
+from tests.web.world import DECEMBER, EMAILS, SPRINT_NAME, copied
 
-SPRINT = "sprint:2022-12a"
+FIRST, OPEN = "sprint:2022-11a", "sprint:2022-12a"
+"""The periods of the programme of half-months: published, and open."""
+KEY = re.compile(r"[a-z0-9-]+:\d{4}-\d\d[ab]?")
+"""What no reader should see: a period as the database has it."""
 
 
 @pytest.fixture(scope="module")
-def app(small_site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    """The small site, with a published half-month of another programme."""
-    folder = tmp_path_factory.mktemp("two")
-    url = copied(small_site, folder)
-    engine: Engine = make_engine(url)
-    with transaction(engine) as connection:
-        add_programme(connection, "sprint", "半月冲刺", 0)
-    month = Month(engine, folder, period=SPRINT, now=JANUARY)
-    month.terms(half_month_terms())
-    month.open()
-    month.settle()
-    month.publish()
-    engine.dispose()
-    app = application(url, JANUARY, folder)
+def app(paid_books_of_two: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    folder = tmp_path_factory.mktemp("app-of-two")
+    app = application(copied(paid_books_of_two, folder), DECEMBER, folder)
+    promoter = app.test_client()
+    log_in(promoter, EMAILS["promoter"])
+    appeal = {"period": FIRST, "order_sn": sn(111), "words": "直推"}
+    assert post(promoter, "/appeals/new", **appeal).status_code == 303
+    assert post(promoter, "/appeals/new", period=OPEN, words="结果不对").status_code == 303
     yield app
     close(app)
 
 
-def page(app: Flask, path: str, role: str | None = None, language: str = "zh") -> str:
-    client = app.test_client()
-    if role is not None:
-        log_in(client, EMAILS[role])
-    answer = client.get(path, headers={"Accept-Language": language})
-    assert answer.status_code == 200, (path, answer.status_code)
+@pytest.fixture(scope="module")
+def readers(app: Flask) -> dict[str, FlaskClient]:
+    readers = {role: app.test_client() for role in (*ROLES, "nobody")}
+    for role in ROLES:
+        log_in(readers[role], EMAILS[role])
+    return readers
+
+
+def page(reader: FlaskClient, path: str, language: str = "zh", status: int = 200) -> str:
+    answer = reader.get(path, headers={"Accept-Language": language})
+    assert answer.status_code == status, (path, answer.status_code)
     return answer.data.decode(errors="replace")
+
+
+def pages_of(app: Flask, role: str) -> Iterator[str]:
+    """The address of each page that a role may look at, for both periods where it is a period's."""
+    for rule in routes(app):
+        if "GET" not in (rule.methods or ()) or not {role, "everybody"} & allowed(app, rule.endpoint):
+            continue
+        if rule.endpoint.startswith("security.") or rule.rule.endswith((".csv", ".zip", ".xlsx", ".json")):
+            continue
+        for period in (FIRST, OPEN) if "period" in rule.arguments else (FIRST,):
+            yield address(app, rule, **{name: period for name in rule.arguments if name == "period"})
+
+
+def visible(text: str) -> str:
+    """What a page shows or reads out: its text, and the attributes that people see or hear; no code of terms."""
+    shown = re.sub(r'(?s)<textarea.*?</textarea>|<input type="hidden"[^>]*>|<option value="[^"]*"', "", text)
+    return " ".join([words_of(shown), *re.findall(r'(?:aria-label|title|alt|value)="([^"]*)"', shown)])
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_no_page_of_any_role_shows_a_period_as_the_database_has_it(
+    app: Flask, readers: dict[str, FlaskClient], language: str
+) -> None:
+    """Each page of a second programme's period says whose it is."""
+    wrong, named = [], 0
+    for role, reader in readers.items():
+        for path in [*pages_of(app, role), f"/orders/{sn(100)}?programme=sprint"]:
+            answer = reader.get(path, headers={"Accept-Language": language}, buffered=True)
+            if answer.mimetype != "text/html" or answer.status_code in (302, 303):
+                continue
+            shown = visible(answer.text)
+            named += "sprint:" in path and SPRINT_NAME in shown
+            if KEY.search(shown) or (
+                "sprint:" in path and answer.status_code < 400 and SPRINT_NAME not in shown
+            ):
+                wrong.append((role, path, answer.status_code, sorted(set(KEY.findall(shown)))))
+    assert wrong == [], "\n".join(map(str, wrong))
+    assert named > 20
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 @pytest.mark.parametrize(
     ("role", "path"),
     [
-        (None, "/"),
-        (None, f"/notices/{SPRINT}/1"),
-        (None, f"/notices/{SPRINT}/1/statement.json"),
-        (None, "/rules?programme=sprint"),
-        ("promoter", f"/months/{SPRINT}/task"),
-        ("promoter", f"/months/{SPRINT}/orders"),
-        ("promoter", f"/months/{SPRINT}/subsidy"),
-        ("promoter", "/history"),
-        ("operator", "/operations/periods"),
-        ("operator", f"/operations/periods/{SPRINT}"),
-        ("operator", f"/operations/periods/{SPRINT}/settling"),
-        ("operator", f"/operations/periods/{SPRINT}/results"),
-        ("operator", f"/operations/roster/{SPRINT}/"),
-        ("operator", f"/operations/roster/{SPRINT}/{PROMOTER}"),
-        ("operator", "/operations/terms/"),
-        ("finance", "/finance/"),
-        ("finance", f"/finance/{SPRINT}/1/results"),
-        ("finance", f"/finance/{SPRINT}/1/lines.csv"),
-        ("finance", f"/finance/{SPRINT}/1/export.zip"),
+        ("nobody", "/"),
+        ("nobody", f"/notices/{FIRST}/1"),
+        ("nobody", f"/notices/{FIRST}/1/statement.json"),
+        ("nobody", "/rules?programme=sprint"),
+        ("promoter", f"/months/{OPEN}/task"),
+        ("promoter", f"/months/{OPEN}/orders"),
+        ("promoter", f"/months/{FIRST}/subsidy"),
+        ("promoter", f"/orders/{sn(100)}?programme=sprint"),
+        ("promoter", "/history?programme=sprint"),
+        ("operator", "/operations/periods?programme=sprint"),
+        ("operator", f"/operations/periods/{FIRST}"),
+        ("operator", f"/operations/periods/{FIRST}/settling"),
+        ("operator", f"/operations/periods/{FIRST}/results"),
+        ("operator", f"/operations/roster/{OPEN}/"),
+        ("operator", f"/operations/roster/{OPEN}/{PROMOTER}"),
+        ("operator", "/operations/terms/?programme=sprint"),
+        ("finance", "/finance/?programme=sprint"),
+        ("finance", f"/finance/{FIRST}/1/results"),
+        ("finance", f"/finance/{FIRST}/1/lines.csv"),
+        ("finance", f"/finance/{FIRST}/1/export.zip"),
+        ("finance", "/finance/tranches/1/lines?programme=sprint"),
+        ("finance", f"/finance/promoters/{PROMOTER}/orders/{sn(100)}?programme=sprint"),
     ],
 )
 def test_every_page_of_a_period_is_there_for_another_programmes(
-    app: Flask, role: str | None, path: str, language: str
+    readers: dict[str, FlaskClient], role: str, path: str, language: str
 ) -> None:
-    assert page(app, path, role, language)
-
-
-def test_a_promoter_gets_from_one_programme_to_the_other(app: Flask) -> None:
-    main = page(app, "/task", "promoter")
-    assert f'href="/months/{SPRINT}/task"' in main
-    assert "半月冲刺 2022-12a" in words_of(main)
-    sprint = page(app, f"/months/{SPRINT}/task", "promoter")
-    assert "半月冲刺 2022年12月上半月期" in words_of(sprint)
-    assert 'href="/months/2022-12/task"' in sprint
-
-
-def test_public_pages_and_operators_name_the_programme(app: Flask) -> None:
-    assert "半月冲刺 2022-12a" in words_of(page(app, "/"))
-    assert "半月冲刺" in words_of(page(app, "/rules"))
-    assert "当期（半个月）" in words_of(page(app, "/rules?programme=sprint"))
-    assert "半月冲刺 2022-12a" in words_of(page(app, "/operations/periods", "operator"))
-    assert '<option value="sprint">半月冲刺</option>' in page(app, "/operations/terms/", "operator")
-    assert app.test_client().get("/rules?programme=no").status_code == 404
-    assert app.test_client().get("/notices/nope:2022-12a/1").status_code == 404
+    assert page(readers[role], path, language)

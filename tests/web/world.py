@@ -21,18 +21,21 @@ from sqlalchemy import Engine, select
 from bounty.accounts.service import add_user
 from bounty.audit.service import Actor, acting
 from bounty.db import transaction
-from bounty.models import User
+from bounty.models import Payout, User
+from bounty.money import shown_yuan
 from bounty.payees.encryption import PayeeCipher, PayeeDetails
 from bounty.payees.files import PayeeRow
 from bounty.payees.service import propose_payees
 from bounty.payment_results.files import read_payment_results
 from bounty.payment_results.service import import_results
+from bounty.roster.programmes import add_programme
 from bounty.tranches import approval, departures, preparation
 from tests.factories import (
     PROMOTER,
     Month,
     Row,
     environment,
+    half_month_terms,
     link,
     order_row,
     promoter,
@@ -70,6 +73,8 @@ LEVELS = {
     'factor = "1.10", floor = "300.00", ceiling = "500000.00", step = "100.00" }',
 }
 """The contract's, with targets that a handful of orders reach."""
+SPRINT, SPRINT_NAME = "sprint", "半月冲刺"
+"""Code and name of the second programme, where there is one."""
 DECEMBER = "2022-12-15 15:00:00"
 """Within the task window."""
 JANUARY = "2023-01-12 10:00:00"
@@ -167,6 +172,28 @@ def fill(engine: Engine, folder: Path) -> None:
             )
 
 
+def add_sprint(engine: Engine, folder: Path) -> None:
+    """A second programme, of half-months over the same orders: the first of November published, those of December's
+    open. Whoever passed in it is owed by both; to be called before ``pay``."""
+    with transaction(engine) as connection:
+        add_programme(connection, SPRINT, SPRINT_NAME, 0)
+    levels = {
+        "V0": 'direct_only = true\ngmv_yuan = "700.00"\norders = 6',
+        "V1": 'direct_only = false\ngmv_yuan = { history_periods = 3, factor = "1.10", floor = "300.00", '
+        'step = "100.00" }',
+    }
+    half = half_month_terms(terms_toml(levels=levels, effective_from="2022-11"))
+    half = half.replace('"2022-12a"', '"2022-11a"').replace("V0&V1 定向赏金补贴", f"{SPRINT_NAME}补贴")
+    for period, now in (("2022-11a", "2022-10-28"), ("2022-11b", "2022-11-12"), ("2022-12a", "2022-11-27")):
+        month = Month(engine, folder / period, period=f"{SPRINT}:{period}", now=f"{now} 09:00:00")
+        if period == "2022-11a":
+            month.terms(half)
+        month.open()
+    first = Month(engine, folder / "first-half", period=f"{SPRINT}:2022-11a", now="2022-12-12 11:00:00")
+    first.settle()
+    first.publish()
+
+
 def pay(engine: Engine, folder: Path) -> None:
     """Pay November: tranche 1 is paid, but for the neighbour's payment, which failed, and one held; tranche 2, prepared
     by finance, takes an order back that was refunded since. A payment that the books never asked for is answered for.
@@ -191,10 +218,12 @@ def pay(engine: Engine, folder: Path) -> None:
         )
         first, _ = preparation.prepare(connection, shanghai("2022-12-14 00:00:00"), month.now)
         approval.export_begins(connection, first.tranche_id, month.now, approval_required=False)
+        asked = select(Payout.promoter_id, Payout.payable_fen).where(Payout.tranche_id == first.tranche_id)
+        payable = {row.promoter_id: shown_yuan(row.payable_fen) for row in connection.execute(asked)}
     receipt = folder / "receipt.csv"
     receipt.write_text(
         "payout_id,amount_yuan,status,reason\n"
-        f"P1-{PROMOTER},4.80,paid,\nP1-{NEIGHBOUR},6.00,failed,账户名与姓名不符\nP9-{PROMOTER},1.00,paid,\n",
+        f"P1-{PROMOTER},{payable[PROMOTER]},paid,\nP1-{NEIGHBOUR},{payable[NEIGHBOUR]},failed,账户名与姓名不符\nP9-{PROMOTER},1.00,paid,\n",
         encoding="utf-8",
     )
     later = Month(engine, folder / "refunded", period="2022-11", now="2022-12-15 08:00:00")

@@ -6,6 +6,7 @@ from bounty.accounting import finance_queries
 from bounty.tranches.entitlement import LINE_CAUSES
 from bounty.web.finance.notices import READERS
 from bounty.web.finance.tables import by_order, by_promoter
+from bounty.web.period_names import by_programme
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.request_context import now, reading
@@ -25,7 +26,7 @@ ADJUSTMENTS = Table(
         Column("given_fen", "原金额", "Given there", "money"),
         Column("amount_fen", "调整", "Adjustment", "money", sortable=True, summed=True),
     ),
-    key=("tranche_id", "promoter_id", "order_sn"),
+    key=("tranche_id", "promoter_id", "order_sn", "period"),
     order="-tranche_id",
     filters=(
         Filter(
@@ -71,7 +72,7 @@ DEBTS = Table(
 def index() -> str:
     """Every line that corrects an earlier one, and what is owed in all."""
     with reading() as connection:
-        page = page_of(connection, ADJUSTMENTS, finance_queries.adjustments(), request.args)
+        page = page_of(connection, by_programme(ADJUSTMENTS), finance_queries.adjustments(), request.args)
         owed = page_of(connection, DEBTS, finance_queries.debts(), {})
     return render_template("finance/adjustments.html", page=page, owed=owed, causes=LINE_CAUSES, now=now())
 
@@ -80,7 +81,7 @@ def index() -> str:
 @allows(*READERS)
 def file() -> Response:
     """Exactly the adjustments that the filters leave."""
-    return csv_response(ADJUSTMENTS, finance_queries.adjustments(), request.args, "adjustments")
+    return csv_response(by_programme(ADJUSTMENTS), finance_queries.adjustments(), request.args, "adjustments")
 
 
 @blueprint.get("/debts")

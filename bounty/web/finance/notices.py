@@ -16,6 +16,7 @@ from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import Period
 from bounty.settlement.period_lock import closed_periods
 from bounty.settlement.queries import lines_of, results_of
+from bounty.web.period_names import by_programme
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import attachment, csv_response
 from bounty.web.shared.request_context import engine, now, reading
@@ -75,9 +76,13 @@ NOTICES = Table(
             ),
         ),
     ),
-    search=Search("期次", "period", lambda row, words: row.c.period.startswith(words, autoescape=True)),
+    search=Search("期次", "period", lambda row, words: row.c.begins.startswith(words, autoescape=True)),
 )
 """What is corrected is not owed twice: the footer adds up what stands."""
+
+
+def _notices() -> Table:
+    return by_programme(NOTICES, newest_first="begins")
 
 
 def _results_table(terms: Any) -> Table:
@@ -145,7 +150,7 @@ def _rates(terms: Any) -> Filter:
 def index() -> str:
     """Every notice, the newest first, with its sums and files."""
     with reading() as connection:
-        page = page_of(connection, NOTICES, publication.every_notice(), request.args)
+        page = page_of(connection, _notices(), publication.every_notice(), request.args)
         closed = closed_periods(connection)
     return render_template("finance/index.html", page=page, closed=closed, now=now())
 
@@ -154,51 +159,51 @@ def index() -> str:
 @allows(*READERS)
 def notices_csv() -> Response:
     """Exactly the notices that the filters leave."""
-    return csv_response(NOTICES, publication.every_notice(), request.args, "notices")
+    return csv_response(_notices(), publication.every_notice(), request.args, "notices")
 
 
-@blueprint.get("/<period>/<int:notice>/results")
+@blueprint.get("/<period:period>/<int:notice>/results")
 @allows(*READERS)
-def results(period: str, notice: int) -> str:
+def results(period: Period, notice: int) -> str:
     """Who passed, on what, and what they earn."""
     return _page("results", period, notice)
 
 
-@blueprint.get("/<period>/<int:notice>/lines")
+@blueprint.get("/<period:period>/<int:notice>/lines")
 @allows(*READERS)
-def lines(period: str, notice: int) -> str:
+def lines(period: Period, notice: int) -> str:
     """What each order earns."""
     return _page("lines", period, notice)
 
 
-@blueprint.get("/<period>/<int:notice>/results.csv")
+@blueprint.get("/<period:period>/<int:notice>/results.csv")
 @allows(*READERS)
-def results_csv(period: str, notice: int) -> Response:
+def results_csv(period: Period, notice: int) -> Response:
     """Exactly the results that the filters leave."""
     return _file("results", period, notice)
 
 
-@blueprint.get("/<period>/<int:notice>/lines.csv")
+@blueprint.get("/<period:period>/<int:notice>/lines.csv")
 @allows(*READERS)
-def lines_csv(period: str, notice: int) -> Response:
+def lines_csv(period: Period, notice: int) -> Response:
     """Exactly the lines that the filters leave."""
     return _file("lines", period, notice)
 
 
-def _page(part: str, period: str, notice: int) -> str:
+def _page(part: str, period: Period, notice: int) -> str:
     """One of the two parts of a notice, ``results`` or ``lines``."""
     with reading() as connection:
-        chosen, table, rows = _part(connection, part, _month(period), notice)
+        chosen, table, rows = _part(connection, part, period, notice)
         page = page_of(connection, table, rows, request.args)
     return render_template(
         "finance/notice.html", part=part, chosen=chosen, period=period, notice=notice, page=page
     )
 
 
-def _file(part: str, period: str, notice: int) -> Response:
+def _file(part: str, period: Period, notice: int) -> Response:
     with reading() as connection:
-        _, table, rows = _part(connection, part, _month(period), notice)
-    return csv_response(table, rows, request.args, f"{table.name}-{period}-{notice}-filtered")
+        _, table, rows = _part(connection, part, period, notice)
+    return csv_response(table, rows, request.args, f"{table.name}-{period.slug}-{notice}-filtered")
 
 
 def _part(connection: Connection, part: str, month: Period, notice: int) -> tuple[Any, Table, Query]:
@@ -210,27 +215,18 @@ def _part(connection: Connection, part: str, month: Period, notice: int) -> tupl
     return chosen, _lines_table(terms), lines_of(chosen.settlement_id).order_by(None)
 
 
-@blueprint.get("/<period>/<int:notice>/export.zip")
+@blueprint.get("/<period:period>/<int:notice>/export.zip")
 @allows(*READERS)
-def export(period: str, notice: int) -> Response:
+def export(period: Period, notice: int) -> Response:
     """What ``bounty export --statements`` writes, byte for byte, in one file."""
-    month = _month(period)
-    return _made(month, notice, f"bounty-{month}-{notice}.zip", "application/zip", _write_zip)
+    return _made(period, notice, f"bounty-{period.slug}-{notice}.zip", "application/zip", _write_zip)
 
 
-@blueprint.get("/<period>/<int:notice>/workbook.xlsx")
+@blueprint.get("/<period:period>/<int:notice>/workbook.xlsx")
 @allows(*READERS)
-def workbook(period: str, notice: int) -> Response:
+def workbook(period: Period, notice: int) -> Response:
     """The same content as a workbook with control totals."""
-    month = _month(period)
-    return _made(month, notice, f"bounty-{month}-{notice}.xlsx", XLSX, write_workbook)
-
-
-def _month(period: str) -> Period:
-    try:
-        return Period.parse(period)
-    except ValueError:
-        abort(404)
+    return _made(period, notice, f"bounty-{period.slug}-{notice}.xlsx", XLSX, write_workbook)
 
 
 def _chosen(connection: Connection, month: Period, notice: int) -> Any:

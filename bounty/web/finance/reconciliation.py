@@ -1,6 +1,7 @@
 """The books held against the platform and the payers: differences only; and closing a period once nothing is open."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
@@ -26,6 +27,7 @@ from bounty.roster.terms import open_period
 from bounty.rules.periods import Period
 from bounty.rules.sql_math import sum_or_zero
 from bounty.web.finance.notices import READERS
+from bounty.web.period_names import by_programme, period_label, several_programmes
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.errors import said
@@ -49,7 +51,7 @@ DIFFERENCES = Table(
         Column("ours_fen", "我方", "Ours", "money", sortable=True, summed=True),
         Column("theirs_fen", "对方", "Theirs", "money", sortable=True, summed=True),
     ),
-    key=("at_tranche", "at_promoter", "at_order", "at_receipt", "at_place"),
+    key=("at_tranche", "at_promoter", "at_order", "at_period", "at_receipt", "at_place"),
     order="at",
     filters=(
         Filter(
@@ -85,7 +87,7 @@ def index() -> str:
     tranche_id = _tranche()
     with reading() as connection:
         waiting = _waiting(connection, tranche_id)
-        page = page_of(connection, DIFFERENCES, _differences(connection, tranche_id), request.args)
+        page = page_of(connection, _table(), _differences(connection, tranche_id), request.args)
         sums = [each for each in sums_of(connection, tranche_id) if each.kind != NO_RECEIPT]
         sums += _missing(connection, tranche_id)
         compared = _compared(connection, tranche_id)
@@ -111,7 +113,17 @@ def file() -> Response:
     tranche_id = _tranche()
     with reading() as connection:
         rows = _differences(connection, tranche_id)
-    return csv_response(DIFFERENCES, rows, request.args, f"differences-{tranche_id or 'all'}")
+    return csv_response(_table(), rows, request.args, f"differences-{tranche_id or 'all'}")
+
+
+def _table() -> Table:
+    """The differences; where there are several programmes, each of an order with the period that tells which."""
+    if not several_programmes():
+        return DIFFERENCES
+    before = [column.name for column in DIFFERENCES.columns].index("payout")
+    columns = DIFFERENCES.columns
+    period = Column("period", "期次", "period", shown=False)
+    return by_programme(replace(DIFFERENCES, columns=(*columns[:before], period, *columns[before:])))
 
 
 def _tranche() -> int | None:
@@ -121,7 +133,14 @@ def _tranche() -> int | None:
 def _differences(connection: Connection, tranche_id: int | None) -> Query:
     row = differences(connection, tranche_id).subquery("row").c
     told_of = select(PayoutOutcome.tranche_id).distinct()
-    blank: dict[str, Any] = {"tranche_id": 0, "promoter_id": 0, "order_sn": "", "receipt_id": 0, "place": 0}
+    blank: dict[str, Any] = {
+        "tranche_id": 0,
+        "promoter_id": 0,
+        "order_sn": "",
+        "period": "",
+        "receipt_id": 0,
+        "place": 0,
+    }
     return select(
         *row,
         case({kind: at for at, kind in enumerate(KINDS)}, value=row.kind).label("at"),
@@ -189,7 +208,7 @@ def close(period: Period) -> Any:
 
     def act(connection: Connection) -> str:
         period_closing.close(connection, period, now())
-        return t(f"{period} 已关账。", f"{period} is closed.")
+        return t(f"{period_label(period)} 已关账。", f"{period_label(period)} is closed.")
 
     return _done(period, act)
 
@@ -213,7 +232,7 @@ def reopen(period: Period) -> Any:
 
     def act(connection: Connection) -> str:
         period_closing.reopen(connection, period, now(), approval_required=site().settings.approval_required)
-        return t(f"{period} 已重新打开。", f"{period} is open again.")
+        return t(f"{period_label(period)} 已重新打开。", f"{period_label(period)} is open again.")
 
     return _done(period, act, fresh=True)
 

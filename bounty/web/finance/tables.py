@@ -105,7 +105,7 @@ LINES = Table(
         Column("corrects_id", "原批次", "Corrects tranche", "id", filed="corrects_tranche"),
         Column("amount_fen", "金额", "Amount", "money", sortable=True, summed=True),
     ),
-    key=("promoter_id", "order_sn"),
+    key=("promoter_id", "order_sn", "period"),
     order="promoter_id",
     filters=(CAUSE,),
     search=Search("推手 ID 或订单编号", "promoter id or order number", by_order),

@@ -26,6 +26,7 @@ from bounty.tranches.payer_files import Payer, refused_words
 from bounty.tranches.unusual_amounts import unusual
 from bounty.web.finance.notices import PIECE, READERS, XLSX
 from bounty.web.finance.tables import LINES, PAYOUTS, TRANCHES
+from bounty.web.period_names import by_programme
 from bounty.web.promoter.order_page import order_page
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import attachment, csv_response
@@ -151,7 +152,12 @@ def lines(tranche_id: int) -> str:
     """What each order gives, or takes back."""
     with reading() as connection:
         found = _found(connection, tranche_id)
-        page = page_of(connection, LINES, finance_queries.tranche_lines_with_orders(tranche_id), request.args)
+        page = page_of(
+            connection,
+            by_programme(LINES),
+            finance_queries.tranche_lines_with_orders(tranche_id),
+            request.args,
+        )
     return render_template(
         "finance/tranche_lines.html", tranche=found, page=page, causes=LINE_CAUSES, states=state.STATES
     )
@@ -163,7 +169,7 @@ def lines_csv(tranche_id: int) -> Response:
     """Exactly the lines that the filters leave."""
     _known(tranche_id)
     return csv_response(
-        LINES,
+        by_programme(LINES),
         finance_queries.tranche_lines_with_orders(tranche_id),
         request.args,
         f"tranche_lines-{tranche_id}-filtered",
@@ -280,7 +286,8 @@ def mark(tranche_id: int) -> Any:
 def order(promoter_id: int, order_sn: str) -> str:
     """Why an order counts and earns, and where its money is, as its promoter sees it."""
     with reading() as connection:
-        shown = order_page(connection, promoter_id, order_sn) or abort(404)
+        programme = request.args.get("programme")
+        shown = order_page(connection, promoter_id, order_sn, programme) or abort(404)
     return render_template("promoter/order.html", desk=True, promoter_id=promoter_id, **shown)
 
 

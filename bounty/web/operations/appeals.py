@@ -13,6 +13,7 @@ from bounty.clock import read_instant, shown
 from bounty.db import Words
 from bounty.errors import BountyError
 from bounty.money import read_yuan, shown_yuan
+from bounty.web.period_names import by_programme
 from bounty.web.promoter.appeals import CLAUSES, KINDS, STATE_FILTER, number_in_form
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
@@ -81,7 +82,7 @@ def index() -> str:
     """The queue, the nearest deadline first."""
     args = request.args if request.args else {"turn": "operations"}
     with reading() as connection:
-        page = page_of(connection, TABLE, appeals(now()), args)
+        page = page_of(connection, by_programme(TABLE), appeals(now()), args)
     return render_template("operations/appeals.html", page=page, now=now(), states=STATES, kinds=KINDS)
 
 
@@ -89,7 +90,7 @@ def index() -> str:
 @allows(*READERS)
 def file() -> Response:
     """Just these as a file."""
-    return csv_response(TABLE, appeals(now()), request.args, "appeals")
+    return csv_response(by_programme(TABLE), appeals(now()), request.args, "appeals")
 
 
 @blueprint.get("/<int:appeal_id>")

@@ -19,6 +19,7 @@ from bounty.release.next_step import NextStep, next_step
 from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import Period
 from bounty.web.operations.results import COLUMNS, READERS, RESULT, rows_of
+from bounty.web.period_names import by_programme
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.formats import day
@@ -70,7 +71,7 @@ PERIODS = Table(
 def index() -> str:
     """Every open period, the newest first."""
     with reading() as connection:
-        page = page_of(connection, PERIODS, period_rows(connection), request.args)
+        page = page_of(connection, _periods(), period_rows(connection), request.args)
     return render_template("operations/periods.html", page=page, states=STATES, now=now())
 
 
@@ -80,7 +81,7 @@ def periods_file() -> Response:
     """Exactly the periods that the filter leaves."""
     with reading() as connection:
         rows = period_rows(connection)
-    return csv_response(PERIODS, rows, request.args, "periods")
+    return csv_response(_periods(), rows, request.args, "periods")
 
 
 @blueprint.get("/periods/<period:period>")
@@ -125,19 +126,25 @@ def file(period: Period) -> Response:
     """Exactly the promoters that the page lists."""
     with reading() as connection:
         stage = period_status(connection, period, now())
-    return csv_response(NEAREST, active(stage), request.args, f"nearest-{period}")
+    return csv_response(NEAREST, active(stage), request.args, f"nearest-{period.slug}")
+
+
+def _periods() -> Table:
+    return by_programme(PERIODS, newest_first="begins")
 
 
 def period_rows(connection: Connection) -> Query:
-    """The periods with their states, which are computed and not stored; those whose roster is to be frozen too."""
+    """The periods with their states, which are computed and not stored; those whose roster is to be frozen too. With
+    ``begins``, which sorts the periods of all programmes as time goes."""
     kinds: dict[str, Any] = {
         column.name: Words() if column.kind == "text" else WholeNumber for column in PERIODS.columns
-    }
+    } | {"begins": Words()}
     nothing: dict[str, Any] = dict.fromkeys(kinds)
     coming = [
         nothing
         | {
             "period": str(each.period),
+            "begins": each.period.first_day.isoformat(),
             "state": "OVERDUE" if each.overdue(now()) else "UPCOMING",
             "freeze_at": each.freeze_at,
             "days_late": each.days_late(now()) if each.overdue(now()) else None,
@@ -151,6 +158,7 @@ def period_rows(connection: Connection) -> Query:
             nothing
             | {
                 "period": each.period,
+                "begins": Period.parse(each.period).first_day.isoformat(),
                 "state": each.state,
                 "receipt_cutoff": each.bounds.receipt_cutoff,
                 "on_roster": each.on_roster,

@@ -19,6 +19,7 @@ from bounty.ingest.quarantine import dismiss_all, dismiss_entries
 from bounty.models import Batch, OpenPeriod, Quarantined
 from bounty.settlement.files import inert
 from bounty.web.operations.imports import KIND_NAMES, READERS
+from bounty.web.period_names import period_label
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import attachment, csv_response
 from bounty.web.shared.errors import said
@@ -211,7 +212,7 @@ def _table(connection: Connection) -> Table:
         ]
     periods = connection.execute(
         select(OpenPeriod.period, OpenPeriod.month_from, OpenPeriod.month_until).order_by(
-            OpenPeriod.period.desc()
+            OpenPeriod.month_from.desc(), OpenPeriod.period
         )
     ).all()
     return Table(
@@ -247,7 +248,10 @@ def _table(connection: Connection) -> Table:
                 "period",
                 "期次（含付款时间不明的行）",
                 "period (with rows whose pay time is unknown)",
-                tuple(Option(row.period, row.period, row.period, _of_period(row)) for row in periods),
+                tuple(
+                    Option(row.period, period_label(row.period), period_label(row.period), _of_period(row))
+                    for row in periods
+                ),
             ),
         ),
         search=Search(

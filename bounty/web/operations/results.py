@@ -142,4 +142,4 @@ def file(period: Period) -> Response:
     """Exactly the promoters that the filters leave."""
     with reading() as connection:
         stage = period_status(connection, period, now())
-    return csv_response(table_of(stage), rows_of(stage), request.args, f"standings-{period}")
+    return csv_response(table_of(stage), rows_of(stage), request.args, f"standings-{period.slug}")

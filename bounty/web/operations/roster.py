@@ -22,8 +22,9 @@ from bounty.roster.ineligibility_text import ineligibility_text, tenure_reached
 from bounty.roster.overrides import EntryState, entry_of, override, overrides_of, refusal_of
 from bounty.roster.service import open_roster
 from bounty.roster.terms import terms_in_force
-from bounty.rules.periods import Period
+from bounty.rules.periods import MAIN, Period
 from bounty.settlement.files import inert
+from bounty.web.period_names import period_label, with_period_labels
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.errors import said
@@ -77,7 +78,7 @@ def file(period: Period) -> Response:
     """Just these as a file."""
     with reading() as connection:
         table = _table(connection, period)
-    return csv_response(table, roster_rows(period), request.args, f"roster-{period}")
+    return csv_response(table, roster_rows(period), request.args, f"roster-{period.slug}")
 
 
 @blueprint.post("/")
@@ -85,7 +86,7 @@ def file(period: Period) -> Response:
 def open_period() -> Redirect | tuple[str, int]:
     """Open a period: freeze its roster."""
     try:
-        month = Period.parse(request.form.get("period", "").strip())
+        month = Period.parse(request.form.get("period", "").strip(), request.form.get("programme", MAIN))
     except ValueError as error:
         return _reopened(BountyError(str(error), "请填写月份，例如 2022-12。"))
     try:
@@ -100,11 +101,11 @@ def open_period() -> Redirect | tuple[str, int]:
     )
     history = "、".join(f"{each} {orders}" for each, orders in opening.history.items())
     told = t(
-        f"{month} {state}：名单 {opening.on_roster} 人，有资格 {opening.eligible} 人",
-        f"{month} {state}: {opening.on_roster} on the roster, {opening.eligible} eligible",
+        f"{period_label(month)} {state}：名单 {opening.on_roster} 人，有资格 {opening.eligible} 人",
+        f"{period_label(month)} {state}: {opening.on_roster} on the roster, {opening.eligible} eligible",
     )
     held = t(f"；历史月份的订单数：{history}", f"; orders held of the history: {history}") if history else ""
-    flash(told + held, "success")
+    flash(told + with_period_labels(held), "success")
     return redirect(url_for(".listing", period=month), 303)
 
 
@@ -182,7 +183,7 @@ def _listing(month: Period, refused: str | None = None) -> str:
         page=page,
         period=str(month),
         periods=periods,
-        offered=str(Period.parse(periods[0]).plus(1)),
+        offered=_newest_of(periods, month.programme).plus(1),
         opened_at=opened_at,
         reasons=REASONS,
         refused=refused,
@@ -196,7 +197,7 @@ def _reopened(refusal: BountyError) -> tuple[str, int]:
     if periods:
         return _listing(Period.parse(periods[0]), said(refusal)), 422
     return render_template(
-        "operations/roster_empty.html", refused=said(refusal), offered=request.form.get("period"), now=now()
+        "operations/roster_empty.html", refused=said(refusal), offered=None, now=now()
     ), 422
 
 
@@ -266,6 +267,10 @@ def _standing() -> EntryState:
     if orders and not (orders.isascii() and orders.isdigit() and len(orders) <= 9):
         raise BountyError(f"{orders!r} is no number of orders.", f"「{orders}」不是单数。")
     return EntryState(None, gmv_fen, int(orders) if orders else None)
+
+
+def _newest_of(periods: list[str], programme: str) -> Period:
+    return next(each for each in map(Period.parse, periods) if each.programme == programme)
 
 
 def _periods(connection: Connection) -> list[str]:

@@ -202,7 +202,7 @@ def changes_csv(period: Period) -> Response:
     """Exactly the orders that the filters leave."""
     with reading() as connection:
         stage = period_status(connection, period, now())
-    return csv_response(CHANGES, _changes(stage), request.args, f"changes-{period}")
+    return csv_response(CHANGES, _changes(stage), request.args, f"changes-{period.slug}")
 
 
 def _changes(stage: PeriodStatus) -> Query:

@@ -5,6 +5,7 @@ from flask import Blueprint, render_template, request
 from bounty.errors import BountyError
 from bounty.forecast.simulation import CAUSES, Simulated, periods_from_to, simulate
 from bounty.roster.terms import versions
+from bounty.rules.periods import MAIN, Period
 from bounty.rules.terms import read_terms
 from bounty.web.operations.terms import LONGEST_BYTES, text_of_terms
 from bounty.web.shared.access import allows
@@ -22,8 +23,10 @@ def ask() -> str:
     """The newest terms, to be edited, and the months of the newest period."""
     with reading() as connection:
         newest = next(iter(versions(connection)), None)
-    month = "" if newest is None else newest.last_period or newest.effective_from
-    return _page("" if newest is None else newest.toml, month, month)
+    if newest is None:
+        return _page("", MAIN, "", "")
+    month = Period.parse(newest.last_period or newest.effective_from)
+    return _page(newest.toml, month.programme, month.name, month.name)
 
 
 @blueprint.post("/")
@@ -32,10 +35,11 @@ def show() -> str | tuple[str, int]:
     """What the terms of the form would have given; nothing is kept."""
     text = request.form.get("terms", "").replace("\r\n", "\n")
     first, last = (request.form.get(name, "").strip() for name in ("first", "last"))
+    programme = request.form.get("programme", MAIN)
     try:
         text = _given_text(text)
         terms = read_terms(text)
-        periods = periods_from_to(f"{first}..{last}")
+        periods = periods_from_to(f"{first}..{last}", programme)
         if len(periods) > MOST_MONTHS:
             raise BountyError(
                 f"Try at most {MOST_MONTHS} months at a time; `bounty simulate` takes more.",
@@ -44,8 +48,8 @@ def show() -> str | tuple[str, int]:
         with reading() as connection:
             found = [simulate(connection, terms, period, now()) for period in periods]
     except BountyError as refusal:
-        return _page(text, first, last, refused=said(refusal)), 422
-    return _page(text, first, last, found)
+        return _page(text, programme, first, last, refused=said(refusal)), 422
+    return _page(text, programme, first, last, found)
 
 
 def _given_text(edited: str) -> str:
@@ -60,11 +64,17 @@ def _given_text(edited: str) -> str:
 
 
 def _page(
-    text: str, first: str, last: str, found: list[Simulated] | None = None, refused: str | None = None
+    text: str,
+    programme: str,
+    first: str,
+    last: str,
+    found: list[Simulated] | None = None,
+    refused: str | None = None,
 ) -> str:
     return render_template(
         "operations/simulation.html",
         text=text,
+        programme=programme,
         first=first,
         last=last,
         found=found or [],

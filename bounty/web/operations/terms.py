@@ -12,7 +12,7 @@ from bounty.roster.terms import add_terms, changes, versions
 from bounty.rules.periods import MAIN, Period
 from bounty.rules.terms import read_terms
 from bounty.rules.terms_text import terms_in_words
-from bounty.web.period_names import period_label
+from bounty.web.period_names import by_programme, period_label
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.errors import said
@@ -69,7 +69,7 @@ def file() -> Response:
     """Exactly the versions that the filter leaves."""
     with reading() as connection:
         rows = _rows(connection)
-    return csv_response(TABLE, rows, request.args, "terms")
+    return csv_response(_table(), rows, request.args, "terms")
 
 
 @blueprint.get("/<int:terms_id>")
@@ -126,8 +126,14 @@ def add() -> Redirect | tuple[str, int]:
 
 def _index(refused: str | None = None) -> str:
     with reading() as connection:
-        page = page_of(connection, TABLE, _rows(connection), request.args if request.method == "GET" else {})
+        page = page_of(
+            connection, _table(), _rows(connection), request.args if request.method == "GET" else {}
+        )
     return render_template("operations/terms.html", page=page, refused=refused)
+
+
+def _table() -> Table:
+    return by_programme(TABLE, column="effective_from")
 
 
 def _rows(connection: Connection) -> Query:

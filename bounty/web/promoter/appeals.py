@@ -12,7 +12,8 @@ from bounty.models import Appeal
 from bounty.progress.service import explain
 from bounty.rules.clause_texts import CLAUSE_TEXTS
 from bounty.rules.clauses import SUBSIDY_CLAUSES, TASK_CLAUSES
-from bounty.rules.periods import Period
+from bounty.rules.periods import MAIN, Period
+from bounty.web.period_names import by_programme
 from bounty.web.shared.access import allows, own_promoter
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.errors import said
@@ -57,7 +58,7 @@ TABLE = Table(
 def index() -> str:
     """The promoter's appeals, the newest first."""
     with reading() as connection:
-        page = page_of(connection, TABLE, _own(), request.args)
+        page = page_of(connection, by_programme(TABLE), _own(), request.args)
         results = service.results_to_ask_about(connection, own_promoter(), now())
     return render_template(
         "promoter/appeals.html", page=page, results=results, now=now(), states=STATES, kinds=KINDS
@@ -68,13 +69,13 @@ def index() -> str:
 @allows("promoter")
 def file() -> Response:
     """Just these as a file."""
-    return csv_response(TABLE, _own(), request.args, "appeals")
+    return csv_response(by_programme(TABLE), _own(), request.args, "appeals")
 
 
 @blueprint.get("/new")
 @allows("promoter")
 def new() -> str:
-    """The form: about an order (``?order_sn=``) or a result (``?period=``)."""
+    """The form: about an order (``?order_sn=``, in the programme of ``?period=``) or a result (``?period=``)."""
     return _form(request.args.get("order_sn"), request.args.get("period"))
 
 
@@ -139,7 +140,7 @@ def _form(order_sn: str | None, period: str | None, refused: str | None = None) 
         _require_own(connection, order_sn)
         month = _month(period)
         if order_sn is not None:
-            month = explain(connection, order_sn, now()).period
+            month = explain(connection, order_sn, now(), MAIN if month is None else month.programme).period
         panel = service.panel(connection, own_promoter(), month, order_sn, now())
     if panel is None:
         abort(404)

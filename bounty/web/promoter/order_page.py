@@ -6,22 +6,32 @@ from sqlalchemy import Connection, select
 
 from bounty.accounting.promoter_statement import month_lines, payment_lines, payout_statuses
 from bounty.models import Order
-from bounty.progress.history import data_as_of, month_of
+from bounty.progress.history import data_as_of, month_of, periods_with
 from bounty.progress.order_list import listed_now
 from bounty.progress.service import explain
 from bounty.progress.timeline import rows_received
-from bounty.rules.periods import lapses_at
+from bounty.rules.periods import MAIN, lapses_at
+from bounty.web.period_names import programme_names, several_programmes
 from bounty.web.promoter import texts as words
 from bounty.web.shared import payment_texts
 from bounty.web.shared.request_context import now
 
 
-def order_page(connection: Connection, promoter_id: int, order_sn: str) -> dict[str, Any] | None:
-    """What ``promoter/order.html`` shows; null where the promoter has no such order."""
-    own = select(Order.order_sn).where(Order.promoter_id == promoter_id, Order.order_sn == order_sn)
-    if connection.execute(own).first() is None:
+def order_page(
+    connection: Connection, promoter_id: int, order_sn: str, programme: str | None
+) -> dict[str, Any] | None:
+    """What ``promoter/order.html`` shows; null where the promoter has no such order, and there is no such programme.
+
+    programme  in which the order is judged; null for the first in which the promoter takes part
+    """
+    own = select(Order.paid_at).where(Order.promoter_id == promoter_id, Order.order_sn == order_sn)
+    order = connection.execute(own).first()
+    if order is None or programme not in (None, *programme_names()):
         return None
-    why = explain(connection, order_sn, now())
+    periods = periods_with(connection, promoter_id, order.paid_at) if several_programmes() else []
+    if programme is None:
+        programme = periods[0].programme if periods else MAIN
+    why = explain(connection, order_sn, now(), programme)
     month = None if why.period is None else month_of(connection, promoter_id, why.period)
     row, line, rate_permille, lapse = None, None, 0, None
     if month is not None:
@@ -35,6 +45,7 @@ def order_page(connection: Connection, promoter_id: int, order_sn: str) -> dict[
     trail = payment_lines(promoter_id).subquery("trail")
     return {
         "why": why,
+        "periods": periods,
         "month": month,
         "row": row,
         "line": line,

@@ -11,14 +11,15 @@ from bounty.appeals.service import panel
 from bounty.calendar.schedule import next_roster_late_since, roster_late_since
 from bounty.clock import shanghai_date
 from bounty.models import Payout
-from bounty.progress.history import PromoterMonth, month_of, months, months_of, present_month
+from bounty.progress.history import PromoterMonth, month_of, months, months_of, open_months, present_month
 from bounty.progress.order_list import listed_now
-from bounty.progress.task import task_of
+from bounty.progress.task import Task, task_of
 from bounty.roster.eligibility import in_words
 from bounty.roster.ineligibility_text import eligible_from_text, ineligibility_text
 from bounty.rules.clauses import OrderContext
 from bounty.rules.periods import Period, lapses_at
 from bounty.tranches.entitlement import void_order_numbers
+from bounty.web.period_names import by_programme
 from bounty.web.promoter import tables
 from bounty.web.promoter import texts as words
 from bounty.web.promoter.order_page import order_page
@@ -28,7 +29,7 @@ from bounty.web.shared.charts import DailyChart, daily_chart
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.language import language
 from bounty.web.shared.request_context import now, reading, site
-from bounty.web.shared.tables import page_of
+from bounty.web.shared.tables import Table, page_of
 
 blueprint = Blueprint("promoter", __name__)
 NEWEST_PAYMENTS = 3
@@ -39,10 +40,13 @@ NEWEST_PAYMENTS = 3
 @blueprint.get("/months/<period:period>/task")
 @allows("promoter")
 def task(period: Period | None = None) -> str:
-    """Where I stand."""
+    """Where I stand; without a period, in every programme that has an open task of mine."""
     promoter_id = own_promoter()
     with reading() as connection:
         found = months_of(connection, promoter_id)
+        current = open_months(found, now()) if period is None else []
+        if len({each.period.programme for each in current}) > 1:
+            return _tasks([task_of(connection, promoter_id, each, now()) for each in current])
         month = _chosen(found, period)
         if month is None:
             late_since = next_roster_late_since(connection, site().settings.calendar, now())
@@ -77,6 +81,13 @@ def task(period: Period | None = None) -> str:
         derived=in_words(month.derivation, chinese=language() == "zh"),
         why_not=ineligibility_text,
         from_when=eligible_from_text,
+    )
+
+
+def _tasks(found: list[Task]) -> str:
+    """Tasks side by side: of each the sentence that matters, how far it is, and how long it runs."""
+    return render_template(
+        "promoter/tasks.html", tasks=found, now=now(), words=words, why_not=ineligibility_text
     )
 
 
@@ -122,7 +133,7 @@ def orders_csv(period: Period) -> Response:
     with reading() as connection:
         month = month_of(connection, promoter_id, period) or abort(404)
         rows, _ = listed_now(connection, promoter_id, month, now())
-    return csv_response(tables.ORDERS, rows, request.args, f"orders-{month.period}")
+    return csv_response(tables.ORDERS, rows, request.args, f"orders-{month.period.slug}")
 
 
 @blueprint.get("/orders/<order_sn>")
@@ -131,7 +142,8 @@ def order(order_sn: str) -> str:
     """Why one order counts or does not."""
     promoter_id = own_promoter()
     with reading() as connection:
-        shown = order_page(connection, promoter_id, order_sn) or abort(404)
+        programme = request.args.get("programme")
+        shown = order_page(connection, promoter_id, order_sn, programme) or abort(404)
         appealing = panel(connection, promoter_id, shown["why"].period, order_sn, now())
     return render_template("promoter/order.html", appealing=appealing, desk=False, **shown)
 
@@ -177,7 +189,7 @@ def subsidy_csv(period: Period) -> Response:
     with reading() as connection:
         month = month_of(connection, promoter_id, period) or abort(404)
         lines = promoter_statement.month_lines(connection, promoter_id, month, now())
-    return csv_response(tables.SUBSIDY, lines, request.args, f"subsidy-{month.period}")
+    return csv_response(tables.SUBSIDY, lines, request.args, f"subsidy-{month.period.slug}")
 
 
 @blueprint.get("/payments")
@@ -206,7 +218,7 @@ def payment(tranche_id: int) -> str:
     with reading() as connection:
         found = _payment(connection, promoter_id, tranche_id)
         lines = promoter_statement.payment_lines(promoter_id, tranche_id)
-        page = page_of(connection, tables.PAYMENT_LINES, lines, request.args)
+        page = page_of(connection, by_programme(tables.PAYMENT_LINES), lines, request.args)
     return render_template(
         "promoter/payment.html", payment=found, page=page, now=now(), words=words, paid=payment_texts
     )
@@ -220,7 +232,7 @@ def payment_csv(tranche_id: int) -> Response:
     with reading() as connection:
         _payment(connection, promoter_id, tranche_id)
     lines = promoter_statement.payment_lines(promoter_id, tranche_id)
-    return csv_response(tables.PAYMENT_LINES, lines, request.args, f"payment-{tranche_id}")
+    return csv_response(by_programme(tables.PAYMENT_LINES), lines, request.args, f"payment-{tranche_id}")
 
 
 def _payment(connection: Connection, promoter_id: int, tranche_id: int) -> Any:
@@ -235,7 +247,7 @@ def history() -> str:
     """Every month I was on the roster of."""
     promoter_id = own_promoter()
     with reading() as connection:
-        page = page_of(connection, tables.HISTORY, months(promoter_id), request.args)
+        page = page_of(connection, _history(), months(promoter_id), request.args)
     return render_template("promoter/history.html", page=page, now=now(), words=words)
 
 
@@ -243,7 +255,11 @@ def history() -> str:
 @allows("promoter")
 def history_csv() -> Response:
     """The same months as a file."""
-    return csv_response(tables.HISTORY, months(own_promoter()), request.args, "history")
+    return csv_response(_history(), months(own_promoter()), request.args, "history")
+
+
+def _history() -> Table:
+    return by_programme(tables.HISTORY, newest_first="month_from")
 
 
 def _roster_late_since(connection: Connection, period: Period) -> int | None:

@@ -156,7 +156,7 @@ PAYMENT_LINES = Table(
         Column("corrects_id", "原批次", "corrects tranche", "id"),
         Column("amount_fen", "金额", "amount", "money", sortable=True, summed=True),
     ),
-    key=("order_sn",),
+    key=("order_sn", "period"),
     order="amount_fen",
     filters=(
         Filter(

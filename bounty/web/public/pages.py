@@ -40,10 +40,16 @@ def start() -> Response | str:
 @blueprint.get("/notices")
 @public
 def notices() -> str:
-    """Every period with its notices, the newest first."""
+    """Every period with its notices, the newest first; of all programmes, or of one."""
+    programme = request.args.get("programme")
+    if programme not in (None, *programme_names()):
+        abort(404)
     with reading() as connection:
         periods = public_index.public_periods(connection, now())
-    return render_template("public/notices.html", now=now(), periods=periods, states=STATES)
+    shown = [each for each in periods if programme in (None, Period.parse(each.period).programme)]
+    return render_template(
+        "public/notices.html", now=now(), periods=shown, programme=programme, states=STATES
+    )
 
 
 @blueprint.get("/notices/<period:period>/<int:number>")
@@ -118,7 +124,7 @@ def passed_csv(period: Period, number: int) -> Response:
     if shown is None or not site().settings.public_list:
         abort(404)
     rows = public_index.passed_of(shown.settlement_id, period)
-    return csv_response(_passed(terms), rows, request.args, f"passed-{period}-notice-{number}")
+    return csv_response(_passed(terms), rows, request.args, f"passed-{period.slug}-notice-{number}")
 
 
 @blueprint.get("/rules")

@@ -6,13 +6,14 @@ from werkzeug.exceptions import HTTPException, SecurityError
 
 from bounty.errors import BountyError
 from bounty.web.api import problems
+from bounty.web.period_names import with_period_labels
 from bounty.web.shared.language import language, t
 from bounty.web.shared.tables import BadRequestedTable
 
 
 def said(refusal: BountyError) -> str:
     """A refusal's text in the reader's language."""
-    return refusal.zh if language() == "zh" else getattr(refusal, "en", str(refusal))
+    return with_period_labels(refusal.zh if language() == "zh" else getattr(refusal, "en", str(refusal)))
 
 
 def install(app: Flask) -> None:
