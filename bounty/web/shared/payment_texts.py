@@ -48,12 +48,7 @@ def whereabouts(line: Any, lapses_at: int | None) -> str:
     """
     number = line.tranche_id
     sentences: dict[str, BothLanguages] = {
-        "EXPECTED": (
-            "等佣金结算" if lapses_at is None else f"等佣金在 {full_moment(lapses_at)} 前结算",
-            "its commission is to settle"
-            if lapses_at is None
-            else f"its commission is to settle before {full_moment(lapses_at)}",
-        ),
+        "EXPECTED": ("佣金结算后发放", "paid once its commission settles"),
         "PREPARED": (f"在第 {number} 批，还没有交付款方", f"in tranche {number}, not sent to the payer yet"),
         "PAYING": (f"第 {number} 批已交付款方，等结果", f"tranche {number} is with the payer"),
         "HELD": (
