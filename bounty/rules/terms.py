@@ -182,6 +182,14 @@ class Tier(_Part):
     """Ten-thousandths of the target."""
     rate_permille: Annotated[int, Field(ge=0, le=1000)]
 
+    def needs(self, target: int) -> int:
+        """What a measure comes to at least to reach the tier.
+
+        >>> Tier(at="1.50", rate_permille=30).needs(5)
+        8
+        """
+        return -(-target * self.at // 10_000)
+
 
 class SubsidyTerms(_Part):
     """``[subsidy]``: what a passed promoter's orders earn."""

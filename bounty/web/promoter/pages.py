@@ -1,16 +1,19 @@
 """A promoter's own pages: my task, orders, one order and why, subsidy, payments, history; nobody else's."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 from flask import Blueprint, Response, abort, render_template, request
-from sqlalchemy import Connection
+from sqlalchemy import Connection, false
 
 from bounty.accounting import promoter_statement
 from bounty.appeals.service import panel
 from bounty.calendar.schedule import next_roster_late_since, roster_late_since
 from bounty.clock import shanghai_date
+from bounty.db import Query
 from bounty.models import Payout
+from bounty.progress.bring_home import waiting_orders
 from bounty.progress.history import PromoterMonth, month_of, months, months_of, present_month
 from bounty.progress.order_list import listed_now
 from bounty.progress.task import task_of
@@ -19,7 +22,7 @@ from bounty.roster.ineligibility_text import eligible_from_text, ineligibility_t
 from bounty.rules.clauses import OrderContext
 from bounty.rules.periods import Period, lapses_at
 from bounty.tranches.entitlement import void_order_numbers
-from bounty.web.promoter import tables
+from bounty.web.promoter import tables, task_texts
 from bounty.web.promoter import texts as words
 from bounty.web.promoter.order_page import order_page
 from bounty.web.shared import payment_texts
@@ -35,18 +38,52 @@ NEWEST_PAYMENTS = 3
 """So many are on the page of the subsidy; the others on their own."""
 
 
+class _Opened(NamedTuple):
+    """What every page of a month begins with."""
+
+    connection: Connection
+    promoter_id: int
+    month: PromoterMonth
+    """The one that the address names, or the present one."""
+    months: list[PromoterMonth]
+    """All of the promoter's, the newest first."""
+
+
+class _NoMonthYet(Exception):
+    """The promoter is on no roster, and the address names no month."""
+
+
+@contextmanager
+def opened(period: Period | None) -> Iterator[_Opened]:
+    """A snapshot, and a month of the promoter whose pages these are.
+
+    Aborts with 404 for a month that is not theirs; where there is none yet, the page says when there will be one.
+    """
+    promoter_id = own_promoter()
+    with reading() as connection:
+        found = months_of(connection, promoter_id)
+        if period is None:
+            month = present_month(found, now())
+            if month is None:
+                raise _NoMonthYet
+        else:
+            month = next((each for each in found if each.period == period), None) or abort(404)
+        yield _Opened(connection, promoter_id, month, found)
+
+
+@blueprint.errorhandler(_NoMonthYet)
+def _nothing_yet(_: _NoMonthYet) -> str:
+    with reading() as connection:
+        late_since = next_roster_late_since(connection, site().settings.calendar, now())
+    return render_template("promoter/nothing.html", roster_late_since=late_since)
+
+
 @blueprint.get("/task")
 @blueprint.get("/months/<period:period>/task")
 @allows("promoter")
 def task(period: Period | None = None) -> str:
     """Where I stand."""
-    promoter_id = own_promoter()
-    with reading() as connection:
-        found = months_of(connection, promoter_id)
-        month = _chosen(found, period)
-        if month is None:
-            late_since = next_roster_late_since(connection, site().settings.calendar, now())
-            return render_template("promoter/nothing.html", roster_late_since=late_since)
+    with opened(period) as (connection, promoter_id, month, found):
         later = (
             each
             for each in reversed(found)
@@ -54,7 +91,8 @@ def task(period: Period | None = None) -> str:
         )
         following = next(later, None)
         standing = task_of(connection, promoter_id, month, now(), following=following)
-        late_since = _roster_late_since(connection, month.period.plus(1))
+        calendar, after = site().settings.calendar, month.period.plus(1)
+        late_since = None if following else roster_late_since(connection, calendar, after, now())
         # While all is open there is nothing to appeal about, and the page asks for nothing more.
         decided = month.published is not None or not standing.reachable
         appealing = panel(connection, promoter_id, month.period, None, now()) if decided else None
@@ -66,11 +104,10 @@ def task(period: Period | None = None) -> str:
         task=standing,
         roster_late_since=late_since,
         appealing=appealing,
-        first_day=shanghai_date(month.bounds.task_from).day,
-        last_day=shanghai_date(month.bounds.task_until - 1).day,
         voided=voided,
         now=now(),
         words=words,
+        says=task_texts,
         reasons=tables.REASONS,
         known=_known(month),
         charts=_charts(standing),
@@ -78,6 +115,43 @@ def task(period: Period | None = None) -> str:
         why_not=ineligibility_text,
         from_when=eligible_from_text,
     )
+
+
+@blueprint.get("/months/<period:period>/bring-home")
+@allows("promoter")
+def bring_home(period: Period) -> str:
+    """The orders that still need their receipt, and which of them would do."""
+    with opened(period) as (connection, promoter_id, month, _):
+        shown = task_of(connection, promoter_id, month, now())
+        page = page_of(connection, tables.BRING_HOME, _waiting(promoter_id, month), request.args)
+    return render_template(
+        "promoter/bring_home.html",
+        month=month,
+        task=shown,
+        home=shown.bring_home,
+        page=page,
+        now=now(),
+        words=words,
+        says=task_texts,
+    )
+
+
+@blueprint.get("/months/<period:period>/bring-home.csv")
+@allows("promoter")
+def bring_home_csv(period: Period) -> Response:
+    """The same orders as a file."""
+    with opened(period) as (_, promoter_id, month, _):
+        rows = _waiting(promoter_id, month)
+    return csv_response(tables.BRING_HOME, rows, request.args, f"bring-home-{month.period}")
+
+
+def _waiting(promoter_id: int, month: PromoterMonth) -> Query:
+    """The month's orders that wait for their receipt; none once it comes too late, or for who is not eligible."""
+    asked = {"period": str(month.period), "promoter_id": promoter_id}
+    waiting = waiting_orders(month.terms).params(**asked)
+    if month.reason is not None or month.published is not None or now() >= month.bounds.receipt_cutoff:
+        return waiting.where(false())
+    return waiting
 
 
 def _voided(connection: Connection, month: PromoterMonth, rows: Sequence[Any]) -> set[str]:
@@ -93,12 +167,7 @@ def _voided(connection: Connection, month: PromoterMonth, rows: Sequence[Any]) -
 @allows("promoter")
 def orders(period: Period | None = None) -> str:
     """Each order of a month, what it counts as, and why."""
-    promoter_id = own_promoter()
-    with reading() as connection:
-        found = months_of(connection, promoter_id)
-        month = _chosen(found, period)
-        if month is None:
-            return render_template("promoter/nothing.html", roster_late_since=None)
+    with opened(period) as (connection, promoter_id, month, found):
         rows, _ = listed_now(connection, promoter_id, month, now())
         page = page_of(connection, tables.ORDERS, rows, request.args, counted=True)
         voided = _voided(connection, month, page.rows)
@@ -141,12 +210,7 @@ def order(order_sn: str) -> str:
 @allows("promoter")
 def subsidy(period: Period | None = None) -> str:
     """What a month earns, and what has become of it."""
-    promoter_id = own_promoter()
-    with reading() as connection:
-        found = months_of(connection, promoter_id)
-        month = _chosen(found, period)
-        if month is None:
-            return render_template("promoter/nothing.html", roster_late_since=None)
+    with opened(period) as (connection, promoter_id, month, found):
         lines = promoter_statement.month_lines(connection, promoter_id, month, now())
         states = promoter_statement.by_state(connection, lines)
         page = page_of(connection, tables.SUBSIDY, lines, request.args)
@@ -244,18 +308,6 @@ def history() -> str:
 def history_csv() -> Response:
     """The same months as a file."""
     return csv_response(tables.HISTORY, months(own_promoter()), request.args, "history")
-
-
-def _roster_late_since(connection: Connection, period: Period) -> int | None:
-    """When the roster of a month should have been frozen, where it is late."""
-    return roster_late_since(connection, site().settings.calendar, period, now())
-
-
-def _chosen(found: list[PromoterMonth], period: Period | None) -> PromoterMonth | None:
-    """Of a promoter's months the one that the address names, or the present one; another's is not there."""
-    if period is None:
-        return present_month(found, now())
-    return next((month for month in found if month.period == period), None) or abort(404)
 
 
 def _known(month: PromoterMonth) -> Callable[[Any], OrderContext]:
