@@ -30,7 +30,7 @@ from bounty.web.shared.access import allows, own_promoter
 from bounty.web.shared.charts import DailyChart, daily_chart
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.language import language
-from bounty.web.shared.request_context import now, reading, site
+from bounty.web.shared.request_context import contact, now, reading, site
 from bounty.web.shared.tables import page_of
 
 blueprint = Blueprint("promoter", __name__)
@@ -211,13 +211,12 @@ def order(order_sn: str) -> str:
 def subsidy(period: Period | None = None) -> str:
     """What a month earns, and what has become of it."""
     with opened(period) as (connection, promoter_id, month, found):
-        lines = promoter_statement.month_lines(connection, promoter_id, month, now())
+        books = promoter_statement.books_of_promoter(connection, promoter_id, now())
+        lines = promoter_statement.month_lines(connection, books, month, now())
         states = promoter_statement.by_state(connection, lines)
         page = page_of(connection, tables.SUBSIDY, lines, request.args)
-        newest = (
-            promoter_statement.payments(promoter_id).order_by(Payout.tranche_id.desc()).limit(NEWEST_PAYMENTS)
-        )
-        paid = connection.execute(newest).all()
+        totals = promoter_statement.totals_of(connection, books)
+        payee = promoter_statement.payee_of(connection, promoter_id)
     return render_template(
         "promoter/subsidy.html",
         months=found,
@@ -228,7 +227,10 @@ def subsidy(period: Period | None = None) -> str:
         now=now(),
         words=words,
         paid=payment_texts,
-        payments=paid,
+        payments=books.payments[: -NEWEST_PAYMENTS - 1 : -1],
+        totals=totals,
+        payee=payment_texts.payee(payee, contact()),
+        pays_on=words.pays_on(month),
         lapses_at=lapses_at(month.period, month.terms),
     )
 
@@ -240,7 +242,8 @@ def subsidy_csv(period: Period) -> Response:
     promoter_id = own_promoter()
     with reading() as connection:
         month = month_of(connection, promoter_id, period) or abort(404)
-        lines = promoter_statement.month_lines(connection, promoter_id, month, now())
+        books = promoter_statement.books_of_promoter(connection, promoter_id, now())
+        lines = promoter_statement.month_lines(connection, books, month, now())
     return csv_response(tables.SUBSIDY, lines, request.args, f"subsidy-{month.period}")
 
 
@@ -248,9 +251,17 @@ def subsidy_csv(period: Period) -> Response:
 @allows("promoter")
 def payments() -> str:
     """Every tranche that I have a part in, and what came of it."""
+    promoter_id = own_promoter()
     with reading() as connection:
-        page = page_of(connection, tables.PAYMENTS, promoter_statement.payments(own_promoter()), request.args)
-    return render_template("promoter/payments.html", page=page, now=now(), paid=payment_texts)
+        page = page_of(connection, tables.PAYMENTS, promoter_statement.payments(promoter_id), request.args)
+        payee = promoter_statement.payee_of(connection, promoter_id)
+    return render_template(
+        "promoter/payments.html",
+        page=page,
+        now=now(),
+        paid=payment_texts,
+        payee=payment_texts.payee(payee, contact()),
+    )
 
 
 @blueprint.get("/payments.csv")

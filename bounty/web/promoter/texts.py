@@ -1,13 +1,16 @@
 """What a promoter's pages say of a month, a row and an order, in the reader's language."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
-from bounty.clock import midnight
+from bounty.clock import midnight, shanghai_date
 from bounty.progress.history import PromoterMonth
 from bounty.progress.service import Explanation, JudgedOrder
 from bounty.roster.ineligibility_text import ineligibility_text
+from bounty.rules import paydays
 from bounty.rules.clause_texts import (
     CLAUSE_TEXTS,
     STATUSES,
@@ -23,7 +26,7 @@ from bounty.rules.clauses import (
     OrderContext,
 )
 from bounty.rules.measure import COUNTED, PENDING
-from bounty.rules.periods import PAID_FROM_DAY, PUBLISHED_BY_DAY, Period
+from bounty.rules.periods import PUBLISHED_BY_DAY, Period
 from bounty.web.period_names import period_label, period_title
 from bounty.web.promoter.tables import CLAUSES
 from bounty.web.shared.formats import deadline, full_moment, moment, money, spelled_day
@@ -72,7 +75,7 @@ def steps(month: PromoterMonth, now: int) -> list[tuple[str, str, str]]:
     else:
         present = 3 if month.settled else 2
     published = spelled_day(midnight(following.day(PUBLISHED_BY_DAY)))
-    paid = spelled_day(midnight(following.day(PAID_FROM_DAY)))
+    paid = spelled_day(midnight(following.day(month.terms.subsidy.settled_on_day)))
     settled = spelled_day(bounds.receipt_cutoff)
     named = [
         (t("推广", "Promote"), deadline(bounds.task_until)),
@@ -90,6 +93,27 @@ def steps(month: PromoterMonth, now: int) -> list[tuple[str, str, str]]:
         (name, note, "done" if at < present else "now" if at == present and begun else "ahead")
         for at, (name, note) in enumerate(named)
     ]
+
+
+def pays_on(month: PromoterMonth) -> Callable[[Any], date | None]:
+    """When each order's subsidy of a month is expected: of rows of ``promoter_statement.month_lines``."""
+    following = Period(month.period.year, month.period.month).plus(1)
+    published = (
+        following.day(PUBLISHED_BY_DAY)
+        if month.published is None
+        else shanghai_date(month.published.published_at)
+    )
+
+    def day(row: Any) -> date | None:
+        received, audited, settled = (
+            None if at is None else shanghai_date(at)
+            for at in (row.received_at, row.verified_at, row.settled_at)
+        )
+        return paydays.pays_on(
+            month.terms, not_before=published, received=received, audited=audited, settled=settled
+        )
+
+    return day
 
 
 def chip(row: Any, known: OrderContext, now: int) -> Chip:
