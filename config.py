@@ -65,6 +65,8 @@ class Settings(BaseSettings):
     mail_user: str = ""
     mail_password: str = Field(default="", repr=False)
     mail_sender: str = "bounty@localhost"
+    contact: str = ""
+    """Where promoters send what operations need of them; blank: to the sender of the mails."""
     uploads: Path = INSTANCE / "uploads"
     """Where uploaded files are kept."""
     upload_megabytes: int = Field(default=512, gt=0)

@@ -4,14 +4,26 @@ orders_due (what is deserved, what tranches hold)  ─┐
 payments (what came of each payout)  ── fates ──────┴─> the state of each order
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, case, exists, false, func, literal, null, select, true
 from sqlalchemy.types import TypeEngine
 
 from bounty.db import Query, WholeNumber, Words, given_rows
-from bounty.models import Line, Notice, Order, Payee, Payout, PayoutOutcome, Tranche, TrancheLine, TrancheStep
+from bounty.models import (
+    Line,
+    Notice,
+    Order,
+    Payee,
+    PayeeApproval,
+    Payout,
+    PayoutOutcome,
+    Tranche,
+    TrancheLine,
+    TrancheStep,
+)
 from bounty.progress.expected_subsidy import expected_lines
 from bounty.progress.history import PromoterMonth
 from bounty.progress.order_list import listed_now
@@ -44,6 +56,44 @@ _FATE: dict[str, TypeEngine[Any]] = {
 
 
 # Payments
+
+
+class PayeeState(NamedTuple):
+    """Where a promoter is paid."""
+
+    method: str | None
+    """``alipay`` or ``bank``; null without a payee."""
+    shown_account: str | None
+    """Masked."""
+    in_force: bool
+    """False while it waits for its approval, and none was approved before."""
+    held_fen: int
+    """What the newest payment could not pay, as there was no payee; whole fen."""
+
+
+def payee_of(connection: Connection, promoter_id: int) -> PayeeState:
+    """Where a promoter is paid now; failing that, the newest payee that waits for its approval. One query."""
+    in_force = PayeeApproval.proposal_id.is_not(None)
+    payee = (
+        select(Payee.method, Payee.shown_account, case((in_force, 1), else_=0).label("in_force"))
+        .outerjoin(PayeeApproval, PayeeApproval.proposal_id == Payee.proposal_id)
+        .where(Payee.promoter_id == promoter_id)
+        .order_by(in_force.desc(), Payee.proposal_id.desc())
+        .limit(1)
+        .subquery("payee")
+    )
+    replaced = select(TrancheStep.tranche_id).where(TrancheStep.step == "REPLACED")
+    newest = (
+        select(case((Payout.proposal_id.is_(None), Payout.payable_fen), else_=0))
+        .where(Payout.promoter_id == promoter_id, Payout.tranche_id.not_in(replaced))
+        .order_by(Payout.tranche_id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    one = select(literal(1)).subquery("one")
+    columns = (payee.c.method, payee.c.shown_account, payee.c.in_force, newest)
+    row = connection.execute(select(*columns).select_from(one.outerjoin(payee, true()))).one()
+    return PayeeState(row[0], row[1], bool(row[2]), row[3] or 0)
 
 
 def payments(promoter_id: int) -> Query:
@@ -132,12 +182,18 @@ class PayoutStatus:
     """When the payer said so; null while nobody has."""
 
 
-def payout_statuses(connection: Connection, promoter_id: int) -> dict[int, PayoutStatus]:
+def every_payment(connection: Connection, promoter_id: int) -> list[Any]:
+    """All payments of a promoter, the oldest first."""
+    return list(connection.execute(payments(promoter_id).order_by(Payout.tranche_id)))
+
+
+def payout_statuses(every: Sequence[Any]) -> dict[int, PayoutStatus]:
     """What has become of a promoter's lines, by the tranche they are in.
+
+    every   as ``every_payment`` gives them
 
     What was held or failed is in the next payment that was prepared afterwards.
     """
-    every = connection.execute(payments(promoter_id).order_by(Payout.tranche_id)).all()
 
     def of(at: int) -> PayoutStatus:
         row = every[at]
@@ -176,14 +232,56 @@ def payment_lines(promoter_id: int, tranche_id: int | None = None) -> Query:
 # The orders of a month
 
 
-def month_lines(connection: Connection, promoter_id: int, month: PromoterMonth, now: int) -> Query:
+@dataclass(frozen=True, slots=True)
+class PromoterBooks:
+    """What every view of a promoter's money is made of."""
+
+    promoter_id: int
+    payments: list[Any]
+    """All, the oldest first."""
+    judged: Query
+    """As ``entitlement.published_periods`` gives it."""
+
+
+def books_of_promoter(connection: Connection, promoter_id: int, now: int) -> PromoterBooks:
+    """Two queries, whatever there is."""
+    return PromoterBooks(
+        promoter_id, every_payment(connection, promoter_id), published_periods(connection, now)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PromoterTotals:
+    """What the published months come to for a promoter, whole fen: the three are all that their notices promise."""
+
+    paid_fen: int
+    on_the_way_fen: int
+    """Due, and not paid: payable, in a tranche, held or failed; below 0 where more is owed back than is due."""
+    waiting_fen: int
+    """Of orders whose commission has not settled."""
+
+
+def totals_of(connection: Connection, books: PromoterBooks) -> PromoterTotals:
+    """The sums over all published months; one query."""
+    due = orders_due(books.judged, promoter_id=books.promoter_id).subquery("due").c
+    sums = select(sum_or_zero(due.deserved_fen), sum_or_zero(due.held_fen), sum_or_zero(due.due_fen))
+    deserved, in_tranches, payable = connection.execute(sums).one()
+    paid = sum(row.paid_fen for row in books.payments)
+    return PromoterTotals(
+        paid_fen=paid,
+        on_the_way_fen=in_tranches - paid + payable,
+        waiting_fen=deserved - in_tranches - payable,
+    )
+
+
+def month_lines(connection: Connection, books: PromoterBooks, month: PromoterMonth, now: int) -> Query:
     """What each order of a month earns, and where that money is: order_sn, goods_name, theirs, paid_at, basis_fen,
     rate_permille, subsidy_fen (of the newest notice, or expected), held_fen (in tranches), open_fen (what is still to
     come, or below 0 to be taken back), state (a key of STATES), why (a key of VOID or CAUSES of ``deserved``; null),
-    tranche_id (in which it is paid; null), told_at (when the payer said so), settled_at.
+    tranche_id (in which it is paid; null), told_at (when the payer said so), received_at, verified_at, settled_at.
     """
     if month.published is None:
-        every = expected_lines(*listed_now(connection, promoter_id, month, now)).subquery("every").c
+        every = expected_lines(*listed_now(connection, books.promoter_id, month, now)).subquery("every").c
         return select(
             *(every[name] for name in ("order_sn", "goods_name", "paid_at", "basis_fen", "rate_permille")),
             (literal(1) == 1).label("theirs"),
@@ -194,19 +292,22 @@ def month_lines(connection: Connection, promoter_id: int, month: PromoterMonth, 
             case((literal(1) == 0, ""), else_=null()).label("why"),
             literal(None, WholeNumber).label("tranche_id"),
             literal(None, WholeNumber).label("told_at"),
+            every.received_at,
+            every.verified_at,
             every.settled_at,
         )
-    return _published(connection, promoter_id, month, now)
+    return _published(books, month)
 
 
-def _published(connection: Connection, promoter_id: int, month: PromoterMonth, now: int) -> Query:
+def _published(books: PromoterBooks, month: PromoterMonth) -> Query:
     assert month.published is not None
-    due = orders_due(published_periods(connection, now), promoter_id=promoter_id).subquery("due").c
+    promoter_id = books.promoter_id
+    due = orders_due(books.judged, promoter_id=promoter_id).subquery("due").c
     become = given_rows(
         _FATE,
         [
             {"tranche_id": tranche_id, "fate": each.fate, "paid_by": each.tranche_id, "fate_at": each.at}
-            for tranche_id, each in payout_statuses(connection, promoter_id).items()
+            for tranche_id, each in payout_statuses(books.payments).items()
         ],
     ).subquery("become")
     of_programme = in_programme(TrancheLine.period.expression, month.period.programme)
@@ -251,6 +352,8 @@ def _published(connection: Connection, promoter_id: int, month: PromoterMonth, n
             why.label("why"),
             become.c.paid_by.label("tranche_id"),
             become.c.fate_at.label("told_at"),
+            Order.received_at,
+            Order.verified_at,
             Order.settled_at,
         )
         .select_from(due.order_sn.table)

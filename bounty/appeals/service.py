@@ -185,7 +185,7 @@ def ask(
         )
     if not window.is_open:
         zh, en = deadline_text(window.until)
-        raise BountyError(f"Appeals about {period} closed at {en}.", f"{period} 的申诉已于 {zh}截止。")
+        raise BountyError(f"Appeals about {period} closed on {en}.", f"{period} 的申诉已于 {zh}截止。")
     appeal_id: int = connection.execute(select(func.coalesce(func.max(Appeal.appeal_id), 0) + 1)).scalar_one()
     due = due_at(period, now)
     connection.execute(

@@ -155,6 +155,8 @@ def roster_late_since(connection: Connection, calendar: Calendar, period: Period
 
     Null too for a programme that is retired. Raises BountyError for a half-month to which no terms apply.
     """
+    if period.cycle == MONTH and now < freeze_at(connection, calendar, period):
+        return None  # whatever the programme: nothing is asked for it
     if require_programme(connection, period.programme).retired_at is not None:
         return None
     due_at = freeze_at(connection, calendar, period)

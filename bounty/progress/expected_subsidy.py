@@ -6,7 +6,8 @@ from bounty.db import Query, WholeNumber
 
 
 def expected_lines(listed: Query, rate_permille: int) -> Query:
-    """What listed orders would earn: order_sn, goods_name, paid_at, basis_fen, rate_permille, subsidy_fen, settled_at.
+    """What listed orders would earn: order_sn, goods_name, paid_at, basis_fen, rate_permille, subsidy_fen, received_at,
+    verified_at, settled_at.
 
     listed   of ``listing.listed_orders``
     """
@@ -18,5 +19,7 @@ def expected_lines(listed: Query, rate_permille: int) -> Query:
         every.basis_fen,
         literal(rate_permille, WholeNumber).label("rate_permille"),
         every.subsidy_fen,
+        every.received_at,
+        every.verified_at,
         every.settled_at,
     ).where(every.subsidy_fen > 0)

@@ -15,16 +15,14 @@ from bounty.rules.measure import (
     COUNTED,
     PENDING,
     VERDICTS,
-    counts,
     frozen_bounds,
     may_count,
-    measured,
     verdict,
     verdict_number,
 )
 from bounty.rules.periods import Period
 from bounty.rules.sql_math import Whole, capped_at, count_where, sum_or_zero, whole_part
-from bounty.rules.subsidy import basis, before_promoter_cap, rate, under_promoter_cap
+from bounty.rules.subsidy import basis, before_promoter_cap, under_promoter_cap
 from bounty.rules.terms import Terms
 
 A_DAY = 86_400
@@ -92,32 +90,18 @@ def daily_totals(terms: Terms) -> Query:
     return written_out(totals)
 
 
-@lru_cache(maxsize=64)
-def _rate_of(terms: Terms) -> Query:
-    names = ("gmv_fen", "orders", "target_gmv_fen", "target_orders")
-    both = select(*(bindparam(name, type_=WholeNumber).label(name) for name in names)).subquery("both").c
-    return written_out(
-        select(rate(terms, both.gmv_fen, both.orders, both.target_gmv_fen, both.target_orders))
-    )
-
-
 def rate_reached(
-    connection: Connection,
-    terms: Terms,
-    gmv_fen: int,
-    orders: int,
-    target_gmv_fen: int | None,
-    target_orders: int | None,
+    terms: Terms, gmv_fen: int, orders: int, target_gmv_fen: int | None, target_orders: int | None
 ) -> int | None:
-    """The rate of the tier that these figures reach, per mille; null where they do not pass."""
-    asked = {
-        "gmv_fen": gmv_fen,
-        "orders": orders,
-        "target_gmv_fen": target_gmv_fen,
-        "target_orders": target_orders,
-    }
-    reached: int | None = connection.execute(_rate_of(terms), asked).scalar_one()
-    return reached
+    """The rate of the tier that these figures reach, per mille, as ``rules.subsidy.rate``; null where they do not
+    pass."""
+    measured = ((gmv_fen, target_gmv_fen), (orders, target_orders))
+    reached = (
+        tier.rate_permille
+        for tier in reversed(terms.subsidy.tiers)
+        if all(target is None or figure >= tier.needs(target) for figure, target in measured)
+    )
+    return next(reached, None)
 
 
 def listed_orders(
@@ -161,6 +145,7 @@ def listed_orders(
             facts.return_status,
             facts.received_at,
             facts.failed_at,
+            facts.verified_at,
             facts.settled_at,
             stands.label("verdict"),
             capped_at(facts.order_amount_fen, terms.task.order_cap_fen).label("capped_fen"),
@@ -208,6 +193,7 @@ def listed_orders(
         columns.return_status,
         columns.received_at,
         columns.failed_at,
+        columns.verified_at,
         columns.settled_at,
         columns.basis_fen,
         columns.unearned,
@@ -348,13 +334,17 @@ def listed_now(connection: Connection, promoter_id: int, month: PromoterMonth, n
             month.period, promoter_id, terms, permille, month.published.settlement_id
         ), permille
     facts = Order.__table__.c
-    counted, bounds = measured(facts, terms), frozen_bounds(terms)
-    sums = month_of_promoter(select(counted.gmv_fen, counted.orders), month.period, promoter_id)
-    gmv_fen, orders = connection.execute(sums.where(counts(facts, bounds, terms))).one()
-    may_gmv_fen, may_orders = gmv_fen, orders
-    if now >= month.bounds.task_until:  # before it anybody may still pass
-        may_gmv_fen, may_orders = connection.execute(sums.where(may_count(facts, bounds, terms))).one()
+    bounds = frozen_bounds(terms)
+    capped = capped_at(facts.order_amount_fen, terms.task.order_cap_fen)
+    received = facts.received_at.is_not(None)
+    sums = select(
+        sum_or_zero(capped), func.count(facts.promoter_id), sum_or_zero(case((received, capped), else_=0)),
+        count_where(received),
+    )  # fmt: skip
+    # What may count and was received counts.
+    may = month_of_promoter(sums, month.period, promoter_id).where(may_count(facts, bounds, terms))
+    may_gmv_fen, may_orders, gmv_fen, orders = connection.execute(may).one()
     reachable = within_reach(month, may_gmv_fen, may_orders, now)
-    reached = rate_reached(connection, terms, gmv_fen, orders, month.target_gmv_fen, month.target_orders)
+    reached = rate_reached(terms, gmv_fen, orders, month.target_gmv_fen, month.target_orders)
     permille = expected_rate(terms, reached, month, reachable=reachable)
     return listed_orders(month.period, promoter_id, terms, permille, None), permille

@@ -88,11 +88,11 @@ def _letter(row: Any, period: BothLanguages, path: str, deadline: BothLanguages,
     need = "needs" if row.orders == 1 else "need"
     return MessageText(
         (
-            f"{period[0]} 期：还有 {row.orders} 单、¥{fen} 须在 {deadline[0]} 前确认收货",
+            f"{period[0]} 期：还有 {row.orders} 单、¥{fen} 须在 {deadline[0]}前确认收货",
             f"{period[1]}: {orders}, ¥{fen} still {need} receipt by {deadline[1]}",
         ),
         zh=f"截至 {at}，您 {period[0]} 期还有 {row.orders} 单（计入金额 ¥{fen}）等待买家确认收货。\n"
-        f"{deadline[0]} 前收货才计入任务；之后收货不计入任务。",
+        f"{deadline[0]}前收货才计入任务；之后收货不计入任务。",
         en=f"As of {at}, {orders} of yours in {period[1]} (¥{fen} to the task) {need} the buyer's receipt.\n"
         f"What is received by {deadline[1]} counts to the task; what is received later does not.",
         path=path,

@@ -6,7 +6,9 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from bounty.models import RosterOverride, Violation
+from bounty.progress.bring_home import BringHome, bring_home_of
 from bounty.progress.history import PromoterMonth
+from bounty.progress.next_tier import NextTier, next_tier_of
 from bounty.progress.order_list import (
     Expected,
     daily_totals,
@@ -21,7 +23,7 @@ from bounty.progress.queries import A_PERIOD, A_PROMOTER
 from bounty.progress.service import Tally
 from bounty.rules.clauses import RECEIVED_IN_TIME, TASK_CLAUSES
 from bounty.rules.measure import COUNTED, PENDING, VERDICTS
-from bounty.rules.terms import Terms, Tier
+from bounty.rules.terms import Terms
 
 NEWEST = 10
 """Orders that a task shows."""
@@ -58,8 +60,8 @@ class Task:
     orders: TargetProgress | None
     rate_permille: int
     """Of the tier reached, or the first: what the expected subsidy is taken at."""
-    next_tier: Tier | None
-    """The one above it."""
+    next_tier: NextTier | None
+    """The one above it, while it may still be reached."""
     expected: Expected
     newest: tuple[Any, ...]
     """The newest orders, with the columns of ``listing.listed_orders``."""
@@ -67,6 +69,8 @@ class Task:
     """The next month, as soon as its roster is frozen."""
     reachable: bool
     """Whether the promoter may still pass; see ``listing.within_reach``."""
+    bring_home: BringHome | None
+    """Which pending orders would do, while that helps: not passed yet, within reach, and before the cutoff."""
 
     @property
     def all(self) -> Tally:
@@ -109,8 +113,8 @@ def task_of(
     *,
     following: PromoterMonth | None = None,
 ) -> Task:
-    """Where a promoter stands in a month: three queries, and one more each for who is out over a violation, whose entry
-    was put right by hand, or who is above the promoter cap.
+    """Where a promoter stands in a month: two queries, and one more each for who has pending orders to bring home, is
+    out over a violation, whose entry was put right by hand, or who is above the promoter cap.
     """
     terms = month.terms
     verdicts: dict[str, Tally] = {}
@@ -139,11 +143,15 @@ def task_of(
         )
     )
     reached = rate_reached(
-        connection, terms, counted.capped_fen, counted.orders, month.target_gmv_fen, month.target_orders
+        terms, counted.capped_fen, counted.orders, month.target_gmv_fen, month.target_orders
     )
     permille = expected_rate(terms, reached, month, reachable=reachable)
     expected, earned_fen = expected_of(connection, month.period, promoter_id, terms, rows, permille)
     published = month.published
+    helps = bool(pending.orders) and reachable and reached is None and now < month.bounds.receipt_cutoff
+    next_tier = next_tier_of(terms, permille, gmv, orders, rows, expected.subsidy_fen) if reachable else None
+    if next_tier is not None and now >= month.bounds.task_until and (next_tier.gmv_fen or next_tier.orders):
+        next_tier = None  # no order can be added
     newest = connection.execute(
         newest_orders(terms, NEWEST, published=published is not None),
         {
@@ -173,11 +181,21 @@ def task_of(
         gmv=gmv,
         orders=orders,
         rate_permille=permille,
-        next_tier=next((tier for tier in terms.subsidy.tiers if tier.rate_permille > permille), None),
+        next_tier=next_tier,
         expected=expected,
         newest=tuple(newest),
         following=following,
         reachable=reachable,
+        bring_home=bring_home_of(
+            connection,
+            terms,
+            asked,
+            max((month.target_gmv_fen or 0) - counted.capped_fen, 0),
+            max((month.target_orders or 0) - counted.orders, 0),
+            pending.orders,
+        )
+        if helps
+        else None,
     )
 
 

@@ -7,7 +7,7 @@ alone: nothing here is asked whether an order counts.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bounty.clock import shown
+from bounty.clock import shanghai_date, shown
 from bounty.money import shown_yuan
 from bounty.rules.clauses import (
     APP_LINK,
@@ -62,17 +62,24 @@ class ClauseText:
     """What would have made it hold, to be followed by what the order would have counted; null where nothing can."""
 
 
-def deadline_text(instant: int) -> BothLanguages:
-    """The end of a half-open window: a midnight is the 24 o'clock of the day before.
+def deadline_text(instant: int, *, year: bool = False) -> BothLanguages:
+    """The end of a half-open window, as every page and message for people says it: a midnight is the end of the day
+    before.
+
+    year   whether to name it, for what may be far off
 
     >>> deadline_text(1671552000), deadline_text(1671551999)
-    (('12-20 24点', '12-20 24:00'), ('12-20 23:59:59', '12-20 23:59:59'))
+    (('12-20 24 点', '20 Dec, end of day'), ('12-20 23:59:59', '20 Dec, 23:59:59'))
+    >>> deadline_text(1671552000, year=True)
+    ('2022-12-20 24 点', '20 Dec 2022, end of day')
     """
-    if (instant + 28_800) % 86_400:
-        clock = _clock(instant)
-        return clock, clock
-    day = shown(instant - 1)[5:10]
-    return f"{day} 24点", f"{day} 24:00"
+    midnight = not (instant + 28_800) % 86_400
+    last = shanghai_date(instant - 1 if midnight else instant)
+    zh, en = f"{last:%m-%d}", f"{last.day} {last:%b}"
+    if year:
+        zh, en = f"{last.year}-{zh}", f"{en} {last.year}"
+    clock = shown(instant)[11:19]
+    return (f"{zh} 24 点", f"{en}, end of day") if midnight else (f"{zh} {clock}", f"{en}, {clock}")
 
 
 def duration_text(seconds: int, *, parts: int = 3) -> BothLanguages:
@@ -121,8 +128,13 @@ def _paid(known: OrderContext) -> BothLanguages:
 
 
 def _window(start: int, end: int) -> BothLanguages:
-    first, last = _full(start)[:16], _full(end)[:16]
-    return f"{first} 起，{last} 前", f"from {first}, before {last}"
+    first, (zh, en) = shanghai_date(start), deadline_text(end)
+    return f"{first:%m-%d} 0 点至 {zh}", f"from {first.day} {first:%b} to {en}"
+
+
+def _if_in_window(window: BothLanguages) -> BothLanguages:
+    zh, en = window
+    return f"若在 {zh}付款", f"Paid {en}"
 
 
 def _not_in_window(known: OrderContext) -> BothLanguages:
@@ -132,7 +144,7 @@ def _not_in_window(known: OrderContext) -> BothLanguages:
     if at < known.bounds.task_from:
         return "付款早于任务期", "paid before the task window"
     zh, en = deadline_text(known.bounds.task_until)
-    return f"付款晚于任务期（{zh}截止）", f"paid after the task window ({en})"
+    return f"付款晚于任务期（{zh}截止）", f"paid after the task window, which closed on {en}"
 
 
 def _not_in_month(known: OrderContext) -> BothLanguages:
@@ -246,6 +258,12 @@ def _received(known: OrderContext) -> BothLanguages:
     return ("尚未收货", "not received yet") if at is None else _both(_full(at))
 
 
+def _by_cutoff(known: OrderContext, zh: str, en: str) -> BothLanguages:
+    """The receipt cutoff in a sentence of each language."""
+    in_chinese, in_english = deadline_text(known.bounds.receipt_cutoff)
+    return zh.format(in_chinese), en.format(in_english)
+
+
 def _late(known: OrderContext) -> BothLanguages:
     at, cutoff = known.facts["received_at"], known.bounds.receipt_cutoff
     if at is None:
@@ -259,7 +277,10 @@ def _link(known: OrderContext) -> BothLanguages:
     channel = {"app": _both("APP"), "other": ("其他渠道", "elsewhere")}.get(
         known.facts["link_channel"], ("未知", "unknown")
     )
-    return f"推广位 {known.facts['p_id']}：{channel[0]}", f"place {known.facts['p_id']}: {channel[1]}"
+    return (
+        f"推广位ID {known.facts['p_id']}：{channel[0]}",
+        f"promotion link ID {known.facts['p_id']}: {channel[1]}",
+    )
 
 
 def _elsewhere(known: OrderContext) -> BothLanguages:
@@ -291,10 +312,7 @@ CLAUSE_TEXTS: dict[Clause, ClauseText] = {
         _paid,
         lambda known: _window(known.bounds.task_from, known.bounds.task_until),
         _not_in_window,
-        lambda known: (
-            f"若在 {_full(known.bounds.task_from)[:16]} 至 {_full(known.bounds.task_until)[:16]} 之间付款",
-            f"Paid from {_full(known.bounds.task_from)[:16]} and before {_full(known.bounds.task_until)[:16]}",
-        ),
+        lambda known: _if_in_window(_window(known.bounds.task_from, known.bounds.task_until)),
     ),
     PAID_IN_MONTH: ClauseText(
         ("当月付款", "Paid in the month"),
@@ -399,15 +417,9 @@ CLAUSE_TEXTS: dict[Clause, ClauseText] = {
     NOT_FAILED_BY_CUTOFF: ClauseText(
         ("截止前未退款、未处罚", "Not failed before the cutoff"),
         _failed,
-        lambda known: (
-            f"{_full(known.bounds.receipt_cutoff)[:16]} 前没有",
-            f"none before {_full(known.bounds.receipt_cutoff)[:16]}",
-        ),
+        lambda known: _by_cutoff(known, "{}前没有", "none by {}"),
         _failed_short,
-        lambda known: (
-            f"若到 {_full(known.bounds.receipt_cutoff)[:16]} 没有退款、审核失败或处罚",
-            f"Without a refund, a failed audit or a punishment before {_full(known.bounds.receipt_cutoff)[:16]}",
-        ),
+        _never,
     ),
     NOT_FAILED_AT_ALL: ClauseText(
         ("未退款、未处罚", "Not failed"),
@@ -419,15 +431,9 @@ CLAUSE_TEXTS: dict[Clause, ClauseText] = {
     RECEIVED_IN_TIME: ClauseText(
         ("收货截止前确认收货", "Received before the cutoff"),
         _received,
-        lambda known: (
-            f"早于 {_full(known.bounds.receipt_cutoff)[:16]}",
-            f"before {_full(known.bounds.receipt_cutoff)[:16]}",
-        ),
+        lambda known: _by_cutoff(known, "{}前", "by {}"),
         _late,
-        lambda known: (
-            f"若在 {_full(known.bounds.receipt_cutoff)[:16]} 前确认收货",
-            f"Received before {_full(known.bounds.receipt_cutoff)[:16]}",
-        ),
+        lambda known: _by_cutoff(known, "若在 {}前确认收货", "Received by {}"),
     ),
     APP_LINK: ClauseText(
         ("推广链接渠道", "Channel of the link"),

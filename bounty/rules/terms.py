@@ -182,6 +182,14 @@ class Tier(_Part):
     """Ten-thousandths of the target."""
     rate_permille: Annotated[int, Field(ge=0, le=1000)]
 
+    def needs(self, target: int) -> int:
+        """What a measure comes to at least to reach the tier.
+
+        >>> Tier(at="1.50", rate_permille=30).needs(5)
+        8
+        """
+        return -(-target * self.at // 10_000)
+
 
 class SubsidyTerms(_Part):
     """``[subsidy]``: what a passed promoter's orders earn."""
@@ -193,6 +201,10 @@ class SubsidyTerms(_Part):
     order_cap_fen: PositiveFen | None = Field(alias="order_cap_yuan", default=None)
     promoter_cap_fen: PositiveFen | None = Field(alias="promoter_cap_yuan", default=None)
     lapse_months: Annotated[int, Field(ge=1, le=240)] | None = None
+    audited_by_day: DayOfMonth = 15
+    """Of a month: what the platform audits by then settles in the same month."""
+    settled_on_day: DayOfMonth = 20
+    """Of a month: when the platform settles commissions."""
     exclusive: bool = False
     """Whether an order with a line in a published notice of another programme earns nothing."""
     tiers: Annotated[list[Tier], Field(min_length=1)]
@@ -214,6 +226,8 @@ _ADDED_KEYS = (
     ("task", "receipt_cutoff_days", None),
     ("subsidy", "include_live_room", False),
     ("subsidy", "exclusive", False),
+    ("subsidy", "audited_by_day", 15),
+    ("subsidy", "settled_on_day", 20),
 )
 """Keys that terms gained after the first were published, with what their absence means: absent or said, such a value
 is no part of the hash, so that the hashes of older terms stay."""

@@ -232,7 +232,7 @@ def test_appeals_close_with_the_19th_or_three_full_days_after_the_newest_notice(
         "2023-01-20 00:00:00"
     )
     counter.now = shanghai("2023-01-20 00:00:00")
-    with pytest.raises(BountyError, match="closed at 01-19 24:00"):
+    with pytest.raises(BountyError, match="closed on 19 Jan, end of day"):
         counter.ask(2)
     # A correction on the 25th can be asked about on the 26th, 27th and 28th, and is answered in three days.
     counter.month.now = shanghai("2023-01-25 23:00:00")

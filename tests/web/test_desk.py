@@ -265,7 +265,7 @@ def test_an_appeal_goes_from_the_promoter_to_the_desk_and_back(
 ) -> None:
     order_sn = sn(211)  # of December, not direct
     page = page_of(mine, f"/appeals/new?order_sn={order_sn}")
-    assert "申诉期至 01-19 24点" in page
+    assert "申诉期至 01-19 24 点" in page
     assert post(mine, "/appeals/new", order_sn=order_sn, words=" ").status_code == 422
     said = post(mine, "/appeals/new", order_sn=order_sn, words="这单是我直推的")
     assert said.status_code == 303
@@ -273,7 +273,7 @@ def test_an_appeal_goes_from_the_promoter_to_the_desk_and_back(
     number = said.location.rpartition("/")[2]
     page = page_of(mine, said.location)
     assert "待答复" in page
-    assert "12-18 24点 运营答复期限" in page
+    assert "12-18 24 点 运营答复期限" in page
     assert "DIRECT 否" in page
 
     desk = f"/operations/appeals/{number}"
@@ -308,7 +308,7 @@ def test_an_appeal_goes_from_the_promoter_to_the_desk_and_back(
 
 def test_a_result_is_asked_about_while_its_window_is_open(mine: FlaskClient, operator: FlaskClient) -> None:
     # November's second notice came on 14 December: the 19th that was shown before stays.
-    assert "申诉期至 12-19 24点" in page_of(mine, "/appeals/new?period=2022-11")
+    assert "申诉期至 12-19 24 点" in page_of(mine, "/appeals/new?period=2022-11")
     said = post(mine, "/appeals/new", period="2022-11", words="少算了一单")
     number = said.location.rpartition("/")[2]
     assert "计入单数" in page_of(operator, f"/operations/appeals/{number}")

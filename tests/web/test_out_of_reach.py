@@ -109,7 +109,7 @@ def test_after_the_notice_an_order_without_a_receipt_was_not_received_in_time(
     month.publish()
     after = "2023-01-25 12:00:00"
     seen = page("one", "/months/2022-12/orders", after)
-    assert "未按时收货 01-10 24点前没有收货记录" in seen
+    assert "未按时收货 01-10 24 点前没有收货记录" in seen
     assert "待计入" not in seen
     assert "待收货 ¥0.00" in page("one", "/months/2022-12/task", after)
     assert "待收货 0" in page("one", "/months/2022-12/task", after)

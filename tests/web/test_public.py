@@ -89,8 +89,8 @@ def test_an_empty_site_says_what_will_appear(opened: Opened) -> None:
 
 def test_a_period_without_a_notice_says_when_there_will_be_one(month: Month, opened: Opened) -> None:
     told = page(opened("2022-12-15 12:00:00"), "/notices")
-    assert "任务期 2022-12-01 00:00 至 2022-12-21 00:00" in told
-    assert "还没有公示：2023-01-11 00:00 收货截止" in told
+    assert "任务期 12-01 至 12-20 24 点" in told
+    assert "还没有公示：01-10 24 点收货截止" in told
     assert "达标" not in told
 
 

@@ -62,7 +62,8 @@ def my_orders(connection: Connection, period: Period) -> Query:
 )
 def my_subsidy_lines(connection: Connection, period: Period) -> Query:
     """What each of my orders of a period earns, and where the money is."""
-    return promoter_statement.month_lines(connection, own_promoter(), _month(connection, period), now())
+    books = promoter_statement.books_of_promoter(connection, own_promoter(), now())
+    return promoter_statement.month_lines(connection, books, _month(connection, period), now())
 
 
 @listing("/me/payments", "promoter", table=tables.PAYMENTS)

@@ -4,13 +4,18 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from bounty.accounting.promoter_statement import month_lines, payment_lines, payout_statuses
+from bounty.accounting.promoter_statement import (
+    books_of_promoter,
+    month_lines,
+    payment_lines,
+    payout_statuses,
+)
 from bounty.models import Order
 from bounty.progress.history import data_as_of, month_of, periods_with
 from bounty.progress.order_list import listed_now
 from bounty.progress.service import explain
 from bounty.progress.timeline import rows_received
-from bounty.rules.periods import MAIN, lapses_at
+from bounty.rules.periods import MAIN
 from bounty.web.period_names import programme_names, several_programmes
 from bounty.web.promoter import texts as words
 from bounty.web.shared import payment_texts
@@ -33,14 +38,14 @@ def order_page(
         programme = periods[0].programme if periods else MAIN
     why = explain(connection, order_sn, now(), programme)
     month = None if why.period is None else month_of(connection, promoter_id, why.period)
-    row, line, rate_permille, lapse = None, None, 0, None
+    row, line, rate_permille = None, None, 0
+    books = books_of_promoter(connection, promoter_id, now())
     if month is not None:
-        lapse = lapses_at(month.period, month.terms)
         listed, rate_permille = listed_now(connection, promoter_id, month, now())
         every = listed.subquery("listed")
         row = connection.execute(select(every).where(every.c.order_sn == order_sn)).first()
         if month.published is not None:
-            lines = month_lines(connection, promoter_id, month, now()).subquery("lines")
+            lines = month_lines(connection, books, month, now()).subquery("lines")
             line = connection.execute(select(lines).where(lines.c.order_sn == order_sn)).first()
     trail = payment_lines(promoter_id).subquery("trail")
     return {
@@ -49,12 +54,12 @@ def order_page(
         "month": month,
         "row": row,
         "line": line,
-        "lapses_at": lapse,
+        "pays_on": None if line is None or month is None else words.pays_on(month)(line),
         "rate_permille": rate_permille,
         "trail": connection.execute(
             select(trail).where(trail.c.order_sn == order_sn).order_by(trail.c.tranche_id)
         ).all(),
-        "fates": payout_statuses(connection, promoter_id),
+        "fates": payout_statuses(books.payments),
         "received": rows_received(connection, promoter_id, order_sn),
         "as_of": data_as_of(connection),
         "now": now(),

@@ -1,16 +1,19 @@
 """A promoter's own pages: my task, orders, one order and why, subsidy, payments, history; nobody else's."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 from flask import Blueprint, Response, abort, render_template, request
-from sqlalchemy import Connection
+from sqlalchemy import Connection, false
 
 from bounty.accounting import promoter_statement
 from bounty.appeals.service import panel
 from bounty.calendar.schedule import next_roster_late_since, roster_late_since
 from bounty.clock import shanghai_date
+from bounty.db import Query
 from bounty.models import Payout
+from bounty.progress.bring_home import waiting_orders
 from bounty.progress.history import PromoterMonth, month_of, months, months_of, open_months, present_month
 from bounty.progress.order_list import listed_now
 from bounty.progress.task import Task, task_of
@@ -20,7 +23,7 @@ from bounty.rules.clauses import OrderContext
 from bounty.rules.periods import Period, lapses_at
 from bounty.tranches.entitlement import void_order_numbers
 from bounty.web.period_names import by_programme
-from bounty.web.promoter import tables
+from bounty.web.promoter import tables, task_texts
 from bounty.web.promoter import texts as words
 from bounty.web.promoter.order_page import order_page
 from bounty.web.shared import payment_texts
@@ -28,7 +31,7 @@ from bounty.web.shared.access import allows, own_promoter
 from bounty.web.shared.charts import DailyChart, daily_chart
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.language import language
-from bounty.web.shared.request_context import now, reading, site
+from bounty.web.shared.request_context import contact, now, reading, site
 from bounty.web.shared.tables import Table, page_of
 
 blueprint = Blueprint("promoter", __name__)
@@ -36,21 +39,55 @@ NEWEST_PAYMENTS = 3
 """So many are on the page of the subsidy; the others on their own."""
 
 
+class _Opened(NamedTuple):
+    """What every page of a month begins with."""
+
+    connection: Connection
+    promoter_id: int
+    month: PromoterMonth
+    """The one that the address names, or the present one."""
+    months: list[PromoterMonth]
+    """All of the promoter's, the newest first."""
+
+
+class _NoMonthYet(Exception):
+    """The promoter is on no roster, and the address names no month."""
+
+
+@contextmanager
+def opened(period: Period | None) -> Iterator[_Opened]:
+    """A snapshot, and a month of the promoter whose pages these are.
+
+    Aborts with 404 for a month that is not theirs; where there is none yet, the page says when there will be one.
+    """
+    promoter_id = own_promoter()
+    with reading() as connection:
+        found = months_of(connection, promoter_id)
+        if period is None:
+            month = present_month(found, now())
+            if month is None:
+                raise _NoMonthYet
+        else:
+            month = next((each for each in found if each.period == period), None) or abort(404)
+        yield _Opened(connection, promoter_id, month, found)
+
+
+@blueprint.errorhandler(_NoMonthYet)
+def _nothing_yet(_: _NoMonthYet) -> str:
+    with reading() as connection:
+        late_since = next_roster_late_since(connection, site().settings.calendar, now())
+    return render_template("promoter/nothing.html", roster_late_since=late_since)
+
+
 @blueprint.get("/task")
 @blueprint.get("/months/<period:period>/task")
 @allows("promoter")
 def task(period: Period | None = None) -> str:
     """Where I stand; without a period, in every programme that has an open task of mine."""
-    promoter_id = own_promoter()
-    with reading() as connection:
-        found = months_of(connection, promoter_id)
+    with opened(period) as (connection, promoter_id, month, found):
         current = open_months(found, now()) if period is None else []
         if len({each.period.programme for each in current}) > 1:
             return _tasks([task_of(connection, promoter_id, each, now()) for each in current])
-        month = _chosen(found, period)
-        if month is None:
-            late_since = next_roster_late_since(connection, site().settings.calendar, now())
-            return render_template("promoter/nothing.html", roster_late_since=late_since)
         later = (
             each
             for each in reversed(found)
@@ -58,7 +95,8 @@ def task(period: Period | None = None) -> str:
         )
         following = next(later, None)
         standing = task_of(connection, promoter_id, month, now(), following=following)
-        late_since = _roster_late_since(connection, month.period.plus(1))
+        calendar, after = site().settings.calendar, month.period.plus(1)
+        late_since = None if following else roster_late_since(connection, calendar, after, now())
         # While all is open there is nothing to appeal about, and the page asks for nothing more.
         decided = month.published is not None or not standing.reachable
         appealing = panel(connection, promoter_id, month.period, None, now()) if decided else None
@@ -70,11 +108,10 @@ def task(period: Period | None = None) -> str:
         task=standing,
         roster_late_since=late_since,
         appealing=appealing,
-        first_day=shanghai_date(month.bounds.task_from).day,
-        last_day=shanghai_date(month.bounds.task_until - 1).day,
         voided=voided,
         now=now(),
         words=words,
+        says=task_texts,
         reasons=tables.REASONS,
         known=_known(month),
         charts=_charts(standing),
@@ -87,8 +124,50 @@ def task(period: Period | None = None) -> str:
 def _tasks(found: list[Task]) -> str:
     """Tasks side by side: of each the sentence that matters, how far it is, and how long it runs."""
     return render_template(
-        "promoter/tasks.html", tasks=found, now=now(), words=words, why_not=ineligibility_text
+        "promoter/tasks.html",
+        tasks=found,
+        now=now(),
+        words=words,
+        says=task_texts,
+        why_not=ineligibility_text,
     )
+
+
+@blueprint.get("/months/<period:period>/bring-home")
+@allows("promoter")
+def bring_home(period: Period) -> str:
+    """The orders that still need their receipt, and which of them would do."""
+    with opened(period) as (connection, promoter_id, month, _):
+        shown = task_of(connection, promoter_id, month, now())
+        page = page_of(connection, tables.BRING_HOME, _waiting(promoter_id, month), request.args)
+    return render_template(
+        "promoter/bring_home.html",
+        month=month,
+        task=shown,
+        home=shown.bring_home,
+        page=page,
+        now=now(),
+        words=words,
+        says=task_texts,
+    )
+
+
+@blueprint.get("/months/<period:period>/bring-home.csv")
+@allows("promoter")
+def bring_home_csv(period: Period) -> Response:
+    """The same orders as a file."""
+    with opened(period) as (_, promoter_id, month, _):
+        rows = _waiting(promoter_id, month)
+    return csv_response(tables.BRING_HOME, rows, request.args, f"bring-home-{month.period.slug}")
+
+
+def _waiting(promoter_id: int, month: PromoterMonth) -> Query:
+    """The month's orders that wait for their receipt; none once it comes too late, or for who is not eligible."""
+    asked = {"period": str(month.period), "promoter_id": promoter_id}
+    waiting = waiting_orders(month.terms).params(**asked)
+    if month.reason is not None or month.published is not None or now() >= month.bounds.receipt_cutoff:
+        return waiting.where(false())
+    return waiting
 
 
 def _voided(connection: Connection, month: PromoterMonth, rows: Sequence[Any]) -> set[str]:
@@ -104,12 +183,7 @@ def _voided(connection: Connection, month: PromoterMonth, rows: Sequence[Any]) -
 @allows("promoter")
 def orders(period: Period | None = None) -> str:
     """Each order of a month, what it counts as, and why."""
-    promoter_id = own_promoter()
-    with reading() as connection:
-        found = months_of(connection, promoter_id)
-        month = _chosen(found, period)
-        if month is None:
-            return render_template("promoter/nothing.html", roster_late_since=None)
+    with opened(period) as (connection, promoter_id, month, found):
         rows, _ = listed_now(connection, promoter_id, month, now())
         page = page_of(connection, tables.ORDERS, rows, request.args, counted=True)
         voided = _voided(connection, month, page.rows)
@@ -153,19 +227,13 @@ def order(order_sn: str) -> str:
 @allows("promoter")
 def subsidy(period: Period | None = None) -> str:
     """What a month earns, and what has become of it."""
-    promoter_id = own_promoter()
-    with reading() as connection:
-        found = months_of(connection, promoter_id)
-        month = _chosen(found, period)
-        if month is None:
-            return render_template("promoter/nothing.html", roster_late_since=None)
-        lines = promoter_statement.month_lines(connection, promoter_id, month, now())
+    with opened(period) as (connection, promoter_id, month, found):
+        books = promoter_statement.books_of_promoter(connection, promoter_id, now())
+        lines = promoter_statement.month_lines(connection, books, month, now())
         states = promoter_statement.by_state(connection, lines)
         page = page_of(connection, tables.SUBSIDY, lines, request.args)
-        newest = (
-            promoter_statement.payments(promoter_id).order_by(Payout.tranche_id.desc()).limit(NEWEST_PAYMENTS)
-        )
-        paid = connection.execute(newest).all()
+        totals = promoter_statement.totals_of(connection, books)
+        payee = promoter_statement.payee_of(connection, promoter_id)
     return render_template(
         "promoter/subsidy.html",
         months=found,
@@ -176,7 +244,10 @@ def subsidy(period: Period | None = None) -> str:
         now=now(),
         words=words,
         paid=payment_texts,
-        payments=paid,
+        payments=books.payments[: -NEWEST_PAYMENTS - 1 : -1],
+        totals=totals,
+        payee=payment_texts.payee(payee, contact()),
+        pays_on=words.pays_on(month),
         lapses_at=lapses_at(month.period, month.terms),
     )
 
@@ -188,7 +259,8 @@ def subsidy_csv(period: Period) -> Response:
     promoter_id = own_promoter()
     with reading() as connection:
         month = month_of(connection, promoter_id, period) or abort(404)
-        lines = promoter_statement.month_lines(connection, promoter_id, month, now())
+        books = promoter_statement.books_of_promoter(connection, promoter_id, now())
+        lines = promoter_statement.month_lines(connection, books, month, now())
     return csv_response(tables.SUBSIDY, lines, request.args, f"subsidy-{month.period.slug}")
 
 
@@ -196,9 +268,17 @@ def subsidy_csv(period: Period) -> Response:
 @allows("promoter")
 def payments() -> str:
     """Every tranche that I have a part in, and what came of it."""
+    promoter_id = own_promoter()
     with reading() as connection:
-        page = page_of(connection, tables.PAYMENTS, promoter_statement.payments(own_promoter()), request.args)
-    return render_template("promoter/payments.html", page=page, now=now(), paid=payment_texts)
+        page = page_of(connection, tables.PAYMENTS, promoter_statement.payments(promoter_id), request.args)
+        payee = promoter_statement.payee_of(connection, promoter_id)
+    return render_template(
+        "promoter/payments.html",
+        page=page,
+        now=now(),
+        paid=payment_texts,
+        payee=payment_texts.payee(payee, contact()),
+    )
 
 
 @blueprint.get("/payments.csv")
@@ -260,18 +340,6 @@ def history_csv() -> Response:
 
 def _history() -> Table:
     return by_programme(tables.HISTORY, newest_first="month_from")
-
-
-def _roster_late_since(connection: Connection, period: Period) -> int | None:
-    """When the roster of a month should have been frozen, where it is late."""
-    return roster_late_since(connection, site().settings.calendar, period, now())
-
-
-def _chosen(found: list[PromoterMonth], period: Period | None) -> PromoterMonth | None:
-    """Of a promoter's months the one that the address names, or the present one; another's is not there."""
-    if period is None:
-        return present_month(found, now())
-    return next((month for month in found if month.period == period), None) or abort(404)
 
 
 def _known(month: PromoterMonth) -> Callable[[Any], OrderContext]:

@@ -91,6 +91,21 @@ ORDERS = Table(
 )
 """Of ``listing.listed_orders``."""
 
+BRING_HOME = Table(
+    "bring_home",
+    (
+        Column("order_sn", "订单", "order"),
+        Column("goods_name", "商品", "goods"),
+        Column("paid_at", "付款时间", "paid at", "instant", sortable=True),
+        Column("amount_fen", "实付", "amount", "money", summed=True),
+        Column("counts_fen", "收货后计入", "would count", "money", sortable=True, summed=True),
+    ),
+    key=("order_sn",),
+    order="-counts_fen",
+    page=PAGE,
+)
+"""Of ``bring_home.waiting_orders``."""
+
 SUBSIDY = Table(
     "subsidy",
     (

@@ -1,43 +1,41 @@
 """What a promoter's pages say of a month, a row and an order, in the reader's language."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
-from bounty.clock import midnight
+from bounty.clock import midnight, shanghai_date
 from bounty.platforms.pdd.order_facts import STORED
 from bounty.progress.history import PromoterMonth
 from bounty.progress.service import Explanation, JudgedOrder
 from bounty.roster.ineligibility_text import ineligibility_text
+from bounty.rules import paydays
 from bounty.rules.clause_texts import (
     CLAUSE_TEXTS,
     STATUSES,
     BothLanguages,
-    deadline_text,
     duration_text,
     failure_text,
 )
 from bounty.rules.clauses import (
+    NOT_FAILED_BY_CUTOFF,
     PAID_IN_MONTH,
     RECEIVED_IN_TIME,
     SUBSIDY_CLAUSES,
     OrderContext,
 )
 from bounty.rules.measure import COUNTED, PENDING
-from bounty.rules.periods import PAID_FROM_DAY, PUBLISHED_BY_DAY, Period
+from bounty.rules.periods import PUBLISHED_BY_DAY, Period
 from bounty.web.period_names import period_label, period_title
 from bounty.web.promoter.tables import CLAUSES
-from bounty.web.shared.formats import day, full_moment, moment, money
+from bounty.web.shared.formats import deadline, full_moment, moment, money, spelled_day
 from bounty.web.shared.language import t
 
 _EARNING = {clause.code: CLAUSE_TEXTS[clause] for clause in SUBSIDY_CLAUSES}
 Chip = tuple[str, str, str]
 """Kind (ok, wait, bad), word, and the reason beside it."""
-
-
-def ends(instant: int) -> str:
-    """The end of a window: ``12-20 24点``."""
-    return t(*deadline_text(instant))
 
 
 def left(seconds: int) -> str:
@@ -77,17 +75,18 @@ def steps(month: PromoterMonth, now: int) -> list[tuple[str, str, str]]:
         present = 1
     else:
         present = 3 if month.settled else 2
-    published = day(midnight(following.day(PUBLISHED_BY_DAY)))
-    paid = day(midnight(following.day(PAID_FROM_DAY)))
+    published = spelled_day(midnight(following.day(PUBLISHED_BY_DAY)))
+    paid = spelled_day(midnight(following.day(month.terms.subsidy.settled_on_day)))
+    settled = spelled_day(bounds.receipt_cutoff)
     named = [
-        (t("推广", "Promote"), ends(bounds.task_until)),
-        (t("收货截止", "Receipts"), ends(bounds.receipt_cutoff)),
-        (t("核算", "Settle"), t(f"{day(bounds.receipt_cutoff)} 起", f"from {day(bounds.receipt_cutoff)}")),
+        (t("推广", "Promote"), deadline(bounds.task_until)),
+        (t("收货截止", "Receipts"), deadline(bounds.receipt_cutoff)),
+        (t("核算", "Settle"), t(f"{settled} 起", f"from {settled}")),
         (
             t("公示", "Notice"),
             t(f"{published} 前", f"by {published}")
             if month.published is None
-            else day(month.published.published_at),
+            else spelled_day(month.published.published_at),
         ),
         (t("补贴", "Subsidy"), t(f"{paid} 起", f"from {paid}")),
     ]
@@ -95,6 +94,27 @@ def steps(month: PromoterMonth, now: int) -> list[tuple[str, str, str]]:
         (name, note, "done" if at < present else "now" if at == present and begun else "ahead")
         for at, (name, note) in enumerate(named)
     ]
+
+
+def pays_on(month: PromoterMonth) -> Callable[[Any], date | None]:
+    """When each order's subsidy of a month is expected: of rows of ``promoter_statement.month_lines``."""
+    following = Period(month.period.year, month.period.month).plus(1)
+    published = (
+        following.day(PUBLISHED_BY_DAY)
+        if month.published is None
+        else shanghai_date(month.published.published_at)
+    )
+
+    def day(row: Any) -> date | None:
+        received, audited, settled = (
+            None if at is None else shanghai_date(at)
+            for at in (row.received_at, row.verified_at, row.settled_at)
+        )
+        return paydays.pays_on(
+            month.terms, not_before=published, received=received, audited=audited, settled=settled
+        )
+
+    return day
 
 
 def chip(row: Any, known: OrderContext, now: int) -> Chip:
@@ -106,14 +126,14 @@ def chip(row: Any, known: OrderContext, now: int) -> Chip:
             t(f"{moment(row.received_at)} 收货", f"received {moment(row.received_at)}"),
         )
     if row.verdict == PENDING:
-        cutoff = ends(known.bounds.receipt_cutoff)
+        cutoff = deadline(known.bounds.receipt_cutoff)
         if now >= known.bounds.receipt_cutoff:
             why = t(f"{cutoff}前的收货尚未同步", f"no receipt by {cutoff} is known")
         else:
             why = t(f"{cutoff}前收货即计入", f"counts if received by {cutoff}")
         return "wait", t("待收货", "pending"), why
     if row.verdict == RECEIVED_IN_TIME.code and row.received_at is None:
-        cutoff = ends(known.bounds.receipt_cutoff)
+        cutoff = deadline(known.bounds.receipt_cutoff)
         why = t(f"{cutoff}前没有收货记录", f"no receipt by {cutoff} is known")
         return "bad", t("未按时收货", "not received in time"), why
     _, plain = CLAUSES[row.verdict]
@@ -276,6 +296,9 @@ def verdict_of(why: Explanation, row: Any | None, line: Any | None, now: int) ->
         plain = CLAUSE_TEXTS[failing[0].clause]
         title = t(*plain.why_not(why.known))
         said = plain.if_only(why.known)
+        if any(judged.clause is NOT_FAILED_BY_CUTOFF for judged in failing):  # whatever else may change
+            title += t("，不能再计入", "; it can no longer count")
+            said = None
         if_only = None if said is None else t(*said)
     if line is not None and line.state in ("VOID", "TAKEN_BACK"):
         chips.append(("bad", t("补贴作废", "subsidy void")))

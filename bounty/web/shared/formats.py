@@ -108,6 +108,16 @@ def spelled_day(instant: int) -> str:
     return t(f"{on:%m-%d}", f"{on.day} {on:%b}")
 
 
+def deadline(instant: int) -> str:
+    """The end of a window in the reader's language: ``12-10 24 点``, ``10 Dec, end of day``."""
+    return t(*deadline_text(instant))
+
+
+def dated_deadline(instant: int) -> str:
+    """The same with its year, for what may be far off: ``2027-04-30 24 点``."""
+    return t(*deadline_text(instant, year=True))
+
+
 def navigation(person: Person | None) -> tuple[tuple[str, str, str], ...]:
     """A person's navigation entries: (endpoint, Chinese, English)."""
     return (*_own(person), *FOR_EVERYBODY)
@@ -135,6 +145,8 @@ def install(app: Flask, site_environment: str) -> None:
         moment=moment,
         full_moment=full_moment,
         spelled_day=spelled_day,
+        deadline=deadline,
+        dated_deadline=dated_deadline,
     )
     app.jinja_env.globals.update(
         csrf_token=generate_csrf, until=deadline_text, navigation=navigation, environment=site_environment

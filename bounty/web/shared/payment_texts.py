@@ -1,13 +1,17 @@
 """Texts about the state of an order's subsidy and the result of a payment, in the reader's language."""
 
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
-from bounty.accounting.promoter_statement import STATES
+from bounty.accounting.promoter_statement import STATES, PayeeState
 from bounty.rules.clause_texts import BothLanguages
 from bounty.tranches.entitlement import LINE_CAUSES, VOID_REASONS
 from bounty.web.shared.formats import full_moment, money
 from bounty.web.shared.language import t
 
+METHODS: dict[str, BothLanguages] = {"alipay": ("支付宝", "Alipay"), "bank": ("银行卡", "bank account")}
+"""Method of a payee -> its name."""
 CHIPS = {
     "EXPECTED": "wait",
     "PAYABLE": "ok",
@@ -35,24 +39,71 @@ def state_name(state: str) -> str:
     return t(*STATES[state])
 
 
+def english_date(day: date) -> str:
+    """``20 Jan 2023``."""
+    return f"{day.day} {day:%b %Y}"
+
+
 def reason(code: str) -> str:
     """The text of a reason code."""
     return t(*REASONS[code])
 
 
-def whereabouts(line: Any, lapses_at: int | None) -> str:
+@dataclass(frozen=True, slots=True)
+class PayeeSentence:
+    """What a promoter reads of where they are paid."""
+
+    style: str
+    """``refused`` where something is to be done about it, or ``quiet``."""
+    text: str
+
+
+def payee(state: PayeeState, contact: str) -> PayeeSentence:
+    """Where a promoter is paid; without a payee, what is held for it and where to send it.
+
+    contact   an address, as text
+    """
+    if state.method is None:
+        held = money(state.held_fen)
+        text = (
+            t(
+                f"没有您的收款信息，{held} 暂扣；请把收款信息发到 {contact}。",
+                f"Your payment details are not on file, and {held} is held; send them to {contact}.",
+            )
+            if state.held_fen
+            else t(
+                f"没有您的收款信息：请在发放前发到 {contact}。",
+                f"Your payment details are not on file: send them to {contact} before you are paid.",
+            )
+        )
+        return PayeeSentence("refused", text)
+    zh, en = METHODS[state.method]
+    if not state.in_force:
+        text = t(
+            f"您的收款信息（{zh} {state.shown_account}）正在审核。",
+            f"Your payment details ({en} {state.shown_account}) wait for approval.",
+        )
+    else:
+        text = t(
+            f"收款账户：{zh} {state.shown_account}。有误请联系 {contact}。",
+            f"You are paid to {en} {state.shown_account}. If that is wrong, write to {contact}.",
+        )
+    return PayeeSentence("quiet", text)
+
+
+def whereabouts(line: Any, pays_on: date | None) -> str:
     """The state of a line of a published month as a sentence: what it waits for, or how it ended.
 
-    line        a row of ``promoter_statement.month_lines``
-    lapses_at   first instant at which a settled commission is too late; None if the terms have no such limit
+    line      a row of ``promoter_statement.month_lines``
+    pays_on   the day on which it is expected to be paid; None where nobody knows
     """
     number = line.tranche_id
     sentences: dict[str, BothLanguages] = {
         "EXPECTED": (
-            "等佣金结算" if lapses_at is None else f"等佣金在 {full_moment(lapses_at)} 前结算",
-            "its commission is to settle"
-            if lapses_at is None
-            else f"its commission is to settle before {full_moment(lapses_at)}",
+            "收货并审核后，随佣金结算发放" if pays_on is None else f"佣金结算后发放，约 {pays_on:%Y-%m-%d}",
+            "paid once it is received, audited and its commission settles"
+            if pays_on is None
+            else f"paid once its commission settles, about {english_date(pays_on)}",
         ),
         "PREPARED": (f"在第 {number} 批，还没有交付款方", f"in tranche {number}, not sent to the payer yet"),
         "PAYING": (f"第 {number} 批已交付款方，等结果", f"tranche {number} is with the payer"),
@@ -68,8 +119,10 @@ def whereabouts(line: Any, lapses_at: int | None) -> str:
     }
     if line.state == "PAYABLE":
         at = full_moment(line.settled_at)
+        assert pays_on is not None
         text = t(
-            f"佣金结算于 {at}，进入下一批", f"its commission settled {at}; it goes into the next tranche"
+            f"佣金结算于 {at}，进入下一批，约 {pays_on:%Y-%m-%d}",
+            f"its commission settled {at}; it goes into the next tranche, about {english_date(pays_on)}",
         )
     elif line.state == "PAID":
         at = full_moment(line.told_at)
@@ -85,6 +138,16 @@ def whereabouts(line: Any, lapses_at: int | None) -> str:
         more = money(line.open_fen)
         text += t(f"；另有更正 {more} 待入批次", f"; a correction of {more} is to come")
     return text
+
+
+def if_published(pays_on: date | None) -> str:
+    """When a line of a month without a notice would be paid, as a sentence."""
+    if pays_on is None:
+        return t("达标、公示并收货后发放", "paid once passed, published and received")
+    return t(
+        f"达标并公示后发放，约 {pays_on:%Y-%m-%d}",
+        f"once passed and published, about {english_date(pays_on)}",
+    )
 
 
 def came_of(payment: Any) -> str:

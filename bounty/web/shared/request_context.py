@@ -38,6 +38,12 @@ def site() -> SiteBooks:
     return books
 
 
+def contact() -> str:
+    """Where promoters send what operations need of them."""
+    found: str = site().settings.contact or site().settings.mail_sender
+    return found
+
+
 def now() -> int:
     """The present instant in epoch seconds; constant during a request."""
     if "now" not in g:
