@@ -202,8 +202,8 @@ E-ID order number
     订单编号只含数字和“-”，如 221219-123456789012345
     write order numbers with digits and “-” alone, such as 221219-123456789012345
 E-ID place
-    推广位应为 数字_数字，如 1817118_107021838
-    write promotion places as digits_digits, such as 1817118_107021838
+    推广位ID应为 数字_数字，如 1817118_107021838，不以 0 开头
+    write promotion links as digits_digits, such as 1817118_107021838, without a leading zero
 E-ID promoter
     推手编号应为大于 0 的数字，最多 15 位
     write promoter ids with digits alone, above 0, at most 15 of them
