@@ -23,6 +23,7 @@ from bounty.files.cells import COLUMN_LIMIT, FIELD_LIMIT, normalised
 from bounty.files.csv_records import Record, records_of
 from bounty.files.encoding import FileEncoding, detect_encoding, text_of
 from bounty.files.file_types import TABLE_ENDINGS, WORKBOOK_ENDINGS, ending_of
+from bounty.files.header_mapping import NO_MAPPING, HeaderMapping, applied, renamed, renamed_raw
 from bounty.files.headers import HeaderRefused
 from bounty.files.marked_cells import LONG_FIELD, LONG_ROW, case_of, shown_of
 from bounty.files.problems import CONTROL, BadRow, bad_row, refused
@@ -61,6 +62,8 @@ class FileTable:
     above: list[list[str]]
     """The rows above the header that are not blank, each cell as a header is read."""
     _rows: Iterator[Record | BadRow] = field(repr=False)
+    mapped: HeaderMapping = field(default_factory=dict)
+    """Headers of the file that were read as other columns."""
 
     def rows(self) -> Iterator[Record | BadRow]:
         """The rows after the header, once; a Record has as many cells as the header.
@@ -71,14 +74,21 @@ class FileTable:
 
 
 def open_table(
-    path: Path, accepted: tuple[str, ...] = TABLE_ENDINGS, lay_out: LayOut | None = None
+    path: Path,
+    accepted: tuple[str, ...] = TABLE_ENDINGS,
+    lay_out: LayOut | None = None,
+    mapping: HeaderMapping = NO_MAPPING,
 ) -> FileTable:
     """Find a table's header and read it, its whole text having been checked for its code page.
 
     accepted  endings, of ANY_TABLE
     lay_out   tells a header from other rows; without it the first row that is not blank is the header
+    mapping   headers that are read as other columns; ``header`` and ``header_raw`` then have the columns' names
     Raises    RefusedFile: E-KIND, E-EMPTY, E-ENC, E-FILE, E-LIMIT, E-QUOTE, E-CTRL, and what ``lay_out`` raises
     """
+    if mapping and lay_out is not None:
+        table = open_table(path, accepted, partial(_lay_out_renamed, lay_out, mapping))
+        return _with_names(table, mapping)
     ending = ending_of(path, accepted)
     if ending == ".zip":
         archive = Unzipped(path, tuple(kind for kind in accepted if kind != ".zip"))
@@ -107,6 +117,18 @@ def open_table(
             return _text_table(path, codepage, lay_out, "\t")
         except RefusedFile as by_tabs:
             raise max(refusal, by_tabs, key=_recognised) from None
+
+
+def _lay_out_renamed(lay_out: LayOut, mapping: HeaderMapping, header: list[str]) -> object:
+    return lay_out(renamed(header, mapping))
+
+
+def _with_names(table: FileTable, mapping: HeaderMapping) -> FileTable:
+    used = applied(table.header, mapping)
+    if not used:
+        return table
+    header = renamed(table.header, mapping)
+    return replace(table, header=header, header_raw=renamed_raw(table.shape, header), mapped=used)
 
 
 def _text_table(path: Path, codepage: FileEncoding, lay_out: LayOut | None, delimiter: str) -> FileTable:
@@ -157,8 +179,10 @@ def _chosen_sheet(lay_out: LayOut | None, above: list[Record], heads: list[Sheet
     nearest, sheet = max(refusals, key=lambda pair: (_recognised(pair[0]), pair[0].code != "E-EMPTY"))
     if len(heads) == 1 or not isinstance(nearest, HeaderRefused):
         raise nearest
-    raise refused(
+    raise HeaderRefused(
         "no sheet",
+        nearest.recognised,
+        nearest.missing,
         sheets=", ".join(head.name for head in heads),
         sheet=sheet,
         reason_zh=nearest.zh.removeprefix(f"{nearest.code} "),

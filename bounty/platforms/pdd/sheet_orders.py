@@ -87,6 +87,8 @@ CHINESE: Final = (
     FileColumn("结算时间", "settled_at", cells.instant, blank=None),
     FileColumn("更新时间", "modified_at", cells.instant),
 )
+COLUMNS: Final = tuple({column.name: column for column in (*CHINESE, *API, *DETAIL)}.values())
+"""All columns, under each of their names."""
 _API_NAMES: Final = {column.name for column in (*API, *DETAIL)}
 _CHINESE_NAMES: Final = {column.name for column in CHINESE}
 
