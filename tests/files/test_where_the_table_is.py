@@ -15,7 +15,6 @@ from bounty.errors import RefusedFile
 from bounty.platforms.pdd.order_files import open_orders
 from bounty.promoters.reference_files import read_reference
 from tests.files.build import HEADER, Cell, Content, SheetPart, order, write_workbook
-from tests.intake.build import JSON_ORDER as OF_THE_API
 from tests.intake.build import (
     CHINESE_ORDER,
     REFERENCES,
@@ -25,6 +24,7 @@ from tests.intake.build import (
     read_kind,
     read_orders,
 )
+from tests.intake.build import JSON_ORDER as OF_THE_API
 
 WRAPPED: list[Content] = [
     Cell("<is><t>实付金额&#10;（元）</t></is>", ' t="inlineStr"') if name == "实付金额(元)" else name
