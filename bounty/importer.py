@@ -10,20 +10,29 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, select
 
 from bounty.audit.service import record
-from bounty.db import transaction
+from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
+from bounty.files.columns import FileColumn
 from bounty.files.file_types import require_file
+from bounty.files.header_mapping import NO_MAPPING, HeaderMapping, checked_mapping
 from bounty.files.problems import BadRow
 from bounty.files.tables import reread_record
 from bounty.ingest.batches import Counts, Source, begin_batch, finish_batch
+from bounty.ingest.header_names import keep_mapping, kept_mapping
 from bounty.ingest.quarantine import UNKNOWN_PROMOTER, WaitingRow, close_entries, close_returned, waiting
 from bounty.models import Batch, Level, OpenPeriod, Promoter, Quarantined
 from bounty.orders import service as orders
 from bounty.orders.unknowns import unknown_in_batch
 from bounty.platforms.pdd.order_files import open_orders, reread
+from bounty.platforms.pdd.sheet_orders import COLUMNS as ORDER_COLUMNS
 from bounty.platforms.pdd.sheet_orders import layout_of
 from bounty.promoters import reference_upsert
-from bounty.promoters.reference_files import read_reference, reference_layout, reread_reference
+from bounty.promoters.reference_files import (
+    read_reference,
+    reference_columns,
+    reference_layout,
+    reread_reference,
+)
 from bounty.promoters.service import LINKS, PROMOTERS, VIOLATIONS
 from bounty.roster.service import PERIOD_OPEN, TARGETS
 
@@ -101,6 +110,8 @@ class Opened:
     """Entries of the quarantine from which its rows were exported; known once they are read."""
     notes: list[tuple[str, str]] = field(default_factory=list)
     """What a person should know of it as a whole, in Chinese and in English; known once its rows are read."""
+    mapped: HeaderMapping = field(default_factory=dict)
+    """Headers that were read as other columns."""
 
 
 def import_file(
@@ -111,17 +122,21 @@ def import_file(
     *,
     strict: bool = False,
     force: bool = False,
+    mapping: HeaderMapping = NO_MAPPING,
     told: Told = lambda _: None,
 ) -> Imported:
     """Take in a file; also whatever waited in quarantine for the promoters it names.
 
-    kind    one of KINDS
-    force   also where an older file of promoters would put back what a later one has changed
-    told    called with the number of rows read so far
+    kind      one of KINDS
+    force     also where an older file of promoters would put back what a later one has changed
+    mapping   headers of this file that are read as other columns, besides those that are kept
+    told      called with the number of rows read so far
 
     Raises RefusedFile for a file that is wholly wrong, Strict, BroughtAgain, and BountyError if it can't be read.
     """
-    opened = open_file(kind, path)
+    with snapshot(engine) as connection:
+        kept = kept_mapping(connection, kind)
+    opened = open_file(kind, path, mapping=mapping, kept=kept)
     with transaction(engine) as connection:
         imported = import_opened(connection, opened, now, told, force=force)
         if strict and imported.counts.quarantined > imported.footers:
@@ -129,30 +144,67 @@ def import_file(
     return imported
 
 
-def open_file(kind: str, path: Path, name: str | None = None) -> Opened:
+def open_file(
+    kind: str,
+    path: Path,
+    name: str | None = None,
+    *,
+    mapping: HeaderMapping = NO_MAPPING,
+    kept: HeaderMapping = NO_MAPPING,
+) -> Opened:
     """A file to bring in.
 
-    name  what its batch calls it, where the path does not
+    name      what its batch calls it, where the path does not
+    mapping   headers of this file that are read as other columns
+    kept      headers that are so in all files of the kind; this file need not have them
 
-    Raises RefusedFile for a file that is wholly wrong, and BountyError if it can't be read.
+    Raises RefusedFile for a file that is wholly wrong, and BountyError if it can't be read or a mapping is none.
     """
     require_file(path)
+    chosen = checked_mapping(mapping, columns_of_kind(kind))
+    both = {**kept, **chosen}
     try:
         sha256, name = _sha256(path), name or path.name
         if kind == "orders":
-            file = open_orders(path)
+            file = open_orders(path, both)
+            _require_used(chosen, file.mapped)
             return Opened(
                 Source(kind, name, sha256, file.shape, file.header, file.encoding),
                 file.rows(),
                 file.entries,
                 file.notes,
+                file.mapped,
             )
-        table = read_reference(path, kind)
+        table = read_reference(path, kind, both)
+        _require_used(chosen, table.mapped)
         return Opened(
-            Source(kind, name, sha256, table.shape, table.header, table.encoding), table.rows, table.entries
+            Source(kind, name, sha256, table.shape, table.header, table.encoding),
+            table.rows,
+            table.entries,
+            mapped=table.mapped,
         )
     except OSError as error:
         raise BountyError(f"can't be read: {error.strerror or error}.") from error
+
+
+def columns_of_kind(kind: str) -> tuple[FileColumn, ...]:
+    """The columns of a kind of file, under all of their names."""
+    return ORDER_COLUMNS if kind == "orders" else reference_columns(kind)
+
+
+def keep_headers(connection: Connection, kind: str, mapping: HeaderMapping, now: int) -> None:
+    """Have headers of all later files of a kind read as other columns. Raises BountyError for what is no mapping."""
+    keep_mapping(connection, kind, checked_mapping(mapping, columns_of_kind(kind)), now)
+
+
+def _require_used(chosen: HeaderMapping, mapped: HeaderMapping) -> None:
+    """Refuse a mapping of a header that the file lacks, or to a column that it has."""
+    for header, name in chosen.items():
+        if mapped.get(header) != name:
+            raise BountyError(
+                f"{header} can't be read as {name}: the file has no such header, or it has {name} itself.",
+                f"「{header}」不能当作「{name}」：文件里没有这个列名，或者已经有「{name}」这一列。",
+            )
 
 
 def import_opened(
@@ -177,12 +229,24 @@ def import_opened(
     if put_back and not force:
         raise BroughtAgain(put_back)
     released = _release_known(connection, now) if source.kind in NAMES_PROMOTERS else []
-    came = {"kind": source.kind, "file": source.file_name, "sha256": source.sha256, "counts": str(counts)}
+    came: dict[str, Any] = {
+        "kind": source.kind,
+        "file": source.file_name,
+        "sha256": source.sha256,
+        "counts": str(counts),
+    }
+    if opened.mapped:
+        came["headers"] = dict(opened.mapped)
     record(connection, "batch.import", f"batch {batch_id}", now, after=came | _told_of(released))
-    notes = [*opened.notes, *put_back]
+    notes = [*_read_as(opened.mapped), *opened.notes, *put_back]
     if source.kind == "orders":
         notes += [(each.zh, each.en) for each in unknown_in_batch(connection, batch_id)]
     return Imported(counts, released, batch_id, notes, bool(put_back), footers.rows)
+
+
+def _read_as(mapped: HeaderMapping) -> list[tuple[str, str]]:
+    """What is told of headers that were read as other columns."""
+    return [(f"列“{own}”按“{name}”读取", f"column {own} is read as {name}") for own, name in mapped.items()]
 
 
 def _was_brought_before(connection: Connection, source: Source) -> bool:

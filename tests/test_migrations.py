@@ -231,6 +231,7 @@ COMMANDS = {
     "import list": (),
     "import undo": ("1",),
     "import flags": ("1",),
+    "import headers": ("orders",),
     "quarantine list": (),
     "quarantine export": (),
     "quarantine retry": (),

@@ -13,6 +13,7 @@ from bounty.cli.context import number_of, open_books, progress_bar
 from bounty.clock import shown
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
+from bounty.ingest import header_names
 from bounty.ingest import quarantine as holding
 from bounty.ingest.batches import Counts
 from bounty.ingest.correction_files import write_to_mend
@@ -32,8 +33,17 @@ def _import_kind(kind: str) -> click.Command:
     @click.command(kind, help=f"Import files of {kind}.")
     @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
     @click.option("--strict", is_flag=True, help="Refuse a file if any of its rows would go into quarantine.")
-    def command(files: tuple[Path, ...], *, strict: bool, force: bool = False) -> None:
-        _import(kind, files, strict=strict, force=force)
+    @click.option(
+        "--map",
+        "mappings",
+        multiple=True,
+        metavar="HEADER=COLUMN",
+        help="Read a header of the file as a column.",
+    )
+    def command(
+        files: tuple[Path, ...], *, strict: bool, mappings: tuple[str, ...], force: bool = False
+    ) -> None:
+        _import(kind, files, strict=strict, force=force, mapping=_mapping_of(mappings))
 
     if kind in importer.NAMES_PROMOTERS:
         wanted = "Also where an older file puts back what a later one has changed."
@@ -43,6 +53,43 @@ def _import_kind(kind: str) -> click.Command:
 
 for _kind in importer.KINDS:
     import_.add_command(_import_kind(_kind))
+
+
+@import_.command("headers")
+@click.argument("kind", type=click.Choice(importer.KINDS))
+@click.option(
+    "--keep",
+    multiple=True,
+    metavar="HEADER=COLUMN",
+    help="Read a header as a column in all files from now on.",
+)
+@click.option("--forget", multiple=True, metavar="HEADER", help="No longer read a header as another column.")
+def import_headers(kind: str, keep: tuple[str, ...], forget: tuple[str, ...]) -> None:
+    """List the headers that are read as another column in files of a kind; with options, change them."""
+    books = open_books()
+    if keep or forget:
+        with transaction(books.engine) as connection:
+            for header in forget:
+                header_names.forget_header(connection, kind, header, books.now())
+            if keep:
+                importer.keep_headers(connection, kind, _mapping_of(keep), books.now())
+    with snapshot(books.engine) as connection:
+        kept = header_names.kept_mapping(connection, kind)
+    for header, name in kept.items():
+        click.echo(f"{header}={name}")
+    if not kept:
+        click.echo(f"no header of {kind} is read as another column")
+
+
+def _mapping_of(pairs: tuple[str, ...]) -> dict[str, str]:
+    """Header -> column, from HEADER=COLUMN."""
+    mapping: dict[str, str] = {}
+    for pair in pairs:
+        header, equals, name = pair.rpartition("=")
+        if not equals or header in mapping:
+            raise BountyError(f"{pair!r}: write each header once, as 实付金额=实付金额(元).")
+        mapping[header] = name
+    return mapping
 
 
 @import_.command("list")
@@ -95,14 +142,23 @@ def import_flags(batch: str) -> None:
         click.echo(f"{warning}median amount {amounts}")
 
 
-def _import(kind: str, files: tuple[Path, ...], *, strict: bool, force: bool) -> None:
+def _import(
+    kind: str, files: tuple[Path, ...], *, strict: bool, force: bool, mapping: dict[str, str]
+) -> None:
     books = open_books()
     refused = False
     for path in files:
         try:
             with progress_bar(path.name) as on_progress:
                 imported = importer.import_file(
-                    books.engine, kind, path, books.now(), strict=strict, force=force, told=on_progress
+                    books.engine,
+                    kind,
+                    path,
+                    books.now(),
+                    strict=strict,
+                    force=force,
+                    mapping=mapping,
+                    told=on_progress,
                 )
         except BountyError as refusal:
             refused = True

@@ -1,6 +1,9 @@
 """ZIP archives as platforms deliver files: the one file in them that is meant, unpacked for as long as it is read."""
 
+import errno
+import lzma
 import shutil
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -17,6 +20,19 @@ _SMALL: Final = 1 << 20
 _BLOCK: Final = 1 << 20
 _ENCRYPTED: Final = 0x1
 _UTF8_NAMES: Final = 0x800
+_BROKEN: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    RuntimeError,
+    ValueError,
+    IndexError,
+    OverflowError,
+    EOFError,
+)
+"""What the libraries raise for archives that are broken; besides, OSErrors of no number or of a place before the first
+byte."""
 
 
 class Unzipped:
@@ -36,7 +52,11 @@ class Unzipped:
                 self.path = self._folder / f"content{_ending(entry)}"
                 with archive.open(entry) as packed, self.path.open("wb") as file:
                     shutil.copyfileobj(packed, file, _BLOCK)
-        except (zipfile.BadZipFile, zlib.error, NotImplementedError, ValueError, EOFError) as error:
+        except _BROKEN as error:
+            raise refused("archive broken", reason=error) from None
+        except OSError as error:
+            if error.errno not in (None, errno.EINVAL):  # as where the disk is full
+                raise
             raise refused("archive broken", reason=error) from None
 
     def rows(self, rows: Iterator[T]) -> Iterator[T]:

@@ -79,6 +79,15 @@ def unwrapped(text: str) -> str:
     return normalised(text[1:]) if text[:1] in ("'", "`") else text
 
 
+def with_plain_hyphens(text: str) -> str:
+    """A text whose hyphens and minus signs, of whatever kind, are ``-``.
+
+    >>> with_plain_hyphens("221219–1")
+    '221219-1'
+    """
+    return text.translate(_HYPHENS)
+
+
 def _id_text(text: str, case: str) -> str:
     """An id without its wrapping. Raises Fault where Excel has mangled it."""
     bare = unwrapped(text)
@@ -95,7 +104,7 @@ def order_number(text: str) -> str:
     >>> order_number("'221219-123456789012345")
     '221219-123456789012345'
     """
-    bare = _id_text(text.translate(_HYPHENS), "order number")
+    bare = _id_text(with_plain_hyphens(text), "order number")
     if not _ORDER_NUMBER.fullmatch(bare):
         raise Fault("order number")
     return bare

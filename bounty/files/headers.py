@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from bounty.errors import RefusedFile
@@ -13,15 +14,29 @@ _ALIKE: Final = 0.6
 """How alike two names must be for a suggestion, from 0 to 1; 实付金额 and 实付金额(元) come to 0.73."""
 
 
+@dataclass(frozen=True, slots=True)
+class MissingHeaders:
+    """The columns that a header lacks, and the headers by which they may be meant."""
+
+    columns: list[str]
+    found: list[str]
+    """The headers that are no column's, in the file's order."""
+    near: dict[str, str]
+    """Column -> the header that is most like it, where one is like it at all."""
+
+
 class HeaderRefused(RefusedFile):
     """A row that is no header, or not a whole one.
 
     recognised   how many of the required columns it has: the row with the most is the header that was meant
+    missing      what it lacks, if that is why
     """
 
-    def __init__(self, case: str, recognised: int, **facts: object) -> None:
+    def __init__(
+        self, case: str, recognised: int, missing: MissingHeaders | None = None, **facts: object
+    ) -> None:
         super().__init__(*say(case, **facts))
-        self.recognised = recognised
+        self.recognised, self.missing = recognised, missing
 
 
 def missing_headers(required: Sequence[str], header: Iterable[str]) -> HeaderRefused:
@@ -33,14 +48,15 @@ def missing_headers(required: Sequence[str], header: Iterable[str]) -> HeaderRef
     found = [name for name in header if name]
     missing = [name for name in required if name not in found]
     spare = [name for name in found if name not in required]
-    near = [(name, like) for name in missing if (like := _like(name, spare))]
+    near = {name: like for name in missing if (like := _like(name, spare))}
+    lack = MissingHeaders(missing, list(dict.fromkeys(spare)), near)
     recognised = len(required) - len(missing)
     facts = {"columns": ", ".join(missing), "found": ", ".join(found[:_FOUND_SHOWN])}
     if not near:
-        return HeaderRefused("missing headers", recognised, **facts)
-    meant_zh = "；".join(f"“{like}”是否就是“{name}”" for name, like in near)
-    meant_en = "; ".join(f"did you mean “{name}” by “{like}”" for name, like in near)
-    return HeaderRefused("near headers", recognised, meant_zh=meant_zh, meant_en=meant_en, **facts)
+        return HeaderRefused("missing headers", recognised, lack, **facts)
+    meant_zh = "；".join(f"“{like}”是否就是“{name}”" for name, like in near.items())
+    meant_en = "; ".join(f"did you mean “{name}” by “{like}”" for name, like in near.items())
+    return HeaderRefused("near headers", recognised, lack, meant_zh=meant_zh, meant_en=meant_en, **facts)
 
 
 def _like(name: str, spare: list[str]) -> str | None:

@@ -202,8 +202,8 @@ E-ID order number
     订单编号只含数字和“-”，如 221219-123456789012345
     write order numbers with digits and “-” alone, such as 221219-123456789012345
 E-ID place
-    推广位应为 数字_数字，如 1817118_107021838
-    write promotion places as digits_digits, such as 1817118_107021838
+    推广位ID应为 数字_数字，如 1817118_107021838，不以 0 开头
+    write promotion links as digits_digits, such as 1817118_107021838, without a leading zero
 E-ID promoter
     推手编号应为大于 0 的数字，最多 15 位
     write promoter ids with digits alone, above 0, at most 15 of them
@@ -292,7 +292,7 @@ E-DATE period
     期次应写成 2022-12，在 2015 至 2099 年之间
     write periods as 2022-12, within 2015 to 2099
 E-STATUS payment status
-    付款状态应为 成功、失败、退票 或 处理中（paid、failed 也可）
+    付款状态应为 成功、失败、退票 或 处理中（付款成功、转账成功、交易成功、paid、failed 等也可）
     a payment is 成功 or 失败, 退票 or 处理中 (paid or failed)
 E-ID payout
     付款编号应写成 P3-1000939
@@ -304,10 +304,16 @@ E-BLANK no payments
     回单里没有一笔付款
     the receipt tells of no payment
 E-HEAD receipt
-    这不是回单；表头应有 收款账号、姓名、金额（元）、状态（支付宝），或 amount_yuan、status，
-        以及 payout_id 或 account 与 payee_name
-    this is no receipt; its header has 收款账号, 姓名, 金额（元） and 状态 (Alipay), or amount_yuan, status,
-        and payout_id or both account and payee_name
+    这不是回单；表头应有 收款账号、姓名、金额（元）、状态（支付宝、银行），或 amount_yuan、status，
+        以及 payout_id 或 account 与 payee_name；这里有：{found}
+    this is no receipt; its header has 收款账号, 姓名, 金额（元） and 状态 (Alipay, banks), or amount_yuan, status,
+        and payout_id or both account and payee_name; found were: {found}
+E-HEAD columns of one meaning
+    表头有重复的列：{columns}；意思相同的列请只保留一个
+    the header has several columns of one meaning: {columns}; keep one of them
+E-BLANK payments under way
+    回单里的付款都还在处理中；请等付款方处理完，再导入新的回单
+    all payments of the receipt are still under way; take in the receipt that the payer gives afterwards
 E-LIMIT receipt rows
     回单超过 {limit} 笔；请拆分
     the receipt has more than {limit} payments; split it

@@ -23,6 +23,7 @@ from bounty.files.cells import COLUMN_LIMIT, FIELD_LIMIT, normalised
 from bounty.files.csv_records import Record, records_of
 from bounty.files.encoding import FileEncoding, detect_encoding, text_of
 from bounty.files.file_types import TABLE_ENDINGS, WORKBOOK_ENDINGS, ending_of
+from bounty.files.header_mapping import NO_MAPPING, HeaderMapping, applied, renamed, renamed_raw
 from bounty.files.headers import HeaderRefused
 from bounty.files.marked_cells import LONG_FIELD, LONG_ROW, case_of, shown_of
 from bounty.files.problems import CONTROL, BadRow, bad_row, refused
@@ -58,7 +59,11 @@ class FileTable:
     """The header as it stood, as ``Record.raw`` has it: with it a raw row can be read again."""
     encoding: str
     """utf-8, utf-8-sig or gb18030."""
+    above: list[list[str]]
+    """The rows above the header that are not blank, each cell as a header is read."""
     _rows: Iterator[Record | BadRow] = field(repr=False)
+    mapped: HeaderMapping = field(default_factory=dict)
+    """Headers of the file that were read as other columns."""
 
     def rows(self) -> Iterator[Record | BadRow]:
         """The rows after the header, once; a Record has as many cells as the header.
@@ -69,26 +74,38 @@ class FileTable:
 
 
 def open_table(
-    path: Path, accepted: tuple[str, ...] = TABLE_ENDINGS, lay_out: LayOut | None = None
+    path: Path,
+    accepted: tuple[str, ...] = TABLE_ENDINGS,
+    lay_out: LayOut | None = None,
+    mapping: HeaderMapping = NO_MAPPING,
 ) -> FileTable:
     """Find a table's header and read it, its whole text having been checked for its code page.
 
     accepted  endings, of ANY_TABLE
     lay_out   tells a header from other rows; without it the first row that is not blank is the header
+    mapping   headers that are read as other columns; ``header`` and ``header_raw`` then have the columns' names
     Raises    RefusedFile: E-KIND, E-EMPTY, E-ENC, E-FILE, E-LIMIT, E-QUOTE, E-CTRL, and what ``lay_out`` raises
     """
+    if mapping and lay_out is not None:
+        table = open_table(path, accepted, partial(_lay_out_renamed, lay_out, mapping))
+        return _with_names(table, mapping)
     ending = ending_of(path, accepted)
     if ending == ".zip":
         archive = Unzipped(path, tuple(kind for kind in accepted if kind != ".zip"))
         table = open_table(archive.path, accepted, lay_out)
         return replace(table, _rows=archive.rows(table.rows()))
     if ending in WORKBOOK_ENDINGS:
-        rows = sheet_records(path, ending, partial(_chosen_sheet, lay_out))
+        above: list[Record] = []
+        rows = sheet_records(path, ending, partial(_chosen_sheet, lay_out, above))
         header = next(rows)
         width = len(header.cells)
         # What a workbook holds is text in UTF-8; whether control characters are among it is not known beforehand.
         return _table(
-            "xlsx", _within(header, width), (_within(row, width) for row in rows), FileEncoding("utf-8", True)
+            "xlsx",
+            _within(header, width),
+            (_within(row, width) for row in rows),
+            FileEncoding("utf-8", True),
+            above,
         )
     codepage = detect_encoding(path)
     try:
@@ -102,10 +119,22 @@ def open_table(
             raise max(refusal, by_tabs, key=_recognised) from None
 
 
+def _lay_out_renamed(lay_out: LayOut, mapping: HeaderMapping, header: list[str]) -> object:
+    return lay_out(renamed(header, mapping))
+
+
+def _with_names(table: FileTable, mapping: HeaderMapping) -> FileTable:
+    used = applied(table.header, mapping)
+    if not used:
+        return table
+    header = renamed(table.header, mapping)
+    return replace(table, header=header, header_raw=renamed_raw(table.shape, header), mapped=used)
+
+
 def _text_table(path: Path, codepage: FileEncoding, lay_out: LayOut | None, delimiter: str) -> FileTable:
     records = _text_records(path, codepage, delimiter)
-    header = _header_among(records, lay_out)
-    return _table("csv" if delimiter == "," else "tsv", header, records, codepage)
+    header, above = _header_among(records, lay_out)
+    return _table("csv" if delimiter == "," else "tsv", header, records, codepage, above)
 
 
 def _text_records(path: Path, codepage: FileEncoding, delimiter: str) -> Iterator[Record | BadRow]:
@@ -125,11 +154,14 @@ def _within(record: Record, width: int) -> Record:
     return Record(record.place, cells, msgspec.json.encode(cells).decode())
 
 
-def _chosen_sheet(lay_out: LayOut | None, heads: list[SheetHead]) -> tuple[int, Record]:
-    """The only visible sheet that has a header, by its place, and its header."""
+def _chosen_sheet(lay_out: LayOut | None, above: list[Record], heads: list[SheetHead]) -> tuple[int, Record]:
+    """The only visible sheet that has a header, by its place, and its header.
+
+    above   gains the rows above the header
+    """
     if not heads:
         raise refused("no visible sheet")
-    found: list[tuple[int, Record]] = []
+    found: list[tuple[int, tuple[Record, list[Record]]]] = []
     refusals: list[tuple[RefusedFile, str]] = []
     for place, head in enumerate(heads):
         try:
@@ -141,12 +173,16 @@ def _chosen_sheet(lay_out: LayOut | None, heads: list[SheetHead]) -> tuple[int, 
     if len(found) > 1:
         raise refused("several sheets", sheets=", ".join(heads[place].name for place, _ in found))
     if found:
-        return found[0]
+        place, (header, rows_above) = found[0]
+        above.extend(rows_above)
+        return place, header
     nearest, sheet = max(refusals, key=lambda pair: (_recognised(pair[0]), pair[0].code != "E-EMPTY"))
     if len(heads) == 1 or not isinstance(nearest, HeaderRefused):
         raise nearest
-    raise refused(
+    raise HeaderRefused(
         "no sheet",
+        nearest.recognised,
+        nearest.missing,
         sheets=", ".join(head.name for head in heads),
         sheet=sheet,
         reason_zh=nearest.zh.removeprefix(f"{nearest.code} "),
@@ -159,24 +195,29 @@ def _recognised(refusal: RefusedFile) -> int:
     return refusal.recognised if isinstance(refusal, HeaderRefused) else 0
 
 
-def _header_among(records: Iterator[Record] | Iterator[Record | BadRow], lay_out: LayOut | None) -> Record:
-    """The header, the first of the first 20 rows that is one; the records go on after it.
+def _header_among(
+    records: Iterator[Record] | Iterator[Record | BadRow], lay_out: LayOut | None
+) -> tuple[Record, list[Record]]:
+    """The header, the first of the first 20 rows that is one, and the rows above it; the records go on after it.
 
     Raises RefusedFile: of the rows that are none, for the one that has most of a header.
     """
     nearest: RefusedFile | None = None
+    above: list[Record] = []
     for record in records:
         if isinstance(record, Record) and _is_blank(record.cells):
             continue
         refusal = _refusal_as_header(record, lay_out)
         if isinstance(record, Record) and refusal is None:
             if lay_out is None or record.place <= HEAD_ROWS:
-                return record
+                return record, above
             refusal = HeaderRefused("header too low", len(record.cells), line=record.place, limit=HEAD_ROWS)
         if refusal is not None and (nearest is None or _recognised(refusal) > _recognised(nearest)):
             nearest = refusal
         if lay_out is None or record.place >= HEAD_ROWS:
             break
+        if isinstance(record, Record):
+            above.append(record)
     raise nearest or refused("empty")
 
 
@@ -199,10 +240,17 @@ def _refusal_as_header(record: Record | BadRow, lay_out: LayOut | None) -> Refus
 
 
 def _table(
-    shape: TableShape, header: Record, records: Iterable[Record | BadRow], codepage: FileEncoding
+    shape: TableShape,
+    header: Record,
+    records: Iterable[Record | BadRow],
+    codepage: FileEncoding,
+    above: Iterable[Record],
 ) -> FileTable:
     names = header_names(header.cells)
-    return FileTable(shape, names, header.raw, codepage.name, _judged(records, names, codepage.has_controls))
+    rows = _judged(records, names, codepage.has_controls)
+    return FileTable(
+        shape, names, header.raw, codepage.name, [header_names(row.cells) for row in above], rows
+    )
 
 
 def header_names(cells: list[str]) -> list[str]:

@@ -31,7 +31,7 @@ from bounty.models.settlement import KnownNotice, Line, Result, Settlement
 from bounty.models.sync import FetchWindow
 from bounty.models.tokens import TOKEN_ROLES, ApiAnswer, ApiToken, ApiTokenUse
 from bounty.models.tranches import Payout, Tranche, TrancheLine, TrancheStep
-from bounty.models.uploads import Upload
+from bounty.models.uploads import HeaderName, Upload
 
 FROZEN = (
     TermsVersion,
@@ -90,6 +90,7 @@ __all__ = [
     "CategorySet",
     "DataConfirmation",
     "FetchWindow",
+    "HeaderName",
     "Invitation",
     "KnownNotice",
     "Level",

@@ -1,4 +1,4 @@
-"""Files that operators uploaded and that become batches."""
+"""Files that operators uploaded and that become batches, and the headers of files that are read as other columns."""
 
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
@@ -35,3 +35,23 @@ class Upload(Base):
     """Why the whole file is refused; null if it is not."""
     batch_id: Mapped[int | None] = mapped_column(ForeignKey(Batch.batch_id))
     """The batch that the file became; null before the import."""
+    mapping: Mapped[str | None] = mapped_column(Words)
+    """Headers of this file that are read as other columns, as a JSON object; null for none."""
+
+
+class HeaderName(Base):
+    """A header that is read as another column in all files of a kind, from when somebody chose so."""
+
+    __tablename__ = "header_names"
+    __table_args__ = {"sqlite_strict": True}
+
+    kind: Mapped[str] = mapped_column(Words, primary_key=True)
+    """``promoters``, ``violations``, ``links``, ``targets`` or ``orders``."""
+    header: Mapped[str] = mapped_column(Words, primary_key=True)
+    """The header in files, after NFKC and trimming."""
+    column_name: Mapped[str] = mapped_column(Words)
+    """The column that it is read as."""
+    kept_at: Mapped[int] = mapped_column(WholeNumber)
+    """When it was chosen; epoch seconds."""
+    kept_by_id: Mapped[int | None] = mapped_column(ForeignKey(User.id))
+    """The account that chose it; null for a shell without log-in."""

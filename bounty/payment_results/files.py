@@ -1,4 +1,4 @@
-"""The payer's receipt: Alipay's, with its head, and a plain CSV.
+"""The payer's receipt: Alipay's or a bank's, in Chinese, and a plain CSV; text or workbook.
 
 It is about money, so a file with one bad row is refused whole; and its rows are believed, not the sums above them.
 """
@@ -6,7 +6,7 @@ It is about money, so a file with one bad row is refused whole; and its rows are
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -14,31 +14,27 @@ from typing import Any, Final
 
 from bounty.errors import RefusedFile
 from bounty.files import cells
-from bounty.files.columns import FileColumn, HeaderMatch, match_headers
-from bounty.files.csv_records import Record, records_of
-from bounty.files.encoding import detect_encoding, text_of
-from bounty.files.file_types import ending_of
+from bounty.files.columns import HeaderMatch
+from bounty.files.csv_records import Record
 from bounty.files.problem_texts import ProblemText
-from bounty.files.problems import CONTROL, BadRow, Fault, refused, say, storable
-from bounty.files.tables import header_names
+from bounty.files.problems import BadRow, Fault, refused, say, storable
+from bounty.files.tables import ANY_TABLE, no_data_case, open_table
+from bounty.ingest.quarantine import NO_DATA
 from bounty.money import shown_yuan
+from bounty.payment_results.columns import PAYOUT_ID, result_columns
 
 ROWS_LIMIT: Final = 20_000
 """Payments of one file; payers take a few thousand at a time."""
-WORDS_LIMIT: Final = 500
-"""Characters of what a payer says of one payment."""
-HEAD_ROWS: Final = 20
-"""Within so many rows the header stands."""
-_ID: Final = re.compile(r"P[1-9][0-9]{0,8}-[1-9][0-9]{0,14}")
-_ID_IN_TEXT: Final = re.compile(rf"(?<![0-9A-Za-z]){_ID.pattern}(?![0-9])")
-_PAID: Final = {
-    "成功": True, "付款成功": True, "转账成功": True, "交易成功": True, "paid": True,
-    "失败": False, "付款失败": False, "转账失败": False, "交易失败": False, "退票": False, "failed": False,
-    "处理中": None,
-}  # fmt: skip
-"""What a payer says of a payment -> whether it went through; null where it is not known yet."""
-_TRAILER: Final = re.compile(r"#-*.*|(?:合计|总计|小计|共计)\s*[:：]?.*", re.DOTALL)
-"""The first cell of a row that was never meant as a payment."""
+_ID_IN_TEXT: Final = re.compile(rf"(?<![0-9A-Za-z]){PAYOUT_ID.pattern}(?![0-9])")
+_HEAD_SUMS: Final = {
+    "总金额": None,
+    "付款总金额": None,
+    "成功金额": True,
+    "成功总金额": True,
+    "失败金额": False,
+    "失败总金额": False,
+}
+"""Labels of the head, without their unit -> which payments they are the sum of; null for all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +42,7 @@ class PaymentResultRow:
     """One payment as the payer tells it."""
 
     place: int
-    """The row's line in the file."""
+    """The row's line in the file, or its row in a workbook."""
     payouts: tuple[str, ...]
     """The ids of payouts that it names, as ``P3-1000939``; one, if it is as it should be."""
     account: str | None
@@ -71,7 +67,15 @@ class PaymentResultFile:
     """Of what its rows say, hex."""
     rows: list[PaymentResultRow]
     warnings: list[tuple[str, str]] = field(default_factory=list)
-    """Where the sums of its head are not those of its rows: in Chinese and in English."""
+    """Sums of its head that its rows do not make, and what is still under way: in Chinese and in English."""
+
+
+@dataclass(slots=True)
+class _UnderWay:
+    """Payments of which the payer does not know yet what came of them."""
+
+    rows: int = 0
+    amount_fen: int = 0
 
 
 def read_payment_results(path: Path, name: str | None = None) -> PaymentResultFile:
@@ -81,17 +85,14 @@ def read_payment_results(path: Path, name: str | None = None) -> PaymentResultFi
 
     Raises RefusedFile where it is no receipt, and, with line and column, for the first row that can't be believed.
     """
-    ending_of(path, (".csv",))
-    with text_of(path, detect_encoding(path)) as text:
-        records = records_of(text)
-        head, layout, width = _headed(records)
-        rows = list(_rows(layout, width, records))
+    table = open_table(path, ANY_TABLE, result_columns)
+    under_way = _UnderWay()
+    rows = list(_rows(result_columns(table.header), table.header, table.rows(), under_way))
     if not rows:
-        raise refused("no payments")
+        raise refused("payments under way" if under_way.rows else "no payments")
+    warnings = [*_unlike_head(table.above, rows, under_way), *_still_under_way(under_way)]
     content = hashlib.sha256(path.read_bytes()).hexdigest()
-    return PaymentResultFile(
-        storable(name or path.name), content, _told_sha256(rows), rows, list(_unlike_head(head, rows))
-    )
+    return PaymentResultFile(storable(name or path.name), content, _told_sha256(rows), rows, warnings)
 
 
 def _told_sha256(rows: list[PaymentResultRow]) -> str:
@@ -99,115 +100,49 @@ def _told_sha256(rows: list[PaymentResultRow]) -> str:
     return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()
 
 
-# Where the rows begin
+# Its rows
 
 
-def _payment(text: str) -> bool | None:
-    if text not in _PAID:
-        raise Fault("payment status")
-    return _PAID[text]
-
-
-def _payout(text: str) -> str:
-    if not _ID.fullmatch(bare := cells.unwrapped(text)):
-        raise Fault("payout")
-    return bare
-
-
-_words = cells.text_up_to(WORDS_LIMIT)
-
-
-def _account(text: str) -> str:
-    return _words(cells.unwrapped(text))
-
-
-_ALIPAY: Final = (
-    FileColumn("收款账号", "account", _account, blank=None),
-    FileColumn("姓名", "name", _words, blank=None),
-    FileColumn("金额(元)", "amount_fen", cells.yuan),
-    FileColumn("状态", "paid", _payment),
-    FileColumn("流水号", "serial", _account, blank=None, may_lack=True),
-    FileColumn("备注", "remark", _words, blank=None, may_lack=True),
-    FileColumn("失败原因", "words", _words, blank=None, may_lack=True),
-)
-_PLAIN: Final = (
-    FileColumn("payout_id", "payout", _payout, blank=None, may_lack=True),
-    FileColumn("account", "account", _account, blank=None, may_lack=True),
-    FileColumn("payee_name", "name", _words, blank=None, may_lack=True),
-    FileColumn("amount_yuan", "amount_fen", cells.yuan),
-    FileColumn("status", "paid", _payment),
-    FileColumn("serial", "serial", _account, blank=None, may_lack=True),
-    FileColumn("reason", "words", _words, blank=None, may_lack=True),
-)
-
-
-def _headed(records: Iterator[Record | BadRow]) -> tuple[list[list[str]], HeaderMatch, int]:
-    """The rows above the header, where its columns stand, and how many there are; the rows below it are left."""
-    head: list[list[str]] = []
-    for record in records:
-        if isinstance(record, BadRow):
-            raise _refused(record.place, None, ProblemText(record.code, record.zh, record.en))
-        names = header_names(record.cells)
-        for columns, asked in ((_ALIPAY, ("收款账号", "状态")), (_PLAIN, ("amount_yuan", "status"))):
-            if all(name in names for name in asked):
-                layout = match_headers(columns, names)
-                if (
-                    columns is _PLAIN
-                    and "payout_id" not in names
-                    and not {"account", "payee_name"} <= {*names}
-                ):
-                    raise refused("receipt")
-                return head, layout, len(names)
-        head.append(names)
-        if len(head) >= HEAD_ROWS:
-            break
-    raise refused("receipt" if head else "empty")
-
-
-def _rows(layout: HeaderMatch, width: int, records: Iterator[Record | BadRow]) -> Iterator[PaymentResultRow]:
+def _rows(
+    layout: HeaderMatch, header: list[str], records: Iterable[Record | BadRow], under_way: _UnderWay
+) -> Iterator[PaymentResultRow]:
+    (status,) = (column for column in layout.columns if column.fact == "paid")
     for count, record in enumerate(records):
-        if isinstance(record, BadRow):
-            raise _refused(record.place, None, ProblemText(record.code, record.zh, record.en))
         if count > ROWS_LIMIT:
             raise refused("receipt rows", limit=ROWS_LIMIT)
-        if not any(cell.strip() for cell in record.cells):
+        if isinstance(record, BadRow):
+            if record.code == NO_DATA:
+                continue
+            raise _refused(record.place, record.column, ProblemText(record.code, record.zh, record.en))
+        # A payment has a status, whatever stands before it; a total or a remark has none.
+        case = no_data_case(header, record.cells)
+        if case == "repeated header" or (case and not layout.cell(status, record.cells)):
             continue
-        if any(
-            layout.cell(column, [*record.cells, *[""] * width])
-            for column in layout.columns
-            if column.fact == "paid"
-        ):
-            told = _told(layout, width, record)
-            if told is not None:
-                yield told
-        elif not _TRAILER.fullmatch(next(cell for cell in map(cells.normalised, record.cells) if cell)):
-            _told(layout, width, record)  # says what is wrong with it
+        if (row := _payment_of(layout, record, under_way)) is not None:
+            yield row
 
 
-def _told(layout: HeaderMatch, width: int, record: Record) -> PaymentResultRow | None:
+def _payment_of(layout: HeaderMatch, record: Record, under_way: _UnderWay) -> PaymentResultRow | None:
     """The payment of a row; None where it is still under way, which is no news."""
-    if CONTROL.search(record.raw):
-        raise _bad(record.place, None, "control")
-    count = len(record.cells)
-    if count <= max(layout.places) or any(cell.strip() for cell in record.cells[width:]):
-        raise _bad(record.place, None, "columns", count=count, expected=width)
     reading = layout.read(record.cells)
     if reading.fault is not None:
         column = None if reading.column is None else reading.column.name
-        raise _bad(record.place, column, reading.fault.case, **reading.fault.facts)
-    facts = reading.facts
+        raise _refused(record.place, column, say(reading.fault.case, **reading.fault.facts))
+    facts: dict[str, Any] = {"account": None, "name": None, **reading.facts}
     if facts["paid"] is None:
+        under_way.rows += 1
+        under_way.amount_fen += facts["amount_fen"]
         return None
-    named, remark = facts.pop("payout", None), facts.pop("remark", None)
-    payouts = (named,) if named else tuple(dict.fromkeys(_ID_IN_TEXT.findall(remark or "")))
+    remarks = [facts.pop(fact) or "" for fact in list(facts) if fact.startswith("remark_")]
+    named = facts.pop("payout", None)
+    payouts = (named,) if named else tuple(dict.fromkeys(_ids_in(" ".join(remarks))))
     if not payouts and not (facts["account"] and facts["name"]):
-        raise _bad(record.place, None, "whose payment")
+        raise _refused(record.place, None, say("whose payment"))
     return PaymentResultRow(record.place, payouts, **facts)
 
 
-def _bad(place: int, column: str | None, case: str, **facts: Any) -> RefusedFile:
-    """The refusal of a file for one row of it, by a case of the catalogue."""
-    return _refused(place, column, say(case, **facts))
+def _ids_in(remark: str) -> list[str]:
+    return _ID_IN_TEXT.findall(cells.with_plain_hyphens(remark))
 
 
 def _refused(place: int, column: str | None, saying: ProblemText) -> RefusedFile:
@@ -223,30 +158,38 @@ def _refused(place: int, column: str | None, saying: ProblemText) -> RefusedFile
 # What its head says
 
 
-def _unlike_head(head: list[list[str]], rows: list[PaymentResultRow]) -> Iterator[tuple[str, str]]:
+def _unlike_head(
+    head: list[list[str]], rows: list[PaymentResultRow], under_way: _UnderWay
+) -> Iterator[tuple[str, str]]:
     """Sums of the head that are not those of the rows; label and value stand in turn."""
-    by_rows = {
-        "总金额(元)": sum(row.amount_fen for row in rows),
-        "成功金额(元)": sum(row.amount_fen for row in rows if row.paid),
-        "失败金额(元)": sum(row.amount_fen for row in rows if not row.paid),
-    }
+    by_rows = {paid: sum(row.amount_fen for row in rows if row.paid is paid) for paid in (True, False)}
+    every = by_rows[True] + by_rows[False] + under_way.amount_fen
     for names in head:
         for label, said in pairwise(names):
-            if (
-                label in by_rows
-                and said
-                and said != shown_yuan(by_rows[label])
-                and not _same(said, by_rows[label])
-            ):
-                fen = shown_yuan(by_rows[label])
+            word = label.rstrip(":").partition("(")[0]
+            if word not in _HEAD_SUMS or not said:
+                continue
+            paid = _HEAD_SUMS[word]
+            fen = every if paid is None else by_rows[paid]
+            if not _same(said, fen):
+                made = shown_yuan(fen)
                 yield (
-                    f"表头的{label}是 {said}，各行合计为 {fen}：以各行为准",
-                    f"its head says {label} {said}, and its rows add up to {fen}: the rows hold",
+                    f"表头的{label}是 {said}，各行合计为 {made}：以各行为准",
+                    f"its head says {label} {said}, and its rows add up to {made}: the rows hold",
                 )
 
 
 def _same(said: str, fen: int) -> bool:
     try:
-        return cells.yuan(said) == fen
+        return said == shown_yuan(fen) or cells.yuan(said) == fen
     except Fault:
         return False
+
+
+def _still_under_way(under_way: _UnderWay) -> Iterator[tuple[str, str]]:
+    if under_way.rows:
+        amount = shown_yuan(under_way.amount_fen)
+        yield (
+            f"{under_way.rows} 笔共 ¥{amount} 仍在处理中，没有新结果",
+            f"still under way, with no news yet: {under_way.rows} of its payments, ¥{amount} in all",
+        )

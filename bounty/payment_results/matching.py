@@ -3,11 +3,13 @@
 Where two answers would do there is none, and a person adds the payout's id or marks it by hand.
 """
 
+import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from bounty.files import cells
 from bounty.models.payment_results import AMBIGUOUS, MATCHED, UNMATCHED
 from bounty.money import shown_yuan
 from bounty.payment_results.files import PaymentResultRow
@@ -21,8 +23,7 @@ VERDICTS = {
 
 Said = tuple[str | None, bool]
 """A payment as a row of a receipt told it: the payer's number, and whether it went through."""
-Payment = tuple[str, str, int]
-"""Account and name, as they are compared, and fen."""
+_CHINA = re.compile(r"(?:\+|00)86(?=1[0-9]{10}\Z)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +78,8 @@ class KnownPayouts:
 
 def match_rows(rows: Sequence[PaymentResultRow], known: KnownPayouts) -> list[MatchedRow]:
     """What each row is of, in the file's order. Two rows that would be of one payout are of none."""
-    by_payee: dict[Payment, list[RequestedPayout]] = {}
-    for each in known.asked.values():
-        by_payee.setdefault((alike(each.account), alike(each.name), each.amount_fen), []).append(each)
-    judged = [_one(row, known, by_payee) for row in rows]
+    payees = _Payees(known.asked.values())
+    judged = [_one(row, known, payees) for row in rows]
     times = Counter(each.payout.payout for each in judged if each.verdict == MATCHED and each.payout)
     return [
         replace(
@@ -103,14 +102,24 @@ def alike(text: str | None) -> str:
     return "".join(unicodedata.normalize("NFKC", text or "").split()).casefold()
 
 
+def account_alike(text: str | None) -> str:
+    """An account as it is compared: also without the signs that group its digits, and without China's code.
+
+    >>> account_alike("+86 138-1234-5678")
+    '13812345678'
+    """
+    bare = alike(text)
+    if "@" in bare:
+        return bare
+    return _CHINA.sub("", cells.with_plain_hyphens(bare).replace("-", ""))
+
+
 def masked(text: str | None) -> bool:
     """Whether a payer hides part of an account or a name, as ``138****5678``."""
     return "*" in (text or "")
 
 
-def _one(
-    row: PaymentResultRow, known: KnownPayouts, by_payee: Mapping[Payment, list[RequestedPayout]]
-) -> MatchedRow:
+def _one(row: PaymentResultRow, known: KnownPayouts, payees: "_Payees") -> MatchedRow:
     if row.place in known.held:
         return MatchedRow(row, MATCHED, known.asked[known.held[row.place]], _AS_BEFORE)
     if len(row.payouts) > 1:
@@ -120,17 +129,46 @@ def _one(
         )
     if row.payouts:
         return _named(row, row.payouts[0], known)
-    if masked(row.account) or masked(row.name):
+    if masked(row.account) and masked(row.name):
         return MatchedRow(
             row,
             UNMATCHED,
             None,
             (
-                "账号或姓名被付款方遮盖，又没有付款编号：请补上编号，或逐笔标记",
-                "the payer masks its account or name, and it names no payout: add the payout's id, or mark it by hand",
+                "账号和姓名都被付款方遮盖，又没有付款编号：请补上编号，或逐笔标记",
+                "the payer masks account and name, and it names no payout: add the payout's id, or mark it by hand",
             ),
         )
-    return _by_payee(row, by_payee.get((alike(row.account), alike(row.name), row.amount_fen), []))
+    return _by_payee(row, payees.of(row))
+
+
+class _Payees:
+    """Payouts by what a row that names none of them tells of its payee: what the payer shows of account and name."""
+
+    def __init__(self, payouts: Iterable[RequestedPayout]) -> None:
+        self._by_account: dict[tuple[int, str], list[tuple[str, RequestedPayout]]] = {}
+        self._by_name: dict[tuple[int, str], list[tuple[str, RequestedPayout]]] = {}
+        for each in payouts:
+            if each.account is not None and each.name is not None:
+                account, name = account_alike(each.account), alike(each.name)
+                self._by_account.setdefault((each.amount_fen, account), []).append((name, each))
+                self._by_name.setdefault((each.amount_fen, name), []).append((account, each))
+
+    def of(self, row: PaymentResultRow) -> list[RequestedPayout]:
+        """The payouts of a row's amount, account and name; one of the two may be masked."""
+        account, name = account_alike(row.account), alike(row.name)
+        if masked(account):
+            found, shown = self._by_name.get((row.amount_fen, name), []), account
+        else:
+            found, shown = self._by_account.get((row.amount_fen, account), []), name
+        return [each for whole, each in found if _fits(shown, whole)]
+
+
+def _fits(shown: str, whole: str) -> bool:
+    """Whether a text is another one, or what a payer shows of it with stars for the rest."""
+    if not masked(shown):
+        return shown == whole
+    return re.fullmatch(".*".join(map(re.escape, re.split(r"\*+", shown))), whole, re.DOTALL) is not None
 
 
 _AS_BEFORE = ("这份回单此前已匹配这一行", "this row of the same file was matched before")
@@ -147,7 +185,7 @@ def _named(row: PaymentResultRow, payout: str, known: KnownPayouts) -> MatchedRo
             f"{payout} pays ¥{ours}, and the row says ¥{theirs}",
         )
         return MatchedRow(row, AMBIGUOUS, asked, why)
-    if row.account and not masked(row.account) and alike(row.account) != alike(asked.account):
+    if row.account and not masked(row.account) and account_alike(row.account) != account_alike(asked.account):
         why = (f"收款账号不是 {payout} 的账号", f"the account is not the one that {payout} is paid to")
         return MatchedRow(row, AMBIGUOUS, asked, why)
     return _said(row, asked)

@@ -12,9 +12,9 @@ from bounty.db import Query
 from bounty.errors import BountyError
 from bounty.models import Payee, Payout, ReceiptRow, TrancheStep
 from bounty.models.payment_results import MATCHED
-from bounty.payees.encryption import PayeeCipher, masked_account
+from bounty.payees.encryption import PayeeCipher, masked_account, masked_name
 from bounty.payment_results.files import PaymentResultRow
-from bounty.payment_results.matching import KnownPayouts, RequestedPayout, Said, alike, masked
+from bounty.payment_results.matching import KnownPayouts, RequestedPayout, Said, account_alike, alike, masked
 from bounty.tranches.files import payout_id
 from bounty.tranches.state import is_due, newest_outcomes, of_payout
 
@@ -42,18 +42,28 @@ def ids_of(payout: str) -> tuple[int, int]:
 def known_to(
     connection: Connection, rows: Sequence[PaymentResultRow], seal: PayeeCipher, held: dict[int, str]
 ) -> KnownPayouts:
-    """What the rows of a receipt are held against: the payouts that they name, and those that pay as much, to the same
-    masks, as a row that names none.
+    """What the rows of a receipt are held against: the payouts that they name, and those that pay as much as a row that
+    names none, to an account of the same mask or to a name with the same beginning.
 
     held   place -> payout, where the same was taken in before and the row was matched
     """
-    masks = {
-        alike(masked_account(alike(row.account))) for row in rows if row.account and not masked(row.account)
+    accounts = {
+        alike(masked_account(account_alike(row.account)))
+        for row in rows
+        if row.account and not masked(row.account)
+    }
+    beginnings = {
+        masked_name(alike(row.name))[:1]
+        for row in rows
+        if row.name and masked(row.account) and not masked(row.name)
     }
     told = _told_so_far(connection, {row.amount_fen for row in rows})
 
+    def is_like(row: Any) -> bool:
+        return alike(row.shown_account) in accounts or alike(row.shown_name)[:1] in beginnings
+
     def opened(row: Any) -> Opened:
-        if alike(row.shown_account) not in masks:
+        if not is_like(row):
             return None, None
         details = seal.open(row.promoter_id, row.proposal_id, row.secret)
         return details.account, details.payee_name
@@ -64,9 +74,7 @@ def known_to(
     alike_in_sum = connection.execute(
         _asked(Payout.payable_fen.in_(amounts), is_due(), TrancheStep.step.is_not(None))
     )
-    by_amount = (
-        _as_asked(row, opened(row), told) for row in alike_in_sum if alike(row.shown_account) in masks
-    )
+    by_amount = (_as_asked(row, opened(row), told) for row in alike_in_sum if is_like(row))
     return KnownPayouts({each.payout: each for each in by_amount} | dict(found.asked), found.not_asked, held)
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from bounty.files import cells
 from bounty.files.columns import CellReading, FileColumn, HeaderMatch, lay_out_either
 from bounty.files.csv_records import Record
+from bounty.files.header_mapping import NO_MAPPING, HeaderMapping
 from bounty.files.problems import BadRow, Fault, bad_row, row_of_errors
 from bounty.files.tables import ANY_TABLE, TableShape, no_data_case, open_table, reread_record
 from bounty.ingest.correction_files import noting_entries
@@ -177,22 +178,30 @@ class Reference:
     """The kind's rows (PromoterRow, ...) or BadRow, in the file's order, once."""
     entries: set[int] = field(default_factory=set)
     """Entries of the quarantine from which rows were exported that come back in it; known once its rows are read."""
+    mapped: HeaderMapping = field(default_factory=dict)
+    """Headers of the file that were read as other columns."""
 
 
-def read_reference(path: Path, kind: str) -> Reference:
+def reference_columns(kind: str) -> tuple[FileColumn, ...]:
+    """The columns of a kind, under both of their names."""
+    return *_SHAPES[kind].columns, *_SHAPES[kind].chinese
+
+
+def read_reference(path: Path, kind: str, mapping: HeaderMapping = NO_MAPPING) -> Reference:
     """Open one of the four files and read its header.
 
-    kind    promoters, violations, links or targets
+    kind     promoters, violations, links or targets
+    mapping  headers that are read as other columns
     Raises RefusedFile: E-KIND for what is no table, E-HEAD, E-DELIM, E-ENC, E-EMPTY and others of the catalogue
     """
     shape = _SHAPES[kind]
     lay_out = partial(lay_out_either, shape.columns, shape.chinese)
-    table = open_table(path, ANY_TABLE, lay_out)
+    table = open_table(path, ANY_TABLE, lay_out, mapping)
     layout = lay_out(table.header)
     entries: set[int] = set()
     records = noting_entries(table.header, table.rows(), entries)
     rows = (_row(shape, layout, table.header, record) for record in records)
-    return Reference(table.shape, table.header_raw, table.encoding, rows, entries)
+    return Reference(table.shape, table.header_raw, table.encoding, rows, entries, table.mapped)
 
 
 def reread_reference(

@@ -11,6 +11,7 @@ from bounty import importer
 from bounty.clock import shanghai_date
 from bounty.db import transaction
 from bounty.files.problems import BadRow
+from bounty.ingest.quarantine import errors_of
 from bounty.models import Link, Notice, OpenPeriod, Order, OrderVersion, Promoter, Quarantined
 from bounty.orders.service import orders_with_news
 from bounty.orders.warnings import ODDITIES, flagged_rows
@@ -68,7 +69,8 @@ def dry_run(
         released         [[kind, counts], ...]: rows that would be released from quarantine
         put_back         whether an older promoters file would restore values that a later one has changed
         flags            [{zh, en}, ...]: counts of imported rows that are unknown or unusual
-        bad              [{place, column, value, code, zh, en}, ...]: the first rows that are new to the quarantine
+        bad              [{place, column, value, code, zh, en}, ...]: every error of the first rows that are new to the
+                         quarantine
 
     on_progress   called with the number of rows read so far
 
@@ -150,14 +152,15 @@ def _bad(connection: Connection, batch_id: int) -> list[dict[str, Any]]:
     rows = connection.execute(
         select(
             entry.place,
-            entry.column_name.label("column"),
+            entry.column_name,
             entry.value,
             entry.code,
-            entry.sentence_zh.label("zh"),
-            entry.sentence_en.label("en"),
+            entry.sentence_zh,
+            entry.sentence_en,
+            entry.others,
         )
         .where(entry.batch_id == batch_id)
         .order_by(entry.place)
         .limit(BAD_SHOWN)
     )
-    return [dict(row) for row in rows.mappings()]
+    return [{"place": row.place, **error._asdict()} for row in rows for error in errors_of(row)]

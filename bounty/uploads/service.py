@@ -9,7 +9,8 @@ import json
 import os
 import re
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -32,6 +33,9 @@ from bounty.audit.service import Actor, actor_of, record
 from bounty.clock import shown
 from bounty.db import Query, Words, snapshot, transaction
 from bounty.errors import BountyError
+from bounty.files.header_mapping import checked_mapping
+from bounty.files.headers import HeaderRefused
+from bounty.ingest.header_names import kept_mapping
 from bounty.models import AuditEvent, Batch, Upload, User
 from bounty.uploads.dry_run import dry_run
 from bounty.uploads.processes import ImportProcess, ProgressReport, run_of
@@ -72,8 +76,9 @@ class UploadState:
     """The current or last background process; None if there was none."""
     tried: dict[str, Any] | None
     """The report of ``dry_run``; None before it has ended."""
-    refused: dict[str, str] | None
-    """Why the file is refused, with the keys zh and en; None if it is not."""
+    refused: dict[str, Any] | None
+    """Why the file is refused, with the keys zh and en, and missing (the facts of MissingHeaders) where its header
+    lacks columns; None if it is not."""
     before: ImportedBatch | None
     """The earlier batch of the same file, because of which an import would change nothing; None if there is none."""
 
@@ -303,11 +308,18 @@ def carry_out(
     """
     with snapshot(engine) as connection:
         found = upload_state(connection, folder, upload_id)
+        kept = kept_mapping(connection, found.facts.kind) if found else {}
     if found is None:
         raise BountyError(f"There is no upload {upload_id}.")
     upload = found.facts
     try:
-        opened = importer.open_file(upload.kind, stored_file(folder, upload), upload.file_name)
+        opened = importer.open_file(
+            upload.kind,
+            stored_file(folder, upload),
+            upload.file_name,
+            mapping=json.loads(upload.mapping or "{}"),
+            kept=kept,
+        )
         if stage == "try":
             _save(engine, upload_id, tried=_json(dry_run(engine, opened, now, report.on_progress)))
             return
@@ -319,7 +331,36 @@ def carry_out(
                 _set(connection, upload_id, batch_id=imported.batch_id)
     except BountyError as refusal:
         en = getattr(refusal, "en", str(refusal))
-        _save(engine, upload_id, refused=_json({"zh": refusal.zh, "en": en}))
+        missing = refusal.missing if isinstance(refusal, HeaderRefused) else None
+        lacks = {} if missing is None else {"missing": asdict(missing)}
+        _save(engine, upload_id, refused=_json({"zh": refusal.zh, "en": en, **lacks}))
+
+
+def map_headers(
+    connection: Connection, upload: Any, pairs: Iterable[tuple[str, str]], now: int, *, from_now_on: bool
+) -> None:
+    """Have headers of an upload read as other columns; it waits for a dry run again.
+
+    upload        a refused upload's row of ``uploads()``
+    pairs         header of the file, blank for none, and the column that it is read as
+    from_now_on   whether all later files of the kind are read so too
+
+    Raises BountyError for pairs that are no mapping, and where all are blank.
+    """
+    chosen = [(header, column) for header, column in pairs if header]
+    if not chosen:
+        raise BountyError("Choose a column of the file.", "请选择文件里的列。")
+    if len(dict(chosen)) < len(chosen):
+        raise BountyError(
+            "One column of the file can't be two columns.", "文件里的一列不能同时当作两列：请分别选择。"
+        )
+    checked = checked_mapping(dict(chosen), importer.columns_of_kind(upload.kind))
+    every = {**json.loads(upload.mapping or "{}"), **checked}
+    checked_mapping(every, importer.columns_of_kind(upload.kind))
+    _set(connection, upload.upload_id, mapping=_json(every), refused=None, tried=None)
+    record(connection, "upload.map", f"upload {upload.upload_id}", now, after=dict(checked))
+    if from_now_on:
+        importer.keep_headers(connection, upload.kind, checked, now)
 
 
 def _save(engine: Engine, upload_id: int, **values: str) -> None:
@@ -327,7 +368,7 @@ def _save(engine: Engine, upload_id: int, **values: str) -> None:
         _set(connection, upload_id, **values)
 
 
-def _set(connection: Connection, upload_id: int, **values: str | int) -> None:
+def _set(connection: Connection, upload_id: int, **values: str | int | None) -> None:
     connection.execute(update(Upload).where(Upload.upload_id == upload_id).values(**values))
 
 

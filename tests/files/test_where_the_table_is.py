@@ -15,14 +15,32 @@ from bounty.errors import RefusedFile
 from bounty.platforms.pdd.order_files import open_orders
 from bounty.promoters.reference_files import read_reference
 from tests.files.build import HEADER, Cell, Content, SheetPart, order, write_workbook
+from tests.intake.build import (
+    CHINESE_ORDER,
+    REFERENCES,
+    csv_text,
+    dispositions,
+    lines,
+    read_kind,
+    read_orders,
+)
 from tests.intake.build import JSON_ORDER as OF_THE_API
-from tests.intake.build import REFERENCES, csv_text, dispositions, lines, read_kind, read_orders
 
 WRAPPED: list[Content] = [
     Cell("<is><t>实付金额&#10;（元）</t></is>", ' t="inlineStr"') if name == "实付金额(元)" else name
     for name in HEADER
 ]
 TOTAL = "E-TOTAL"
+
+
+def test_an_archive_without_its_beginning_is_refused(tmp_path: Path) -> None:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive:
+        archive.writestr("订单.csv", csv_text(CHINESE_ORDER))
+    path = tmp_path / "订单.zip"
+    path.write_bytes(b"PK\x03\x04" + whole.getvalue()[14:])
+    with pytest.raises(RefusedFile, match="archive"):
+        open_orders(path)
 
 
 def sheet(*rows: Sequence[Content], **more: Any) -> SheetPart:

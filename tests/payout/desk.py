@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import openpyxl
+import xlwt
 from sqlalchemy import Engine, func, select
 
 from bounty.db import snapshot, transaction
@@ -63,6 +65,25 @@ class Desk(Paying):
         """Rows of payout_id, account, payee_name, amount_yuan, status, serial and reason."""
         header = "payout_id,account,payee_name,amount_yuan,status,serial,reason\n"
         return self.file(header + "".join(f"{row}\n" for row in rows))
+
+    def workbook(self, rows: list[list[str]], ending: str) -> PaymentResultFile:
+        """A receipt as a workbook of text."""
+        self.files += 1
+        path = self.folder / f"回单{self.files}.{ending}"
+        if ending == "xls":
+            old = xlwt.Workbook()
+            sheet = old.add_sheet("结果")
+            for at, row in enumerate(rows):
+                for column, cell in enumerate(row):
+                    sheet.write(at, column, cell)
+            old.save(str(path))
+        else:
+            book = openpyxl.Workbook()
+            assert book.active is not None
+            for row in rows:
+                book.active.append(row)
+            book.save(path)
+        return read_payment_results(path)
 
     def take(self, file: PaymentResultFile) -> ImportedResults:
         """Take a receipt in, as its preview foretold, and again: nothing changes."""

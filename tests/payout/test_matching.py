@@ -57,8 +57,32 @@ CASES = {
     "another name": (row(name="陈墨"), [asked()], NONE),
     "another account": (row(account="13812345679"), [asked()], NONE),
     "another amount": (row(amount_fen=100_01), [asked()], NONE),
-    "a masked account": (row(account="138****5678"), [asked()], NONE),
-    "a masked name": (row(name="*默"), [asked()], NONE),
+    "another writing of the phone number": (row(account="+86 138-1234-5678"), [asked()], NEWS),
+    # By what the payer does not mask
+    "a masked account": (row(account="138****5678"), [asked()], NEWS),
+    "a masked account of another": (row(account="139****5678"), [asked()], NONE),
+    "a masked account with another ending": (row(account="138****5679"), [asked()], NONE),
+    "an account of nothing but stars": (row(account="****"), [asked()], NEWS),
+    "a masked account and another name": (row(account="138****5678", name="李雷"), [asked()], NONE),
+    "a masked account and another amount": (row(account="138****5678", amount_fen=1), [asked()], NONE),
+    "a masked account that two have": (
+        row(account="138****5678"),
+        [asked(), asked("P3-2", account="13899995678")],
+        SEVERAL,
+    ),
+    "a masked bank account": (
+        row(account="6222 **** **** 0123"),
+        [asked(account="6222021234567890123")],
+        NEWS,
+    ),
+    "a masked name": (row(name="*默"), [asked()], NEWS),
+    "a masked name of another": (row(name="*雷"), [asked()], NONE),
+    "both masked": (row(account="138****5678", name="*默"), [asked()], NONE),
+    "a masked account that was not opened": (
+        row(account="138****5678"),
+        [asked(account=None, name=None)],
+        NONE,
+    ),
     "one that was not opened": (row(), [asked(account=None, name=None)], NONE),
     "two that wait": (row(), [asked(), asked("P3-2")], SEVERAL),
     "one that waits and one that failed": (row(), [asked(), asked("P2-1", **FAILED)], NEWS),
@@ -107,7 +131,7 @@ def test_a_row_is_of_one_payout_or_of_none(name: str) -> None:
 
 def test_the_cases_are_counted() -> None:
     print(f"{len(CASES)} cases of matching")
-    assert len(CASES) == 33
+    assert len(CASES) == 44
 
 
 @pytest.mark.parametrize(

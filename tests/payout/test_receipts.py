@@ -142,6 +142,26 @@ def test_marking_by_hand_takes_a_reason_and_twice_is_once(desk: Desk) -> None:
     assert json.loads(events[1].after) == {"paid": False, "outcomes": [["P1-1000940", 2]]}
 
 
+@pytest.mark.parametrize("ending", ["xlsx", "xls"])
+def test_a_bank_s_workbook_that_masks_accounts_pays_by_name_and_amount(desk: Desk, ending: str) -> None:
+    rows = [
+        ["批量转账结果"],
+        ["收款方账号", "收款方户名", "金额", "处理状态", "失败原因"],
+        ["138****5678", "陈默", "100.00", "转账成功", ""],
+        ["6222 **** **** *** 0123", "示例(上海)有限公司", "30.00", "退票", "账号不存在"],
+        ["合计", "", "130.00", "", ""],
+    ]
+    taken = desk.take(desk.workbook(rows, ending))
+    assert [each.verdict for each in taken.rows] == ["MATCHED", "MATCHED"]
+    assert desk.outcomes() == TOLD
+    with snapshot(desk.engine) as connection:
+        kept = connection.execute(select(ReceiptRow.shown_account, ReceiptRow.shown_name)).all()
+    assert [tuple(each) for each in kept] == [
+        ("138****5678", "陈*"),
+        ("6222 **** **** *** 0123", "示***"),
+    ]
+
+
 PLAIN = "payout_id,account,payee_name,amount_yuan,status\n"
 BAD = {
     "an unknown status": (
@@ -168,7 +188,10 @@ BAD = {
     ),
     "a cell too few": (PLAIN + "P1-1,,,3.00\n", "E-COLS line 2: the row has 4 columns and the header 5"),
     "an open quote": (PLAIN + 'P1-1,,,"3.00,paid\n', "E-QUOTE line 2: a quote here is not closed"),
-    "a control character": (PLAIN + "P1-1,,,3.00,paid\x00\n", "E-CTRL line 2: it holds control characters"),
+    "a control character": (
+        PLAIN + "P1-1,,,3.00,paid\x00\n",
+        "E-CTRL line 2, status: it holds control characters",
+    ),
     "no rows": (HEAD, "E-BLANK the receipt tells of no payment"),
     "another file": ("promoter_id,name\n1,陈默\n", "E-HEAD this is no receipt"),
     "neither id nor payee": ("amount_yuan,status\n3.00,paid\n", "E-HEAD this is no receipt"),

@@ -117,7 +117,6 @@ def december(path: Path) -> Path:
 
 def test_a_dry_run_tells_what_the_import_would_do_and_leaves_nothing(desk: Desk, tmp_path: Path) -> None:
     number = desk.upload("orders", december(tmp_path / "订单.csv"))
-    assert desk.standing(number).state == "WAITING"
     before = [desk.count(table) for table in (Batch, OrderVersion, Order, Quarantined, AuditEvent)]
     found = desk.run(number, "try")
     assert before == [desk.count(table) for table in (Batch, OrderVersion, Order, Quarantined, AuditEvent)]
@@ -206,6 +205,33 @@ def test_a_file_that_is_wholly_wrong_says_why(desk: Desk, tmp_path: Path) -> Non
     assert found.refused["en"]
     with pytest.raises(BountyError):
         uploads.require_startable(found, "import")
+
+
+def test_a_header_that_lacks_columns_is_mapped_and_tried_again(desk: Desk, tmp_path: Path) -> None:
+    path = tmp_path / "订单.csv"
+    write_csv_zh(path, [order_row(number=1)])
+    path.write_bytes(path.read_bytes().replace("推广位ID".encode(), "推广位编号".encode()))
+    found = desk.run(desk.upload("orders", path), "try")
+    assert found.refused is not None
+    missing = found.refused["missing"]
+    assert (missing["columns"], missing["near"]) == (["推广位ID"], {"推广位ID": "推广位编号"})
+    bad_pairs: list[tuple[list[tuple[str, str]], str]] = [
+        ([("", "推广位ID")], "Choose a column"),
+        ([("推广位编号", "推广位ID"), ("推广位编号", "佣金(元)")], "can't be two columns"),
+        ([("推广位编号", "佣金")], "no column of such files"),
+    ]
+    for pairs, sentence in bad_pairs:
+        with transaction(desk.engine) as connection, pytest.raises(BountyError, match=sentence):
+            uploads.map_headers(connection, found.facts, pairs, desk.month.now, from_now_on=True)
+    with transaction(desk.engine) as connection:
+        uploads.map_headers(
+            connection, found.facts, [("推广位编号", "推广位ID")], desk.month.now, from_now_on=False
+        )
+    tried = desk.run(found.facts.upload_id, "try").tried
+    assert tried is not None
+    assert tried["counts"]["new"] == 1
+    assert tried["flags"][0]["zh"] == "列“推广位编号”按“推广位ID”读取"
+    assert desk.run(found.facts.upload_id, "import").state == "IMPORTED"
 
 
 def test_an_older_file_of_the_same_kind_can_come_again(desk: Desk, tmp_path: Path) -> None:

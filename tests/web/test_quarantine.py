@@ -17,6 +17,7 @@ from bounty.db import snapshot, transaction
 from bounty.models import AuditEvent, Quarantined
 from bounty.uploads.dry_run import dry_run
 from tests.factories import Month, order_row, plain_terms, promoter, write_json
+from tests.intake.build import CHINESE_ORDER, csv_text, write
 from tests.web.clients import application, close, log_in, post, words_of
 
 PATH = "/operations/quarantine/"
@@ -56,6 +57,38 @@ def seen(client: FlaskClient, path: str) -> str:
 
 def bad(number: int, **fields: Any) -> dict[str, Any]:
     return order_row(number=number, order_status=99, **fields)
+
+
+def test_every_error_of_a_row_is_shown_on_the_page_the_upload_and_in_the_files(
+    month: Month, operator: FlaskClient
+) -> None:
+    text = csv_text(
+        CHINESE_ORDER
+        | {"推广位ID": "01000939_1", "实付金额(元)": "19.999", "更新时间": "2022-13-01 00:00:00"},
+    )
+    path = write(month.folder, "三处.csv", text)
+    opened = importer.open_file("orders", path)
+    report = dry_run(month.engine, opened, month.now)
+    found = [(each["place"], each["column"], each["code"]) for each in report["bad"]]
+    assert found == [(2, "推广位ID", "E-ID"), (2, "实付金额(元)", "E-MONEY"), (2, "更新时间", "E-TIME")]
+    importer.import_file(month.engine, "orders", path, month.now)
+    for code in ("", "?code=E-ID", "?code=E-TIME"):
+        page = seen(operator, PATH + code)
+        assert all(
+            f"{column} {value} {error}" in page
+            for column, value, error in (
+                ("推广位ID", "01000939_1", "E-ID"),
+                ("实付金额(元)", "19.999", "E-MONEY"),
+                ("更新时间", "2022-13-01 00:00:00", "E-TIME"),
+            )
+        ), page
+    assert "不以 0 开头" in seen(operator, PATH)
+    listed = operator.get(f"{PATH}quarantine.csv").get_data(as_text=True)
+    assert "E-MONEY" in listed
+    assert "E-TIME" in listed
+    mend = operator.get(f"{PATH}mend").get_data(as_text=True)
+    assert "E-ID; E-MONEY; E-TIME" in mend
+    assert "实付金额(元)：" in mend
 
 
 def test_every_row_that_the_filters_leave_is_dismissed_with_one_reason(

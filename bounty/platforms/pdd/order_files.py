@@ -8,6 +8,7 @@ from typing import Literal
 from bounty.files.archives import Unzipped
 from bounty.files.encoding import detect_encoding
 from bounty.files.file_types import ORDER_ENDINGS, TABLE_ENDINGS, ending_of
+from bounty.files.header_mapping import NO_MAPPING, HeaderMapping
 from bounty.files.problems import BadRow, bad_row
 from bounty.files.tables import open_table, reread_record
 from bounty.ingest.correction_files import noting_entries
@@ -36,6 +37,8 @@ class OrderFile:
     """The quarantine entries whose exported rows are in the file; complete after its rows were read."""
     notes: list[tuple[str, str]] = field(default_factory=list)
     """Remarks about the whole file (Chinese, English); complete after its rows were read."""
+    mapped: HeaderMapping = field(default_factory=dict)
+    """Headers of the file that were read as other columns."""
 
     def rows(self) -> Iterator[OrderRow | BadRow]:
         """The rows in file order, which can be iterated once. Every row is an OrderRow or a BadRow.
@@ -46,22 +49,26 @@ class OrderFile:
         return self._rows
 
 
-def open_orders(path: Path) -> OrderFile:
+def open_orders(path: Path, mapping: HeaderMapping = NO_MAPPING) -> OrderFile:
     """Open a file of orders: JSON, a table, or a ZIP archive with one of these.
+
+    mapping   headers of a table that are read as other columns
 
     Raises RefusedFile: E-KIND, E-EMPTY, E-ENC, E-HEAD, E-DELIM, E-JSON, E-LIMIT, E-FILE and others of the catalogue
     """
     ending = ending_of(path, (*ORDER_ENDINGS, ".zip"))
     if ending == ".zip":
         archive = Unzipped(path, ORDER_ENDINGS)
-        file = open_orders(archive.path)
+        file = open_orders(archive.path, mapping)
         return replace(file, _rows=archive.rows(file.rows()))
     if ending in TABLE_ENDINGS:
-        table = open_table(path, TABLE_ENDINGS, layout_of)
+        table = open_table(path, TABLE_ENDINGS, layout_of, mapping)
         read = reader_of(layout_of(table.header), table.header)
         entries: set[int] = set()
         rows = noting_entries(table.header, table.rows(), entries)
-        return OrderFile(table.shape, table.header_raw, table.encoding, map(read, rows), entries)
+        return OrderFile(
+            table.shape, table.header_raw, table.encoding, map(read, rows), entries, mapped=table.mapped
+        )
     codepage = detect_encoding(path)
     returned: set[int] = set()
     notes: list[tuple[str, str]] = []

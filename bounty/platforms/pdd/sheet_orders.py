@@ -26,6 +26,8 @@ _NO_LIVE_ROOM: Final = frozenset({"", "0"})
 API: Final = columns_of("api_table")
 DETAIL: Final = columns_of("api_table", detail=True)
 CHINESE: Final = columns_of("chinese_table")
+COLUMNS: Final = tuple({column.name: column for column in (*CHINESE, *API, *DETAIL)}.values())
+"""All columns, under each of their names."""
 _API_NAMES: Final = {column.name for column in (*API, *DETAIL)}
 _CHINESE_NAMES: Final = {column.name for column in CHINESE}
 

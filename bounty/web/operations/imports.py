@@ -26,6 +26,7 @@ from bounty.clock import shown
 from bounty.db import Query
 from bounty.errors import BountyError
 from bounty.importer import KINDS
+from bounty.ingest.header_names import forget_header, kept_mapping
 from bounty.models import AuditEvent, Batch, Quarantined, User
 from bounty.orders.undo import undo_batch
 from bounty.platforms.pdd.order_facts import ORDER_FACTS
@@ -250,6 +251,40 @@ def start(number: int, stage: str) -> Redirect | tuple[str, int]:
     return redirect(url_for(".uploaded", number=number), 303)
 
 
+@blueprint.post("/uploads/<int:number>/headers")
+@allows("operator")
+def map_headers(number: int) -> Redirect | tuple[str, int]:
+    """Have headers of an upload read as the columns that it lacks, and try it again."""
+    found = _standing(number)
+    missing = (found.refused or {}).get("missing")
+    columns = missing["columns"] if missing else []
+    try:
+        if found.state != "REFUSED" or not columns:
+            raise BountyError("This file lacks no column.", "这份文件没有缺少的列。")
+        pairs = [(request.form.get(f"column-{at}", ""), column) for at, column in enumerate(columns)]
+        with writing() as connection:
+            uploads.map_headers(
+                connection, found.facts, pairs, now(), from_now_on=request.form.get("keep") == "yes"
+            )
+    except BountyError as refusal:
+        return _uploaded(number, said(refusal)), 422
+    _start(number, "try")
+    return redirect(url_for(".uploaded", number=number), 303)
+
+
+@blueprint.post("/headers/forget")
+@allows("operator")
+def forget() -> Redirect | tuple[str, int]:
+    """Have a header no longer read as another column."""
+    try:
+        with writing() as connection:
+            forget_header(connection, request.form.get("kind", ""), request.form.get("header", ""), now())
+    except BountyError as refusal:
+        return _index(said(refusal)), 409
+    flash(t("已删除这条列名对应。", "The header is no longer read as another column."), "success")
+    return redirect(url_for(".index"), 303)
+
+
 @blueprint.get("/batches.csv")
 @allows(*READERS)
 def file() -> Response:
@@ -281,11 +316,13 @@ def _index(refused: str | None = None) -> str:
         page = page_of(connection, BATCHES, batch_rows(), request.args if request.method == "GET" else {})
         waiting = connection.execute(select(func.count()).where(Quarantined.closed_at.is_(None))).scalar_one()
         recent = page_of(connection, replace(UPLOADS, page=RECENT), uploads.uploads(), {})
+        kept = {kind: kept_mapping(connection, kind) for kind in KINDS}
     return render_template(
         "operations/imports.html",
         page=page,
         recent=[(row, uploads.state_now(_folder(), row)) for row in recent.rows],
         waiting=waiting,
+        kept={kind: mapping for kind, mapping in kept.items() if mapping},
         refused=refused,
         kinds=KIND_NAMES,
         states=STATES,

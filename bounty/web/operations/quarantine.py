@@ -15,7 +15,7 @@ from bounty.db import Query, count_of, snapshot
 from bounty.errors import BountyError
 from bounty.files.problem_texts import SAYINGS
 from bounty.ingest.correction_files import write_to_mend
-from bounty.ingest.quarantine import dismiss_all, dismiss_entries
+from bounty.ingest.quarantine import dismiss_all, dismiss_entries, errors_of
 from bounty.models import Batch, OpenPeriod, Quarantined
 from bounty.settlement.files import inert
 from bounty.web.operations.imports import KIND_NAMES, READERS
@@ -52,6 +52,7 @@ COLUMNS = (
     Column("code", "代码", "code", sortable=True, filed="error_code"),
     Column("sentence_zh", "说明", "what would be right", filed="error_message_zh"),
     Column("sentence_en", "英文说明", "in English", filed="error_message_en", shown=False),
+    Column("others", "其他错误", "other errors", shown=False, filed="other_errors"),
     Column("batch_id", "批次", "batch", "id", shown=False, filed="batch"),
     Column("raw", "原文", "raw", shown=False),
 )
@@ -176,6 +177,7 @@ def _index(refused: str | None = None) -> str:
     return render_template(
         "operations/quarantine.html",
         page=page,
+        errors={row.quarantine_id: errors_of(row) for row in page.rows},
         now=now(),
         kinds=KIND_NAMES,
         refused=refused,
@@ -228,7 +230,7 @@ def _table(connection: Connection) -> Table:
                 tuple(Option(kind, zh, en, equal("kind", kind)) for kind, (zh, en) in KIND_NAMES.items()),
             ),
             Filter(
-                "code", "代码", "code", tuple(Option(code, code, code, equal("code", code)) for code in codes)
+                "code", "代码", "code", tuple(Option(code, code, code, _with_error(code)) for code in codes)
             ),
             Filter(
                 "batch",
@@ -258,10 +260,17 @@ def _table(connection: Connection) -> Table:
             "原值或文件名",
             "value or file",
             lambda row, words: or_(
-                row.c.value.contains(words, autoescape=True), row.c.file_name.contains(words, autoescape=True)
+                row.c.value.contains(words, autoescape=True),
+                row.c.others.contains(words, autoescape=True),
+                row.c.file_name.contains(words, autoescape=True),
             ),
         ),
     )
+
+
+def _with_error(code: str) -> Condition:
+    """Rows of which any error has a code."""
+    return lambda row: or_(row.c.code == code, row.c.others.contains(f'"{code}"', autoescape=True))
 
 
 def _of_period(period: Any) -> Condition:
