@@ -1,6 +1,6 @@
 """Messages to accounts (mail) and to one receiving program (webhook), and each account's mail preferences."""
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bounty.db import Base, Flag, WholeNumber, Words
@@ -9,6 +9,7 @@ from bounty.models.accounts import User
 CHANNELS = ("mail", "webhook")
 LANGUAGES = ("both", "zh", "en")
 """The languages of a mail; ``both`` until the person chooses."""
+_UNSENT = text("sent_at IS NULL")
 
 
 class Message(Base):
@@ -18,6 +19,8 @@ class Message(Base):
     __table_args__ = (
         CheckConstraint(f"channel IN {CHANNELS}", name="channel"),
         Index("ix_outbox_next_try_at", "next_try_at"),
+        # What was not sent, for the counts on every page.
+        Index("ix_outbox_unsent", "next_try_at", "tries", sqlite_where=_UNSENT, postgresql_where=_UNSENT),
         {"sqlite_strict": True},
     )
 

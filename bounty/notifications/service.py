@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection, case, select, update
+from sqlalchemy import Connection, case, func, select, update
 
 from bounty.audit.service import actor_of, record
 from bounty.db import Query, insert_into
@@ -70,6 +70,12 @@ def messages() -> Query:
     )
     names = "message channel kind recipient subject written_at tries next_try_at sent_at last_error".split()
     return select(*(Message.__table__.c[name] for name in names), state.label("state"))
+
+
+def undelivered(connection: Connection) -> int:
+    """How many messages were given up, until a person resends them."""
+    given_up = (Message.sent_at.is_(None), Message.next_try_at.is_(None), Message.tries > 0)
+    return connection.execute(select(func.count()).where(*given_up)).scalar_one()
 
 
 def resend(connection: Connection, message: str, now: int) -> str:

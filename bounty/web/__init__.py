@@ -23,15 +23,18 @@ from bounty.web.operations import appeals as operations_appeals
 from bounty.web.operations import (
     audit,
     imports,
+    navigation,
     period,
     quarantine,
     results,
     revocations,
     roster,
     schedule,
+    search,
     settlement,
     simulation,
     terms,
+    today,
 )
 from bounty.web.operations import notifications as operations_notifications
 from bounty.web.promoter import appeals, notifications
@@ -57,6 +60,8 @@ BLUEPRINTS = (
     accounts.blueprint,
     promoter_pages.blueprint,
     appeals.blueprint,
+    today.blueprint,
+    search.blueprint,
     period.blueprint,
     results.blueprint,
     revocations.blueprint,
@@ -143,7 +148,7 @@ def install(
     errors.install(app)
     formats.install(app, settings.env)
     step_up_auth.install(app)
-    schedule.install(app)
+    navigation.install(app)
     period_names.install(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
