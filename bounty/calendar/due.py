@@ -59,19 +59,21 @@ def due_items(
 ) -> list[DueItem]:
     """Everything due, the nearest deadline first, and what has none last."""
     periods = [each for each in period_summaries(connection, now) if each.state != "CLOSED"]
+    steps = [
+        item
+        for each in periods
+        for item in _of_period(connection, calendar, each, now, approval_required=approval_required)
+    ]
     found = [
         *_rosters(connection, calendar, now),
-        *(
-            item
-            for each in periods
-            for item in _of_period(connection, calendar, each, now, approval_required=approval_required)
-        ),
+        *steps,
         *_appeals(connection, now),
-        *_quarantine(connection, periods),
+        # A period whose next step is its quarantine says so itself.
+        *([] if _says_quarantine(steps) else _quarantine(connection, periods)),
         *_slots(connection, calendar, now),
         *_tranche(connection, calendar, now),
     ]
-    if given_up := undelivered(connection):
+    if given_up := connection.execute(undelivered()).scalar_one():
         found.append(DueItem("UNDELIVERED", None, count=given_up))
     return sorted(found, key=lambda each: (each.due_at is None, each.due_at or 0, each.kind))
 
@@ -127,6 +129,10 @@ def _appeals(connection: Connection, now: int) -> Iterator[DueItem]:
         yield DueItem("APPEALS", waits.due_at, count=waits.rows)
 
 
+def _says_quarantine(steps: list[DueItem]) -> bool:
+    return any(item.step is not None and item.step.place == "QUARANTINE" for item in steps)
+
+
 def _quarantine(connection: Connection, periods: list[PeriodSummary]) -> Iterator[DueItem]:
     rows = connection.execute(select(func.count()).where(Quarantined.closed_at.is_(None))).scalar_one()
     if rows:
@@ -135,9 +141,13 @@ def _quarantine(connection: Connection, periods: list[PeriodSummary]) -> Iterato
 
 
 def _slots(connection: Connection, calendar: Calendar, now: int) -> Iterator[DueItem]:
+    """Each job of which something was missed once, with the earliest."""
+    missed: dict[str, list[int]] = {}
     for each in overdue_slots(connection, calendar, now):
         if each.job not in _OF_PERIODS:
-            yield DueItem("SLOT", each.due_at, each.period, code=each.job)
+            missed.setdefault(each.job, []).append(each.due_at)
+    for job, due_at in missed.items():
+        yield DueItem("SLOT", min(due_at), count=len(due_at), code=job)
 
 
 def _tranche(connection: Connection, calendar: Calendar, now: int) -> Iterator[DueItem]:

@@ -32,9 +32,9 @@ class Message(Base):
     kind: Mapped[str] = mapped_column(Words)
     """One of ``notifications.message_kinds.KINDS``."""
     user_id: Mapped[int | None] = mapped_column(ForeignKey(User.id))
-    """The account that receives the message; null for the webhook."""
+    """The account that receives the message; null for the webhook, and for a person who is invited."""
     recipient: Mapped[str] = mapped_column(Words)
-    """The account's e-mail address, or ``webhook``."""
+    """The e-mail address, or ``webhook``."""
     subject: Mapped[str] = mapped_column(Words)
     """The mail's subject, or the object that the webhook event is about."""
     body: Mapped[str] = mapped_column(Words)
@@ -52,6 +52,22 @@ class Message(Base):
     """When the receiving server accepted the message; epoch seconds; null before."""
     last_error: Mapped[str | None] = mapped_column(Words)
     """Why the last attempt failed; null if none failed."""
+
+
+class MessageTry(Base):
+    """One attempt to send a message, with the answer of the other side."""
+
+    __tablename__ = "message_tries"
+    __table_args__ = (Index("ix_message_tries_message", "message"), {"sqlite_strict": True})
+
+    try_id: Mapped[int] = mapped_column(WholeNumber, primary_key=True)
+    """Sequence number."""
+    message: Mapped[str] = mapped_column(ForeignKey(Message.message))
+    """The message."""
+    tried_at: Mapped[int] = mapped_column(WholeNumber)
+    """When it was tried; epoch seconds."""
+    error: Mapped[str | None] = mapped_column(Words)
+    """Why it was not accepted, as the other side answered; null if it was."""
 
 
 class MessageChoice(Base):

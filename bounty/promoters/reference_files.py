@@ -179,6 +179,11 @@ class Reference:
     """Entries of the quarantine from which rows were exported that come back in it; known once its rows are read."""
 
 
+def chinese_columns(kind: str) -> tuple[FileColumn, ...]:
+    """The columns of one of the four files under Chinese headers."""
+    return _SHAPES[kind].chinese
+
+
 def read_reference(path: Path, kind: str) -> Reference:
     """Open one of the four files and read its header.
 

@@ -19,9 +19,11 @@ from bounty.web.api import operations as api_operations
 from bounty.web.api import promoter as api_promoter
 from bounty.web.api import push as api_push
 from bounty.web.finance import adjustments, notices, payees, payment_results, reconciliation, tranches
+from bounty.web.operations import accounts as operations_accounts
 from bounty.web.operations import appeals as operations_appeals
 from bounty.web.operations import (
     audit,
+    file_templates,
     imports,
     navigation,
     period,
@@ -67,9 +69,11 @@ BLUEPRINTS = (
     revocations.blueprint,
     settlement.blueprint,
     imports.blueprint,
+    file_templates.blueprint,
     quarantine.blueprint,
     roster.blueprint,
     operations_appeals.blueprint,
+    operations_accounts.blueprint,
     terms.blueprint,
     simulation.blueprint,
     audit.blueprint,

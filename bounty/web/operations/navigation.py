@@ -72,7 +72,7 @@ def navigation_groups(person: Person | None) -> tuple[NavigationGroup, ...]:
     if person is None or person.viewing_as or person.role not in _OPERATIONS:
         return ()
     waits = counts()
-    accounts: tuple[NavigationEntry, ...] = ()
+    accounts = (NavigationEntry("accounts.index", "账号", "Accounts"),) if person.role == "admin" else ()
     settling = NavigationEntry("settling.index", "核算与公示", "Settle and publish")
     return (
         NavigationGroup(
@@ -139,9 +139,18 @@ def counts() -> WaitingCounts:
 
 def _counted(connection: Connection) -> WaitingCounts:
     of_appeal = appeals(now()).subquery("appeal").c
-    return WaitingCounts(
-        len(overdue_slots(connection, site().settings.calendar, now())),
-        connection.execute(select(func.count()).where(Quarantined.closed_at.is_(None))).scalar_one(),
-        connection.execute(select(func.count()).where(of_appeal.state.in_(WITH_OPERATIONS))).scalar_one(),
-        undelivered(connection),
-    )
+    rows = connection.execute(
+        select(
+            select(func.count())
+            .where(Quarantined.closed_at.is_(None))
+            .scalar_subquery()
+            .label("quarantined"),
+            select(func.count())
+            .where(of_appeal.state.in_(WITH_OPERATIONS))
+            .scalar_subquery()
+            .label("appeals"),
+            undelivered().scalar_subquery().label("undelivered"),
+        )
+    ).one()
+    overdue = len(overdue_slots(connection, site().settings.calendar, now()))
+    return WaitingCounts(overdue, rows.quarantined, rows.appeals, rows.undelivered)

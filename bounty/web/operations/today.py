@@ -9,7 +9,7 @@ from bounty.notices.late_facts import in_words
 from bounty.web.operations.period import place_of
 from bounty.web.operations.schedule import JOBS
 from bounty.web.period_names import period_title
-from bounty.web.shared.access import allows
+from bounty.web.shared.access import allows, person
 from bounty.web.shared.language import counted, t
 from bounty.web.shared.request_context import now, reading, site
 
@@ -71,7 +71,9 @@ def _roster(item: DueItem) -> _Words:
         if item.count
         else t("冻结后推手可以看到下期的目标", "Promoters see their next targets once it is frozen"),
         t("去冻结名单", "Freeze the roster"),
-        url_for("roster.index"),
+        url_for("roster.opening", period=item.period)
+        if person().role == "operator"
+        else url_for("roster.index"),
     )
 
 
@@ -133,7 +135,10 @@ def _slot(item: DueItem) -> _Words:
     job = t(*JOBS[item.code])
     return (
         t(f"日程逾期：{job}", f"Overdue in the schedule: {job}"),
-        t("后台程序没有按时完成", "The worker did not do it in time"),
+        t(
+            f"后台程序有 {item.count} 次没有按时完成；所示为最早一次",
+            f"The worker missed it {counted(item.count, '次', 'time')}; the earliest is shown",
+        ),
         t("查看日程", "See the schedule"),
         url_for("schedule.index"),
     )
