@@ -48,6 +48,7 @@ COMMITTED = {
     "0014_live_rooms.py": "f0f8817b150e8c9c4f34c1ce4dbb321a7d8b14b04e81fe4fdc5aed23e3a7c10a",
     "0015_programmes.py": "10d9ff13f0b8b8a3ab191f7f10d969194eba0dcca80cb878cec5975221ab8dea",
     "0017_header_names.py": "9063c8446fbdf55636afdd37c0f45026d1466779650823d5ab694e3d9098084b",
+    "0021_what_waits.py": "64fe1e975c2a36c734ef879a6d96d7fe521b3d682669d8181960ffe7429af327",
 }
 """Every migration that was committed. Books out there were made by it as it stands: what is wrong with one is mended by
 the next."""

@@ -29,7 +29,7 @@ from flask_security import (
     user_authenticated,
 )
 from flask_security.recoverable import generate_reset_password_token
-from flask_security.utils import get_message, url_for_security
+from flask_security.utils import get_message, login_user, url_for_security
 from passlib.totp import TotpMatch
 from sqlalchemy import Connection, Engine, bindparam, select
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
@@ -53,6 +53,8 @@ from bounty.models import User
 from bounty.notifications.outbox import MessageText, tell_account
 
 _EXTENSION = "bounty.accounts"
+ENTERING = "people.invitation"
+"""The endpoint, beside the library's own, that logs an account in."""
 Reading = Callable[[], AbstractContextManager[Connection]]
 CONFIG: dict[str, Any] = {
     "SECURITY_PASSWORD_HASH": "argon2",
@@ -152,8 +154,13 @@ class _Session(Session):
     """
 
     def get_bind(self, *args: Any, **kwargs: Any) -> Any:
-        writes = has_request_context() and request.method == "POST" and request.blueprint == "security"
+        writes = has_request_context() and request.method == "POST" and _changes_accounts()
         return _accounts().writing if writes else _accounts().engine
+
+
+def _changes_accounts() -> bool:
+    """Whether a POST may change an account: the library's own, and a log-in that follows an accepted invitation."""
+    return request.blueprint == "security" or request.endpoint == ENTERING
 
 
 class _Accounts:
@@ -206,6 +213,19 @@ class _Accounts:
 def _accounts() -> _Accounts:
     accounts: _Accounts = current_app.extensions[_EXTENSION]
     return accounts
+
+
+def enter(user_id: int) -> Any | None:
+    """Log in whoever has just proved to be an account's owner; where a second factor has to be set up first, the answer
+    that leads there, else null."""
+    accounts = _accounts()
+    account = accounts.session.get_one(Account, user_id)
+    plugins = current_app.extensions["security"].two_factor_plugins
+    leading = plugins.tf_enter(account, False, "password", next_loc=None)
+    if leading is None:
+        login_user(account, authn_via=["password"])
+        accounts.session.commit()
+    return leading
 
 
 def _language() -> str:

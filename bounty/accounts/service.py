@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, insert, or_, select, update
+from sqlalchemy import Connection, delete, exists, func, insert, or_, select, update
 
 from bounty.accounts.limits import normalised
 from bounty.accounts.passwords import SHORTEST, hashed
 from bounty.audit.service import actor_of, record
+from bounty.db import Query
 from bounty.errors import BountyError
-from bounty.models import ROLES, Invitation, Promoter, User
+from bounty.models import ROLES, AuditEvent, Invitation, Promoter, User
+from bounty.notifications.outbox import MessageText, tell_address
 
 INVITATION_SECONDS = 7 * 86_400
 """How long a one-time link holds."""
@@ -73,6 +75,47 @@ def invite(
     for person in invited:
         what = {"name": person.name, "role": person.role, "promoter_id": person.promoter_id}
         record(connection, "user.invite", person.email, now, after=what)
+    return invited
+
+
+def mail_invitations(connection: Connection, invited: Iterable[Invited], now: int) -> None:
+    """Send each invited person their one-time link by mail, through the outbox."""
+    for person in invited:
+        text = MessageText(
+            ("邀请您使用赏金台", "You are invited to Bounty"),
+            f"{person.name}，您好：请在 7 天内打开文末的链接设置密码，即可登录。链接只能使用一次。",
+            f"Hello {person.name}: choose a password by the link below within 7 days, and you are in. It can be used "
+            "once.",
+            f"/invitation/{person.token}",
+        )
+        tell_address(connection, "account", f"invitation {_hash(person.token)}", person.email, text, now)
+
+
+def open_invitations(connection: Connection, now: int) -> list[Any]:
+    """The invitations that were not accepted, without their tokens, the newest first: invitation_id, email, name, role,
+    promoter_id, invited_at, expires_at."""
+    row = Invitation
+    columns = (row.invitation_id, row.email, row.name, row.role, row.invited_promoter_id.label("promoter_id"))
+    return list(
+        connection.execute(
+            select(*columns, row.invited_at, row.expires_at)
+            .where(row.accepted_at.is_(None), row.expires_at > now)
+            .order_by(row.invited_at.desc(), row.invitation_id.desc())
+        )
+    )
+
+
+def invite_again(connection: Connection, invitation_id: int, now: int) -> Invited:
+    """A new link in place of an open one.
+
+    Raises BountyError if there is no such open invitation.
+    """
+    row = next(
+        (each for each in open_invitations(connection, now) if each.invitation_id == invitation_id), None
+    )
+    if row is None:
+        raise BountyError("This invitation is no longer open.", "这份邀请已被接受、取代或过期。")
+    (invited,) = invite(connection, [(row.email, row.name, row.role, row.promoter_id)], now)
     return invited
 
 
@@ -214,12 +257,26 @@ def set_role(connection: Connection, email: str, role: str, now: int) -> None:
 
 
 def disable(connection: Connection, email: str, now: int) -> None:
-    """Let an account log in no more; its sessions end at once."""
+    """Let an account log in no more; its sessions end at once.
+
+    Raises BountyError for the account that acts, so that nobody shuts themselves out.
+    """
     user = _user(connection, email)
     if not user.active:
         return
+    if user.user_id == actor_of(connection).user_id:
+        raise BountyError("You can't disable your own account.", "不能停用自己的账号。")
     _change(connection, user, active=False)
     record(connection, "user.disable", user.email, now)
+
+
+def enable(connection: Connection, email: str, now: int) -> None:
+    """Let a disabled account log in again."""
+    user = _user(connection, email)
+    if user.active:
+        return
+    _change(connection, user, active=True)
+    record(connection, "user.enable", user.email, now)
 
 
 def _change(connection: Connection, user: Any, **values: Any) -> None:
@@ -229,19 +286,29 @@ def _change(connection: Connection, user: Any, **values: Any) -> None:
 
 
 def users(connection: Connection) -> list[Any]:
-    """Every account, without its secrets: user_id, email, name, role, promoter_id, active, second_factor."""
-    return list(
-        connection.execute(
-            select(
-                User.id.label("user_id"),
-                User.email,
-                User.name,
-                User.role,
-                User.promoter_id,
-                User.active,
-                User.tf_totp_secret.is_not(None).label("second_factor"),
-            ).order_by(User.role, User.email)
-        )
+    """Every account, as ``accounts`` has them."""
+    return list(connection.execute(accounts().order_by(User.role, User.email)))
+
+
+def accounts() -> Query:
+    """Every account, without its secrets: user_id, email, name, role, promoter_id, active, second_factor, created_at
+    and logged_in_at, when it last logged in."""
+    login = (
+        select(func.max(AuditEvent.happened_at))
+        .where(AuditEvent.subject == User.email, AuditEvent.act == "user.login")
+        .correlate(User)
+        .scalar_subquery()
+    )
+    return select(
+        User.id.label("user_id"),
+        User.email,
+        User.name,
+        User.role,
+        User.promoter_id,
+        User.active,
+        User.tf_totp_secret.is_not(None).label("second_factor"),
+        User.created_at,
+        login.label("logged_in_at"),
     )
 
 

@@ -53,9 +53,9 @@ def schedule_of(connection: Connection, calendar: Calendar, now: int) -> Schedul
     )
 
 
-def overdue_slots(connection: Connection, calendar: Calendar, now: int) -> int:
-    """How many things of the last weeks are overdue; for the navigation."""
-    return len(_overdue(scheduled_slots(connection, calendar, now, since=now - RECENT), now))
+def overdue_slots(connection: Connection, calendar: Calendar, now: int) -> list[ScheduledSlot]:
+    """What of the last weeks is overdue, the earliest first; a daily job once."""
+    return _overdue(scheduled_slots(connection, calendar, now, since=now - RECENT), now)
 
 
 def _overdue(asked: list[ScheduledSlot], now: int) -> list[ScheduledSlot]:

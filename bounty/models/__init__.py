@@ -21,7 +21,7 @@ from bounty.models.decisions import (
 )
 from bounty.models.ingest import Batch, Quarantined
 from bounty.models.notices import Notice, NoticeChange, NoticeStatement
-from bounty.models.notifications import Message, MessageChoice
+from bounty.models.notifications import Message, MessageChoice, MessageTry
 from bounty.models.orders import CategorySet, Order, OrderRepeat, OrderVersion
 from bounty.models.payees import Payee, PayeeApproval, PayeeProposal
 from bounty.models.payment_results import PayoutOutcome, Receipt, ReceiptRow
@@ -98,6 +98,7 @@ __all__ = [
     "Link",
     "Message",
     "MessageChoice",
+    "MessageTry",
     "Notice",
     "NoticeChange",
     "NoticeStatement",

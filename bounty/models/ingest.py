@@ -1,9 +1,11 @@
 """Imported batches, and the rows in quarantine."""
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bounty.db import Base, Bytes, WholeNumber, Words
+
+_OPEN = text("closed_at IS NULL")
 
 
 class Batch(Base):
@@ -52,6 +54,8 @@ class Quarantined(Base):
         # Rows with the same content are one entry, so importing a file again adds nothing.
         UniqueConstraint("kind", "raw_hash", "occurrence"),
         Index("ix_quarantine_subject", "kind", "subject"),
+        # What is open, for the counts on every page.
+        Index("ix_quarantine_open", "kind", "code", sqlite_where=_OPEN, postgresql_where=_OPEN),
         {"sqlite_strict": True},
     )
 

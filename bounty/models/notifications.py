@@ -1,6 +1,6 @@
 """Messages to accounts (mail) and to one receiving program (webhook), and each account's mail preferences."""
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bounty.db import Base, Flag, WholeNumber, Words
@@ -9,6 +9,7 @@ from bounty.models.accounts import User
 CHANNELS = ("mail", "webhook")
 LANGUAGES = ("both", "zh", "en")
 """The languages of a mail; ``both`` until the person chooses."""
+_UNSENT = text("sent_at IS NULL")
 
 
 class Message(Base):
@@ -18,6 +19,8 @@ class Message(Base):
     __table_args__ = (
         CheckConstraint(f"channel IN {CHANNELS}", name="channel"),
         Index("ix_outbox_next_try_at", "next_try_at"),
+        # What was not sent, for the counts on every page.
+        Index("ix_outbox_unsent", "next_try_at", "tries", sqlite_where=_UNSENT, postgresql_where=_UNSENT),
         {"sqlite_strict": True},
     )
 
@@ -29,9 +32,9 @@ class Message(Base):
     kind: Mapped[str] = mapped_column(Words)
     """One of ``notifications.message_kinds.KINDS``."""
     user_id: Mapped[int | None] = mapped_column(ForeignKey(User.id))
-    """The account that receives the message; null for the webhook."""
+    """The account that receives the message; null for the webhook, and for a person who is invited."""
     recipient: Mapped[str] = mapped_column(Words)
-    """The account's e-mail address, or ``webhook``."""
+    """The e-mail address, or ``webhook``."""
     subject: Mapped[str] = mapped_column(Words)
     """The mail's subject, or the object that the webhook event is about."""
     body: Mapped[str] = mapped_column(Words)
@@ -49,6 +52,22 @@ class Message(Base):
     """When the receiving server accepted the message; epoch seconds; null before."""
     last_error: Mapped[str | None] = mapped_column(Words)
     """Why the last attempt failed; null if none failed."""
+
+
+class MessageTry(Base):
+    """One attempt to send a message, with the answer of the other side."""
+
+    __tablename__ = "message_tries"
+    __table_args__ = (Index("ix_message_tries_message", "message"), {"sqlite_strict": True})
+
+    try_id: Mapped[int] = mapped_column(WholeNumber, primary_key=True)
+    """Sequence number."""
+    message: Mapped[str] = mapped_column(ForeignKey(Message.message))
+    """The message."""
+    tried_at: Mapped[int] = mapped_column(WholeNumber)
+    """When it was tried; epoch seconds."""
+    error: Mapped[str | None] = mapped_column(Words)
+    """Why it was not accepted, as the other side answered; null if it was."""
 
 
 class MessageChoice(Base):

@@ -3,10 +3,23 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, FromClause, and_, case, exists, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+)
 from sqlalchemy.orm import aliased
 
-from bounty.db import Query, WholeNumber
+from bounty.db import Query, WholeNumber, Words
 from bounty.models import Line, Order, Result, RosterEntry
 from bounty.rules.measure import frozen_bounds, may_count, measured, of_eligible
 from bounty.rules.periods import Period
@@ -17,22 +30,41 @@ from bounty.settlement.queries import earned_lines, measured_roster
 
 AT_RISK = -1000
 """Who has not passed and is no further from the target than this is at risk; ten-thousandths."""
+FASTEST = 3
+"""How many times the pace so far a promoter may still reach; who would need more is out of reach."""
+OUTLOOKS = {
+    "ON_PACE": ("进度达标", "on pace"),
+    "NUDGE": ("需要提醒", "needs a nudge"),
+    "OUT_OF_REACH": ("难以达到", "out of reach"),
+}
+"""Where who is eligible is heading until the receipt cutoff -> its name in Chinese and English.
+
+ON_PACE: counted and pending together are as large a part of each target as of the task window has gone by.
+OUT_OF_REACH: half of the window has gone by, and going on FASTEST times as fast would not suffice; once the window is
+over, counted and pending together fall short. NUDGE: everybody else."""
 
 
 def results_query(
-    bounds: Any, terms: Terms, settlement_id: int | None = None, before_id: int | None = None
+    bounds: Any,
+    terms: Terms,
+    settlement_id: int | None = None,
+    before_id: int | None = None,
+    *,
+    now: int | None = None,
 ) -> Query:
     """One row per promoter on the roster.
 
     bounds          the columns of ``periods``
     settlement_id   the settlement to read; null measures the orders as they are now, by the same expressions
     before_id       an earlier settlement to compare with
+    now             adds where each is heading, for a period whose receipts are awaited
 
     promoter_id, name, level, reason, target_gmv_fen, target_orders; gmv_fen, orders, passed, rate_permille,
     subsidy_orders and subsidy_fen as a result has them; active (1 with an order paid in the task window); margin: how
     far the smallest of measured/target is from 1, in ten-thousandths (-30 is 0.3 % short), and nearness, which is 0 at
     the target and below 0 to either side; both null for who is not eligible. was_passed, moved_fen (of the subsidy) and
-    changed (1 where the earlier result differs).
+    changed (1 where the earlier result differs); and, with ``now``, pending_fen, pending_orders and outlook, a key of
+    OUTLOOKS, all null without it and for who is not eligible.
     """
     period = bounds.period
     found = (
@@ -49,6 +81,7 @@ def results_query(
     )
     compared = ("gmv_fen", "orders", "passed", "rate_permille", "subsidy_orders", "subsidy_fen")
     differs = or_(*(found.c[name].is_distinct_from(getattr(was, name)) for name in compared))
+    heading = _heading(bounds, terms, found, now)
     return (
         select(
             RosterEntry.promoter_id,
@@ -69,9 +102,9 @@ def results_query(
             _one(was.rate_permille.is_not(None)).label("was_passed"),
             case((was.promoter_id.is_not(None), found.c.subsidy_fen - was.subsidy_fen)).label("moved_fen"),
             _one(and_(was.promoter_id.is_not(None), differs)).label("changed"),
+            *heading.columns,
         )
-        .select_from(RosterEntry)
-        .outerjoin(found, found.c.promoter_id == RosterEntry.promoter_id)
+        .select_from(heading.joined.outerjoin(found, found.c.promoter_id == RosterEntry.promoter_id))
         .outerjoin(
             was,
             and_(
@@ -80,6 +113,35 @@ def results_query(
             ),
         )
         .where(RosterEntry.period == period)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Heading:
+    """The columns of where each promoter is heading, and the roster joined with what they need."""
+
+    columns: list[ColumnElement[Any]]
+    joined: FromClause
+
+
+def _heading(bounds: Any, terms: Terms, found: FromClause, now: int | None) -> _Heading:
+    entry = RosterEntry.__table__
+    if now is None:
+        number: Any = cast(null(), WholeNumber)
+        outlook: Any = cast(null(), Words)
+        return _Heading(
+            [number.label("pending_fen"), number.label("pending_orders"), outlook.label("outlook")], entry
+        )
+    possible = _possible(bounds, terms).subquery("possible")
+    gmv_fen, orders = (func.coalesce(possible.c[name], 0) for name in ("gmv_fen", "orders"))
+    eligible = entry.c.reason.is_(None)
+    return _Heading(
+        [
+            case((eligible, gmv_fen - found.c.gmv_fen)).label("pending_fen"),
+            case((eligible, orders - found.c.orders)).label("pending_orders"),
+            case((eligible, _outlook(bounds, now, gmv_fen, orders))).label("outlook"),
+        ],
+        entry.outerjoin(possible, possible.c.promoter_id == entry.c.promoter_id),
     )
 
 
@@ -127,62 +189,70 @@ class Funnel:
     """With at least one order paid in the task window, eligible or not."""
     on_pace: int | None
     """Who would pass if they went on so, pending orders included; null once the receipt cutoff has passed."""
+    nudge: int | None
+    """Who needs a nudge and has not passed; null once the receipt cutoff has passed."""
     passed: int
     at_risk: int
     """Active, not passed, and at most 10 % short."""
 
 
 def funnel(connection: Connection, bounds: Any, terms: Terms, settlement_id: int | None, now: int) -> Funnel:
-    """The promoters of a period, step by step; two queries."""
-    row = results_query(bounds, terms, settlement_id).subquery("row").c
+    """The promoters of a period, step by step: the rows of ``results_query``, counted."""
+    live = now < bounds.receipt_cutoff and settlement_id is None
+    row = results_query(bounds, terms, settlement_id, now=now if live else None).subquery("row").c
     counts = connection.execute(
         select(
             func.count().label("on_roster"),
             count_where(row.reason.is_(None)).label("eligible"),
             count_where(row.active == 1).label("active"),
+            count_where(row.outlook == "ON_PACE").label("on_pace"),
+            count_where(and_(row.outlook == "NUDGE", row.passed == 0)).label("nudge"),
             count_where(row.passed == 1).label("passed"),
-            count_where(
-                and_(row.active == 1, row.passed == 0, row.margin.is_not(None), row.margin >= AT_RISK)
-            ).label("at_risk"),
+            count_where(at_risk(row)).label("at_risk"),
         )
     ).one()
-    on_pace = connection.execute(_on_pace(bounds, terms, now)).scalar_one()
     return Funnel(
         counts.on_roster,
         counts.eligible,
         counts.active,
-        on_pace if now < bounds.receipt_cutoff and settlement_id is None else None,
+        counts.on_pace if live else None,
+        counts.nudge if live else None,
         counts.passed,
         counts.at_risk,
     )
 
 
-def _on_pace(bounds: Any, terms: Terms, now: int) -> Query:
-    """How many have, pending included, as large a part of each target as of the task window has gone by."""
+def at_risk(row: Any) -> ColumnElement[bool]:
+    """Whether a promoter is active, has not passed, and is at most 10 % short.
+
+    row   the columns of ``results_query``
+    """
+    return and_(row.active == 1, row.passed == 0, row.margin.is_not(None), row.margin >= AT_RISK)
+
+
+def _possible(bounds: Any, terms: Terms) -> Query:
+    """What each eligible promoter with such an order would count with every pending order: promoter_id, gmv_fen,
+    orders."""
     facts = Order.__table__.c
     measure = measured(facts, terms)
-    gone = min(max(now - bounds.task_from, 0), bounds.task_until - bounds.task_from)
-    at = gone * 10_000 // (bounds.task_until - bounds.task_from)
-    by_promoter = (
-        of_eligible(
-            select(
-                RosterEntry.promoter_id,
-                RosterEntry.target_gmv_fen,
-                RosterEntry.target_orders,
-                measure.gmv_fen.label("gmv_fen"),
-                measure.orders.label("orders"),
-            ),
-            Period.parse(bounds.period),
-            may_count(facts, frozen_bounds(terms), terms),
-        )
-        .group_by(RosterEntry.promoter_id, RosterEntry.target_gmv_fen, RosterEntry.target_orders)
-        .subquery("by_promoter")
-        .c
-    )
-    keeping = attains(
-        at, by_promoter.gmv_fen, by_promoter.orders, by_promoter.target_gmv_fen, by_promoter.target_orders
-    )
-    return select(count_where(and_(by_promoter.orders > 0, keeping)))
+    return of_eligible(
+        select(RosterEntry.promoter_id, measure.gmv_fen.label("gmv_fen"), measure.orders.label("orders")),
+        Period.parse(bounds.period),
+        may_count(facts, frozen_bounds(terms), terms),
+    ).group_by(RosterEntry.promoter_id)
+
+
+def _outlook(bounds: Any, now: int, gmv_fen: Whole, orders: Whole) -> ColumnElement[str]:
+    """One of OUTLOOKS, from what is counted and pending against the part of the task window that has gone by."""
+    window = bounds.task_until - bounds.task_from
+    gone = min(max(now - bounds.task_from, 0), window)
+    target = RosterEntry.__table__.c
+    targets = target.target_gmv_fen, target.target_orders
+    # Who has this part of the target reaches all of it at FASTEST times the pace so far.
+    least = gone * 10_000 // (gone + FASTEST * (window - gone))
+    pace = and_(orders > 0, attains(gone * 10_000 // window, gmv_fen, orders, *targets))
+    slow = and_(literal(2 * gone >= window), ~attains(least, gmv_fen, orders, *targets))
+    return case((pace, "ON_PACE"), (slow, "OUT_OF_REACH"), else_="NUDGE")
 
 
 def by_tier(connection: Connection, bounds: Any, terms: Terms, settlement_id: int | None) -> list[Any]:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, insert, select, update
 
 from bounty.db import transaction
-from bounty.models import Message
+from bounty.models import Message, MessageTry
 from bounty.notifications.errors import DeliveryFailed, NoRecipient
 from bounty.notifications.mail import Mail, MailSession, OutboxMessage
 from bounty.notifications.message_kinds import SECRET
@@ -118,6 +118,9 @@ def _record_attempt(engine: Engine, message: OutboxMessage, error: DeliveryFaile
         next_try_at = None if is_last else now + wait_after(tries)
         values = {"next_try_at": next_try_at, "last_error": str(error)[:500]}
     with transaction(engine) as connection:
+        if not isinstance(error, NoRecipient):
+            answer = None if error is None else str(error)[:500]
+            connection.execute(insert(MessageTry).values(message=message.message, tried_at=now, error=answer))
         connection.execute(
             update(Message)
             # If this worker took longer than its claim, another one may have sent the message.

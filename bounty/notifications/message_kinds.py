@@ -11,6 +11,7 @@ KINDS: Final[dict[str, tuple[str, str]]] = {
     "late": ("公示之后有新数据", "data came after a notice"),
     "books": ("账目不平", "books do not balance"),
     "account": ("账号安全", "account security"),
+    "test": ("测试消息", "test message"),
 }
 """Kind -> name in Chinese and English."""
 PROMOTER_KINDS: Final = ("target", "receipts", "result")

@@ -97,6 +97,16 @@ def tell_account(
     return _write(connection, [_mail(kind, cause, recipient, text, now) for recipient in recipients])
 
 
+def tell_address(
+    connection: Connection, kind: str, cause: str, email: str, text: MessageText, now: int
+) -> None:
+    """Write a mail, in both languages, to somebody who has no account yet."""
+    assert kind in KINDS.keys() - set(PROMOTER_KINDS)
+    row = _row(kind, cause, "mail", None, email, now)
+    subject, body = _in("both", text.subject, " / "), _in("both", (text.zh, text.en), _SEPARATOR)
+    _write(connection, [row | {"subject": subject, "body": body, "path": text.path}])
+
+
 def announce(connection: Connection, kind: str, cause: str, data: Mapping[str, object], now: int) -> None:
     """Write an event for the webhook. If none is configured when the event is sent, it is not sent.
 

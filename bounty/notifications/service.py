@@ -1,13 +1,16 @@
 """Mail preferences, the list of messages, and sending a failed message again."""
 
+import secrets
 from dataclasses import asdict, dataclass
+from typing import Any
 
-from sqlalchemy import Connection, case, select, update
+from sqlalchemy import Connection, Select, case, func, select, update
 
 from bounty.audit.service import actor_of, record
 from bounty.db import Query, insert_into
 from bounty.errors import BountyError
-from bounty.models import Message, MessageChoice
+from bounty.models import Message, MessageChoice, MessageTry
+from bounty.notifications.outbox import MessageText, announce, tell_account
 
 STATES = {
     "sent": ("已发送", "sent"),
@@ -70,6 +73,48 @@ def messages() -> Query:
     )
     names = "message channel kind recipient subject written_at tries next_try_at sent_at last_error".split()
     return select(*(Message.__table__.c[name] for name in names), state.label("state"))
+
+
+def message_with_tries(connection: Connection, message: str) -> tuple[Any, list[Any]] | None:
+    """A message as ``messages`` has it with its ``body``, and its attempts (tried_at, error), the newest first; null
+    where there is none such."""
+    row = connection.execute(messages().add_columns(Message.body).where(Message.message == message)).first()
+    if row is None:
+        return None
+    tries = connection.execute(
+        select(MessageTry.tried_at, MessageTry.error)
+        .where(MessageTry.message == message)
+        .order_by(MessageTry.try_id.desc())
+    )
+    return row, list(tries)
+
+
+def send_test(connection: Connection, now: int) -> str:
+    """Write a test message to the acting account and to the webhook; returns the account's name.
+
+    Raises BountyError without an account.
+    """
+    actor = actor_of(connection)
+    if actor.user_id is None:
+        raise BountyError(
+            "A test is sent to the account that asks for it: log in.", "测试消息发给登录的账号：请先登录。"
+        )
+    cause = f"{actor.user_id} {secrets.token_hex(8)}"
+    text = MessageText(
+        ("测试消息", "Test message"),
+        "这是一封测试邮件：收到它，说明邮件可以送达。",
+        "This is a test: if you read it, mail arrives.",
+    )
+    tell_account(connection, "test", cause, actor.user_id, text, now)
+    announce(connection, "test", cause, {}, now)
+    record(connection, "message.test", actor.name, now)
+    return actor.name
+
+
+def undelivered() -> Select[int]:
+    """How many messages were given up, until a person resends them."""
+    given_up = (Message.sent_at.is_(None), Message.next_try_at.is_(None), Message.tries > 0)
+    return select(func.count()).where(*given_up)
 
 
 def resend(connection: Connection, message: str, now: int) -> str:

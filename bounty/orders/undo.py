@@ -77,6 +77,21 @@ def undo_batch(connection: Connection, batch_id: int, now: int) -> int:
     return rows.rowcount
 
 
+def orders_touched(connection: Connection) -> dict[str | None, int]:
+    """Open period (null for orders in none) -> orders that ``undo_batch`` changed, in the same transaction."""
+    in_period = and_(
+        OrderVersion.paid_at >= OpenPeriod.month_from, OrderVersion.paid_at < OpenPeriod.month_until
+    )
+    rows = connection.execute(
+        select(OpenPeriod.period, func.count(OrderVersion.order_sn.distinct()))
+        .select_from(_orphaned)
+        .join(OrderVersion, _is(OrderVersion))
+        .outerjoin(OpenPeriod, in_period)
+        .group_by(OpenPeriod.period)
+    )
+    return dict(rows.all())
+
+
 def _is(row: Any) -> ColumnElement[bool]:
     """Whether a row of ``order_versions`` or ``order_repeats`` is one of the orphaned."""
     return and_(*(column == getattr(row, column.name) for column in _orphaned.c))

@@ -45,7 +45,7 @@ def read_payees(path: Path) -> list[PayeeRow | BadRow]:
 
     Raises RefusedFile where the file is wholly wrong.
     """
-    lay_out = partial(lay_out_either, _COLUMNS, _CHINESE)
+    lay_out = partial(lay_out_either, _COLUMNS, CHINESE)
     table = open_table(path, ANY_TABLE, lay_out)
     layout = lay_out(table.header)
     return list(_once_each(_row(layout, table.header, record) for record in table.rows()))
@@ -153,7 +153,7 @@ _COLUMNS: Final[tuple[FileColumn, ...]] = (
     FileColumn("bank_name", "bank_name", _or_blank(_name), blank="", may_lack=True, verbatim=True),
     FileColumn("bank_code", "bank_code", _bank_code, blank="", may_lack=True),
 )
-_CHINESE: Final[tuple[FileColumn, ...]] = (
+CHINESE: Final[tuple[FileColumn, ...]] = (
     FileColumn("推手ID", "promoter_id", cells.promoter_id),
     FileColumn("收款方式", "method", _method_word),
     FileColumn("收款账号", "account", _account),

@@ -187,6 +187,11 @@ def reference_columns(kind: str) -> tuple[FileColumn, ...]:
     return *_SHAPES[kind].columns, *_SHAPES[kind].chinese
 
 
+def chinese_columns(kind: str) -> tuple[FileColumn, ...]:
+    """The columns of one of the four files under Chinese headers."""
+    return _SHAPES[kind].chinese
+
+
 def read_reference(path: Path, kind: str, mapping: HeaderMapping = NO_MAPPING) -> Reference:
     """Open one of the four files and read its header.
 

@@ -53,15 +53,10 @@ def open_roster(connection: Connection, period: Period, now: int) -> Opening:
     already = connection.execute(select(OpenPeriod.period).where(OpenPeriod.period == str(period))).first()
     in_force = terms_in_force(connection, period)
     if already is None:
-        require_running(connection, period.programme)
-        complete_at = bounds_of(period.plus(-2), in_force.terms).receipt_cutoff
-        if now < complete_at:
-            raise BountyError(
-                f"{period} can be opened from {shown(complete_at)}, when {period.plus(-2)}, the last month of the "
-                f"history, is complete.",
-                f"{period} 自 {shown(complete_at)} 起可以开期：那时历史的最后一个月 {period.plus(-2)} 才完整。",
-            )
-        _freeze(connection, period, in_force.terms_id, in_force.terms, now)
+        entries = roster_to_freeze(connection, period, in_force.terms, now)
+        opened = bounds_columns(period, in_force.terms) | {"terms_id": in_force.terms_id, "opened_at": now}
+        connection.execute(insert(OpenPeriod).values(opened))
+        connection.execute(insert(RosterEntry), entries)
     opening = _opening(connection, period, in_force.terms, anew=already is None)
     if opening.anew:
         frozen = {"terms_id": in_force.terms_id, "on_roster": opening.on_roster, "eligible": opening.eligible}
@@ -72,7 +67,20 @@ def open_roster(connection: Connection, period: Period, now: int) -> Opening:
     return opening
 
 
-def _freeze(connection: Connection, period: Period, terms_id: int, terms: Terms, now: int) -> None:
+def roster_to_freeze(connection: Connection, period: Period, terms: Terms, now: int) -> list[dict[str, Any]]:
+    """The rows of ``roster`` that opening a period now freezes.
+
+    Raises BountyError before the last month of the history is complete, without promoters, where the programme is
+    retired, and where the period has not the task's days.
+    """
+    require_running(connection, period.programme)
+    complete_at = bounds_of(period.plus(-2), terms).receipt_cutoff
+    if now < complete_at:
+        raise BountyError(
+            f"{period} can be opened from {shown(complete_at)}, when {period.plus(-2)}, the last month of the "
+            f"history, is complete.",
+            f"{period} 自 {shown(complete_at)} 起可以开期：那时历史的最后一个月 {period.plus(-2)} 才完整。",
+        )
     require_task_days(period, terms)
     entries = roster_entries(connection, period, terms)
     if not entries:
@@ -80,9 +88,7 @@ def _freeze(connection: Connection, period: Period, terms_id: int, terms: Terms,
             f"No promoter was registered before {period.first_day}: import them with `bounty import promoters FILE`.",
             f"没有在 {period.first_day} 之前注册的推手：请先导入推手。",
         )
-    opened = bounds_columns(period, terms) | {"terms_id": terms_id, "opened_at": now}
-    connection.execute(insert(OpenPeriod).values(opened))
-    connection.execute(insert(RosterEntry), entries)
+    return entries
 
 
 def require_task_days(period: Period, terms: Terms) -> None:

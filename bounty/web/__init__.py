@@ -19,19 +19,24 @@ from bounty.web.api import operations as api_operations
 from bounty.web.api import promoter as api_promoter
 from bounty.web.api import push as api_push
 from bounty.web.finance import adjustments, notices, payees, payment_results, reconciliation, tranches
+from bounty.web.operations import accounts as operations_accounts
 from bounty.web.operations import appeals as operations_appeals
 from bounty.web.operations import (
     audit,
+    file_templates,
     imports,
+    navigation,
     period,
     quarantine,
     results,
     revocations,
     roster,
     schedule,
+    search,
     settlement,
     simulation,
     terms,
+    today,
 )
 from bounty.web.operations import notifications as operations_notifications
 from bounty.web.promoter import appeals, notifications
@@ -58,14 +63,18 @@ BLUEPRINTS = (
     accounts.blueprint,
     promoter_pages.blueprint,
     appeals.blueprint,
+    today.blueprint,
+    search.blueprint,
     period.blueprint,
     results.blueprint,
     revocations.blueprint,
     settlement.blueprint,
     imports.blueprint,
+    file_templates.blueprint,
     quarantine.blueprint,
     roster.blueprint,
     operations_appeals.blueprint,
+    operations_accounts.blueprint,
     terms.blueprint,
     simulation.blueprint,
     audit.blueprint,
@@ -150,7 +159,7 @@ def install(
     errors.install(app)
     formats.install(app, settings.env)
     step_up_auth.install(app)
-    schedule.install(app)
+    navigation.install(app)
     period_names.install(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

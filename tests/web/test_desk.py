@@ -117,11 +117,22 @@ def test_a_file_is_tried_imported_mended_and_taken_back(
     assert "新增 1" in settled(operator, said.location)
     assert "没有符合条件的行" in page_of(operator, "/operations/quarantine/?kind=orders&q=异常")
 
-    said = post(operator, f"/operations/imports/batches/{batch[1]}/undo")
+    undo = f"/operations/imports/batches/{batch[1]}/undo"
+    between = post(operator, undo)  # without a look at what it does, that is shown
+    assert (between.status_code, f"撤销批次 {batch[1]}？" in words_of(between.text)) == (200, True)
+    assert "收回 1 行，1 单会变，其中 1 单不再存在" in page_of(operator, undo)
+    assert "2022年12月期 ： 1 单会变 达标会变的推手：1 人 不再达标 示例·林晓" in page_of(operator, undo)
+    said = post(operator, undo, rows="2")
+    assert (said.status_code, "现在会收回 1 行，不是 2 行" in said.text) == (409, True)
+    said = post(operator, undo, rows="1")
     assert said.status_code == 303
     assert f"批次 {batch[1]} 已撤销，收回 1 行" in page_of(operator, "/operations/imports/")
     # November's second notice rests on batch 9; batch 10 brought the same row again.
-    assert post(operator, "/operations/imports/batches/10/undo").status_code == 303
+    rows = re.search(
+        r'name="rows" value="([0-9]+)"', operator.get("/operations/imports/batches/10/undo").text
+    )
+    assert rows is not None
+    assert post(operator, "/operations/imports/batches/10/undo", rows=rows[1]).status_code == 303
     said = post(operator, "/operations/imports/batches/9/undo")
     assert (said.status_code, "2022-11 第 2 号公示以批次 9 为据" in said.text) == (409, True)
     assert "只有订单可以撤销" in post(operator, "/operations/imports/batches/1/undo").text
@@ -221,11 +232,22 @@ def test_the_roster_is_searched_looked_into_and_put_right(
 
 
 def test_a_period_is_opened_from_the_page(operator: FlaskClient, engine: Engine) -> None:
-    said = post(operator, "/operations/roster/", period="2023-01")
+    between = operator.get("/operations/roster/opening?period=2023-01")
+    assert "名单 9 人，其中有资格" in words_of(between.text)
+    assert "与 2022-12 期相比" in words_of(between.text)
+    assert "冻结后不能撤销" in between.text
+    digest = re.search(r'name="digest" value="([0-9a-f]{64})"', between.text)
+    assert digest is not None
+    unseen = post(operator, "/operations/roster/", period="2023-01")
+    assert (unseen.status_code, "冻结后不能撤销" in unseen.text) == (200, True)
+    other = post(operator, "/operations/roster/", period="2023-01", digest="0" * 64)
+    assert (other.status_code, "名单在您查看之后有变化" in other.text) == (409, True)
+    assert events(engine, "period.open").count(("operator@example.com", "2023-01")) == 0
+    said = post(operator, "/operations/roster/", period="2023-01", digest=digest[1])
     assert said.status_code == 303
     assert "2023-01 已开期：名单 9 人" in page_of(operator, said.location)
-    said = post(operator, "/operations/roster/", period="2023-01")
-    assert "早已开期" in page_of(operator, said.location)
+    said = post(operator, "/operations/roster/", period="2023-01", digest=digest[1])
+    assert (said.status_code, "早已开期" in said.text) == (422, True)
     assert post(operator, "/operations/roster/", period="2023-04").status_code == 422
     assert post(operator, "/operations/roster/", period="soon").status_code == 422
     assert [subject for _, subject in events(engine, "period.open")].count("2023-01") == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
-from tests.factories import order_row, write_csv_zh
+from tests.factories import order_row, sn, write_csv_zh
 from tests.web.test_journeys import fen_in, in_every_window_and_on_both, saved
 from tests.web.world import JANUARY, Site
 
@@ -40,6 +40,48 @@ def settle(page: Page) -> int:
         page.wait_for_load_state()
     assert "4 项中 4 项通过" in page.inner_text("main")
     return fen_in(page.locator("p.value").first.inner_text())
+
+
+def publish(page: Page) -> None:
+    """By way of the page that says what will happen."""
+    page.get_by_role("link", name="核对并公示").click()
+    assert "发布后不能撤回" in page.inner_text("main")
+    page.get_by_role("button", name="公示", exact=True).click()
+    page.get_by_text("号公示已发布").wait_for(timeout=PATIENCE_MS)
+
+
+def go_by_today_to_late_facts(operator: Page) -> None:
+    """Today says that data came after the notice, and leads to where it is settled again."""
+    operator.goto("/")
+    late = operator.locator("li", has_text="2022年12月期：公示之后有新数据")
+    assert "补贴" in late.inner_text()
+    late.get_by_role("link", name="去再次核算").click()
+    assert operator.url.endswith(SETTLING)
+
+
+def freeze_what_was_missed(operator: Page) -> None:
+    """The calendar was missed: Today says so, and the roster is looked through before it is frozen."""
+    operator.goto("/")
+    missed = operator.locator("li", has_text="冻结2023年1月期的名单")
+    assert "已过期限" in missed.inner_text()
+    missed.get_by_role("link", name="去冻结名单").click()
+    assert "冻结后不能撤销" in operator.inner_text("main")
+    operator.get_by_role("button", name="冻结名单").click()
+    operator.get_by_text("2023-01 已开期：名单 9 人").wait_for(timeout=PATIENCE_MS)
+
+
+def take_back_and_search(operator: Page, folder: Path) -> None:
+    """A batch that was wrong is taken back, once it is said what that does; an order is found by its number."""
+    take_in(operator, write_csv_zh(folder / "误.csv", [order_row(number=402, modified=LATE)]))
+    operator.goto("/operations/imports/")
+    operator.get_by_role("link", name="撤销").first.click()
+    assert "收回 1 行，1 单会变，其中 1 单不再存在" in operator.inner_text("main")
+    operator.get_by_role("button", name="撤销这个批次").click()
+    operator.get_by_text("已撤销，收回 1 行").wait_for(timeout=PATIENCE_MS)
+    box = operator.get_by_role("searchbox", name="订单编号、推手或付款编号")
+    box.fill(sn(400))
+    box.press("Enter")
+    operator.wait_for_url(f"**/orders/{sn(400)}")
 
 
 @in_every_window_and_on_both
@@ -86,21 +128,23 @@ def test_an_operator_imports_mends_settles_publishes_and_corrects(
     finance.get_by_role("button", name="批准这份草稿").click()
     assert "您已批准" in finance.inner_text("main")
     operator.goto(SETTLING)
-    operator.get_by_role("button", name="公示", exact=True).click()
-    operator.wait_for_load_state()
+    publish(operator)
     operator.goto("/notices/2022-12/1")
     assert fen_in(operator.inner_text("dl.facts >> nth=0")) == first
 
     # Correct: a late refund changes what an order earns, the causes sum to it, and it is the next notice.
     refund = order_row(number=400, amount_fen=10_000, status=4, modified="2023-01-12 09:00:00")
     take_in(operator, write_csv_zh(tmp_path / "退款.csv", [refund]))
+    go_by_today_to_late_facts(operator)
     second = settle(operator)
     assert second != first
     assert "之后退款、审核失败或处罚" in operator.inner_text("main")
     finance.goto(SETTLING)
     finance.get_by_role("button", name="批准这份草稿").click()
     operator.goto(SETTLING)
-    operator.get_by_role("button", name="公示", exact=True).click()
-    operator.wait_for_load_state()
+    publish(operator)
     operator.goto("/notices/2022-12/2")
     assert fen_in(operator.inner_text("dl.facts >> nth=0")) == second
+
+    freeze_what_was_missed(operator)
+    take_back_and_search(operator, tmp_path)

@@ -55,6 +55,8 @@ ARGUMENTS: dict[str, Any] = {
     "entry": 1,
     "batch_id": 1,
     "stage": "try",
+    "change": "disable",
+    "kind": "orders",
     "settlement_id": 1,
     "message": "msg_none",
     "tranche_id": 1,

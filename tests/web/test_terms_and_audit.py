@@ -1,6 +1,8 @@
 """Terms as versions, and the record of who did what, as operations and finance see them."""
 
+import html
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,8 +48,17 @@ def people(engine: Engine, database_url: str, tmp_path: Path) -> Iterator[dict[s
 
 
 def upload(client: FlaskClient, content: bytes, name: str = "terms.toml") -> tuple[int, str]:
+    """Upload terms, and confirm them on the page in between; a refusal comes at once."""
     answer = post(client, "/operations/terms/", file=(io.BytesIO(content), name))
+    if answer.status_code == 200 and 'name="seen"' in answer.text:
+        answer = post(client, "/operations/terms/", **hidden_fields(answer.text))
     return answer.status_code, words_of(answer.text)
+
+
+def hidden_fields(page: str) -> dict[str, str]:
+    """What the form of a page in between sends."""
+    found = re.findall(r'type="hidden" name="(seen|toml|programme)" value="([^"]*)"', page)
+    return {name: html.unescape(value) for name, value in found}
 
 
 def test_a_version_is_added_and_says_what_it_changes_key_by_key(people: dict[str, FlaskClient]) -> None:
@@ -58,9 +69,57 @@ def test_a_version_is_added_and_says_what_it_changes_key_by_key(people: dict[str
     assert "effective_from 2022-12 2023-01" in page
     assert "task.order_cap_yuan 200.00 250.00" in page
     assert "每单最多计 ¥250.00" in page
-    # Again: the same content changes nothing, and says so.
-    assert upload(operator, SECOND.encode("utf-8-sig"))[0] == 303
-    assert "没有改动" in words_of(operator.get("/operations/terms/").text)
+    # Again: the same content would change nothing, and the page in between says so.
+    status, page = upload(operator, SECOND.encode("utf-8-sig"))
+    assert (status, "没有改动" in page) == (200, True)
+
+
+def test_terms_are_seen_in_words_and_differences_before_they_are_added(
+    people: dict[str, FlaskClient],
+) -> None:
+    operator = people["operator"]
+    answer = post(operator, "/operations/terms/", file=(io.BytesIO(SECOND.encode()), "terms.toml"))
+    page = words_of(answer.text)
+    assert "加入这份条款？" in page
+    assert "每单最多计入 200.00 250.00" in page
+    assert "每单最多计 ¥250.00" in page
+    assert "加入后不能修改或删除" in page
+    assert operator.get("/operations/terms/2").status_code == 404  # nothing was added by looking
+
+
+def test_terms_are_filled_in_as_a_form(people: dict[str, FlaskClient]) -> None:
+    operator = people["operator"]
+    page = operator.get("/operations/terms/form").text
+    fields = form_fields(page)
+    refused = post(operator, "/operations/terms/form", **fields | {"task-order_cap_yuan": "二百"})
+    assert (refused.status_code, "order_cap_yuan" in refused.text) == (422, True)
+    assert 'value="二百"' in refused.text
+    filled = fields | {"-effective_from": "2023-01", "task-order_cap_yuan": "250.00"}
+    between = post(operator, "/operations/terms/form", **filled)
+    assert "每单最多计入 200.00 250.00" in words_of(between.text)
+    assert "2 项不同" in words_of(between.text)
+    assert post(operator, "/operations/terms/", **hidden_fields(between.text)).status_code == 303
+    assert "task.order_cap_yuan 200.00 250.00" in words_of(operator.get("/operations/terms/2").text)
+    assert people["finance"].get("/operations/terms/form").status_code == 403
+
+
+def form_fields(page: str) -> dict[str, str]:
+    """What a browser would send of the terms' form as it stands."""
+    fields = {}
+    for tag in re.findall(r"<input [^>]*>", page):
+        name, value = (re.search(rf'{key}="([^"]*)"', tag) for key in ("name", "value"))
+        if name is None or name[1] in ("q", "back", "csrf_token"):
+            continue
+        if 'type="checkbox"' in tag and " checked" not in tag:
+            continue
+        fields[name[1]] = "" if value is None else html.unescape(value[1])
+    for select in re.findall(r"<select.*?</select>", page, re.DOTALL):
+        name = re.search(r'name="([^"]*)"', select)
+        chosen = re.search(r'value="([^"]*)" selected', select) or re.search(r'value="([^"]*)"', select)
+        assert name is not None
+        assert chosen is not None
+        fields[name[1]] = chosen[1]
+    return fields
 
 
 @pytest.mark.parametrize(

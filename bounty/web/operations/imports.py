@@ -30,14 +30,16 @@ from bounty.ingest.header_names import forget_header, kept_mapping
 from bounty.models import AuditEvent, Batch, Quarantined, User
 from bounty.orders.undo import undo_batch
 from bounty.platforms.pdd.order_facts import ORDER_FACTS
+from bounty.settlement.undo_preview import undo_preview
 from bounty.uploads import service as uploads
 from bounty.uploads.processes import ImportProcess, launch
+from bounty.web.operations.file_templates import column_help
 from bounty.web.shared.access import allows, person
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.errors import said
 from bounty.web.shared.form_files import uploaded_file
 from bounty.web.shared.language import counted, t
-from bounty.web.shared.request_context import now, reading, site, writing
+from bounty.web.shared.request_context import engine, now, reading, site, writing
 from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
 
 blueprint = Blueprint("imports", __name__, url_prefix="/operations/imports")
@@ -292,13 +294,28 @@ def file() -> Response:
     return csv_response(BATCHES, batch_rows(), request.args, "batches")
 
 
+@blueprint.get("/batches/<int:batch_id>/undo")
+@allows("operator")
+def undoing(batch_id: int) -> str | tuple[str, int]:
+    """What taking a batch back would do; nothing is taken back yet."""
+    return _undoing(batch_id)
+
+
 @blueprint.post("/batches/<int:batch_id>/undo")
 @allows("operator")
-def undo(batch_id: int) -> Redirect | tuple[str, int]:
-    """Take a batch of orders back."""
+def undo(batch_id: int) -> Redirect | str | tuple[str, int]:
+    """Take a batch of orders back, as it was seen."""
+    seen = request.form.get("rows", type=int)
+    if seen is None:
+        return _undoing(batch_id)
     try:
         with writing() as connection:
             rows = undo_batch(connection, batch_id, now())
+            if rows != seen:
+                raise BountyError(
+                    f"It would now take back {rows} rows, not {seen}: look at it again.",
+                    f"现在会收回 {rows} 行，不是 {seen} 行：请重新核对。",
+                )
     except BountyError as refusal:
         return _index(said(refusal)), 409
     flash(
@@ -309,6 +326,14 @@ def undo(batch_id: int) -> Redirect | tuple[str, int]:
         "success",
     )
     return redirect(url_for(".index"), 303)
+
+
+def _undoing(batch_id: int) -> str | tuple[str, int]:
+    try:
+        preview = undo_preview(engine(), batch_id, now())
+    except BountyError as refusal:
+        return _index(said(refusal)), 409
+    return render_template("operations/undo.html", preview=preview, now=now())
 
 
 def _index(refused: str | None = None) -> str:
@@ -325,6 +350,7 @@ def _index(refused: str | None = None) -> str:
         kept={kind: mapping for kind, mapping in kept.items() if mapping},
         refused=refused,
         kinds=KIND_NAMES,
+        help={kind: column_help(kind) for kind in KIND_NAMES},
         states=STATES,
         megabytes=site().settings.upload_megabytes,
         now=now(),

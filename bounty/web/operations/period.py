@@ -1,30 +1,41 @@
 """Period: where a month stands, the one next action, and what it will cost."""
 
+from dataclasses import replace
 from typing import Any
 
-from flask import Blueprint, Response, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from sqlalchemy import Connection
+from werkzeug.wrappers import Response as Redirect
 
 from bounty.calendar.schedule import coming_periods
 from bounty.db import Query, WholeNumber, Words, given_rows
 from bounty.notices.changes import CAUSES
 from bounty.notices.differences import difference
 from bounty.notices.late_facts import LateFacts, late_facts
+from bounty.notices.nudges import nudge
 from bounty.notices.period_status import PeriodStatus, period_status
 from bounty.notices.period_summaries import STATES, PeriodSummary, period_summaries
-from bounty.notices.results_query import by_tier, funnel
+from bounty.notices.results_query import OUTLOOKS, by_tier, funnel
 from bounty.release.checklist import LINES, checklist, waiting_by_code
 from bounty.release.next_code import after_notice
 from bounty.release.next_step import NextStep, next_step
 from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import Period
-from bounty.web.operations.results import COLUMNS, READERS, RESULT, rows_of
+from bounty.web.operations.results import (
+    COLUMNS,
+    OUTLOOK,
+    READERS,
+    RESULT,
+    awaits_receipts,
+    columns_of,
+    rows_of,
+)
 from bounty.web.period_names import by_programme
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.formats import day
-from bounty.web.shared.language import t
-from bounty.web.shared.request_context import now, reading, site
+from bounty.web.shared.language import counted, t
+from bounty.web.shared.request_context import now, reading, site, writing
 from bounty.web.shared.tables import Column, Filter, Option, Table, equal, page_of
 
 blueprint = Blueprint("period", __name__, url_prefix="/operations")
@@ -99,7 +110,7 @@ def show(period: Period) -> str:
             if stage.before is None
             else difference(connection, period, stage.terms, stage.before, stage.newest)
         )
-        page = page_of(connection, NEAREST, active(stage), request.args, counted=True)
+        page = page_of(connection, nearest_of(stage), active(stage), request.args, counted=True)
         return render_template(
             "operations/period.html",
             stage=stage,
@@ -115,9 +126,26 @@ def show(period: Period) -> str:
             difference=differs,
             causes=CAUSES,
             states=STATES,
+            outlooks=OUTLOOKS,
             page=page,
             now=now(),
         )
+
+
+@blueprint.post("/periods/<period:period>/remind")
+@allows("operator")
+def remind(period: Period) -> Redirect:
+    """Remind everybody who needs a nudge of what is missing; nobody twice a day."""
+    with writing() as connection:
+        behind, mailed = nudge(connection, period, now())
+    flash(
+        t(
+            f"需要提醒的 {behind} 人中，{mailed} 人会收到邮件；每人每天最多一封。",
+            f"Of {counted(behind, '人', 'promoter')} who need a nudge, {mailed} are mailed; nobody twice a day.",
+        ),
+        "success",
+    )
+    return redirect(url_for(".show", period=period), 303)
 
 
 @blueprint.get("/periods/<period:period>/nearest.csv")
@@ -126,7 +154,7 @@ def file(period: Period) -> Response:
     """Exactly the promoters that the page lists."""
     with reading() as connection:
         stage = period_status(connection, period, now())
-    return csv_response(NEAREST, active(stage), request.args, f"nearest-{period.slug}")
+    return csv_response(nearest_of(stage), active(stage), request.args, f"nearest-{period.slug}")
 
 
 def _periods() -> Table:
@@ -180,6 +208,12 @@ def _late(connection: Connection, each: PeriodSummary) -> LateFacts | None:
         return None
     period = Period.parse(each.period)
     return late_facts(connection, period, terms_in_force(connection, period).terms, each.notice)
+
+
+def nearest_of(stage: PeriodStatus) -> Table:
+    """The table of promoters by how near they are; while receipts still count, by where they are heading too."""
+    outlook = (OUTLOOK,) if awaits_receipts(stage) else ()
+    return replace(NEAREST, columns=columns_of(stage), filters=(*NEAREST.filters, *outlook))
 
 
 def active(stage: PeriodStatus) -> Query:

@@ -8,7 +8,7 @@ from sqlalchemy import and_, or_
 from bounty.db import Query
 from bounty.notices.period_status import PeriodStatus, period_status
 from bounty.notices.period_summaries import period_summaries
-from bounty.notices.results_query import AT_RISK, results_query
+from bounty.notices.results_query import OUTLOOKS, at_risk, results_query
 from bounty.rules.periods import Period
 from bounty.settlement.revocations import voids_of
 from bounty.web.shared.access import allows
@@ -24,20 +24,31 @@ RESULT = Filter(
     "result",
     (
         Option("passed", "达标", "passed", equal("passed", 1)),
-        Option(
-            "risk",
-            "差 10% 以内",
-            "within 10 %",
-            lambda rows: and_(rows.c.passed == 0, rows.c.margin >= AT_RISK),
-        ),
+        Option("risk", "差 10% 以内", "within 10 %", lambda rows: at_risk(rows.c)),
         Option(
             "short",
             "其余未达标",
             "further short",
-            lambda rows: and_(rows.c.passed == 0, rows.c.margin < AT_RISK),
+            lambda rows: and_(rows.c.passed == 0, rows.c.margin.is_not(None), ~at_risk(rows.c)),
         ),
         Option("ineligible", "无资格", "not eligible", lambda rows: rows.c.reason.is_not(None)),
+        Option("eligible", "有资格", "eligible", lambda rows: rows.c.reason.is_(None)),
     ),
+)
+ACTIVITY = Filter(
+    "active",
+    "活跃",
+    "activity",
+    (
+        Option("yes", "有订单", "with orders", equal("active", 1)),
+        Option("no", "无订单", "without orders", equal("active", 0)),
+    ),
+)
+OUTLOOK = Filter(
+    "outlook",
+    "走势",
+    "outlook",
+    tuple(Option(code, zh, en, equal("outlook", code)) for code, (zh, en) in OUTLOOKS.items()),
 )
 CHANGE = Filter(
     "change",
@@ -76,6 +87,11 @@ COLUMNS = (
     Column("moved_fen", "补贴变动", "subsidy moved", "money", shown=False),
     Column("changed", "有变化", "changed", "flag", shown=False),
 )
+_PENDING = (
+    Column("pending_fen", "待收货", "Pending", "money", sortable=True, summed=True),
+    Column("pending_orders", "待收货单数", "pending orders", "count", shown=False),
+    Column("outlook", "走势", "outlook", shown=False),
+)
 SEARCH = Search(
     "推手 ID 或姓名",
     "Promoter's id or name",
@@ -91,12 +107,31 @@ def table_of(stage: PeriodStatus) -> Table:
     levels = tuple(Option(level, level, level, equal("level", level)) for level in sorted(stage.terms.levels))
     return Table(
         "standings",
-        COLUMNS,
+        columns_of(stage),
         key=("promoter_id",),
         order="-nearness",
-        filters=(RESULT, CHANGE, Filter("level", "等级", "level", levels)),
+        filters=(
+            RESULT,
+            *((OUTLOOK,) if awaits_receipts(stage) else ()),
+            ACTIVITY,
+            CHANGE,
+            Filter("level", "等级", "level", levels),
+        ),
         search=SEARCH,
     )
+
+
+def awaits_receipts(stage: PeriodStatus) -> bool:
+    """Whether a period is judged by the orders as they are, and receipts still count."""
+    return stage.newest is None and now() < stage.bounds.receipt_cutoff
+
+
+def columns_of(stage: PeriodStatus) -> tuple[Column, ...]:
+    """The columns of the promoters of a period; while receipts still count, what is pending too."""
+    if not awaits_receipts(stage):
+        return COLUMNS
+    at = next(place for place, column in enumerate(COLUMNS) if column.name == "margin")
+    return (*COLUMNS[:at], *_PENDING, *COLUMNS[at:])
 
 
 def rows_of(stage: PeriodStatus) -> Query:
@@ -107,6 +142,7 @@ def rows_of(stage: PeriodStatus) -> Query:
         stage.terms,
         None if newest is None else newest.settlement_id,
         None if before is None else before.settlement_id,
+        now=now() if awaits_receipts(stage) else None,
     )
 
 
@@ -132,7 +168,13 @@ def index(period: Period) -> str:
         periods = [each.period for each in period_summaries(connection, now())]
         voids = connection.execute(voids_of(period)).all()
     return render_template(
-        "operations/results.html", stage=stage, page=page, periods=periods, voids=voids, now=now()
+        "operations/results.html",
+        stage=stage,
+        page=page,
+        periods=periods,
+        voids=voids,
+        outlooks=OUTLOOKS,
+        now=now(),
     )
 
 

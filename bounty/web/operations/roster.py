@@ -9,9 +9,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
-from sqlalchemy import Connection, cast, select
+from sqlalchemy import Connection, cast, func, select, true
+from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as Redirect
 
+from bounty.accounts.service import mail_invitations
 from bounty.db import Query, Words
 from bounty.errors import BountyError
 from bounty.models import Level, OpenPeriod, RosterEntry, User, Violation
@@ -20,6 +22,7 @@ from bounty.promoters.invitations import invite_from_file
 from bounty.roster.eligibility import INELIGIBLE, in_words
 from bounty.roster.ineligibility_text import ineligibility_text, tenure_reached
 from bounty.roster.overrides import EntryState, entry_of, override, overrides_of, refusal_of
+from bounty.roster.preview import roster_preview
 from bounty.roster.service import open_roster
 from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import MAIN, Period
@@ -35,6 +38,8 @@ from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equa
 
 blueprint = Blueprint("roster", __name__, url_prefix="/operations/roster")
 READERS = ("operator", "admin")
+CHANGES_SHOWN = 200
+"""Promoters listed on the page before freezing; the counts are of all."""
 REASONS = {
     "LEVEL_NOT_OFFERED": ("本期没有该等级", "the terms have no such level"),
     "TENURE_TOO_SHORT": ("注册时间不足", "registered too late"),
@@ -81,32 +86,69 @@ def file(period: Period) -> Response:
     return csv_response(table, roster_rows(period), request.args, f"roster-{period.slug}")
 
 
-@blueprint.post("/")
+@blueprint.get("/opening")
 @allows("operator")
-def open_period() -> Redirect | tuple[str, int]:
-    """Open a period: freeze its roster."""
+def opening() -> str | Redirect | tuple[str, int]:
+    """What freezing a roster would do: who would be on it, and whose target changes; nothing is frozen yet."""
     try:
-        month = Period.parse(request.form.get("period", "").strip(), request.form.get("programme", MAIN))
-    except ValueError as error:
-        return _reopened(BountyError(str(error), "请填写月份，例如 2022-12。"))
-    try:
-        with writing() as connection:
-            opening = open_roster(connection, month, now())
+        return _opening(_month(request.args))
     except BountyError as refusal:
         return _reopened(refusal)
-    state = (
-        t("已开期", "is open")
-        if opening.anew
-        else t("早已开期，没有改动", "was open already: nothing was changed")
-    )
-    history = "、".join(f"{each} {orders}" for each, orders in opening.history.items())
+
+
+@blueprint.post("/")
+@allows("operator")
+def open_period() -> str | Redirect | tuple[str, int]:
+    """Open a period as it was seen: freeze its roster."""
+    try:
+        month = _month(request.form)
+        with writing() as connection:
+            seen = request.form.get("digest", "")
+            if not seen or roster_preview(connection, month, now()).digest != seen:
+                refused = (
+                    None
+                    if not seen
+                    else t(
+                        "名单在您查看之后有变化：请重新核对后再冻结。",
+                        "The roster changed since you looked at it: look through it again.",
+                    )
+                )
+                return _opening(month, refused), 409 if seen else 200
+            opened = open_roster(connection, month, now())
+    except BountyError as refusal:
+        return _reopened(refusal)
+    history = "、".join(f"{each} {orders}" for each, orders in opened.history.items())
     told = t(
-        f"{period_label(month)} {state}：名单 {opening.on_roster} 人，有资格 {opening.eligible} 人",
-        f"{period_label(month)} {state}: {opening.on_roster} on the roster, {opening.eligible} eligible",
+        f"{period_label(month)} 已开期：名单 {opened.on_roster} 人，有资格 {opened.eligible} 人",
+        f"{period_label(month)} is open: {opened.on_roster} on the roster, {opened.eligible} eligible",
     )
     held = t(f"；历史月份的订单数：{history}", f"; orders held of the history: {history}") if history else ""
     flash(told + with_period_labels(held), "success")
     return redirect(url_for(".listing", period=month), 303)
+
+
+def _month(fields: MultiDict[str, str]) -> Period:
+    try:
+        return Period.parse(fields.get("period", "").strip(), fields.get("programme", MAIN))
+    except ValueError as error:
+        raise BountyError(str(error), "请填写月份，例如 2022-12。") from None
+
+
+def _opening(month: Period, refused: str | None = None) -> str:
+    with reading() as connection:
+        preview = roster_preview(connection, month, now())
+        accounts = connection.execute(
+            select(func.count()).where(User.role == "promoter", User.active.is_(true()))
+        ).scalar_one()
+    return render_template(
+        "operations/opening.html",
+        preview=preview,
+        changes=preview.changes[:CHANGES_SHOWN],
+        reasons=REASONS,
+        accounts=accounts,
+        refused=refused,
+        now=now(),
+    )
 
 
 @blueprint.get("/<period:period>/<int:promoter_id>")
@@ -155,6 +197,8 @@ def invite() -> str | tuple[str, int]:
             given.save(path)
             with writing() as connection:
                 invited = invite_from_file(connection, path, now())
+                if request.form.get("mail"):
+                    mail_invitations(connection, invited, now())
     except BountyError as refusal:
         return render_template("operations/invitations.html", invited=None, refused=said(refusal)), 422
     links = [(each, f"{site().settings.public_url}/invitation/{each.token}") for each in invited]

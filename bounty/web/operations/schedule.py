@@ -1,10 +1,8 @@
 """Schedule: what the calendar asked for, what is overdue, and whether a worker looks at it."""
 
-from typing import Any
+from flask import Blueprint, render_template
 
-from flask import Blueprint, Flask, g, render_template
-
-from bounty.calendar.schedule_overview import overdue_slots, schedule_of
+from bounty.calendar.schedule_overview import schedule_of
 from bounty.web.shared.access import allows
 from bounty.web.shared.request_context import now, reading, site
 
@@ -24,26 +22,6 @@ STATES = {
     "missed": ("bad", "已错过", "missed"),
 }
 """State of a slot -> the kind of its chip, and its name in Chinese and English."""
-
-
-def install(app: Flask) -> None:
-    """Give the navigation the number of what is overdue."""
-
-    @app.context_processor
-    def _counts() -> dict[str, Any]:
-        return {"overdue": _overdue}
-
-
-def _overdue() -> int:
-    """How much is overdue, for who can do something about it; asked once a request."""
-    person = g.get("person")
-    if person is None or person.viewing_as or person.role not in ("operator", "admin"):
-        return 0
-    if "overdue" not in g:
-        with reading() as connection:
-            g.overdue = overdue_slots(connection, site().settings.calendar, now())
-    count: int = g.overdue
-    return count
 
 
 @blueprint.get("/schedule")

@@ -5,11 +5,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 from bounty.checks.books import run_checks
 from bounty.db import Query
 from bounty.errors import BountyError
+from bounty.models import Result
 from bounty.notices.changes import CAUSES, changes_between
 from bounty.notices.differences import difference
 from bounty.notices.period_status import PeriodStatus, period_status
@@ -146,6 +147,38 @@ def approve(period: Period) -> Any:
         return t("您已批准这份草稿。", "You have approved the draft.")
 
     return _done(period, act, fresh=True)
+
+
+@blueprint.get("/periods/<period:period>/publish")
+@allows("operator")
+def publishing(period: Period) -> Any:
+    """What publishing the draft would do, to how many; nothing is published yet."""
+    with reading() as connection:
+        stage = period_status(connection, period, now())
+        draft, before = stage.draft, stage.notices[0] if stage.notices else None
+        if draft is None:
+            return redirect(url_for(".show", period=period), 303)
+        passed = connection.execute(
+            select(func.count()).where(
+                Result.settlement_id == draft.settlement_id, Result.rate_permille.is_not(None)
+            )
+        ).scalar_one()
+        found = checklist(connection, stage, now())
+        differs = before and difference(connection, period, stage.terms, before, draft)
+    required = site().settings.approval_required
+    return render_template(
+        "operations/publishing.html",
+        stage=stage,
+        draft=draft,
+        before=before,
+        passed=passed,
+        checklist=found,
+        lines=LINES,
+        difference=differs,
+        causes=CAUSES,
+        ready=found.clean and not (required and stage.approvals_missing),
+        now=now(),
+    )
 
 
 @blueprint.post("/periods/<period:period>/publish")

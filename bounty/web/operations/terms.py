@@ -1,5 +1,6 @@
 """Terms: every version with what it promises in words, what it changed, and where it holds."""
 
+import tomllib
 from typing import Any
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
@@ -12,6 +13,7 @@ from bounty.roster.terms import add_terms, changes, versions
 from bounty.rules.periods import MAIN, Period
 from bounty.rules.terms import read_terms
 from bounty.rules.terms_text import terms_in_words
+from bounty.web.operations import terms_form
 from bounty.web.period_names import by_programme, period_label
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
@@ -94,21 +96,43 @@ def version(terms_id: int) -> str:
         words=terms_in_words(terms, chinese=language() == "zh"),
         before=before,
         changes=[] if before is None else changes(before.toml, row.toml),
+        label_of=terms_form.label_of,
     )
+
+
+@blueprint.get("/form")
+@allows("operator")
+def form() -> str:
+    """The terms as a form, filled with the newest version of a programme."""
+    programme = request.args.get("programme", MAIN)
+    with reading() as connection:
+        newest = _newest(versions(connection), programme)
+    document = None if newest is None else tomllib.loads(newest.toml)
+    return _form(terms_form.form_of(document), programme)
+
+
+@blueprint.post("/form")
+@allows("operator")
+def filled() -> str | tuple[str, int]:
+    """Show what the terms of the form would be; a refusal stays on the form."""
+    given, programme = terms_form.posted(request.form), request.form.get("programme", MAIN)
+    try:
+        return _adding(terms_form.toml_of(terms_form.document_of(given)), programme)
+    except BountyError as refusal:
+        return _form(given, programme, said(refusal)), 422
 
 
 @blueprint.post("/")
 @allows("operator")
-def add() -> Redirect | tuple[str, int]:
-    """Add a version from a file; a refusal names each key that can't be, and what would be right."""
+def add() -> Redirect | str | tuple[str, int]:
+    """Show what terms would be, and, once that was seen, add them; a refusal names each key that can't be."""
+    programme, seen = request.form.get("programme", MAIN), request.form.get("seen", "")
     try:
-        file, _name = uploaded_file("Choose a file of terms (TOML).", "请选择条款文件（TOML）。")
-        content = file.read(LONGEST_BYTES + 1)
-        if len(content) > LONGEST_BYTES:
-            raise BountyError("The file is too large to be one of terms.", "文件过大，不像是条款文件。")
+        text = request.form["toml"].replace("\r\n", "\n") if seen else _uploaded_text()
+        if not seen or read_terms(text).sha256 != seen:
+            return _adding(text, programme)
         with writing() as connection:
-            programme = request.form.get("programme", MAIN)
-            terms, anew = add_terms(connection, text_of_terms(content), now(), programme)
+            terms, anew = add_terms(connection, text, now(), programme)
     except BountyError as refusal:
         return _index(said(refusal)), 422
     begins = period_label(Period.parse(terms.effective_from, programme))
@@ -122,6 +146,52 @@ def add() -> Redirect | tuple[str, int]:
         "success",
     )
     return redirect(url_for(".index"), 303)
+
+
+def _uploaded_text() -> str:
+    file, _name = uploaded_file("Choose a file of terms (TOML).", "请选择条款文件（TOML）。")
+    content = file.read(LONGEST_BYTES + 1)
+    if len(content) > LONGEST_BYTES:
+        raise BountyError("The file is too large to be one of terms.", "文件过大，不像是条款文件。")
+    return text_of_terms(content)
+
+
+def _adding(text: str, programme: str) -> str:
+    """The page between: the terms in words, what they change, and for which periods."""
+    with writing() as connection:
+        before = _newest(versions(connection), programme)
+        terms, anew = add_terms(connection, text, now(), programme)
+        connection.rollback()
+    return render_template(
+        "operations/terms_adding.html",
+        terms=terms,
+        anew=anew,
+        toml=text,
+        programme=programme,
+        begins=period_label(Period.parse(terms.effective_from, programme)),
+        words=terms_in_words(terms, chinese=language() == "zh"),
+        before=before,
+        changes=[] if before is None else changes(before.toml, text),
+        label_of=terms_form.label_of,
+        now=now(),
+    )
+
+
+def _form(given: terms_form.FilledForm, programme: str, refused: str | None = None) -> str:
+    return render_template(
+        "operations/terms_form.html",
+        form=given,
+        programme=programme,
+        parts=terms_form.PARTS,
+        level_fields=terms_form.LEVEL_FIELDS,
+        tier_fields=terms_form.TIER_FIELDS,
+        refused=refused,
+    )
+
+
+def _newest(every: list[Any], programme: str) -> Any | None:
+    """The newest version of a programme; null where there is none."""
+    return next((row for row in every if Period.parse(row.effective_from).programme == programme), None)
 
 
 def _index(refused: str | None = None) -> str:

@@ -1,12 +1,13 @@
 """Pages for accepting an invitation, and for staff to view a promoter's pages."""
 
-from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, flash, redirect, render_template, request, session
 from flask_wtf import FlaskForm
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 from wtforms import PasswordField
 from wtforms.validators import InputRequired
 
+from bounty.accounts import login
 from bounty.accounts import service as accounts
 from bounty.audit.service import record
 from bounty.errors import BountyError
@@ -29,7 +30,7 @@ class PasswordForm(FlaskForm):  # type: ignore[misc]
 @blueprint.route("/invitation/<token>", methods=["GET", "POST"])
 @public
 def invitation(token: str) -> Response | str:
-    """Accept an invitation by choosing a password; this creates the account."""
+    """Accept an invitation by choosing a password; this creates the account and logs it in."""
     with reading() as connection:
         invited = accounts.invitation_of(connection, token, now())
     form = PasswordForm()
@@ -40,12 +41,16 @@ def invitation(token: str) -> Response | str:
         else:
             try:
                 with writing() as connection:
-                    accounts.accept(connection, token, form.password.data, now())
+                    user_id = accounts.accept(connection, token, form.password.data, now())
             except BountyError as refusal:
                 refused = said(refusal)
             else:
-                flash(t("账号已建立，请登录。", "The account is there: log in."), "success")
-                return redirect(url_for("security.login"), 303)
+                leading: Response | None = login.enter(user_id)
+                if leading is None:
+                    flash(
+                        t("账号已建立，您已登录。", "The account is there, and you are logged in."), "success"
+                    )
+                return leading or redirect("/", 303)
     return render_template("people/invitation.html", invited=invited, form=form, refused=refused)
 
 

@@ -17,18 +17,7 @@ NAVIGATION: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("promoter.history", "历史", "History"),
         ("appeals.index", "申诉", "Appeals"),
     ),
-    "operator": (
-        ("period.index", "期次", "Periods"),
-        ("imports.index", "导入", "Imports"),
-        ("roster.index", "名单", "Roster"),
-        ("results.newest", "结果", "Results"),
-        ("settling.index", "核算与公示", "Settle and publish"),
-        ("appeal_desk.index", "申诉", "Appeals"),
-        ("payouts.index", "发放", "Payouts"),
-        ("terms.index", "条款", "Terms"),
-        ("outbox.index", "消息", "Messages"),
-        ("audit.index", "审计", "Audit"),
-    ),
+    "operator": (("today.index", "今天", "Today"),),
     "finance": (
         ("payouts.index", "发放", "Payouts"),
         ("payees.index", "收款信息", "Payees"),
@@ -40,19 +29,10 @@ NAVIGATION: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("terms.index", "条款", "Terms"),
         ("audit.index", "审计", "Audit"),
     ),
-    "admin": (
-        ("period.index", "期次", "Periods"),
-        ("imports.index", "导入", "Imports"),
-        ("roster.index", "名单", "Roster"),
-        ("results.newest", "结果", "Results"),
-        ("appeal_desk.index", "申诉", "Appeals"),
-        ("payouts.index", "发放", "Payouts"),
-        ("terms.index", "条款", "Terms"),
-        ("outbox.index", "消息", "Messages"),
-        ("audit.index", "审计", "Audit"),
-    ),
+    "admin": (("today.index", "今天", "Today"),),
 }
-"""Role -> navigation entries (endpoint, Chinese, English). The first entry is the role's start page."""
+"""Role -> navigation entries (endpoint, Chinese, English). The first entry is the role's start page. What
+else operators and administrators have is in groups (``operations.navigation``)."""
 FOR_EVERYBODY = (("public.notices", "公示", "Notices"), ("public.rules", "规则", "Rules"))
 """Navigation entries after those of the role; the only ones without a log-in."""
 

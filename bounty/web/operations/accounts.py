@@ -1,0 +1,159 @@
+"""Accounts: who may log in, with which role and second factor, and when they last did; invitations; disabling."""
+
+from collections.abc import Callable
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from sqlalchemy import Connection, or_
+from werkzeug.wrappers import Response as Redirect
+
+from bounty.accounts import service
+from bounty.clock import shanghai_date
+from bounty.errors import BountyError
+from bounty.web.shared.access import allows
+from bounty.web.shared.downloads import csv_response
+from bounty.web.shared.errors import said
+from bounty.web.shared.language import t
+from bounty.web.shared.request_context import now, reading, writing
+from bounty.web.shared.step_up_auth import require_fresh_code
+from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
+
+blueprint = Blueprint("accounts", __name__, url_prefix="/operations/accounts")
+ROLES = {
+    "promoter": ("推手", "promoter"),
+    "operator": ("运营", "operations"),
+    "finance": ("财务", "finance"),
+    "admin": ("管理", "administration"),
+}
+"""Role -> its name in Chinese and English."""
+STAFF = ("operator", "finance", "admin")
+TABLE = Table(
+    "accounts",
+    (
+        Column("user_id", "编号", "No.", "id", shown=False),
+        Column("name", "姓名", "Name", sortable=True),
+        Column("email", "邮箱", "E-mail", sortable=True),
+        Column("role", "角色", "Role", sortable=True),
+        Column("promoter_id", "推手 ID", "Promoter", "id"),
+        Column("second_factor", "两步验证", "Second factor", "flag"),
+        Column("logged_in_at", "最近登录", "Last log-in", "instant", sortable=True),
+        Column("active", "状态", "State", "flag"),
+        Column("created_at", "建立于", "Made at", "instant", shown=False),
+    ),
+    key=("user_id",),
+    order="role",
+    filters=(
+        Filter(
+            "role",
+            "角色",
+            "role",
+            tuple(Option(role, zh, en, equal("role", role)) for role, (zh, en) in ROLES.items()),
+        ),
+        Filter(
+            "state",
+            "状态",
+            "state",
+            (
+                Option("active", "启用", "active", lambda row: row.c.active.is_(True)),
+                Option("disabled", "已停用", "disabled", lambda row: row.c.active.is_(False)),
+            ),
+        ),
+    ),
+    search=Search(
+        "姓名或邮箱",
+        "Name or e-mail",
+        lambda row, words: or_(
+            row.c.name.contains(words, autoescape=True), row.c.email.contains(words, autoescape=True)
+        ),
+    ),
+)
+
+
+@blueprint.get("/")
+@allows("admin")
+def index() -> str:
+    """Every account, and the invitations that are open."""
+    return _index()
+
+
+@blueprint.get("/accounts.csv")
+@allows("admin")
+def file() -> Response:
+    """Exactly the accounts that the filters leave."""
+    return csv_response(TABLE, service.accounts(), request.args, f"accounts-{shanghai_date(now())}")
+
+
+@blueprint.post("/")
+@allows("admin")
+def invite() -> Redirect | tuple[str, int]:
+    """Invite one of the staff; the link goes by mail."""
+
+    def act(connection: Connection) -> str:
+        email, name, role = (request.form.get(name, "").strip() for name in ("email", "name", "role"))
+        if role not in STAFF:
+            raise BountyError("Choose a role.", "请选择角色。")
+        invited = service.invite(connection, [(email, name, role, None)], now())
+        service.mail_invitations(connection, invited, now())
+        return t(f"邀请已写好，将发送到 {invited[0].email}。", f"The invitation goes to {invited[0].email}.")
+
+    return _done(act)
+
+
+@blueprint.post("/invitations/<int:number>/resend")
+@allows("admin")
+def invite_again(number: int) -> Redirect | tuple[str, int]:
+    """Send a new link in place of an open invitation's."""
+
+    def act(connection: Connection) -> str:
+        invited = service.invite_again(connection, number, now())
+        service.mail_invitations(connection, [invited], now())
+        return t(
+            f"新的链接将发送到 {invited.email}，旧链接已失效。",
+            f"A new link goes to {invited.email}; the one before no longer holds.",
+        )
+
+    return _done(act)
+
+
+@blueprint.post("/<any('disable', 'enable'):change>")
+@allows("admin")
+def change(change: str) -> Redirect | tuple[str, int]:
+    """Disable an account, or enable it again."""
+
+    def act(connection: Connection) -> str:
+        email = request.form.get("email", "")
+        if change == "disable":
+            service.disable(connection, email, now())
+            return t(f"{email} 已停用，会话已结束。", f"{email} is disabled; its sessions have ended.")
+        service.enable(connection, email, now())
+        return t(f"{email} 已启用，可以重新登录。", f"{email} is enabled and can log in again.")
+
+    return _done(act)
+
+
+def _done(act: Callable[[Connection], str]) -> Redirect | tuple[str, int]:
+    """Do one act, with a fresh one-time code, and go back to the page; a refusal is a sentence on it."""
+    try:
+        require_fresh_code()
+        with writing() as connection:
+            told = act(connection)
+    except BountyError as refusal:
+        return _index(said(refusal)), 422
+    flash(told, "success")
+    return redirect(url_for(".index"), 303)
+
+
+def _index(refused: str | None = None) -> str:
+    with reading() as connection:
+        args = request.args if request.method == "GET" else {}
+        page = page_of(connection, TABLE, service.accounts(), args)
+        invitations = service.open_invitations(connection, now())
+    return render_template(
+        "operations/accounts.html",
+        page=page,
+        invitations=invitations,
+        roles=ROLES,
+        staff=STAFF,
+        posted=request.form,
+        refused=refused,
+        now=now(),
+    )

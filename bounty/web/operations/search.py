@@ -1,0 +1,146 @@
+"""Search: one box for an order number, a promoter's id or name, or a payout's id. One hit leads to its page."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from sqlalchemy import Connection, func, select
+from werkzeug.wrappers import Response
+
+from bounty.db import Query
+from bounty.errors import BountyError
+from bounty.models import Level, OpenPeriod, Order, Payout, Quarantined, RosterEntry
+from bounty.payment_results.payout_lookup import ids_of
+from bounty.tranches.files import payout_id
+from bounty.web.shared.access import allows, person
+from bounty.web.shared.language import t
+from bounty.web.shared.request_context import now, reading
+
+blueprint = Blueprint("search", __name__, url_prefix="/search")
+MOST = 20
+"""Promoters that are listed; a longer list asks for more of the name."""
+LONGEST = 100
+"""Characters of what is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Something found, with the page that it is on."""
+
+    kind: str
+    """What it is, in the reader's language."""
+    name: str
+    note: str
+    place: str | None
+    """Null for a promoter who is on no roster."""
+
+
+@blueprint.get("/")
+@allows("operator", "finance", "admin")
+def index() -> Response | str:
+    """The page of the one hit, or a list of all."""
+    words = request.args.get("q", "").strip()[:LONGEST]
+    hits: list[Hit] = []
+    if words:
+        with reading() as connection:
+            hits = list(_hits(connection, words))
+    if len(hits) == 1 and hits[0].place is not None:
+        return redirect(hits[0].place, 303)
+    return render_template(
+        "operations/search.html", words=words, hits=hits[:MOST], more=len(hits) > MOST, now=now()
+    )
+
+
+def _hits(connection: Connection, words: str) -> Iterator[Hit]:
+    yield from _payouts(connection, words.upper())
+    yield from _orders(connection, words)
+    yield from _promoters(connection, words)
+
+
+def _payouts(connection: Connection, words: str) -> Iterator[Hit]:
+    try:
+        tranche_id, promoter_id = ids_of(words)
+    except BountyError:
+        return
+    held = select(Payout.promoter_id).where(
+        Payout.promoter_id == promoter_id, Payout.tranche_id == tranche_id
+    )
+    if connection.execute(held).first() is not None:
+        yield Hit(
+            t("付款", "Payout"),
+            payout_id(tranche_id, promoter_id),
+            t(f"批次 {tranche_id}", f"tranche {tranche_id}"),
+            url_for("payouts.tranche", tranche_id=tranche_id, q=promoter_id),
+        )
+
+
+def _orders(connection: Connection, words: str) -> Iterator[Hit]:
+    """The order of this number, and the rows in quarantine that name it, for who may look at those."""
+    row = connection.execute(
+        select(Order.promoter_id, Order.goods_name).where(Order.order_sn == words)
+    ).first()
+    if row is not None:
+        place = url_for("payouts.order", promoter_id=row.promoter_id, order_sn=words)
+        yield Hit(t("订单", "Order"), words, row.goods_name or "", place)
+    if person().role == "finance" or not re.fullmatch(r"[0-9]{6}-[0-9]{1,30}", words):
+        return
+    entries = connection.execute(
+        select(func.count()).where(
+            Quarantined.kind == "orders", Quarantined.subject == words, Quarantined.closed_at.is_(None)
+        )
+    ).scalar_one()
+    if entries:
+        yield Hit(
+            t("隔离行", "Quarantined row"),
+            words,
+            t(f"{entries} 条待处理", f"waiting: {entries}"),
+            url_for("quarantine.index", q=words),
+        )
+
+
+def _promoters(connection: Connection, words: str) -> Iterator[Hit]:
+    for row in connection.execute(_named(words)):
+        yield Hit(
+            t("推手", "Promoter"),
+            row.name,
+            f"{row.promoter_id} · {row.period or t('不在任何一期名单上', 'on no roster')}",
+            _place_of(row.promoter_id, row.period),
+        )
+
+
+def _place_of(promoter_id: int, period: str | None) -> str | None:
+    """The promoter's entry in the newest roster that has them; finance see the results of that period."""
+    if period is None:
+        return None
+    if person().role == "finance":
+        return url_for("results.index", period=period, q=promoter_id)
+    return url_for("roster.entry", period=period, promoter_id=promoter_id)
+
+
+def _named(words: str) -> Query:
+    """Promoters with this id, or with this in the newest of their names: promoter_id, name, and the newest period that
+    has them on its roster."""
+    ranked = select(
+        Level.promoter_id,
+        Level.name,
+        func.row_number()
+        .over(partition_by=Level.promoter_id, order_by=Level.level_from.desc())
+        .label("rank"),
+    )
+    if words.isascii() and words.isdigit() and len(words) <= 15:
+        ranked = ranked.where(Level.promoter_id == int(words))
+    newest = ranked.subquery("newest")
+    period = (
+        select(RosterEntry.period)
+        .join(OpenPeriod, OpenPeriod.period == RosterEntry.period)
+        .where(RosterEntry.promoter_id == newest.c.promoter_id)
+        .order_by(OpenPeriod.month_from.desc(), RosterEntry.period)
+        .limit(1)
+        .correlate(newest)
+        .scalar_subquery()
+    )
+    found = select(newest.c.promoter_id, newest.c.name, period.label("period")).where(newest.c.rank == 1)
+    if not words.isdigit():
+        found = found.where(newest.c.name.contains(words, autoescape=True))
+    return found.order_by(newest.c.name, newest.c.promoter_id).limit(MOST + 1)
