@@ -133,6 +133,7 @@ def install(
         second_factor=production,
     )
     access.install(app)
+    accounts.install(app, production=production)
     imports.bound_uploads(app)
     csrf = CSRFProtect(
         app
