@@ -67,7 +67,9 @@ def payer_of(settings: "Settings") -> "Payer":
     """What differs between payers."""
     from bounty.tranches.payer_files import Payer  # noqa: PLC0415
 
-    return Payer(settings.payout_remark, settings.payer_rows, settings.alipay_least_fen)
+    return Payer(
+        settings.payout_remark, settings.payer_rows, settings.alipay_least_fen, settings.wechat_appid
+    )
 
 
 def post_of(settings: "Settings") -> "DeliveryChannels":

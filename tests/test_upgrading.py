@@ -4,6 +4,7 @@ import gc
 import hashlib
 import json
 import lzma
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -47,6 +48,7 @@ COMMITTED = {
     "0013_api_tokens.py": "e40c44d7a027ac53b9f3cc1647c98dd0822c05d37dc38d8852b474742bdb06c3",
     "0014_live_rooms.py": "f0f8817b150e8c9c4f34c1ce4dbb321a7d8b14b04e81fe4fdc5aed23e3a7c10a",
     "0015_programmes.py": "10d9ff13f0b8b8a3ab191f7f10d969194eba0dcca80cb878cec5975221ab8dea",
+    "0022_attachments_and_wechat.py": "57c0d8fa44775495f559fa47ec9d7721cfd233cf1646f1842faf623201473773",
 }
 """Every migration that was committed. Books out there were made by it as it stands: what is wrong with one is mended by
 the next."""
@@ -124,6 +126,17 @@ def without_new_clauses(words: str, text: str) -> str:
     return json.dumps(found, ensure_ascii=False) + "\n"
 
 
+def as_said_now(text: str) -> str:
+    """What a command of 0.1 said, in today's spelling: amounts as on the pages, one thing in the singular."""
+    text = re.sub(
+        r"(carried in|lines|payable|carried on|->|counted|subsidy) (-?)(?=[0-9]+\.[0-9]{2}\b)",
+        r"\1 \2¥",
+        text,
+    )
+    text = text.replace("¥-", "-¥").replace("-¥", "−¥")
+    return re.sub(r"\b1 (row|order|line|result)s\b", r"1 \1", text)
+
+
 def test_books_of_0_1_say_after_the_upgrade_what_they_said_before(old_books: str, tmp_path: Path) -> None:
     before = json.loads((KEPT / "0.1.json").read_text(encoding="utf-8"))
     assert bounty(old_books, "check").exit_code == 1
@@ -143,7 +156,8 @@ def test_books_of_0_1_say_after_the_upgrade_what_they_said_before(old_books: str
     assert {f"{name}:" for name in before["said"].pop("check")} <= {name for _, name in checked}
     # The chain of events goes by the clock of the day on which the books were made, and is each database's own.
     assert said.pop("audit verify").startswith(before["said"].pop("audit verify").split("head")[0])
-    assert {words: without_new_clauses(words, text) for words, text in said.items()} == before["said"]
+    now = {words: without_new_clauses(words, text) for words, text in said.items()}
+    assert now == {words: as_said_now(text) for words, text in before["said"].items()}
     files = {
         str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in out.rglob("*")

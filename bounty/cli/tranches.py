@@ -89,7 +89,7 @@ def list_(*, as_json: bool) -> None:
         click.echo(
             f"tranche {row.tranche_id} {row.state}: settled before {shown(row.settled_before)}, "
             f"{several(row.lines_rows, 'line')} {grouped_yuan(row.lines_fen)}, "
-            f"{several(row.promoters_due, 'payout')} due {grouped_yuan(row.due_fen)}"
+            f"due {row.promoters_due:,} {grouped_yuan(row.due_fen)}"
         )
 
 
@@ -172,11 +172,11 @@ def _echo_sums(row: Any, warnings: Sequence[tuple[str, str]] = ()) -> None:
     click.echo(f"content sha256:{row.content_sha256}")
     lines = f"{several(row.lines_rows, 'line')} {grouped_yuan(row.lines_fen)}"
     click.echo(f"{lines}, carried in {grouped_yuan(row.carry_in_fen)}")
-    held = f"{row.held:,} without a payee {grouped_yuan(row.held_fen)}"
-    click.echo(f"{several(row.promoters_due, 'payout')} due {grouped_yuan(row.due_fen)}, {held}")
+    held = f"held {row.held:,} {grouped_yuan(row.held_fen)}"
+    click.echo(f"due {row.promoters_due:,} {grouped_yuan(row.due_fen)}, {held}")
     if row.exported:
-        paid = f"{row.paid:,} paid {grouped_yuan(row.paid_fen)}"
-        click.echo(f"{paid}, {row.failed:,} failed, {row.waiting:,} waiting")
+        paid = f"paid {row.paid:,} {grouped_yuan(row.paid_fen)}"
+        click.echo(f"{paid}, failed {row.failed:,}, waiting {row.waiting:,}")
 
 
 @payout.command()

@@ -1,4 +1,4 @@
-"""The payer's receipt: Alipay's, with its head, and a plain CSV.
+"""The payer's receipt: Alipay's, with its head, WeChat's list of a batch's details, and a plain CSV.
 
 It is about money, so a file with one bad row is refused whole; and its rows are believed, not the sums above them.
 """
@@ -114,6 +114,11 @@ def _payout(text: str) -> str:
     return bare
 
 
+def _wechat_payout(text: str) -> str:
+    """The id of a payout as WeChat's file has it, ``P3X1000939``, which takes no other signs."""
+    return _payout(re.sub(r"\A(P[0-9]+)X(?=[0-9]+\Z)", r"\1-", cells.unwrapped(text)))
+
+
 _words = cells.text_up_to(WORDS_LIMIT)
 
 
@@ -130,6 +135,15 @@ _ALIPAY: Final = (
     FileColumn("备注", "remark", _words, blank=None, may_lack=True),
     FileColumn("失败原因", "words", _words, blank=None, may_lack=True),
 )
+_WECHAT: Final = (
+    FileColumn("商家明细单号", "payout", _wechat_payout, blank=None),
+    FileColumn("收款用户姓名", "name", _words, blank=None, may_lack=True),
+    FileColumn("转账金额(元)", "amount_fen", cells.yuan),
+    FileColumn("转账状态", "paid", _payment),
+    FileColumn("微信明细单号", "serial", _account, blank=None, may_lack=True),
+    FileColumn("转账备注", "remark", _words, blank=None, may_lack=True),
+    FileColumn("失败原因", "words", _words, blank=None, may_lack=True),
+)
 _PLAIN: Final = (
     FileColumn("payout_id", "payout", _payout, blank=None, may_lack=True),
     FileColumn("account", "account", _account, blank=None, may_lack=True),
@@ -141,6 +155,14 @@ _PLAIN: Final = (
 )
 
 
+_KINDS: Final = (
+    (_ALIPAY, ("收款账号", "状态")),
+    (_WECHAT, ("商家明细单号", "转账状态")),
+    (_PLAIN, ("amount_yuan", "status")),
+)
+"""Columns, and those by which the kind of a receipt is known."""
+
+
 def _headed(records: Iterator[Record | BadRow]) -> tuple[list[list[str]], HeaderMatch, int]:
     """The rows above the header, where its columns stand, and how many there are; the rows below it are left."""
     head: list[list[str]] = []
@@ -148,7 +170,7 @@ def _headed(records: Iterator[Record | BadRow]) -> tuple[list[list[str]], Header
         if isinstance(record, BadRow):
             raise _refused(record.place, None, ProblemText(record.code, record.zh, record.en))
         names = header_names(record.cells)
-        for columns, asked in ((_ALIPAY, ("收款账号", "状态")), (_PLAIN, ("amount_yuan", "status"))):
+        for columns, asked in _KINDS:
             if all(name in names for name in asked):
                 layout = match_headers(columns, names)
                 if (
@@ -200,9 +222,9 @@ def _told(layout: HeaderMatch, width: int, record: Record) -> PaymentResultRow |
         return None
     named, remark = facts.pop("payout", None), facts.pop("remark", None)
     payouts = (named,) if named else tuple(dict.fromkeys(_ID_IN_TEXT.findall(remark or "")))
-    if not payouts and not (facts["account"] and facts["name"]):
+    if not payouts and not (facts.get("account") and facts.get("name")):
         raise _bad(record.place, None, "whose payment")
-    return PaymentResultRow(record.place, payouts, **facts)
+    return PaymentResultRow(record.place, payouts, **{"account": None, "name": None, **facts})
 
 
 def _bad(place: int, column: str | None, case: str, **facts: Any) -> RefusedFile:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bounty.money import shown_yuan
+from bounty.money import grouped_yuan
 from bounty.rules.clauses import (
     APP_LINK,
     NOT_FAILED_AT_ALL,
@@ -77,7 +77,7 @@ def _chinese(terms: Terms) -> list[FaqEntry]:
             "哪些订单计入任务？",
             [
                 f"同时满足下列各条的订单：{'；'.join(sentences(TASK_CLAUSES, terms, chinese=True))}。",
-                f"每单最多计 ¥{shown_yuan(task.order_cap_fen)}，这个上限不影响订单数，也不影响补贴。",
+                f"每单最多计 {grouped_yuan(task.order_cap_fen)}，这个上限不影响订单数，也不影响补贴。",
             ],
         ),
         FaqEntry(
@@ -215,7 +215,7 @@ def _english(terms: Terms) -> list[FaqEntry]:
             [
                 f"Those that are: {'; '.join(sentences(TASK_CLAUSES, terms, chinese=False))}.",
                 (
-                    f"Each counts at most ¥{shown_yuan(task.order_cap_fen)}; the cap touches neither "
+                    f"Each counts at most {grouped_yuan(task.order_cap_fen)}; the cap touches neither "
                     "the number of orders nor "
                     "the subsidy."
                 ),

@@ -32,7 +32,10 @@ MOMENTS = {
 @pytest.fixture(params=MOMENTS)
 def loaded(request: pytest.FixtureRequest, engine: Engine, tmp_path: Path) -> tuple[LoadedSample, int]:
     now = shanghai(MOMENTS[request.param])
-    sample = write_sample(tmp_path, now, promoters=80, orders=4_000)
+    size = (
+        {"promoters": 160, "orders": 9_000} if "late" in request.param else {"promoters": 80, "orders": 3_000}
+    )
+    sample = write_sample(tmp_path, now, **size)
     return load_sample(
         engine, sample, PayeeCipher("a key of the tests alone, 32 long"), now, lambda _: None
     ), now

@@ -341,6 +341,44 @@ def test_who_has_no_payee_is_named_with_what_is_held_until_a_second_person_appro
     close(app)
 
 
+def test_one_payee_is_proposed_by_a_form_and_a_second_person_approves(paid_url: str, tmp_path: Path) -> None:
+    app = application(paid_url, NOW, tmp_path, require_approval=True)
+    finance, admin = app.test_client(), app.test_client()
+    log_in(finance, EMAILS["finance"])
+    log_in(admin, EMAILS["admin"])
+    form = {"promoter_id": str(PROMOTER + 2), "method": "bank", "account": "6222-0212", "payee_name": "何安"}
+    said = post(finance, "/finance/payees/", **form)
+    assert said.status_code == 422
+    assert "开户行" in words_of(said.text)
+    assert 'value="何安"' in said.text  # what was typed is kept
+    assert post(admin, "/finance/payees/", **form).status_code == 403
+    said = post(finance, "/finance/payees/", **form, bank_name="示例银行")
+    assert (said.status_code, said.location) == (303, "/finance/payees/proposals/2")
+    page = admin.get(said.location).text
+    assert "**** 0212" in words_of(page)
+    (sha256,) = re.findall(r"sha256:([0-9a-f]{64})", page)
+    code = Codes(engine_of(app), EMAILS["admin"], KEYS["totp_key"]).fresh()
+    post(admin, "/finance/payees/proposals/2/approve", payees_sha256=sha256, code=code)
+    assert rows_of(finance, "/finance/payees/missing.csv") == []
+    close(app)
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"), [("/finance/payees/", "按文件提交"), ("/finance/receipts/", "导入回单")]
+)
+def test_an_upload_over_the_limit_stays_on_its_page(
+    paid_books: Path, tmp_path: Path, path: str, sentence: str
+) -> None:
+    app = application(copied(paid_books, tmp_path / "books"), NOW, tmp_path, upload_megabytes=1)
+    finance = app.test_client()
+    log_in(finance, EMAILS["finance"])
+    said = upload(finance, path, "large.csv", "x" * 1_100_000)
+    assert said.status_code == 413
+    assert "超过 1 MB 的上限" in said.text
+    assert sentence in said.text
+    close(app)
+
+
 # Bank return, and what it is held against
 
 

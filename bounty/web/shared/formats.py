@@ -75,6 +75,12 @@ def about(fen: int) -> str:
     return money(fen) if abs(fen) < 1000 else money((fen + 50) // 100 * 100).removesuffix(".00")
 
 
+def short_money(fen: int) -> str:
+    """An amount short enough to stand above a bar, in the reader's language: ``¥950``, ``¥1.1万``, ``¥11.3k``."""
+    yuan, (unit, word) = fen / 100, t("10000 万", "1000 k").split()
+    return f"¥{yuan:,.0f}" if abs(yuan) < int(unit) else f"¥{yuan / int(unit):,.1f}{word}"
+
+
 def day(instant: int) -> str:
     """An instant's month and day in Shanghai.
 
@@ -130,6 +136,7 @@ def install(app: Flask, site_environment: str) -> None:
         yuan=shown_yuan,
         money=money,
         about=about,
+        short_money=short_money,
         shanghai=shown,
         day=day,
         moment=moment,
