@@ -213,7 +213,8 @@ def paid(shell: Shell, tmp_path: Path) -> None:
     assert shell("payout list")[0]["content_sha256"] == tranche["content_sha256"]
     shell("payout export", number, "--out", tmp_path / "tranche")
     (payout,) = shell("payout show", number)["payouts"]
-    shell("payout reconcile")
+    told = shell("payout reconcile")  # right after an export everything waits, and nothing differs
+    assert (told["differences"], told["waiting"]["payouts"]) == ([], 1)
     results = tmp_path / "results.csv"
     yuan = f"{payout['payable_fen'] // 100}.{payout['payable_fen'] % 100:02d}"
     results.write_text(
@@ -234,7 +235,7 @@ def people(shell: Shell, tmp_path: Path) -> None:
     assert shell("audit verify")["broken"] == []
     shell("outbox list")
     assert shell("db upgrade")["schema"]
-    shell("slots", code=1)
+    shell("slots")
     assert shell("backup", tmp_path / "backups")["rows"] > 0
 
 

@@ -8,11 +8,18 @@ from typing import Any
 import click
 
 from bounty.accounting import period_closing
-from bounty.accounting.reconciliation import KINDS, reconcile, sums_of
+from bounty.accounting.reconciliation import (
+    KINDS,
+    KindSum,
+    ReconciliationDifference,
+    reconcile,
+    sums_of,
+    without_waiting,
+)
 from bounty.audit.journal import RESTORE, note
 from bounty.cli.context import number_of, open_books, period_argument
 from bounty.cli.identity import as_option, books_as
-from bounty.cli.output import echo_json, json_option, period_keys
+from bounty.cli.output import echo_json, json_option, period_keys, several
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.money import grouped_yuan
@@ -120,11 +127,19 @@ def reconcile_(tranche: str | None, *, as_json: bool) -> None:
     """Compare our lines, the platform's settlement and the payment results, and list the differences."""
     number = None if tranche is None else number_of(tranche, "a tranche", "bounty payout list")
     with snapshot(open_books().engine) as connection:
-        sums, found = sums_of(connection, number), reconcile(connection, number)
+        found, waiting = without_waiting(connection, reconcile(connection, number))
+        kinds = {each.kind for each in found}
+        sums = [_sum(each, found) for each in sums_of(connection, number) if each.kind in kinds]
     if as_json:
-        echo_json({"sums": [asdict(each) for each in sums], "differences": [asdict(each) for each in found]})
+        wait = {"payouts": len(waiting), "fen": sum(each.ours_fen or 0 for each in waiting)}
+        lists = {"sums": [asdict(each) for each in sums], "differences": [asdict(each) for each in found]}
+        echo_json({**lists, "waiting": wait})
         return
-    if not found:
+    if waiting:
+        fen = grouped_yuan(sum(each.ours_fen or 0 for each in waiting))
+        wait_or_waits = "waits" if len(waiting) == 1 else "wait"
+        click.echo(f"{several(len(waiting), 'payout')} of {fen} {wait_or_waits} for the payer's result")
+    elif not found:
         click.echo("all three sides agree")
     for each in sums:
         click.echo(
@@ -135,6 +150,15 @@ def reconcile_(tranche: str | None, *, as_json: bool) -> None:
             if difference.kind == each.kind:
                 whose = "" if difference.promoter_id is None else f"promoter {difference.promoter_id}: "
                 click.echo(f"  {whose}{difference.en}")
+
+
+def _sum(whole: KindSum, found: list[ReconciliationDifference]) -> KindSum:
+    """The sum of a kind without what only waits."""
+    of_kind = [each for each in found if each.kind == whole.kind]
+    if len(of_kind) == whole.differences:
+        return whole
+    ours, theirs = (sum(getattr(each, name) or 0 for each in of_kind) for name in ("ours_fen", "theirs_fen"))
+    return KindSum(whole.kind, len(of_kind), ours, theirs)
 
 
 @click.command()

@@ -48,7 +48,7 @@ def _chinese(terms: Terms) -> list[FaqEntry]:
     formulas = [level.gmv for _, level in levels if isinstance(level.gmv, Formula)]
     basis = "实付金额" if subsidy.basis == "order_amount" else "佣金"
     tiers = "；".join(f"达到目标的 {percent(tier.at)} 起为 {tier.rate_permille}‰" for tier in subsidy.tiers)
-    caps = caps_text(terms, "每单最多 ¥{}", "每人每期最多 ¥{}", "，").lstrip("，")
+    caps = caps_text(terms, "每单最多 {}", "每人每期最多 {}", "，").lstrip("，")
     types = ids_text(terms.virtual.types, "无")
     categories = ids_text(terms.virtual.category_ids, "无")
     conditions = "；".join(sentences(SUBSIDY_CLAUSES, terms, chinese=True))
@@ -171,7 +171,7 @@ def _english(terms: Terms) -> list[FaqEntry]:
     tiers = "; ".join(
         f"from {percent(tier.at)} of the target {tier.rate_permille}‰" for tier in subsidy.tiers
     )
-    caps = caps_text(terms, "at most ¥{} an order", "at most ¥{} a promoter and period", ", ")
+    caps = caps_text(terms, "at most {} an order", "at most {} a promoter and period", ", ")
     types = ids_text(terms.virtual.types, "none")
     categories = ids_text(terms.virtual.category_ids, "none")
     return [

@@ -1,6 +1,6 @@
 """The terms in words, Chinese and English, made from the clauses that the engine uses."""
 
-from bounty.money import grouped_yuan, shown_yuan
+from bounty.money import grouped_yuan
 from bounty.rules.clauses import SUBSIDY_CLAUSES, TASK_CLAUSES, sentences
 from bounty.rules.terms import MONTH, Formula, LevelTerms, Terms
 
@@ -19,7 +19,7 @@ def _chinese(terms: Terms) -> list[str]:
     months = terms.cycle == MONTH
     basis = "实付金额" if terms.subsidy.basis == "order_amount" else "佣金"
     lapse = terms.subsidy.lapse_months
-    caps = caps_text(terms, "每单最多 ¥{}", "每人每期最多 ¥{}", "，")
+    caps = caps_text(terms, "每单最多 {}", "每人每期最多 {}", "，")
     types, categories = ids_text(terms.virtual.types, "无"), ids_text(terms.virtual.category_ids, "无")
     return [
         f"{terms.name}（自 {terms.effective_from} 期起）",
@@ -45,7 +45,7 @@ def _english(terms: Terms) -> list[str]:
     unit = terms.cycle
     basis = "amount paid" if terms.subsidy.basis == "order_amount" else "commission"
     types, categories, lapse = terms.virtual.types, terms.virtual.category_ids, terms.subsidy.lapse_months
-    caps = caps_text(terms, "at most ¥{} an order", "at most ¥{} a promoter and period", ", ")
+    caps = caps_text(terms, "at most {} an order", "at most {} a promoter and period", ", ")
     cap = grouped_yuan(terms.task.order_cap_fen)
     return [
         f"{terms.name} (from period {terms.effective_from})",
@@ -115,4 +115,4 @@ def percent(myriad: int) -> str:
 def caps_text(terms: Terms, an_order: str, a_promoter: str, comma: str) -> str:
     """The caps that there are, each behind a comma; blank where there are none."""
     caps = ((an_order, terms.subsidy.order_cap_fen), (a_promoter, terms.subsidy.promoter_cap_fen))
-    return "".join(comma + said.format(shown_yuan(cap)) for said, cap in caps if cap is not None)
+    return "".join(comma + said.format(grouped_yuan(cap)) for said, cap in caps if cap is not None)

@@ -70,6 +70,11 @@ def ask(client: FlaskClient, *files: tuple[bytes, str], order: int = 211) -> Any
     return client.post("/appeals/new", data=data, content_type="multipart/form-data")
 
 
+def downloaded(client: FlaskClient, path: str) -> bytes:
+    with client.get(path) as answer:
+        return answer.data
+
+
 def test_the_promoter_and_operations_see_a_file_and_nobody_else(
     paid_books: Path, clock: Any, tmp_path: Path
 ) -> None:
@@ -91,10 +96,11 @@ def test_the_promoter_and_operations_see_a_file_and_nobody_else(
     assert "聊天.png" in page
     sent = promoter.get("/appeals/1/files/1")
     assert (sent.status_code, sent.mimetype) == (200, "image/png")
+    sent.close()
     assert sent.headers["Content-Security-Policy"].startswith("sandbox;")
     assert sent.headers["Content-Disposition"].startswith("attachment;")
     assert (sent.headers["X-Content-Type-Options"], sent.headers["Cache-Control"]) == ("nosniff", "no-store")
-    assert promoter.get("/appeals/1/files/2").data == PDF
+    assert downloaded(promoter, "/appeals/1/files/2") == PDF
     assert promoter.get("/appeals/1/files/3").status_code == 404
 
     stored = list((tmp_path / "uploads" / "attachments").iterdir())
@@ -105,7 +111,7 @@ def test_the_promoter_and_operations_see_a_file_and_nobody_else(
     operator = app.test_client()
     log_in(operator, EMAILS["operator"])
     assert "合同.pdf" in operator.get("/operations/appeals/1").text
-    assert operator.get("/operations/appeals/1/files/2").data == PDF
+    assert downloaded(operator, "/operations/appeals/1/files/2") == PDF
     assert (
         post(operator, "/operations/appeals/1", verdict="ASKED", words="还有吗？", number="1").status_code
         == 303
@@ -115,7 +121,7 @@ def test_the_promoter_and_operations_see_a_file_and_nobody_else(
         "csrf_token": token,
         "number": "2",
         "words": "还有一张。",
-        "files": [(io.BytesIO(picture("GIF")), "c.gif")],
+        "files": [(io.BytesIO(picture("GIF", (8, 8))), "c.gif")],
     }
     said = promoter.post("/appeals/1", data=more, content_type="multipart/form-data")
     assert (said.status_code, "最多附 2 个文件" in said.text, "还有一张。" in said.text) == (422, True, True)

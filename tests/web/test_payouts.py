@@ -19,8 +19,10 @@ from sqlalchemy import Engine, insert
 from bounty.db import snapshot, transaction
 from bounty.models import PeriodClosing
 from bounty.tranches.files import lines_file
+from bounty.web.finance import adjustments, payees, payment_results, reconciliation, tables
 from bounty.web.shared.formats import money
 from bounty.web.shared.request_context import EXTENSION
+from bounty.web.shared.tables import Table, header_of
 from tests.factories import PROMOTER, shanghai, sn
 from tests.payout.people import Codes
 from tests.web.clients import KEYS, application, close, log_in, post, token_of, words_of
@@ -49,9 +51,52 @@ def visitor(app: Flask) -> Visitor:
 
 
 def rows_of(client: FlaskClient, path: str) -> list[Row]:
+    """The rows of a CSV by the columns' codes; the files of finance name them, and some values, in Chinese."""
     answer = client.get(path)
     assert answer.status_code == 200, path
-    return list(csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig"), newline="")))
+    header, *lines = csv.reader(io.StringIO(answer.data.decode("utf-8-sig"), newline=""))
+    table = next((each for each in LABELLED if names_of(each, chinese=True) == header), None)
+    if table is None:
+        return [dict(zip(header, line, strict=True)) for line in lines]
+    codes = [column.header for column in table.columns]
+    values = [
+        {"是": "yes", "否": "no"} if column.kind == "flag" else named_values(table, column.name)
+        for column in table.columns
+    ]
+    return [
+        {code: named.get(cell, cell) for code, named, cell in zip(codes, values, line, strict=True)}
+        for line in lines
+    ]
+
+
+def names_of(table: Table, *, chinese: bool) -> list[str]:
+    return [header_of(table, column, chinese=chinese) for column in table.columns]
+
+
+def named_values(table: Table, column: str) -> dict[str, str]:
+    options = next((each.options for each in table.filters if each.name == column), ())
+    return {option.zh: option.value for option in options}
+
+
+LABELLED = [
+    adjustments.ADJUSTMENTS, adjustments.DEBTS, payees.PAYEES, payees.MISSING, payees.PROPOSED,
+    payment_results.RECEIPTS, payment_results.ROWS, reconciliation.DIFFERENCES, tables.TRANCHES, tables.PAYOUTS,
+]  # fmt: skip
+
+
+def test_files_for_people_are_in_the_readers_language(paid_books: Path, tmp_path: Path) -> None:
+    assert all(table.labelled for table in LABELLED)
+    app = application(copied(paid_books, tmp_path / "books"), NOW, tmp_path)
+    finance = app.test_client()
+    log_in(finance, EMAILS["finance"])
+    for language, header, value in (("zh", "应付（元）", "支付宝"), ("en", "Payable (yuan)", "Alipay")):
+        finance.set_cookie("language", language)
+        text = finance.get("/finance/tranches/1/payouts.csv").data.decode("utf-8-sig")
+        head, *lines = csv.reader(io.StringIO(text, newline=""))
+        assert header in head
+        assert {line[head.index("方式" if language == "zh" else "Method")] for line in lines} <= {value, ""}
+        assert not re.search(r"\b(promoter_id|payable_yuan|alipay|PAID|FAILED)\b", text)
+    close(app)
 
 
 def total(rows: list[Row], column: str) -> Decimal:
@@ -372,7 +417,9 @@ def test_an_upload_over_the_limit_stays_on_its_page(
     app = application(copied(paid_books, tmp_path / "books"), NOW, tmp_path, upload_megabytes=1)
     finance = app.test_client()
     log_in(finance, EMAILS["finance"])
-    said = upload(finance, path, "large.csv", "x" * 1_100_000)
+    assert 'data-max-bytes="1000000"' in finance.get(path).text
+    app.config["MAX_CONTENT_LENGTH"] = 1000
+    said = upload(finance, path, "large.csv", "x" * 5000)
     assert said.status_code == 413
     assert "超过 1 MB 的上限" in said.text
     assert sentence in said.text

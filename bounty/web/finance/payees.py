@@ -17,7 +17,7 @@ from bounty.payees.files import PayeeRow, read_payee, read_payees
 from bounty.uploads.service import ending_of
 from bounty.web.finance.methods import METHODS
 from bounty.web.finance.notices import READERS
-from bounty.web.finance.tables import by_promoter
+from bounty.web.finance.tables import METHOD, by_promoter
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.errors import said
@@ -25,7 +25,7 @@ from bounty.web.shared.form_files import is_too_large, over_limit, uploaded_file
 from bounty.web.shared.language import t
 from bounty.web.shared.request_context import now, reading, site, writing
 from bounty.web.shared.step_up_auth import require_fresh_code
-from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
+from bounty.web.shared.tables import Column, Filter, Option, Search, Table, page_of
 
 blueprint = Blueprint("payees", __name__, url_prefix="/finance/payees")
 FIELDS = {
@@ -38,12 +38,6 @@ FIELDS = {
 }
 """Field of the form for one payee -> its label in Chinese and English."""
 _SEARCH = Search("推手 ID 或姓名", "promoter id or name", by_promoter)
-_METHOD = Filter(
-    "method",
-    "方式",
-    "method",
-    tuple(Option(code, *words, equal("method", code)) for code, words in METHODS.items()),
-)
 PAYEES = Table(
     "payees",
     (
@@ -56,8 +50,9 @@ PAYEES = Table(
     ),
     key=("promoter_id",),
     order="promoter_id",
-    filters=(_METHOD,),
+    filters=(METHOD,),
     search=_SEARCH,
+    labelled=True,
 )
 """Of ``desk.payees_told``."""
 MISSING = Table(
@@ -71,6 +66,7 @@ MISSING = Table(
     key=("promoter_id",),
     order="-held_fen",
     search=_SEARCH,
+    labelled=True,
 )
 """Of ``desk.without_payee``."""
 PROPOSED = Table(
@@ -96,7 +92,9 @@ PROPOSED = Table(
                 Option("changed", "变更", "a change", lambda row: row.c.was_method.is_not(None)),
             ),
         ),
+        METHOD,
     ),
+    labelled=True,
 )
 """Of ``payees.payees_of``."""
 

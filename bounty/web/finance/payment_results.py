@@ -63,6 +63,7 @@ RECEIPTS = Table(
             ),
         ),
     ),
+    labelled=True,
 )
 ROWS = Table(
     "receipt_rows",
@@ -98,6 +99,7 @@ ROWS = Table(
         ),
     ),
     search=Search("付款编号", "payout", lambda row, words: row.c.payout.startswith(words, autoescape=True)),
+    labelled=True,
 )
 
 

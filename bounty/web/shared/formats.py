@@ -76,9 +76,11 @@ def about(fen: int) -> str:
 
 
 def short_money(fen: int) -> str:
-    """An amount short enough to stand above a bar, in the reader's language: ``¥950``, ``¥1.1万``, ``¥11.3k``."""
-    yuan, (unit, word) = fen / 100, t("10000 万", "1000 k").split()
-    return f"¥{yuan:,.0f}" if abs(yuan) < int(unit) else f"¥{yuan / int(unit):,.1f}{word}"
+    """An amount short enough to stand above a bar, in the reader's language: ``¥950``, ``¥1.13万``, ``¥11.3k``."""
+    yuan = fen / 100
+    if abs(yuan) < (unit := int(t("10000", "1000"))):
+        return f"¥{yuan:,.0f}"
+    return t(f"¥{yuan / unit:,.2f}万", f"¥{yuan / unit:,.1f}k")
 
 
 def day(instant: int) -> str:
