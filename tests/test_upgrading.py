@@ -133,6 +133,7 @@ def as_said_now(text: str) -> str:
         r"\1 \2¥",
         text,
     )
+    text = text.replace("tranche 1 paid", "tranche 1 answered")  # one of its payouts failed
     text = text.replace("¥-", "-¥").replace("-¥", "−¥")
     return re.sub(r"\b1 (row|order|line|result)s\b", r"1 \1", text)
 

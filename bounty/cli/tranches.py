@@ -87,7 +87,7 @@ def list_(*, as_json: bool) -> None:
         return
     for row in rows:
         click.echo(
-            f"tranche {row.tranche_id} {row.state}: settled before {shown(row.settled_before)}, "
+            f"tranche {row.tranche_id} {_state(row)}: settled before {shown(row.settled_before)}, "
             f"{several(row.lines_rows, 'line')} {grouped_yuan(row.lines_fen)}, "
             f"due {row.promoters_due:,} {grouped_yuan(row.due_fen)}"
         )
@@ -109,7 +109,7 @@ def show(tranche: int, *, as_json: bool) -> None:
             payouts = [_payout_json(tranche, each) for each in _payouts(connection, tranche)]
             echo_json(_tranche_json(row, warnings) | {"approvals_by": approved, "payouts": payouts})
             return
-        click.echo(f"tranche {row.tranche_id} {row.state}")
+        click.echo(f"tranche {row.tranche_id} {_state(row)}")
         _echo_sums(row, warnings)
         for one in approvals:
             click.echo(f"approved by {one.email} on {shown(one.taken_at)}")
@@ -119,6 +119,11 @@ def show(tranche: int, *, as_json: bool) -> None:
                 f"carried in {grouped_yuan(each.carry_in_fen)}, lines {grouped_yuan(each.lines_fen)}, "
                 f"payable {grouped_yuan(each.payable_fen)}, carried on {grouped_yuan(each.carry_out_fen)}"
             )
+
+
+def _state(row: Any) -> str:
+    """The state in words: a tranche of which payouts failed or are held is answered, but not paid off."""
+    return "answered" if row.state == "paid" and (row.failed or row.held) else row.state
 
 
 def _tranche_json(row: Any, warnings: Sequence[tuple[str, str]]) -> dict[str, Any]:
