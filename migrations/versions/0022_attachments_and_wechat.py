@@ -36,7 +36,7 @@ def allow_methods(*methods: str) -> None:
     listed = ", ".join(f"'{each}'" for each in methods)
     rule = f"method IN ({listed})"
     if op.get_bind().dialect.name == "postgresql":
-        op.drop_constraint("ck_payees_method", "payees", type_="check")
+        op.drop_constraint(op.f("ck_payees_method"), "payees", type_="check")
         op.create_check_constraint(op.f("ck_payees_method"), "payees", rule)
         return
     op.create_table(
