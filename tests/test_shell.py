@@ -12,8 +12,11 @@ import click
 import pytest
 from sqlalchemy import Engine
 
+from bounty.accounts.service import add_user
 from bounty.app import main
+from bounty.db import transaction
 from bounty.payment_results.matching import VERDICTS
+from tests import postgres
 from tests.factories import (
     PROMOTER,
     Month,
@@ -140,7 +143,11 @@ class Shell:
         return answer
 
 
-def test_a_month_in_json(engine: Engine, database_url: str, tmp_path: Path) -> None:
+def test_a_month_in_json(
+    engine: Engine, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if database_url.startswith("postgresql"):
+        monkeypatch.setenv("BOUNTY_POSTGRES_PROGRAMS", str(postgres.client_programs()))
     shell = Shell(database_url)
     terms = tmp_path / "terms.toml"
     terms.write_text(terms_toml(), encoding="utf-8")
@@ -180,7 +187,7 @@ def test_a_month_in_json(engine: Engine, database_url: str, tmp_path: Path) -> N
     assert shell("explain", sn(1))["order_sn"] == sn(1)
     published(shell, month, terms, tmp_path)
     paid(shell, tmp_path)
-    people(shell, tmp_path)
+    people(shell, engine, tmp_path)
     assert set(documented()) - shell.seen == SEEN_ELSEWHERE
 
 
@@ -226,9 +233,13 @@ def paid(shell: Shell, tmp_path: Path) -> None:
     assert shell("payout unanswered") == []
 
 
-def people(shell: Shell, tmp_path: Path) -> None:
+def people(shell: Shell, engine: Engine, tmp_path: Path) -> None:
     shell("user add", "a@example.com", "--role", "operator")
-    assert shell("user list") == []
+    with transaction(engine) as connection:
+        add_user(connection, email="b@example.com", name="b", role="operator", password="not a secret", now=1)
+    assert shell("user role", "b@example.com", "finance") == {"email": "b@example.com", "role": "finance"}
+    shell("user disable", "b@example.com")
+    assert [(each["role"], each["active"]) for each in shell("user list")] == [("finance", False)]
     issued = shell("token add", "--role", "operator", "--name", "试")
     assert shell("token list")[0]["token_id"] == issued["token_id"]
     shell("token revoke", str(issued["token_id"]))
