@@ -9,6 +9,8 @@ STAND_IN_PORT ?= 5099
 STAND_IN := BOUNTY_PLATFORM_URL=http://127.0.0.1:$(STAND_IN_PORT)/api/router \
 	BOUNTY_PLATFORM_CLIENT_ID=stand-in BOUNTY_PLATFORM_CLIENT_SECRET=stand-in-only
 SERVE = BOUNTY_PUBLIC_URL=http://127.0.0.1:$(PORT) $(BIN)/bounty run --port $(PORT)
+# The calendar: freezes rosters, makes drafts, sends messages, backs up. It tells what it does in its own file.
+WORKER = $(BIN)/bounty worker >> instance/worker.log 2>&1
 UPGRADE ?=
 
 # The first Python that is new enough and can make a virtual environment (Debian's python3 can't without python3-venv).
@@ -48,22 +50,21 @@ setup-dev: .venv/setup-dev.done ## ... and what its tests and checks need
 	@touch $@
 
 # Sample data goes only into our own new file, never into a database that somebody named.
-run: setup ## Serve http://127.0.0.1:5000 (PORT=...), at first start with months of sample data
+run: setup ## Serve http://127.0.0.1:5000 (PORT=...) and run the calendar, at first start with months of sample data
 ifndef BOUNTY_DATABASE_URL
 	@test -e $(DATABASE) && $(BIN)/bounty db upgrade || $(MAKE) --no-print-directory $(DATABASE)
 endif
+	@mkdir -p instance
 	@echo "bounty is at http://127.0.0.1:$(PORT)/ (Ctrl-C ends it): the notices, without logging in"
 ifndef BOUNTY_DATABASE_URL
-	@echo "log in at http://127.0.0.1:$(PORT)/login with the password sample-data-only as any of"
-	@echo "  promoter@example.com   operator@example.com   finance@example.com"
-	@echo "  second@example.com (approves what operator@ settled)   admin@example.com"
+	@echo "log in at http://127.0.0.1:$(PORT)/login: the page offers the sample accounts (password sample-data-only)"
 endif
 ifndef BOUNTY_DATABASE_URL
 	@echo "fetch made-up orders, in another shell: $(STAND_IN) $(BIN)/bounty sync"
-	@$(BIN)/bounty stand-in --port $(STAND_IN_PORT) > /dev/null & stand_in=$$!; $(STAND_IN) $(SERVE) & pages=$$!; \
-	trap "kill $$stand_in $$pages 2> /dev/null" EXIT INT TERM; wait $$pages
+	@$(BIN)/bounty stand-in --port $(STAND_IN_PORT) > /dev/null & stand_in=$$!; $(WORKER) & worker=$$!; \
+	$(STAND_IN) $(SERVE) & pages=$$!; trap "kill $$stand_in $$worker $$pages 2> /dev/null" EXIT INT TERM; wait $$pages
 else
-	@$(SERVE)
+	@$(WORKER) & worker=$$!; $(SERVE) & pages=$$!; trap "kill $$worker $$pages 2> /dev/null" EXIT INT TERM; wait $$pages
 endif
 
 $(DATABASE):

@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     """Payments in one part of a payer's file, at most."""
     alipay_least_fen: int = Field(default=10, ge=0, le=100)
     """The least that Alipay transfers, in fen; a payout below it is carried on."""
+    wechat_appid: str = Field(default="", pattern=r"^([A-Za-z0-9]{4,32})?$")
+    """The application that pays by WeChat, as ``wx0123456789abcdef``."""
     unusual_times: int = Field(default=3, gt=0)
     """A tranche, or one payout, of more than so many times the largest that was exported before is told in red."""
     allowed_hosts: str = ""
@@ -71,6 +73,10 @@ class Settings(BaseSettings):
     """Where uploaded files are kept."""
     upload_megabytes: int = Field(default=512, gt=0)
     """The largest upload."""
+    appeal_files: int = Field(default=5, ge=0, le=50)
+    """Files that a promoter may add to one appeal."""
+    appeal_file_megabytes: int = Field(default=5, gt=0, le=50)
+    """The largest of them."""
     public_list: bool = True
     """Whether a public notice lists who passed, with masked ids."""
     platform_url: str = GATEWAY

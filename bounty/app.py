@@ -1,33 +1,40 @@
-"""create_app(settings) and the console script: the only wiring."""
+"""create_app(settings) and the console script: the only wiring.
+
+What a command does not need is imported where it is needed, so that ``bounty --help`` does not wait for it.
+"""
 
 import getpass
-import itertools
 import logging
 import os
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import click
-from flask import Flask
 from flask.cli import FlaskGroup
 from flask.helpers import get_debug_flag
-from sqlalchemy.exc import DatabaseError, DataError, OperationalError
 
-from bounty import cli, clock, db, schema
-from bounty.audit.journal import keeping
-from bounty.audit.service import Actor, acting
+from bounty import cli
 from bounty.errors import BountyError
-from bounty.notifications.delivery import DeliveryChannels
-from bounty.notifications.mail import Mail
-from bounty.notifications.webhook import webhook_of
-from bounty.payees.encryption import PayeeCipher
-from bounty.platforms.pdd.account import PlatformAccount
-from bounty.resources import PACKAGE, resource_folder
-from bounty.tranches.payer_files import Payer
-from config import Settings, kept_key, read_settings, require_safe_site
+
+if TYPE_CHECKING:
+    from flask import Flask
+    from sqlalchemy.exc import DatabaseError
+
+    from bounty.cli.context import CommandContext
+    from bounty.notifications.delivery import DeliveryChannels
+    from bounty.tranches.payer_files import Payer
+    from config import Settings
 
 
-def books_of(settings: Settings) -> cli.CommandContext:
+def books_of(settings: "Settings") -> "CommandContext":
     """The database and the clock that settings name, for whoever is at the command line."""
+    from bounty import clock, db  # noqa: PLC0415
+    from bounty.audit.journal import keeping  # noqa: PLC0415
+    from bounty.audit.service import Actor, acting  # noqa: PLC0415
+    from bounty.cli.context import CommandContext  # noqa: PLC0415
+    from bounty.payees.encryption import PayeeCipher  # noqa: PLC0415
+    from bounty.platforms.pdd.account import PlatformAccount  # noqa: PLC0415
+    from config import kept_key  # noqa: PLC0415
 
     def now() -> int:
         return clock.now() if settings.now is None else settings.now
@@ -40,7 +47,7 @@ def books_of(settings: Settings) -> cli.CommandContext:
         settings.platform_client_secret,
         settings.platform_orders,
     )
-    return cli.CommandContext(
+    return CommandContext(
         engine,
         now,
         settings.approval_required,
@@ -56,16 +63,24 @@ def books_of(settings: Settings) -> cli.CommandContext:
     )
 
 
-def payer_of(settings: Settings) -> Payer:
+def payer_of(settings: "Settings") -> "Payer":
     """What differs between payers."""
-    return Payer(settings.payout_remark, settings.payer_rows, settings.alipay_least_fen)
+    from bounty.tranches.payer_files import Payer  # noqa: PLC0415
+
+    return Payer(
+        settings.payout_remark, settings.payer_rows, settings.alipay_least_fen, settings.wechat_appid
+    )
 
 
-def post_of(settings: Settings) -> DeliveryChannels:
+def post_of(settings: "Settings") -> "DeliveryChannels":
     """How messages leave.
 
     Raises BountyError for a webhook that can't be.
     """
+    from bounty.notifications.delivery import DeliveryChannels  # noqa: PLC0415
+    from bounty.notifications.mail import Mail  # noqa: PLC0415
+    from bounty.notifications.webhook import webhook_of  # noqa: PLC0415
+
     mail = Mail(
         settings.mail_server,
         settings.mail_sender,
@@ -84,12 +99,14 @@ def post_of(settings: Settings) -> DeliveryChannels:
 )
 def work(*, once: bool) -> None:
     """Run the month by the calendar, until it is ended (Ctrl-C or SIGTERM)."""
-    from bounty import worker  # noqa: PLC0415 - no other command needs a scheduler
+    from bounty import schema, worker  # noqa: PLC0415
+    from bounty.audit.service import Actor, acting  # noqa: PLC0415
     from bounty.calendar.jobs import JobContext  # noqa: PLC0415
     from bounty.web.shared import logs  # noqa: PLC0415
+    from config import read_settings  # noqa: PLC0415
 
     settings = read_settings()
-    books: cli.CommandContext = click.get_current_context().meta[cli.BOOKS]()
+    books: CommandContext = click.get_current_context().meta[cli.BOOKS]()
     schema.require_current(books.engine)
     logs.write_json()
     logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it tells of every wake-up
@@ -122,12 +139,16 @@ def _login_name() -> str:
         return f"user {os.getuid()}"
 
 
-def create_app(settings: Settings | None = None) -> Flask:
+def create_app(settings: "Settings | None" = None) -> "Flask":
     """The web application over one database.
 
     Raises BountyError if the settings can't hold or the schema is behind.
     """
-    from bounty import web  # noqa: PLC0415 - a command need not wait for the libraries of the pages
+    from flask import Flask  # noqa: PLC0415
+
+    from bounty import schema, web  # noqa: PLC0415
+    from bounty.resources import PACKAGE, resource_folder  # noqa: PLC0415
+    from config import kept_key, read_settings, require_safe_site  # noqa: PLC0415
 
     settings = settings or read_settings()
     require_safe_site(settings, debug=get_debug_flag())
@@ -151,26 +172,34 @@ class Commands(FlaskGroup):
     """The command line. A refusal is one line on standard error and exit 1; only a bug has a traceback."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return click.Group.list_commands(
-            self, ctx
-        )  # Flask's own would load the application to ask it for more
+        # Flask's own would load the application to ask it for more.
+        ours = [name for entries in (*cli.COMMANDS.values(), cli.HIDDEN) for name in entries]
+        return [*ours, *click.Group.list_commands(self, ctx)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands under their headings. Flask's own work but are not listed."""
-        for heading, commands in (*cli.COMMANDS.items(), ("Serving", (work,))):
-            shown = [(command.name or "", command) for command in commands if not command.hidden]
-            width = formatter.width - 6 - max(len(name) for name, _ in shown)
+        serving = {"worker": cli.Entry("", "Run the month by the calendar, until it is ended")}
+        for heading, entries in (*cli.COMMANDS.items(), ("Serving", serving)):
             with formatter.section(heading):
-                formatter.write_dl([(name, command.get_short_help_str(width)) for name, command in shown])
+                formatter.write_dl([(name, entry.summary) for name, entry in entries.items()])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        for entries in (*cli.COMMANDS.values(), cli.HIDDEN):
+            if cmd_name in entries:
+                module, _, name = entries[cmd_name].place.partition(":")
+                command: click.Command = getattr(import_module(f"bounty.cli.{module}"), name)
+                return command
         return click.Group.get_command(self, ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
-        made: list[cli.CommandContext] = []
+        from sqlalchemy.exc import DatabaseError, DataError, OperationalError  # noqa: PLC0415
 
-        def books() -> cli.CommandContext:
+        made: list[CommandContext] = []
+
+        def books() -> "CommandContext":
             if not made:
+                from config import read_settings  # noqa: PLC0415
+
                 made.append(books_of(read_settings()))
                 ctx.call_on_close(made[0].engine.dispose)
             return made[0]
@@ -189,7 +218,7 @@ class Commands(FlaskGroup):
             raise click.ClickException(_sentence(error)) from error
 
 
-def _sentence(error: DatabaseError) -> str:
+def _sentence(error: "DatabaseError") -> str:
     """What to do about a database that would not; the transaction is rolled back, so nothing has changed."""
     said = " ".join(str(error.orig).split())
     waited = ("database is locked", "lock timeout", "deadlock detected")
@@ -208,5 +237,4 @@ main = Commands(
     help="Run the monthly bounty programmes of affiliate promoters: orders, settlements, notices and payments.",
 )
 click.version_option(package_name="bounty", message="bounty %(version)s")(main)
-for _command in (*itertools.chain.from_iterable(cli.COMMANDS.values()), work):
-    main.add_command(_command)
+main.add_command(work)

@@ -133,7 +133,9 @@ def the_command(path: str) -> click.Command:
     command: click.Command = main
     for name in path.split():
         assert isinstance(command, click.Group)
-        command = command.commands[name]
+        found = command.get_command(click.Context(command), name)
+        assert found is not None, path
+        command = found
     return command
 
 

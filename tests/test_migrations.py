@@ -300,12 +300,14 @@ MAKE_THE_SCHEMA = {"db upgrade", "demo", "restore"}
 
 
 def names_of(group: click.Group, above: str = "") -> Iterator[str]:
-    for name, entry in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        entry = group.get_command(context, name)
         if isinstance(entry, click.Group):
             if entry.invoke_without_command:
                 yield f"{above}{name}"
             yield from names_of(entry, f"{above}{name} ")
-        else:
+        elif entry is not None:
             yield f"{above}{name}"
 
 

@@ -21,7 +21,7 @@ from bounty.models import (
     TrancheLine,
     TrancheStep,
 )
-from bounty.money import shown_yuan
+from bounty.money import grouped_yuan
 from bounty.notices.service import newest_notice
 from bounty.roster.terms import open_period
 from bounty.rules.periods import Period
@@ -163,8 +163,11 @@ def close(connection: Connection, period: Period, now: int) -> bool:
         return False
     still = closing_refusal(connection, period, now)
     if still:
-        zh = "；".join(f"{each.lines} 行 ¥{shown_yuan(each.fen)} {OPEN[each.kind][0]}" for each in still)
-        en = "; ".join(f"{each.lines} lines ¥{shown_yuan(each.fen)} {OPEN[each.kind][1]}" for each in still)
+        zh = "；".join(f"{each.lines:,} 行 {grouped_yuan(each.fen)} {OPEN[each.kind][0]}" for each in still)
+        en = "; ".join(
+            f"{each.lines:,} {'line' if each.lines == 1 else 'lines'} {grouped_yuan(each.fen)} {OPEN[each.kind][1]}"
+            for each in still
+        )
         raise BountyError(f"{period} can't be closed yet: {en}.", f"{period} 期还不能关账：{zh}。")
     notice = newest_notice(connection, period)
     assert notice is not None

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from bounty.db import Query, WholeNumber, Words
-from bounty.models import Order, Payout, Receipt, ReceiptRow, Tranche, TrancheLine, TrancheStep
+from bounty.models import Order, Payout, PayoutOutcome, Receipt, ReceiptRow, Tranche, TrancheLine, TrancheStep
 from bounty.models.payment_results import AMBIGUOUS, MATCHED, UNMATCHED
 from bounty.money import shown_yuan
 from bounty.rules.periods import programme_in_sql
@@ -92,6 +92,19 @@ def reconcile(connection: Connection, tranche_id: int | None = None) -> list[Rec
     names = ("tranche_id", "promoter_id", "order_sn", "period", "receipt_id", "place")
     keys = (order, *(row.c[name] for name in names))
     return [difference_text(each) for each in connection.execute(select(row).order_by(*keys))]
+
+
+def without_waiting(
+    connection: Connection, found: list[ReconciliationDifference]
+) -> tuple[list[ReconciliationDifference], list[ReconciliationDifference]]:
+    """Differences, and apart from them the payouts of tranches of which nothing is answered yet: they only wait."""
+    answered = set(connection.execute(select(PayoutOutcome.tranche_id).distinct()).scalars())
+
+    def waits(each: ReconciliationDifference) -> bool:
+        tranche = (each.payout or "P0-").partition("-")[0].removeprefix("P")
+        return each.kind == "NO_RECEIPT" and int(tranche) not in answered
+
+    return [each for each in found if not waits(each)], [each for each in found if waits(each)]
 
 
 def sums_of(connection: Connection, tranche_id: int | None = None) -> list[KindSum]:

@@ -1,67 +1,41 @@
-"""Accounts for the sample history: one of each kind, and a second operator to approve."""
+"""The accounts of the sample data: their addresses, names and password, and whether a database holds them."""
 
-from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import Connection, distinct, func, select
+from sqlalchemy import Connection, select
 
-from bounty.accounts.service import add_user
-from bounty.models import Line, OpenPeriod, Order, RosterEntry
-from bounty.rules.periods import Period
+from bounty.models import User
 
-DEMO_PASSWORD = "sample-data-only"  # noqa: S105 - printed with the sample, whose data is made up
-STAFF = (
+DEMO_PASSWORD: Final = "sample-data-only"  # noqa: S105 - printed with the sample, whose data is made up
+STAFF: Final = (
     ("operator", "operator@example.com", "示例·周衡"),
     ("operator", "second@example.com", "示例·许念"),
     ("finance", "finance@example.com", "示例·沈知远"),
     ("admin", "admin@example.com", "示例·管理员"),
 )
+"""Role, e-mail and name."""
+PROMOTERS: Final = (
+    ("promoter@example.com", "推手：进度达标", "Promoter, on track"),
+    ("behind@example.com", "推手：进度落后", "Promoter, behind"),
+    ("passed@example.com", "推手：已达标", "Promoter, passed"),
+    ("ineligible@example.com", "推手：无资格", "Promoter, not eligible"),
+)
+"""E-mail, and the situation in Chinese and English."""
+DEMO_ACCOUNTS: Final = (
+    *PROMOTERS,
+    ("operator@example.com", "运营", "Operations"),
+    ("second@example.com", "运营：第二人，批准核算", "Operations, the second person, who approves"),
+    ("finance@example.com", "财务", "Finance"),
+    ("admin@example.com", "管理员", "Administrator"),
+)
+"""E-mail, and what to log in as, in Chinese and English."""
 
 
-@dataclass(frozen=True, slots=True)
-class DemoPerson:
-    """Someone to log in as."""
-
-    role: str
-    email: str
-
-
-def add_demo_people(connection: Connection, period: Period, now: int) -> list[DemoPerson]:
-    """The accounts; the promoter's is that of an eligible V0 who has some way to go yet, as most have, and has earned
-    in the most months before."""
-    earned = (
-        select(func.count(distinct(Line.settlement_id)))
-        .where(Line.promoter_id == RosterEntry.promoter_id)
-        .scalar_subquery()
-    )
-    on_the_way = connection.execute(
-        select(RosterEntry.promoter_id, RosterEntry.name)
-        .join(OpenPeriod, OpenPeriod.period == RosterEntry.period)
-        .join(Order, Order.promoter_id == RosterEntry.promoter_id)
-        .where(
-            RosterEntry.period == str(period),
-            RosterEntry.reason.is_(None),
-            RosterEntry.level == "V0",
-            Order.paid_at >= OpenPeriod.task_from,
-            Order.paid_at < OpenPeriod.task_until,
-            Order.is_direct == 1,
-            Order.received_at.is_not(None),
-        )
-        .group_by(RosterEntry.promoter_id, RosterEntry.name, RosterEntry.target_orders)
-        .having(func.count() < RosterEntry.target_orders)
-        .order_by(earned.desc(), func.count().desc(), RosterEntry.promoter_id)
-        .limit(1)
-    ).first()
-    people = [(role, email, name, None) for role, email, name in STAFF]
-    if on_the_way is not None:
-        people.insert(0, ("promoter", "promoter@example.com", on_the_way.name, on_the_way.promoter_id))
-    for role, email, name, promoter_id in people:
-        add_user(
-            connection,
-            email=email,
-            name=name,
-            role=role,
-            promoter_id=promoter_id,
-            password=DEMO_PASSWORD,
-            now=now,
-        )
-    return [DemoPerson(role, email) for role, email, *_ in people]
+def demo_accounts_in(connection: Connection) -> list[tuple[str, str, str]]:
+    """Those of DEMO_ACCOUNTS that the database holds as sample data made them; empty in any other database."""
+    emails = [email for email, *_ in DEMO_ACCOUNTS]
+    held = select(User.email, User.name).where(User.email.in_(emails), User.active)
+    found = {row.email: row.name for row in connection.execute(held)}
+    if any(found.get(email) != name for _, email, name in STAFF):
+        return []
+    return [each for each in DEMO_ACCOUNTS if each[0] in found]

@@ -1,37 +1,67 @@
-"""The command line: one module for each noun."""
+"""The command line: one module for each noun, imported only when one of its commands is run."""
 
-import click
+from typing import Final, NamedTuple
 
-from bounty.cli.accounts import audit, user
-from bounty.cli.admin import backup, db, demo, restore
-from bounty.cli.context import BOOKS, CommandContext
-from bounty.cli.imports import import_, quarantine
-from bounty.cli.month import approve, export, notice, open_, publish, settle, terms
-from bounty.cli.notifications import outbox
-from bounty.cli.payees import payees
-from bounty.cli.programmes import programme
-from bounty.cli.query import check, explain, progress
-from bounty.cli.recompute import lake, recompute
-from bounty.cli.revocations import void
-from bounty.cli.schedule import slots
-from bounty.cli.simulate import simulate
-from bounty.cli.status import confirm, status, waive
-from bounty.cli.sync import stand_in, sync
-from bounty.cli.tokens import token
-from bounty.cli.tranches import payout
-from bounty.cli.uploads import upload
+BOOKS: Final = "bounty.books"
+"""Key in click's ``meta`` of the function that opens the books."""
 
-__all__ = ["BOOKS", "COMMANDS", "CommandContext"]
 
-COMMANDS: dict[str, tuple[click.Command, ...]] = {
-    "The month": (
-        programme, terms, open_, status, progress, explain, settle, waive, confirm, approve, publish, notice, void,
-        export, check,
-    ),
-    "Looking ahead and back": (simulate, recompute, lake),
-    "Data in": (import_, quarantine, sync, stand_in),
-    "Money out": (payees, payout),
-    "People and messages": (user, token, audit, outbox),
-    "Running it": (db, slots, backup, restore, demo, upload),
+class Entry(NamedTuple):
+    """A command in the list of ``bounty --help``."""
+
+    place: str
+    """``MODULE:NAME`` within this package."""
+    summary: str
+    """One line for the list; the command's own help says more."""
+
+
+COMMANDS: Final[dict[str, dict[str, Entry]]] = {
+    "The month": {
+        "programme": Entry("programmes:programme", "Programmes that run side by side: add, list, rename, retire"),
+        "terms": Entry("month:terms", "Add and show versions of the terms"),
+        "open": Entry("month:open_", "Freeze the roster of a period"),
+        "status": Entry("status:status", "Show where periods stand and what comes next"),
+        "progress": Entry("query:progress", "Show a promoter's progress in a period"),
+        "explain": Entry("query:explain", "Explain why an order counts or does not"),
+        "settle": Entry("month:settle", "Compute a draft settlement of a period"),
+        "waive": Entry("status:waive", "Waive a failed check of the newest draft, with a reason"),
+        "confirm-data": Entry("status:confirm", "Confirm that a period's data is complete up to an instant"),
+        "approve": Entry("month:approve", "Approve the newest draft, as a second person"),
+        "publish": Entry("month:publish", "Publish the newest draft as the next notice"),
+        "notice": Entry("month:notice", "Show a notice and what it changed"),
+        "void": Entry("revocations:void", "Revoke a published pass; two people"),
+        "export": Entry("month:export", "Write the files of a settlement"),
+        "check": Entry("query:check", "Check the invariants of the books"),
+    },
+    "Looking ahead and back": {
+        "simulate": Entry("simulate:simulate", "Simulate other terms in past months"),
+        "recompute": Entry("recompute:recompute", "Compute the newest settlement again; writes nothing"),
+        "lake": Entry("recompute:lake", "Export facts as Parquet files"),
+    },
+    "Data in": {
+        "import": Entry("imports:import_", "Import files, list batches, undo one"),
+        "quarantine": Entry("imports:quarantine", "List, export, retry and dismiss rows that wait"),
+        "sync": Entry("sync:sync", "Fetch orders from the open platform"),
+        "stand-in": Entry("sync:stand_in", "Run a stand-in for the open platform"),
+    },
+    "Money out": {
+        "payees": Entry("payees:payees", "Import, list and approve payees"),
+        "payout": Entry("tranches:payout", "Tranches, exports, payment results, closing a period"),
+    },
+    "People and messages": {
+        "user": Entry("accounts:user", "Invite, change, disable and list accounts"),
+        "token": Entry("tokens:token", "Issue, list and revoke API tokens"),
+        "audit": Entry("accounts:audit", "Verify the audit log"),
+        "outbox": Entry("notifications:outbox", "List messages, and send failed ones again"),
+    },
+    "Running it": {
+        "db": Entry("admin:db", "Create or upgrade the database schema"),
+        "slots": Entry("schedule:slots", "List what the calendar did and missed"),
+        "backup": Entry("admin:backup", "Back up the database"),
+        "restore": Entry("admin:restore", "Restore a backup into an empty database"),
+        "demo": Entry("admin:demo", "Fill an empty database with sample data"),
+    },
 }  # fmt: skip
 """Heading in ``--help`` -> the commands below it."""
+HIDDEN: Final = {"upload": Entry("uploads:upload", "Started by the upload page")}
+"""Commands that no person types."""

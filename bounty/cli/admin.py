@@ -1,27 +1,28 @@
 """Commands for the database schema, backups and sample data."""
 
+import itertools
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import click
 
-from bounty import importer, schema
-from bounty.accounts.demo_accounts import DEMO_PASSWORD, add_demo_people
+from bounty import schema
+from bounty.accounts.demo_accounts import DEMO_PASSWORD
 from bounty.backup.service import back_up
 from bounty.backup.service import restore as restore_books
-from bounty.cli.context import BOOKS, CommandContext, open_books, progress_bar
+from bounty.cli import BOOKS
+from bounty.cli.context import CommandContext, open_books, progress_bar
+from bounty.cli.output import counts_json, echo_json, json_option, several
 from bounty.clock import shown
-from bounty.db import snapshot, transaction
+from bounty.db import snapshot
 from bounty.errors import BountyError
 from bounty.models import Message
-from bounty.money import shown_yuan
+from bounty.money import grouped_yuan
 from bounty.notices import service as publication
 from bounty.notifications.service import RESTORED, messages
-from bounty.roster.service import open_roster
-from bounty.roster.terms import add_terms, open_period
 from bounty.sample import write_sample
-from bounty.sample.payouts import pay_sample
-from bounty.settlement import service as settlement
+from bounty.sample.loading import LoadedSample, load_sample
 from bounty.tranches import departures
 
 
@@ -31,40 +32,58 @@ def db() -> None:
 
 
 @db.command("upgrade")
-def db_upgrade() -> None:
+@json_option
+def db_upgrade(*, as_json: bool) -> None:
     """Create the schema or upgrade it to the program's version."""
-    schema.upgrade(click.get_current_context().meta[BOOKS]().engine)
+    engine = click.get_current_context().meta[BOOKS]().engine
+    schema.upgrade(engine)
+    if as_json:
+        echo_json({"schema": schema.program_revision(engine)})
+        return
     click.echo("The schema is up to date.")
 
 
 @click.command()
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
-def backup(folder: Path | None) -> None:
+@json_option
+def backup(folder: Path | None, *, as_json: bool) -> None:
     """Back up the database to FOLDER (default: the folder in the settings). The backup is kept only after it was
     restored and checked."""
     books = open_books()
     path, made = back_up(books.engine, folder or books.backups, books.now(), books.postgres_programs)
-    rows = sum(made.facts.rows.values())
-    click.echo(
-        f"{path}: {made.bytes} bytes, {rows} rows, {made.facts.audit_events} audit events; restored and checked"
-    )
+    rows, events = sum(made.facts.rows.values()), made.facts.audit_events
+    if as_json:
+        echo_json({"file": str(path), "bytes": made.bytes, "rows": rows, "audit_events": events})
+        return
+    sums = f"{several(made.bytes, 'byte')}, {several(rows, 'row')}, {several(events, 'audit event')}"
+    click.echo(f"{path}: {sums}; restored and checked")
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-def restore(file: Path) -> None:
+@json_option
+def restore(file: Path, *, as_json: bool) -> None:
     """Restore a backup into an empty database, check it, and list what may have been sent since the backup."""
     books: CommandContext = click.get_current_context().meta[BOOKS]()
     made = restore_books(books.engine, file, books.now(), books.postgres_programs)
     rows = sum(made.facts.rows.values())
-    click.echo(f"{file.name} is restored as of {shown(made.made_at)}: {rows} rows, the books balance")
     with snapshot(books.engine) as connection:
         questions = departures.questions(connection)
         waiting = connection.execute(messages().where(Message.last_error == RESTORED)).all()
+    if as_json:
+        asked = [{"subject": each.subject, "zh": each.zh, "en": each.en} for each in questions]
+        at, held = shown(made.made_at), [row.message for row in waiting]
+        echo_json(
+            {"file": file.name, "made_at": at, "rows": rows, "held_messages": held, "unanswered": asked}
+        )
+        return
+    click.echo(
+        f"{file.name} is restored as of {shown(made.made_at)}: {several(rows, 'row')}, the books balance"
+    )
     if waiting:
         click.echo(
-            f"{len(waiting)} messages that waited when the copy was made are held, as they may have been sent since: "
-            "`bounty outbox list --state failed` shows them, and `bounty outbox resend` sends one."
+            f"{several(len(waiting), 'message')} that waited when the copy was made may have been sent since, and "
+            "will not be sent by itself: `bounty outbox list --state failed` lists, `bounty outbox resend` sends."
         )
     for question in questions:
         click.echo(question.en)
@@ -73,8 +92,10 @@ def restore(file: Path) -> None:
 
 
 @click.command()
-def demo() -> None:
-    """Fill an empty database with sample data: past periods are published and partly paid, the present one is open."""
+@json_option
+def demo(*, as_json: bool) -> None:
+    """Fill an empty database with sample data, each step at its own date: three published months, of which part is
+    paid, the open month, and the roster of the next one where it can be frozen yet."""
     books: CommandContext = click.get_current_context().meta[BOOKS]()
     schema.upgrade(books.engine)
     with snapshot(books.engine) as connection:
@@ -83,33 +104,42 @@ def demo() -> None:
     now = books.now()
     with TemporaryDirectory() as folder:
         sample = write_sample(Path(folder), now)
-        files = [
-            ("promoters", sample.promoters),
-            ("violations", sample.violations),
-            ("links", sample.links),
-            ("targets", sample.targets),
-            *(("orders", path) for path in sample.orders),
-        ]
-        for kind, path in files:
-            with progress_bar(path.name) as on_progress:
-                imported = importer.import_file(books.engine, kind, path, now, told=on_progress)
-                click.echo(f"{path.name} {imported.counts}")
-        terms_toml = sample.terms.read_text(encoding="utf-8")
-    with transaction(books.engine) as connection:
-        add_terms(connection, terms_toml, now)
-    for period in sample.periods:
-        with transaction(books.engine) as connection:
-            opening = open_roster(connection, period, now)
-            line = f"{period}: {opening.on_roster} on the roster, {opening.eligible} eligible"
-            if now >= open_period(connection, period).receipt_cutoff:
-                settled = settlement.settle(connection, period, now)
-                notice = publication.publish(connection, period, now, approval_required=False)
-                line += f"; notice {notice.notice}, subsidy ¥{shown_yuan(settled.lines.sum_fen)}"
-        click.echo(line)
-    with transaction(books.engine) as connection:
-        people = add_demo_people(connection, sample.periods[-1], now)
-    with TemporaryDirectory() as folder:
-        click.echo(pay_sample(books.engine, Path(folder), books.seal(), now))
+        with progress_bar("files") as on_progress:
+            done = itertools.count(1)
+            loaded = load_sample(books.engine, sample, books.seal(), now, lambda _: on_progress(next(done)))
+    if as_json:
+        echo_json(_demo_json(loaded))
+        return
+    for period, (on_roster, eligible) in loaded.periods.items():
+        click.echo(f"{period}: {on_roster:,} on the roster, {eligible:,} eligible")
+    for period, number, subsidy_fen in loaded.notices:
+        click.echo(f"{period}: notice {number}, subsidy {grouped_yuan(subsidy_fen)}")
+    paid, prepared = loaded.paid, loaded.prepared
+    if paid is not None:
+        click.echo(f"tranche {paid.tranche_id} paid but for one payment, {grouped_yuan(paid.due_fen)}")
+        click.echo(f"tranche {prepared.tranche_id} prepared, {grouped_yuan(prepared.payable_fen)}")
     click.echo("This is sample data: every name says 示例. Log in as any of these:")
-    for person in people:
-        click.echo(f"  {person.role:9} {person.email}  {DEMO_PASSWORD}")
+    for person in loaded.people:
+        click.echo(f"  {person.role:9} {person.email:24} {DEMO_PASSWORD}")
+
+
+def _demo_json(loaded: LoadedSample) -> dict[str, Any]:
+    tranches = [each.tranche_id for each in (loaded.paid, loaded.prepared) if each is not None]
+    return {
+        "files": {name: counts_json(counts) for name, counts in loaded.files.items()},
+        "periods": {
+            str(period): {"on_roster": on_roster, "eligible": eligible}
+            for period, (on_roster, eligible) in loaded.periods.items()
+        },
+        "notices": [
+            {"period": str(period), "notice": number, "subsidy_fen": subsidy_fen}
+            for period, number, subsidy_fen in loaded.notices
+        ],
+        "tranches": tranches,
+        "appeal": loaded.appeal,
+        "accounts": [
+            {"email": each.email, "role": each.role, "promoter_id": each.promoter_id}
+            for each in loaded.people
+        ],
+        "password": DEMO_PASSWORD,
+    }

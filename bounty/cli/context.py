@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from bounty import schema
 from bounty.calendar.schedule import Calendar
+from bounty.cli import BOOKS
 from bounty.errors import BountyError
 from bounty.payees.encryption import PayeeCipher
 from bounty.platforms.pdd.account import PlatformAccount
@@ -22,8 +23,6 @@ from bounty.rules.periods import MAIN, Period, is_programme_code
 from bounty.tranches.payer_files import Payer
 
 _Command = TypeVar("_Command", bound=Callable[..., Any] | click.Command)
-BOOKS = "bounty.books"
-"""Key in click's ``meta`` of the function that opens the books."""
 
 
 @dataclass(frozen=True, slots=True)

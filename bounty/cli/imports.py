@@ -10,14 +10,15 @@ import click
 
 from bounty import importer
 from bounty.cli.context import number_of, open_books, progress_bar
+from bounty.cli.output import counts_json, echo_json, echo_json_list, json_option, several
 from bounty.clock import shown
 from bounty.db import snapshot, transaction
-from bounty.errors import BountyError
+from bounty.errors import BountyError, RefusedFile
 from bounty.ingest import header_names
 from bounty.ingest import quarantine as holding
 from bounty.ingest.batches import Counts
 from bounty.ingest.correction_files import write_to_mend
-from bounty.money import shown_yuan
+from bounty.money import grouped_yuan
 from bounty.orders import undo as undoing
 from bounty.orders import warnings
 from bounty.orders.unknowns import unknown_in_batch
@@ -40,10 +41,17 @@ def _import_kind(kind: str) -> click.Command:
         metavar="HEADER=COLUMN",
         help="Read a header of the file as a column.",
     )
+    @json_option
     def command(
-        files: tuple[Path, ...], *, strict: bool, mappings: tuple[str, ...], force: bool = False
+        files: tuple[Path, ...],
+        *,
+        strict: bool,
+        mappings: tuple[str, ...],
+        as_json: bool,
+        force: bool = False,
     ) -> None:
-        _import(kind, files, strict=strict, force=force, mapping=_mapping_of(mappings))
+        mapping = _mapping_of(mappings)
+        _import(kind, files, strict=strict, force=force, mapping=mapping, as_json=as_json)
 
     if kind in importer.NAMES_PROMOTERS:
         wanted = "Also where an older file puts back what a later one has changed."
@@ -93,60 +101,99 @@ def _mapping_of(pairs: tuple[str, ...]) -> dict[str, str]:
 
 
 @import_.command("list")
-def import_list() -> None:
+@json_option
+def import_list(*, as_json: bool) -> None:
     """List the batches, newest first."""
     with snapshot(open_books().engine) as connection:
-        for row in undoing.batches(connection):
-            counts = Counts(
-                row.rows_read,
-                row.rows_new,
-                row.rows_changed,
-                row.rows_unchanged,
-                row.rows_stale,
-                row.rows_quarantined,
-            )
-            undone = "" if row.undone_at is None else f", undone {shown(row.undone_at)}"
-            click.echo(f"{row.batch_id} {row.kind} {row.file_name} {shown(row.imported_at)} {counts}{undone}")
+        rows = [(row, _counts_of(row)) for row in undoing.batches(connection)]
+    if as_json:
+        echo_json_list(
+            {
+                "batch": row.batch_id,
+                "kind": row.kind,
+                "file": row.file_name,
+                "imported_at": shown(row.imported_at),
+                **counts_json(counts),
+                "undone_at": None if row.undone_at is None else shown(row.undone_at),
+            }
+            for row, counts in rows
+        )
+        return
+    for row, counts in rows:
+        undone = "" if row.undone_at is None else f", undone {shown(row.undone_at)}"
+        click.echo(f"{row.batch_id} {row.kind} {row.file_name} {shown(row.imported_at)} {counts}{undone}")
+
+
+def _counts_of(row: Any) -> Counts:
+    return Counts(
+        row.rows_read,
+        row.rows_new,
+        row.rows_changed,
+        row.rows_unchanged,
+        row.rows_stale,
+        row.rows_quarantined,
+    )
 
 
 @import_.command("undo")
 @click.argument("batch", metavar="BATCH")
-def import_undo(batch: str) -> None:
+@json_option
+def import_undo(batch: str, *, as_json: bool) -> None:
     """Undo a batch of orders, as if it had not been imported."""
-    books = open_books()
+    books, number = open_books(), number_of(batch, "a batch's number", "bounty import list")
     with transaction(books.engine) as connection:
-        rows = undoing.undo_batch(
-            connection, number_of(batch, "a batch's number", "bounty import list"), books.now()
-        )
-    click.echo(f"batch {batch} undone, {rows} rows withdrawn")
+        rows = undoing.undo_batch(connection, number, books.now())
+    if as_json:
+        echo_json({"batch": number, "rows": rows})
+        return
+    click.echo(f"batch {batch} undone, {several(rows, 'row')} withdrawn")
 
 
 @import_.command("flags")
 @click.argument("batch", metavar="BATCH")
-def import_flags(batch: str) -> None:
+@json_option
+def import_flags(batch: str, *, as_json: bool) -> None:
     """List the imported rows of a batch that look wrong, and compare its median amount with a month's."""
     books = open_books()
-    number, flagged = number_of(batch, "a batch's number", "bounty import list"), 0
+    number = number_of(batch, "a batch's number", "bounty import list")
     with snapshot(books.engine) as connection:
-        for row in warnings.flagged_rows(connection, number, books.now()):
-            flagged += 1
-            click.echo(f"{row.place} {row.order_sn} {', '.join(row.flags)}")
+        rows = list(warnings.flagged_rows(connection, number, books.now()))
         found = warnings.medians(connection, number)
         unknown = unknown_in_batch(connection, number)
-    click.echo(f"batch {number}: {flagged} rows flagged")
+    if as_json:
+        medians = found and {
+            "batch_fen": found.batch_fen,
+            "period": found.month.name,
+            "period_fen": found.month_fen,
+            "far_off": found.far_off,
+        }
+        flagged = [{"place": row.place, "order_sn": row.order_sn, "flags": row.flags} for row in rows]
+        notes = [{"zh": each.zh, "en": each.en} for each in unknown]
+        echo_json({"batch": number, "flagged": flagged, "unknown": notes, "medians": medians})
+        return
+    for row in rows:
+        click.echo(f"{row.place} {row.order_sn} {', '.join(row.flags)}")
+    click.echo(f"batch {number}: {several(len(rows), 'row')} flagged")
     for each in unknown:
         click.echo(each.en)
     if found is not None and found.month_fen is not None:
         warning = "W-UNIT, is the unit right? " if found.far_off else ""
-        amounts = f"¥{shown_yuan(found.batch_fen)}, that of {found.month} ¥{shown_yuan(found.month_fen)}"
+        amounts = f"{grouped_yuan(found.batch_fen)}, that of {found.month} {grouped_yuan(found.month_fen)}"
         click.echo(f"{warning}median amount {amounts}")
 
 
 def _import(
-    kind: str, files: tuple[Path, ...], *, strict: bool, force: bool, mapping: dict[str, str]
+    kind: str,
+    files: tuple[Path, ...],
+    *,
+    strict: bool,
+    force: bool,
+    mapping: dict[str, str],
+    as_json: bool,
 ) -> None:
     books = open_books()
     refused = False
+    objects: list[dict[str, Any]] = []
     for path in files:
         try:
             with progress_bar(path.name) as on_progress:
@@ -162,11 +209,15 @@ def _import(
                 )
         except BountyError as refusal:
             refused = True
-            if isinstance(refusal, importer.Strict):
-                click.echo(f"{path} {refusal.counts}")
+            counts = refusal.counts if isinstance(refusal, importer.Strict) else None
+            objects.append({"file": str(path), **_refused_json(refusal, counts)})
+            if counts is not None and not as_json:
+                click.echo(f"{path} {counts}")
             click.echo(f"Error: {path}: {' '.join(str(refusal).split())}", err=True)
             continue
-        click.echo(f"{path} {imported.counts}")
+        objects.append({"file": str(path), **_imported_json(imported)})
+        if not as_json:
+            click.echo(f"{path} {imported.counts}")
         if imported.footers:
             click.echo(
                 f"{path}: footers={imported.footers}: totals or remarks at the end, kept in quarantine (E-TOTAL); "
@@ -176,8 +227,33 @@ def _import(
         for _, en in imported.notes:
             click.echo(f"{path}: {en}", err=True)
         _echo_released(imported.released)
+    if as_json:
+        echo_json(objects)
     if refused:
         click.get_current_context().exit(1)
+
+
+def _refused_json(refusal: BountyError, counts: Counts | None) -> dict[str, Any]:
+    told = {"code": None, "zh": refusal.zh, "en": " ".join(str(refusal).split())}
+    if isinstance(refusal, RefusedFile):
+        told |= {"code": refusal.code, "en": refusal.en}
+    nothing: dict[str, Any] = {"batch": None, "footers": 0, "notes": [], "released": [], "refused": told}
+    return {**counts_json(counts or Counts()), **nothing}
+
+
+def _imported_json(imported: importer.Imported) -> dict[str, Any]:
+    return {
+        **counts_json(imported.counts),
+        "batch": imported.batch_id,
+        "footers": imported.footers,
+        "notes": [{"zh": zh, "en": en} for zh, en in imported.notes],
+        "released": _released_json(imported.released),
+        "refused": None,
+    }
+
+
+def _released_json(released: list[tuple[str, Counts]]) -> list[dict[str, Any]]:
+    return [{"kind": kind, **counts_json(counts)} for kind, counts in released]
 
 
 def _echo_released(released: list[tuple[str, Any]]) -> None:
@@ -197,9 +273,13 @@ _KIND = click.option(
 
 @quarantine.command("list")
 @_KIND
-def quarantine_list(kind: str | None) -> None:
+@json_option
+def quarantine_list(kind: str | None, *, as_json: bool) -> None:
     """List the open entries, one line for each error: number, file, place, column, value, code, and how to fix it."""
     with snapshot(open_books().engine) as connection:
+        if as_json:
+            echo_json_list(map(_entry_json, holding.quarantine_list(connection, kind)))
+            return
         for row in holding.quarantine_list(connection, kind):
             for error in holding.errors_of(row):
                 where = f"{row.file_name}:{row.place}" + (f" {error.column}" if error.column else "")
@@ -216,20 +296,34 @@ def quarantine_list(kind: str | None) -> None:
     type=click.Path(path_type=Path),
     help="Write correction files to this folder; without it, list the entries on standard output.",
 )
-def quarantine_export(kind: str | None, out: Path | None) -> None:
+@json_option
+def quarantine_export(kind: str | None, out: Path | None, *, as_json: bool) -> None:
     """Write the open entries as CSV; with --out as files to correct and import again."""
     with snapshot(open_books().engine) as connection:
         if out is None:
+            if as_json:
+                echo_json_list(map(_entry_json, holding.quarantine_list(connection, kind)))
+                return
             _write_listing(holding.quarantine_list(connection, kind))
             return
         try:
             written = write_to_mend(connection, kind, out, inert)
         except OSError as error:
             raise BountyError(f"{out} can't be written: {error.strerror}.") from None
+    if as_json:
+        echo_json([{"file": str(path), "rows": rows} for path, rows in written])
+        return
     for path, rows in written:
-        click.echo(f"{path} {rows} rows")
+        click.echo(f"{path} {several(rows, 'row')}")
     if not written:
         click.echo("Nothing waits in quarantine.")
+
+
+def _entry_json(row: Any) -> dict[str, Any]:
+    names = ("column", "value", "code", "zh", "en")
+    errors = [{name: getattr(error, name) for name in names} for error in holding.errors_of(row)]
+    place = {"file": row.file_name, "place": row.place}
+    return {"entry": row.quarantine_id, "kind": row.kind, **place, "errors": errors, "raw": row.raw}
 
 
 def _write_listing(entries: Iterator[Any]) -> None:
@@ -263,10 +357,14 @@ def _visible(text: str) -> str:
 
 
 @quarantine.command("retry")
-def quarantine_retry() -> None:
+@json_option
+def quarantine_retry(*, as_json: bool) -> None:
     """Read every open entry again, and import the rows that are valid now."""
     books = open_books()
     released = importer.retry(books.engine, books.now())
+    if as_json:
+        echo_json(_released_json(released))
+        return
     for kind, counts in released:
         click.echo(f"{kind} {counts}")
     if not released:
@@ -278,10 +376,14 @@ def quarantine_retry() -> None:
 @quarantine.command("dismiss")
 @click.argument("entry", metavar="ID")
 @click.option("--reason", required=True, help="Why the row is not needed.")
-def quarantine_dismiss(entry: str, reason: str) -> None:
+@json_option
+def quarantine_dismiss(entry: str, reason: str, *, as_json: bool) -> None:
     """Close an entry for good without importing its row."""
     books = open_books()
     number = number_of(entry, "an entry's number", "bounty quarantine list")
     with transaction(books.engine) as connection:
         holding.dismiss_entries(connection, number, reason, books.now())
+    if as_json:
+        echo_json({"entry": number})
+        return
     click.echo(f"entry {entry} dismissed")

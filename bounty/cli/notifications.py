@@ -1,8 +1,11 @@
 """The outbox: messages that are waiting, sent or failed."""
 
+from typing import Any
+
 import click
 
 from bounty.cli.context import open_books
+from bounty.cli.output import echo_json, echo_json_list, json_option, several
 from bounty.clock import shown
 from bounty.db import snapshot, transaction
 from bounty.notifications.service import STATES, messages, resend
@@ -15,25 +18,47 @@ def outbox() -> None:
 
 @outbox.command("list")
 @click.option("--state", type=click.Choice(list(STATES)), help="Show only messages in this state.")
-def outbox_list(state: str | None) -> None:
+@json_option
+def outbox_list(state: str | None, *, as_json: bool) -> None:
     """List the messages with their state, newest first."""
     with snapshot(open_books().engine) as connection:
         rows = messages().subquery("rows")
         query = rows.select().order_by(rows.c.written_at.desc(), rows.c.message)
         if state is not None:
             query = query.where(rows.c.state == state)
-        for row in connection.execute(query, execution_options={"yield_per": 1000}):
+        found = connection.execute(query, execution_options={"yield_per": 1000})
+        if as_json:
+            echo_json_list(map(_message_json, found))
+            return
+        for row in found:
             when = row.sent_at or row.next_try_at
             at = "" if when is None else f" {shown(when)}"
-            why = "" if row.last_error is None else f" after {row.tries} tries: {row.last_error}"
+            why = (
+                ""
+                if row.last_error is None
+                else f" after {several(row.tries, 'try', 'tries')}: {row.last_error}"
+            )
             click.echo(f"{row.message} {row.state}{at} {row.kind} to {row.recipient}: {row.subject}{why}")
+
+
+def _message_json(row: Any) -> dict[str, Any]:
+    names = "message state channel kind recipient subject tries last_error".split()
+    times = {name: getattr(row, name) for name in ("written_at", "next_try_at", "sent_at")}
+    return {
+        **{name: getattr(row, name) for name in names},
+        **{name: None if at is None else shown(at) for name, at in times.items()},
+    }
 
 
 @outbox.command("resend")
 @click.argument("message")
-def outbox_resend(message: str) -> None:
+@json_option
+def outbox_resend(message: str, *, as_json: bool) -> None:
     """Let the worker send an unsent message again."""
     books = open_books()
     with transaction(books.engine) as connection:
         recipient = resend(connection, message, books.now())
+    if as_json:
+        echo_json({"message": message, "recipient": recipient})
+        return
     click.echo(f"{message} to {recipient} will be tried again")

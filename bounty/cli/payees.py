@@ -1,15 +1,18 @@
 """Commands for payees: import, list, and approval by a second account."""
 
 from pathlib import Path
+from typing import Any
 
 import click
+from sqlalchemy import Connection
 
 from bounty.cli.context import number_of, open_books
 from bounty.cli.identity import as_option, books_as
+from bounty.cli.output import echo_json, json_option, several
 from bounty.clock import shown
-from bounty.db import snapshot, transaction
+from bounty.db import Query, snapshot, transaction
 from bounty.models import Payee
-from bounty.money import shown_yuan
+from bounty.money import grouped_yuan
 from bounty.payees import service
 from bounty.payees.files import read_payees
 
@@ -23,7 +26,8 @@ def payees() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--reason", help="Why; required if the file changes a payee in force.")
 @as_option
-def import_(file: Path, reason: str | None, email: str | None) -> None:
+@json_option
+def import_(file: Path, reason: str | None, email: str | None, *, as_json: bool) -> None:
     """Propose all payees of a file, or none. If approval is required, a second account must approve them."""
     books = books_as(email, "finance")
     rows = read_payees(file)
@@ -38,6 +42,9 @@ def import_(file: Path, reason: str | None, email: str | None) -> None:
         )
         shared = service.sharing_in_file(connection, rows, books.seal())
     warn_of_shared(shared)
+    if as_json:
+        echo_json({"file": str(file), "read": len(rows), **_proposed_json(proposed)})
+        return
     if proposed is None:
         click.echo(f"{file} read={len(rows)}: every payee is in force as it is, nothing changed")
         return
@@ -49,6 +56,18 @@ def import_(file: Path, reason: str | None, email: str | None) -> None:
     click.echo(f"payees sha256:{proposed.payees_sha256}")
 
 
+def _proposed_json(proposed: service.Proposed | None) -> dict[str, Any]:
+    if proposed is None:
+        return {"proposal": None, "payees": 0, "payees_sha256": None, "in_force": True, "changed": False}
+    return {
+        "proposal": proposed.proposal_id,
+        "payees": proposed.payees,
+        "payees_sha256": proposed.payees_sha256,
+        "in_force": proposed.in_force,
+        "changed": proposed.anew,
+    }
+
+
 def warn_of_shared(shared: list[tuple[str, list[int]]]) -> None:
     """Say which promoters are paid to one account: a receipt without payout ids can't tell them apart."""
     for account, promoters in shared:
@@ -57,16 +76,21 @@ def warn_of_shared(shared: list[tuple[str, list[int]]]) -> None:
 
 
 @payees.command("list")
-def list_() -> None:
+@json_option
+def list_(*, as_json: bool) -> None:
     """List the payees in force, the waiting proposals, and the promoters with a subsidy but without a payee."""
     with snapshot(open_books().engine) as connection:
+        if as_json:
+            echo_json(_list_json(connection))
+            return
         for row in connection.execute(service.payees_in_force().order_by(Payee.promoter_id)):
             click.echo(
                 f"{row.promoter_id} {row.method} {row.shown_account} {row.shown_name}, proposal {row.proposal_id}"
             )
         for waiting in connection.execute(service.waiting_proposals()).all():
             click.echo(
-                f"proposal {waiting.proposal_id} waits: {waiting.payees} payees, {shown(waiting.proposed_at)}, "
+                f"proposal {waiting.proposal_id} waits: {several(waiting.payees, 'payee')}, "
+                f"{shown(waiting.proposed_at)}, "
                 f"{waiting.proposed_by or 'command line'}, {waiting.reason or 'no reason given'}"
             )
             click.echo(f"  payees sha256:{waiting.payees_sha256}")
@@ -78,17 +102,45 @@ def list_() -> None:
                 )
                 click.echo(f"  {row.promoter_id} {row.method} {row.shown_account} {row.shown_name}{was}")
         for row in connection.execute(service.promoters_without_payee()):
-            click.echo(f"{row.promoter_id} has no payee; subsidy ¥{shown_yuan(row.subsidy_fen)}")
+            click.echo(f"{row.promoter_id} has no payee; subsidy {grouped_yuan(row.subsidy_fen)}")
+
+
+def _list_json(connection: Connection) -> dict[str, Any]:
+    def rows(query: Query, names: str) -> list[dict[str, Any]]:
+        return [{name: getattr(row, name) for name in names.split()} for row in connection.execute(query)]
+
+    masked = "promoter_id method shown_account shown_name"
+    return {
+        "in_force": rows(service.payees_in_force().order_by(Payee.promoter_id), f"{masked} proposal_id"),
+        "waiting": [
+            {
+                "proposal_id": each.proposal_id,
+                "proposed_at": shown(each.proposed_at),
+                "proposed_by": each.proposed_by,
+                "reason": each.reason,
+                "payees_sha256": each.payees_sha256,
+                "payees": rows(
+                    service.payees_of(each.proposal_id), f"{masked} was_method was_account was_name"
+                ),
+            }
+            for each in connection.execute(service.waiting_proposals()).all()
+        ],
+        "missing": rows(service.promoters_without_payee(), "promoter_id subsidy_fen"),
+    }
 
 
 @payees.command()
 @click.argument("proposal", metavar="NUMBER")
 @click.option("--sha256", required=True, help="The proposal's hash, as `bounty payees list` prints it.")
 @as_option
-def approve(proposal: str, sha256: str, email: str | None) -> None:
+@json_option
+def approve(proposal: str, sha256: str, email: str | None, *, as_json: bool) -> None:
     """Approve a proposal that somebody else made, in the version with this hash."""
     books = books_as(email, "finance", "admin")
     number = number_of(proposal, "a proposal of payees", "bounty payees list")
     with transaction(books.engine) as connection:
         is_new = service.approve_payees(connection, number, sha256, books.now())
+    if as_json:
+        echo_json({"proposal": number, "changed": is_new})
+        return
     click.echo(f"proposal {number} {'is in force' if is_new else 'was in force already'}")

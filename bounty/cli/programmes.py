@@ -1,10 +1,9 @@
 """Programmes: which there are, adding, renaming and retiring one."""
 
-import json
-
 import click
 
 from bounty.cli.context import open_books
+from bounty.cli.output import echo_json, json_option
 from bounty.clock import shown
 from bounty.db import snapshot, transaction
 from bounty.roster.programmes import (
@@ -24,16 +23,20 @@ def programme() -> None:
 @programme.command("add")
 @click.argument("code")
 @click.option("--name", required=True, help="What people call it.")
-def programme_add(code: str, name: str) -> None:
+@json_option
+def programme_add(code: str, name: str, *, as_json: bool) -> None:
     """Add a programme; the same again changes nothing."""
     books = open_books()
     with transaction(books.engine) as connection:
         anew = add_programme(connection, code, name, books.now())
+    if as_json:
+        echo_json({"code": code, "name": name, "changed": anew})
+        return
     click.echo(f"programme {code} {'added' if anew else 'is there already, nothing changed'}")
 
 
 @programme.command("list")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@json_option
 def programme_list(*, as_json: bool) -> None:
     """Every programme with its name and cycle."""
     with snapshot(open_books().engine) as connection:
@@ -47,7 +50,7 @@ def programme_list(*, as_json: bool) -> None:
             for row in programmes(connection)
         ]
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False))
+        echo_json(found)
         return
     for each in found:
         retired = "" if each["retired_at"] is None else f", retired {each['retired_at']}"
@@ -57,19 +60,27 @@ def programme_list(*, as_json: bool) -> None:
 @programme.command("rename")
 @click.argument("code")
 @click.option("--name", required=True, help="What people call it from now on.")
-def programme_rename(code: str, name: str) -> None:
+@json_option
+def programme_rename(code: str, name: str, *, as_json: bool) -> None:
     """Give a programme another name; its code stays."""
     books = open_books()
     with transaction(books.engine) as connection:
         anew = rename_programme(connection, code, name, books.now())
+    if as_json:
+        echo_json({"code": code, "name": name, "changed": anew})
+        return
     click.echo(f"programme {code} {'renamed' if anew else 'has that name already, nothing changed'}")
 
 
 @programme.command("retire")
 @click.argument("code")
-def programme_retire(code: str) -> None:
+@json_option
+def programme_retire(code: str, *, as_json: bool) -> None:
     """Open no new period of a programme; what is open goes on."""
     books = open_books()
     with transaction(books.engine) as connection:
         anew = retire_programme(connection, code, books.now())
+    if as_json:
+        echo_json({"code": code, "changed": anew})
+        return
     click.echo(f"programme {code} {'retired' if anew else 'is retired already, nothing changed'}")

@@ -1,15 +1,14 @@
 """Commands that show data: progress, the explanation of an order, and the checks."""
 
-import json
-
 import click
 
 from bounty.checks import books
 from bounty.cli.context import open_books, period_argument, programme_option, promoter_of
+from bounty.cli.output import echo_json, json_option, several
 from bounty.clock import shown
 from bounty.db import snapshot
 from bounty.errors import BountyError
-from bounty.money import shown_yuan
+from bounty.money import grouped_yuan
 from bounty.progress import service as progress_service
 from bounty.roster.eligibility import in_words
 from bounty.rules.periods import Period
@@ -19,26 +18,26 @@ from bounty.storage import not_looked_at
 @click.command()
 @period_argument
 @click.argument("promoter", callback=promoter_of)
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@json_option
 def progress(period: Period, promoter: int, *, as_json: bool) -> None:
     """Show a promoter's progress in a period."""
     books = open_books()
     with snapshot(books.engine) as connection:
         found = progress_service.progress_of(connection, period, promoter, books.now())
     if as_json:
-        click.echo(json.dumps(found.as_json(), ensure_ascii=False))
+        echo_json(found.as_json())
         return
     click.echo(f"promoter {promoter} in {period}, level {found.level or 'none'}, as of {shown(found.as_of)}")
     if found.reason is not None:
         click.echo(f"not eligible: {found.reason} {in_words(found.derivation, chinese=False)}")
     else:
-        gmv = "none" if found.target_gmv_fen is None else f"¥{shown_yuan(found.target_gmv_fen)}"
+        gmv = "none" if found.target_gmv_fen is None else f"{grouped_yuan(found.target_gmv_fen)}"
         click.echo(f"target GMV {gmv}, orders {found.target_orders or 'none'}")
         click.echo(f"  {in_words(found.derivation, chinese=False)}")
     for name, tally in (("counted", found.counted), ("pending receipt", found.pending)):
-        click.echo(f"{name}: ¥{shown_yuan(tally.capped_fen)}, {tally.orders} orders")
+        click.echo(f"{name}: {grouped_yuan(tally.capped_fen)}, {several(tally.orders, 'order')}")
     for code, tally in found.not_counted.items():
-        click.echo(f"not counted, {code}: ¥{shown_yuan(tally.amount_fen)}, {tally.orders} orders")
+        click.echo(f"not counted, {code}: {grouped_yuan(tally.amount_fen)}, {several(tally.orders, 'order')}")
     if found.void is not None:
         click.echo(f"the pass was taken back: {found.void}")
     else:
@@ -46,21 +45,21 @@ def progress(period: Period, promoter: int, *, as_json: bool) -> None:
     if found.published is not None:
         verdict = "passed" if found.published.passed else "not passed"
         click.echo(
-            f"notice {found.published.notice}: {verdict}, subsidy ¥{shown_yuan(found.published.subsidy_fen)}"
+            f"notice {found.published.notice}: {verdict}, subsidy {grouped_yuan(found.published.subsidy_fen)}"
         )
 
 
 @click.command()
 @click.argument("order_sn")
 @programme_option
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@json_option
 def explain(order_sn: str, programme: str, *, as_json: bool) -> None:
     """Explain why an order counts or does not: every clause with the order's fact and the bound."""
     books = open_books()
     with snapshot(books.engine) as connection:
         found = progress_service.explain(connection, order_sn, books.now(), programme)
     if as_json:
-        click.echo(json.dumps(found.as_json(), ensure_ascii=False))
+        echo_json(found.as_json())
         return
     terms = found.known.terms
     click.echo(f"order {order_sn} of promoter {found.promoter_id}, period {found.period or 'none: not paid'}")
@@ -72,23 +71,32 @@ def explain(order_sn: str, programme: str, *, as_json: bool) -> None:
             sentence = f": {judged.clause.en(terms)} / {judged.clause.zh(terms)}"
             click.echo(f"  {mark} {judged.clause.code}{sentence if judged.clause.en(terms) else ''}")
             click.echo(f"        fact {judged.fact}; bound {judged.bound}")
-    click.echo(f"counts ¥{shown_yuan(found.counted_fen)} to the task's GMV")
-    earned = "no settlement yet" if found.subsidy_fen is None else f"¥{shown_yuan(found.subsidy_fen)}"
+    click.echo(f"counts {grouped_yuan(found.counted_fen)} to the task's GMV")
+    earned = "no settlement yet" if found.subsidy_fen is None else f"{grouped_yuan(found.subsidy_fen)}"
     click.echo(f"subsidy in the newest settlement: {earned}")
     if found.flags:
         click.echo(f"flags: {', '.join(found.flags)}")
 
 
 @click.command()
-def check() -> None:
+@json_option
+def check(*, as_json: bool) -> None:
     """Check the invariants of the books, and print the number of violations of each."""
     violations = 0
+    objects: list[dict[str, str | int]] = []
     with snapshot(open_books().engine) as connection:
         for finding in books.run_checks(connection):
             violations += finding.violations
-            click.echo(f"{finding.violations:>8}  {finding.name}: {finding.promise}")
+            objects.append(
+                {"name": finding.name, "promise": finding.promise, "violations": finding.violations}
+            )
+            if not as_json:
+                click.echo(f"{finding.violations:>8}  {finding.name}: {finding.promise}")
         click.echo(not_looked_at(connection), err=True)
+    if as_json:
+        echo_json({"violations": violations, "checks": objects})
     if violations:
         raise BountyError(
-            f"The books do not balance: {violations} violations. Publish and pay nothing until it is known why."
+            f"The books do not balance: {several(violations, 'violation')}. "
+            "Publish and pay nothing until it is known why."
         )

@@ -1,17 +1,17 @@
 """Commands that compute a settlement again without writing, and export its input facts."""
 
-import json
 from pathlib import Path
 
 import click
 
 from bounty.cli.context import open_books, period_argument
+from bounty.cli.month import sums_in_words
+from bounty.cli.output import echo_json, json_option, several
 from bounty.db import snapshot
 from bounty.errors import BountyError
 from bounty.lake.export import MANIFEST, export_facts
 from bounty.lake.recompute import Recomputed
 from bounty.lake.recompute import recompute as recompute_settlement
-from bounty.money import shown_yuan
 from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import Period
 from bounty.settlement.queries import known_notices, notices_elsewhere
@@ -31,7 +31,7 @@ from bounty.settlement.service import newest_settlement
     type=click.Path(path_type=Path, file_okay=True),
     help="Write both files and the manifest to this folder, as `bounty export` does.",
 )
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@json_option
 def recompute(period: Period, master: str | None, out: Path | None, *, as_json: bool) -> None:
     """Compute the newest settlement of a period again from the present data, without writing to the books.
 
@@ -48,7 +48,7 @@ def recompute(period: Period, master: str | None, out: Path | None, *, as_json: 
             if found.later and not found.equal:
                 fresh = recompute_settlement(connection, period).content_sha256
     if as_json:
-        click.echo(json.dumps(found.as_json() | {"fresh_sha256": fresh}, ensure_ascii=False))
+        echo_json(found.as_json() | {"fresh_sha256": fresh})
     else:
         _tell(found, fresh)
     if fresh not in (None, found.content_sha256):
@@ -65,9 +65,7 @@ def recompute(period: Period, master: str | None, out: Path | None, *, as_json: 
 
 def _tell(found: Recomputed, fresh: str | None) -> None:
     click.echo(f"content sha256:{found.content_sha256}")
-    click.echo(
-        f"{found.results.rows} results, {found.lines.rows} lines, subsidy ¥{shown_yuan(found.lines.sum_fen)}"
-    )
+    click.echo(sums_in_words(found.results.rows, found.lines.rows, found.lines.sum_fen))
     verdict = "equal to" if found.equal else "not equal to"
     click.echo(f"{verdict} settlement {found.settlement_id}, sha256:{found.settled_sha256}")
     for fact in found.later:
@@ -91,7 +89,8 @@ def lake() -> None:
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), help="Write the files to this new folder."
 )
-def lake_export(period: Period, out: Path) -> None:
+@json_option
+def lake_export(period: Period, out: Path, *, as_json: bool) -> None:
     """Write the input facts of a period's settlement as Parquet files with a manifest."""
     with snapshot(open_books().engine) as connection:
         newest = newest_settlement(connection, period)
@@ -101,6 +100,10 @@ def lake_export(period: Period, out: Path) -> None:
             else known_notices(connection, newest.settlement_id)
         )
         manifest = export_facts(connection, period, terms_in_force(connection, period), elsewhere, out)
+    if as_json:
+        echo_json(manifest)
+        return
     for name, table in manifest["tables"].items():
-        click.echo(f"{out / name} {table['rows']} rows in {len(table['files'])} files")
+        sums = f"{several(table['rows'], 'row')} in {several(len(table['files']), 'file')}"
+        click.echo(f"{out / name} {sums}")
     click.echo(str(out / MANIFEST))

@@ -1,6 +1,5 @@
 """The command that simulates other terms in past months."""
 
-import json
 from pathlib import Path
 
 import click
@@ -8,12 +7,13 @@ from sqlalchemy import Connection
 
 from bounty.cli.context import CommandContext, open_books, programme_option, require_same_programme
 from bounty.cli.month import read_terms_file
+from bounty.cli.output import echo_json, json_option, several, signed_yuan
 from bounty.clock import shown
 from bounty.db import snapshot
 from bounty.forecast.simulation import CAUSES, Difference, Figures, Month, Simulated, periods_from_to
 from bounty.forecast.simulation import simulate as simulate_month
 from bounty.forecast.variation import Variation, read_variation
-from bounty.money import shown_yuan
+from bounty.money import grouped_yuan
 from bounty.rules.periods import Period, programme_key
 from bounty.rules.terms import read_terms
 
@@ -29,7 +29,7 @@ def _variation(_ctx: click.Context, _param: click.Parameter, value: str | None) 
 @click.option(
     "--vary", metavar="KEY=FROM..TO:STEP", callback=_variation, help="Try values of one number of the terms."
 )
-@click.option("--json", "as_json", is_flag=True, help="As JSON: a list with one object a period, or a value.")
+@json_option
 def simulate(file: Path, span: str, programme: str, vary: Variation | None, *, as_json: bool) -> None:
     """Simulate the results of terms in months whose orders are imported. Nothing is written.
 
@@ -46,7 +46,7 @@ def simulate(file: Path, span: str, programme: str, vary: Variation | None, *, a
             return
         found = [simulate_month(connection, terms, period, books.now()) for period in periods]
     if as_json:
-        click.echo(json.dumps([month.as_json() for month in found], ensure_ascii=False))
+        echo_json([month.as_json() for month in found])
         return
     for month in found:
         _tell(month)
@@ -70,16 +70,16 @@ def _tell(month: Simulated) -> None:
 def _tell_difference(figures: Figures, difference: Difference) -> None:
     was = difference.was
     passed, subsidy = figures.passed - was.passed, figures.subsidy_fen - was.subsidy_fen
-    click.echo(f"  difference to the terms in force: passed {passed:+}, subsidy {_signed(subsidy)}")
+    click.echo(f"  difference to the terms in force: passed {passed:+}, subsidy {signed_yuan(subsidy)}")
     for cause in difference.causes:
         click.echo(
-            f"    by {CAUSES[cause.code][1]}: passed {cause.passed:+}, subsidy {_signed(cause.subsidy_fen)}"
+            f"    by {CAUSES[cause.code][1]}: passed {cause.passed:+}, subsidy {signed_yuan(cause.subsidy_fen)}"
         )
     for flip in difference.flips:
         verdict = "passes now" if flip.passes else "passes no longer"
         click.echo(
-            f"    promoter {flip.promoter_id} {verdict}: subsidy ¥{shown_yuan(flip.was_subsidy_fen)} -> "
-            f"¥{shown_yuan(flip.subsidy_fen)}"
+            f"    promoter {flip.promoter_id} {verdict}: subsidy {grouped_yuan(flip.was_subsidy_fen)} -> "
+            f"{grouped_yuan(flip.subsidy_fen)}"
         )
 
 
@@ -106,22 +106,19 @@ def _sweep(
             }
             for value, row in found
         ]
-        click.echo(json.dumps(objects, ensure_ascii=False))
+        echo_json(objects)
         return
     width = max(len(vary.path), *(len(value) for value, _ in found))
     head = "".join(f"{f'{month.period} passed':>16}{'subsidy':>16}" for month in months)
     click.echo(f"{vary.path:<{width}}{head}{'in all':>16}")
     for value, row in found:
-        cells = "".join(f"{each.passed:>16}{shown_yuan(each.subsidy_fen):>16}" for each in row)
-        click.echo(f"{value:<{width}}{cells}{shown_yuan(sum(each.subsidy_fen for each in row)):>16}")
+        cells = "".join(f"{each.passed:>16}{grouped_yuan(each.subsidy_fen):>16}" for each in row)
+        click.echo(f"{value:<{width}}{cells}{grouped_yuan(sum(each.subsidy_fen for each in row)):>16}")
 
 
 def _in_words(figures: Figures) -> str:
     return (
-        f"{figures.eligible} eligible, {figures.passed} passed, {figures.orders} orders, "
-        f"GMV ¥{shown_yuan(figures.gmv_fen)}, {figures.lines} lines, subsidy ¥{shown_yuan(figures.subsidy_fen)}"
+        f"{figures.eligible:,} eligible, {figures.passed:,} passed, {several(figures.orders, 'order')}, "
+        f"GMV {grouped_yuan(figures.gmv_fen)}, {several(figures.lines, 'line')}, "
+        f"subsidy {grouped_yuan(figures.subsidy_fen)}"
     )
-
-
-def _signed(fen: int) -> str:
-    return f"{'+' if fen >= 0 else '-'}¥{shown_yuan(abs(fen))}"

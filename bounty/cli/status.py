@@ -1,16 +1,14 @@
 """Commands for the state of a period, waivers of its checklist, and confirmations of its data."""
 
-import json
-
 import click
 
 from bounty.calendar.status_report import StatusReport, status_report, status_reports
 from bounty.cli.context import is_programme_named, open_books, period_argument, programme_option, read_period
 from bounty.cli.identity import as_option, books_as
+from bounty.cli.output import echo_json, json_option, period_keys, several, signed_yuan
 from bounty.clock import read_instant, shown
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
-from bounty.money import shown_yuan
 from bounty.notices.period_status import period_status
 from bounty.release import service as closing
 from bounty.release.checklist import LINES
@@ -35,7 +33,7 @@ NEXT = {
 @click.command()
 @click.argument("period", required=False)
 @programme_option
-@click.option("--json", "as_json", is_flag=True, help="As JSON; a list without PERIOD.")
+@json_option
 def status(period: str | None, programme: str, *, as_json: bool) -> None:
     """Show the state of a period, its next step, its checklist and late facts; without PERIOD, of all periods that are
     not closed, of every programme unless one is named."""
@@ -56,7 +54,7 @@ def status(period: str | None, programme: str, *, as_json: bool) -> None:
             found = [one]
     if as_json:
         objects = [each.as_json() for each in found]
-        click.echo(json.dumps(objects if period is None else objects[0], ensure_ascii=False))
+        echo_json(objects if period is None else objects[0])
         return
     for each in found:
         _print(each)
@@ -75,11 +73,9 @@ def _print(found: StatusReport) -> None:
             by = line.waiver.name or "the command line"
             click.echo(f"         waived by {by} on {shown(line.waiver.waived_at)}: {line.waiver.reason}")
     if found.late is not None:
-        late, sign = found.late, "-" if found.late.subsidy_fen < 0 else "+"
-        click.echo(
-            f"  late: settling again would change {late.orders} orders and {late.results} results, "
-            f"subsidy {sign}¥{shown_yuan(abs(late.subsidy_fen))}"
-        )
+        late = found.late
+        changes = f"{several(late.orders, 'order')} and {several(late.results, 'result')}"
+        click.echo(f"  late: settling again would change {changes}, subsidy {signed_yuan(late.subsidy_fen)}")
 
 
 @click.command()
@@ -87,7 +83,8 @@ def _print(found: StatusReport) -> None:
 @click.argument("code")
 @click.option("--reason", required=True, help="Why the check is waived; recorded in the audit log.")
 @as_option
-def waive(period: Period, code: str, reason: str, email: str | None) -> None:
+@json_option
+def waive(period: Period, code: str, reason: str, email: str | None, *, as_json: bool) -> None:
     """Waive a failed check of a period's newest draft, with a reason: FRESH, COVERAGE or QUARANTINE."""
     books = books_as(email, "operator")
     with transaction(books.engine) as connection:
@@ -105,6 +102,10 @@ def waive(period: Period, code: str, reason: str, email: str | None) -> None:
             books.now(),
             approval_required=books.approval_required,
         )
+    if as_json:
+        number = draft.settlement_id
+        echo_json({**period_keys(period), "settlement": number, "code": code, "changed": is_new})
+        return
     state = "waived" if is_new else "holds or is waived already, nothing changed"
     click.echo(f"{code} of settlement {draft.settlement_id} of {period} {state}")
 
@@ -114,7 +115,8 @@ def waive(period: Period, code: str, reason: str, email: str | None) -> None:
 @click.option("--through", required=True, metavar="INSTANT", help="As 2023-01-11T00:00:00+08:00.")
 @click.option("--reason", required=True, help="How you know; recorded in the audit log.")
 @as_option
-def confirm(period: Period, through: str, reason: str, email: str | None) -> None:
+@json_option
+def confirm(period: Period, through: str, reason: str, email: str | None, *, as_json: bool) -> None:
     """Confirm that all updates of a period's orders before an instant are imported."""
     try:
         through_at = read_instant(through)
@@ -126,5 +128,9 @@ def confirm(period: Period, through: str, reason: str, email: str | None) -> Non
             connection, period, through_at, reason, books.now(), approval_required=books.approval_required
         )
         cutoff = shown(open_period(connection, period).receipt_cutoff)
+    if as_json:
+        known = {"through": shown(through_at), "receipt_cutoff": cutoff, "reaches_cutoff": reaches}
+        echo_json({**period_keys(period), **known})
+        return
     click.echo(f"data of {period} confirmed through {shown(through_at)}")
     click.echo(f"it reaches the receipt cutoff, {cutoff}" if reaches else f"the receipt cutoff is {cutoff}")

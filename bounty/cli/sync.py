@@ -1,19 +1,20 @@
 """Commands for fetching orders from the open platform, and for running its stand-in."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from sqlalchemy import select
 
 from bounty.cli.context import open_books, period_argument, progress_bar
+from bounty.cli.output import counts_json, echo_json, json_option, period_keys, several
 from bounty.clock import midnight, read_instant, shanghai_date, shown
 from bounty.db import snapshot
 from bounty.errors import BountyError
 from bounty.models import Promoter
 from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import Period, bounds_of
-from bounty.sync.coverage import coverage_of
+from bounty.sync.coverage import Coverage, coverage_of
 from bounty.sync.intervals import Interval
 from bounty.sync.recheck import orders_to_recheck
 
@@ -37,8 +38,11 @@ def _instant(_ctx: click.Context, _param: click.Parameter, value: str | None) ->
 )
 @click.option("--to", "until_at", callback=_instant, help="Read up to this instant; now if not given.")
 @click.option("--backfill", is_flag=True, help="Read by pay time instead of update time; requires --from.")
+@json_option
 @click.pass_context
-def sync(ctx: click.Context, from_at: int | None, until_at: int | None, *, backfill: bool) -> None:
+def sync(
+    ctx: click.Context, from_at: int | None, until_at: int | None, *, backfill: bool, as_json: bool
+) -> None:
     """Fetch orders from the open platform: all windows that are not covered yet, up to now."""
     if ctx.invoked_subcommand is not None:
         return
@@ -53,19 +57,24 @@ def sync(ctx: click.Context, from_at: int | None, until_at: int | None, *, backf
     else:
         spans = service.windows_to_read(books.engine, platform, books.now(), from_at, until_at)
     short = 0
+    objects: list[dict[str, Any]] = []
     with progress_bar("orders") as on_progress:
         for read in service.sync(books.engine, platform, books.now, kind, spans, on_progress):
             short += read.reading.incomplete_reason is not None
-            click.echo(_window_line(read))
+            objects.append(_window_json(read))
+            if not as_json:
+                click.echo(_window_line(read))
     if platform.has_clock_warning:
         click.echo(
             f"Warning: the platform's clock is {platform.clock_offset} s from this machine's.", err=True
         )
-    if not spans:
+    if as_json:
+        echo_json(objects)
+    elif not spans:
         click.echo("Everything up to now is held.")
     if short:
         raise BountyError(
-            f"{short} of {len(spans)} slices are not done: the platform did not hand out as much as it told of. "
+            f"{short:,} of {several(len(spans), 'slice')} not done: the platform handed out less than it counted. "
             "Run this again; `bounty sync coverage PERIOD` shows the gaps."
         )
 
@@ -79,13 +88,31 @@ def _window_line(read: "WindowRead") -> str:
     )
 
 
+def _window_json(read: "WindowRead") -> dict[str, Any]:
+    reading = read.reading
+    return {
+        **_span_json(read.span),
+        "done": reading.incomplete_reason is None,
+        "why": reading.incomplete_reason,
+        "platform_count": reading.total_count,
+        "orders": reading.orders,
+        "pages": reading.pages,
+        **counts_json(read.counts),
+    }
+
+
+def _span_json(span: Interval) -> dict[str, str]:
+    return {"from": shown(span.from_at), "until": shown(span.until_at)}
+
+
 def _shown(span: Interval) -> str:
     return f"{shown(span.from_at)} {shown(span.until_at)}"
 
 
 @sync.command("coverage")
 @period_argument
-def sync_coverage(period: Period) -> None:
+@json_option
+def sync_coverage(period: Period, *, as_json: bool) -> None:
     """List the windows read for a period, with the platform's count and the orders read, and the gaps; exit 1 if there
     are gaps."""
     books = open_books()
@@ -93,6 +120,43 @@ def sync_coverage(period: Period) -> None:
         bounds = bounds_of(period, terms_in_force(connection, period).terms)
         found = coverage_of(connection, bounds)
         to_recheck = orders_to_recheck(connection, period) if books.now() >= bounds.receipt_cutoff else []
+    if as_json:
+        echo_json(_coverage_json(period, found, len(to_recheck), books.now()))
+    else:
+        _echo_coverage(period, found, len(to_recheck), books.now())
+    past, _ = found.gaps_at(books.now())
+    if found.is_required and past:
+        raise BountyError(
+            f"{period} has {several(len(past), 'gap')}: run `bounty sync`; what the platform no longer hands out, "
+            "import from files, and have the draft's coverage waived with a reason."
+        )
+
+
+def _coverage_json(period: Period, found: Coverage, to_recheck: int, now: int) -> dict[str, Any]:
+    past, ahead = found.gaps_at(now) if found.is_required else ([], [])
+    return {
+        **period_keys(period),
+        **_span_json(found.span),
+        "required": found.is_required,
+        "slices": [
+            {
+                "kind": row.kind,
+                **_span_json(row.span),
+                "done": row.done,
+                "why": row.why,
+                "platform_count": row.rows_told,
+                "orders": row.rows_held,
+                "undone": row.undone_at is not None,
+            }
+            for row in found.slices
+        ],
+        "gaps": [_span_json(span) for span in past],
+        "to_come": [_span_json(span) for span in ahead],
+        "to_sweep": to_recheck,
+    }
+
+
+def _echo_coverage(period: Period, found: Coverage, to_recheck: int, now: int) -> None:
     if not found.is_required:
         click.echo(f"{period}: nothing was fetched up to then; orders from files have no coverage to prove.")
         return
@@ -100,42 +164,44 @@ def sync_coverage(period: Period) -> None:
         count = "-" if row.rows_told is None else row.rows_told
         state = "undone" if row.undone_at else "done" if row.done else f"not done, {row.why}"
         click.echo(f"{row.kind} {_shown(row.span)} told={count} held={row.rows_held} {state}")
-    past, ahead = found.gaps_at(books.now())
+    past, ahead = found.gaps_at(now)
     for span in ahead:
         click.echo(f"to come {_shown(span)}")
     for span in past:
         click.echo(f"gap {_shown(span)}")
-    gaps = "1 gap" if len(past) == 1 else f"{len(past)} gaps"
-    click.echo(f"{period}: {_shown(found.span)}, {gaps}")
+    click.echo(f"{period}: {_shown(found.span)}, {several(len(past), 'gap')}")
     if to_recheck:
-        click.echo(
-            f"{period}: {len(to_recheck)} orders to sweep before it is settled (`bounty sync sweep {period}`)"
-        )
-    if past:
-        raise BountyError(
-            f"{period} has {gaps}: run `bounty sync`; what the platform no longer tells, import from files, "
-            "and have the draft's coverage waived with a reason."
-        )
+        orders = several(to_recheck, "order")
+        click.echo(f"{period}: {orders} to sweep before it is settled (`bounty sync sweep {period}`)")
 
 
 @sync.command("sweep")
 @period_argument
-def sync_sweep(period: Period) -> None:
+@json_option
+def sync_sweep(period: Period, *, as_json: bool) -> None:
     """Before a settlement, read the orders that can still change a period's result again, one by one."""
     from bounty.platforms.pdd.client import Platform  # noqa: PLC0415
     from bounty.sync.recheck import recheck_orders  # noqa: PLC0415
 
     books = open_books()
     platform = Platform(books.platform, books.now)
-    orders, unanswered = 0, 0
+    orders = 0
+    unanswered: list[str] = []
     with progress_bar("orders") as on_progress:
         for batch in recheck_orders(books.engine, platform, books.now, period, on_progress):
             orders += batch.orders
-            unanswered += len(batch.unanswered)
-            click.echo(f"{period} orders={batch.orders} unanswered={len(batch.unanswered)} {batch.counts}")
+            unanswered += batch.unanswered
+            if not as_json:
+                click.echo(
+                    f"{period} orders={batch.orders} unanswered={len(batch.unanswered)} {batch.counts}"
+                )
             for order_sn in batch.unanswered:
-                click.echo(f"the platform tells nothing of {order_sn}", err=True)
-    click.echo(f"{period}: {orders - unanswered} orders read again, {unanswered} unanswered")
+                click.echo(f"The platform has no answer for {order_sn}.", err=True)
+    if as_json:
+        echo_json({**period_keys(period), "orders": orders, "unanswered": unanswered})
+        return
+    read_again = several(orders - len(unanswered), "order")
+    click.echo(f"{period}: {read_again} read again, {len(unanswered):,} unanswered")
 
 
 @click.command("stand-in")

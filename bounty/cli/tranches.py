@@ -12,12 +12,13 @@ from bounty.checks.books import require_balanced
 from bounty.cli import payment_results
 from bounty.cli.context import number_of, open_books
 from bounty.cli.identity import as_option, books_as, books_as_anyone
+from bounty.cli.output import echo_json, json_option, several
 from bounty.cli.payees import warn_of_shared
 from bounty.clock import midnight, shanghai_date, shown
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.models import Tranche
-from bounty.money import shown_yuan
+from bounty.money import grouped_yuan
 from bounty.payees import service
 from bounty.tranches import approval, preparation, state
 from bounty.tranches.export import export_tranche
@@ -46,7 +47,8 @@ tranche_argument = click.argument("tranche", callback=tranche_number)
     "--settled-before", metavar="DATE", help="A Shanghai date such as 2023-01-20; today if not given."
 )
 @as_option
-def prepare(settled_before: str | None, email: str | None) -> None:
+@json_option
+def prepare(settled_before: str | None, email: str | None, *, as_json: bool) -> None:
     """Prepare a tranche of the amounts due for orders whose commission settled before a date. Unchanged data gives the
     existing tranche."""
     books = books_as_anyone(email, "finance")
@@ -56,11 +58,14 @@ def prepare(settled_before: str | None, email: str | None) -> None:
         tranche, is_new = preparation.prepare(connection, before, now, books.payer.alipay_least_fen)
         shared = service.shared_accounts(connection, tranche_id=tranche.tranche_id)
     warn_of_shared(shared)
-    click.echo(
-        f"tranche {tranche.tranche_id} {'prepared' if is_new else 'stands already, on the same facts'}"
-    )
     with snapshot(books.engine) as connection:
         warnings = unusual(connection, tranche, books.unusual_times)
+    if as_json:
+        echo_json(_tranche_json(tranche, warnings) | {"changed": is_new})
+        return
+    click.echo(
+        f"tranche {tranche.tranche_id} {'prepared' if is_new else 'unchanged: the same facts give the same tranche'}"
+    )
     _echo_sums(tranche, warnings)
 
 
@@ -72,35 +77,73 @@ def _day(text: str) -> dt.date:
 
 
 @payout.command("list")
-def list_() -> None:
+@json_option
+def list_(*, as_json: bool) -> None:
     """List the tranches with their state, newest first."""
     with snapshot(open_books().engine) as connection:
-        for row in connection.execute(state.every_tranche().order_by(Tranche.tranche_id.desc())):
-            click.echo(
-                f"tranche {row.tranche_id} {row.state}: settled before {shown(row.settled_before)}, "
-                f"{row.lines_rows} lines ¥{shown_yuan(row.lines_fen)}, "
-                f"due {row.promoters_due} ¥{shown_yuan(row.due_fen)}"
-            )
+        rows = connection.execute(state.every_tranche().order_by(Tranche.tranche_id.desc())).all()
+    if as_json:
+        echo_json([_tranche_json(row, ()) for row in rows])
+        return
+    for row in rows:
+        click.echo(
+            f"tranche {row.tranche_id} {_state(row)}: settled before {shown(row.settled_before)}, "
+            f"{several(row.lines_rows, 'line')} {grouped_yuan(row.lines_fen)}, "
+            f"due {row.promoters_due:,} {grouped_yuan(row.due_fen)}"
+        )
 
 
 @payout.command()
 @tranche_argument
-def show(tranche: int) -> None:
+@json_option
+def show(tranche: int, *, as_json: bool) -> None:
     """Show a tranche: its sums, its approvals and its payouts."""
     books = open_books()
     with snapshot(books.engine) as connection:
         row = state.tranche_of(connection, tranche)
-        click.echo(f"tranche {row.tranche_id} {row.state}")
         is_open = row.state in ("prepared", "approved")
-        _echo_sums(row, unusual(connection, row, books.unusual_times) if is_open else ())
-        for one in approval.approvals_of(connection, row):
+        warnings = unusual(connection, row, books.unusual_times) if is_open else ()
+        approvals = approval.approvals_of(connection, row)
+        if as_json:
+            approved = [{"email": one.email, "at": shown(one.taken_at)} for one in approvals]
+            payouts = [_payout_json(tranche, each) for each in _payouts(connection, tranche)]
+            echo_json(_tranche_json(row, warnings) | {"approvals_by": approved, "payouts": payouts})
+            return
+        click.echo(f"tranche {row.tranche_id} {_state(row)}")
+        _echo_sums(row, warnings)
+        for one in approvals:
             click.echo(f"approved by {one.email} on {shown(one.taken_at)}")
         for each in _payouts(connection, tranche):
             click.echo(
                 f"  {payout_id(tranche, each.promoter_id)} {each.state}{f' {each.reason}' if each.reason else ''}: "
-                f"carried in {shown_yuan(each.carry_in_fen)}, lines {shown_yuan(each.lines_fen)}, "
-                f"payable {shown_yuan(each.payable_fen)}, carried on {shown_yuan(each.carry_out_fen)}"
+                f"carried in {grouped_yuan(each.carry_in_fen)}, lines {grouped_yuan(each.lines_fen)}, "
+                f"payable {grouped_yuan(each.payable_fen)}, carried on {grouped_yuan(each.carry_out_fen)}"
             )
+
+
+def _state(row: Any) -> str:
+    """The state in words: a tranche of which payouts failed or are held is answered, but not paid off."""
+    return "answered" if row.state == "paid" and (row.failed or row.held) else row.state
+
+
+def _tranche_json(row: Any, warnings: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    names = "lines_rows lines_fen carry_in_fen promoters_due due_fen held held_fen paid paid_fen failed waiting".split()
+    return {
+        "tranche": row.tranche_id,
+        "state": row.state,
+        "settled_before": shown(row.settled_before),
+        "content_sha256": row.content_sha256,
+        **{name: getattr(row, name) for name in names},
+        "warnings": [{"zh": zh, "en": en} for zh, en in warnings],
+    }
+
+
+def _payout_json(tranche: int, row: Any) -> dict[str, Any]:
+    names = "promoter_id state reason carry_in_fen lines_fen payable_fen carry_out_fen".split()
+    return {
+        "payout": payout_id(tranche, row.promoter_id),
+        **{name: getattr(row, name) for name in names},
+    }
 
 
 def _payouts(connection: Connection, tranche: int) -> Any:
@@ -113,13 +156,17 @@ def _payouts(connection: Connection, tranche: int) -> Any:
     "--sha256", required=True, help="The tranche's content hash, as `bounty payout show` prints it."
 )
 @as_option
-def approve(tranche: int, sha256: str, email: str | None) -> None:
+@json_option
+def approve(tranche: int, sha256: str, email: str | None, *, as_json: bool) -> None:
     """Approve the open tranche, in the version with this hash."""
     books = books_as(email, "finance", "admin")
     with snapshot(books.engine) as connection:
         require_balanced(connection)
     with transaction(books.engine) as connection:
         approval.approve(connection, tranche, sha256, books.now(), books.payer.alipay_least_fen)
+    if as_json:
+        echo_json({"tranche": tranche, "content_sha256": sha256})
+        return
     click.echo(f"tranche {tranche} approved")
 
 
@@ -128,21 +175,21 @@ def _echo_sums(row: Any, warnings: Sequence[tuple[str, str]] = ()) -> None:
         click.secho(warning, fg="red")
     click.echo(f"orders settled before {shown(row.settled_before)}")
     click.echo(f"content sha256:{row.content_sha256}")
-    click.echo(
-        f"{row.lines_rows} lines ¥{shown_yuan(row.lines_fen)}, carried in ¥{shown_yuan(row.carry_in_fen)}"
-    )
-    click.echo(
-        f"due {row.promoters_due} ¥{shown_yuan(row.due_fen)}, held {row.held} ¥{shown_yuan(row.held_fen)}"
-    )
+    lines = f"{several(row.lines_rows, 'line')} {grouped_yuan(row.lines_fen)}"
+    click.echo(f"{lines}, carried in {grouped_yuan(row.carry_in_fen)}")
+    held = f"held {row.held:,} {grouped_yuan(row.held_fen)}"
+    click.echo(f"due {row.promoters_due:,} {grouped_yuan(row.due_fen)}, {held}")
     if row.exported:
-        click.echo(f"paid {row.paid} ¥{shown_yuan(row.paid_fen)}, failed {row.failed}, waiting {row.waiting}")
+        paid = f"paid {row.paid:,} {grouped_yuan(row.paid_fen)}"
+        click.echo(f"{paid}, failed {row.failed:,}, waiting {row.waiting:,}")
 
 
 @payout.command()
 @tranche_argument
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Write the files to this folder.")
 @as_option
-def export(tranche: int, out: Path, email: str | None) -> None:
+@json_option
+def export(tranche: int, out: Path, email: str | None, *, as_json: bool) -> None:
     """Write a tranche's files for people and for the payers. Repeated exports are byte-identical. An export is not a
     payment."""
     books = books_as(email, "finance")
@@ -159,9 +206,12 @@ def export(tranche: int, out: Path, email: str | None) -> None:
     )
     with snapshot(books.engine) as connection:
         warn_of_shared(service.shared_accounts(connection, tranche_id=tranche))
-    for file in exported.manifest["files"]:
-        click.echo(f"{file['name']} {file['rows']} rows ¥{shown_yuan(file['sum_fen'])}")
-    click.echo(f"content sha256:{exported.manifest['content_sha256']}")
+    if as_json:
+        echo_json(exported.manifest)
+    else:
+        for file in exported.manifest["files"]:
+            click.echo(f"{file['name']} {several(file['rows'], 'row')} {grouped_yuan(file['sum_fen'])}")
+        click.echo(f"content sha256:{exported.manifest['content_sha256']}")
     if exported.refused_words:
         click.echo(
             f"Warning: payers are known to stop payments whose remark says {', '.join(exported.refused_words)}: "

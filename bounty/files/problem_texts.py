@@ -318,11 +318,14 @@ E-LIMIT receipt rows
     回单超过 {limit} 笔；请拆分
     the receipt has more than {limit} payments; split it
 E-PAYEE payee method
-    收款方式应为 alipay 或 bank（中文表头下为 支付宝、银行卡）
-    write alipay or bank (under Chinese headers 支付宝 or 银行卡)
+    收款方式应为 alipay、bank 或 wechat（中文表头下为 支付宝、银行卡、微信）
+    write alipay, bank or wechat (under Chinese headers 支付宝, 银行卡 or 微信)
 E-PAYEE alipay account
     支付宝账号应为邮箱，或 11 位大陆手机号
     an Alipay account is an e-mail address or a mainland phone number of 11 digits
+E-PAYEE wechat account
+    微信收款须填用户的 openid（20 至 64 位字母、数字、- 或 _）
+    for WeChat write the user's openid (20 to 64 letters, digits, - or _)
 E-PAYEE bank account
     银行账号应为 8 至 32 位数字
     write a bank account with 8 to 32 digits alone
@@ -330,8 +333,8 @@ E-PAYEE bank code
     联行号应为 12 位数字，没有则留空
     write the bank's code with 12 digits, or leave it blank
 E-PAYEE bank of alipay
-    收款方式为支付宝时应留空
-    leave it blank where the method is alipay
+    收款方式不是银行卡时应留空
+    leave it blank where the method is not bank
 E-PAYEE payee text
     不能含英文逗号、双引号或控制字符，也不能以 = + - @ ' 开头
     it holds no commas, double quotes or control characters, and begins with none of = + - @ '

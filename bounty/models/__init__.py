@@ -14,6 +14,7 @@ from bounty.models.calendar import Slot, WorkerWake
 from bounty.models.decisions import (
     Appeal,
     AppealAnswer,
+    AppealAttachment,
     Approval,
     DataConfirmation,
     RosterOverride,
@@ -50,6 +51,7 @@ FROZEN = (
     RosterOverride,
     Appeal,
     AppealAnswer,
+    AppealAttachment,
     FetchWindow,
     NoticeStatement,
     PassVoid,
@@ -82,6 +84,7 @@ __all__ = [
     "ApiTokenUse",
     "Appeal",
     "AppealAnswer",
+    "AppealAttachment",
     "Approval",
     "AuditEvent",
     "Base",

@@ -170,3 +170,34 @@ class AppealAnswer(Base):
         ForeignKey(Batch.batch_id, name="fk_appeal_answers_batches")
     )
     """The batch with the correction of an accepted appeal, which the next draft includes; null if there is none."""
+
+
+class AppealAttachment(Base):
+    """A file that the promoter added to an appeal. Its bytes lie in the folder of uploads under their hash."""
+
+    __tablename__ = "appeal_attachments"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["promoter_id", "appeal_id"],
+            [Appeal.promoter_id, Appeal.appeal_id],
+            name="fk_appeal_attachments_appeals",
+        ),
+        {"sqlite_strict": True},
+    )
+
+    promoter_id: Mapped[int] = mapped_column(WholeNumber, primary_key=True, autoincrement=False)
+    """The promoter of the appeal."""
+    appeal_id: Mapped[int] = mapped_column(WholeNumber, primary_key=True, autoincrement=False)
+    """The appeal."""
+    number: Mapped[int] = mapped_column(WholeNumber, primary_key=True, autoincrement=False)
+    """Sequence number 1, 2, ... within the appeal."""
+    file_name: Mapped[str] = mapped_column(Words)
+    """The name under which it is downloaded."""
+    media_type: Mapped[str] = mapped_column(Words)
+    """``image/jpeg``, ``image/png`` or ``application/pdf``, as its content was judged."""
+    sha256: Mapped[str] = mapped_column(Words)
+    """SHA-256 of the stored bytes, hex."""
+    size_bytes: Mapped[int] = mapped_column(WholeNumber)
+    """Size of the stored bytes."""
+    added_at: Mapped[int] = mapped_column(WholeNumber)
+    """When it was added; epoch seconds."""

@@ -34,7 +34,7 @@ class Payee(Base):
     __tablename__ = "payees"
     __table_args__ = (
         Index("ix_payees_proposal", "proposal_id"),
-        CheckConstraint("method IN ('alipay', 'bank')", name="method"),
+        CheckConstraint("method IN ('alipay', 'bank', 'wechat')", name="method"),
         {"sqlite_strict": True},
     )
 
@@ -50,7 +50,7 @@ class Payee(Base):
     )
     """The proposal that names this account."""
     method: Mapped[str] = mapped_column(Words)
-    """``alipay`` or ``bank``."""
+    """``alipay``, ``bank`` or ``wechat``."""
     secret: Mapped[bytes] = mapped_column(Bytes)
     """Account, name, bank and bank code, encrypted with a key that is not in the database."""
     fingerprint: Mapped[str] = mapped_column(Words)

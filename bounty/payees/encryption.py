@@ -24,7 +24,7 @@ class PayeeDetails:
     """Where money goes, in plain: never stored, shown, logged or put into a message."""
 
     method: str
-    """``alipay`` or ``bank``."""
+    """``alipay``, ``bank`` or ``wechat``."""
     account: str
     payee_name: str
     bank_name: str

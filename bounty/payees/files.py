@@ -4,7 +4,7 @@ what it holds must not be stored in plain.
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,9 @@ _EMAIL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._%+-]*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9
 _PHONE = re.compile(r"1[3-9][0-9]{9}")
 _BANK_ACCOUNT = re.compile(r"[0-9]{8,32}")
 _BANK_CODE = re.compile(r"[0-9]{12}")
-_METHODS: Final = {"支付宝": "alipay", "银行卡": "bank", "alipay": "alipay", "bank": "bank"}
+_OPENID = re.compile(r"[A-Za-z0-9_-]{20,64}")
+_CODES: Final = ("alipay", "bank", "wechat")
+_METHODS: Final = {"支付宝": "alipay", "银行卡": "bank", "微信": "wechat"} | {code: code for code in _CODES}
 # With an exponent, or with zeros where a number of Excel's has no more digits.
 _MANGLED = re.compile(r"[0-9.]+[eE][+-]?[0-9]+|[0-9]{15}0{2,}|[0-9]+\.0*")
 
@@ -49,6 +51,16 @@ def read_payees(path: Path) -> list[PayeeRow | BadRow]:
     table = open_table(path, ANY_TABLE, lay_out)
     layout = lay_out(table.header)
     return list(_once_each(_row(layout, table.header, record) for record in table.rows()))
+
+
+def read_payee(fields: Mapping[str, str]) -> PayeeRow | BadRow:
+    """One payee from a form, judged like a row of a file.
+
+    fields   by the columns' names; missing ones are blank
+    """
+    header = [column.name for column in _COLUMNS]
+    values = [fields.get(name, "") for name in header]
+    return _row(lay_out_either(_COLUMNS, CHINESE, header), header, Record(1, values, ""))
 
 
 def _once_each(rows: Iterator[PayeeRow | BadRow]) -> Iterator[PayeeRow | BadRow]:
@@ -87,6 +99,8 @@ def _plain_account(method: str, account: str) -> str:
     if method == "alipay":
         plain = re.sub(r"(?:\+|00)86(?=1[0-9]{10}\Z)", "", plain)
         return plain if _PHONE.fullmatch(plain) else account
+    if method == "wechat":
+        return account
     return plain if plain.isdigit() else account
 
 
@@ -96,15 +110,19 @@ def _at_odds(details: PayeeDetails) -> tuple[Fault | None, str]:
     if details.method == "alipay":
         if not (_PHONE.fullmatch(account) or _EMAIL.fullmatch(account)) or len(account) > ACCOUNT_LIMIT:
             return Fault("alipay account"), "account"
-        for column in ("bank_name", "bank_code"):
-            if getattr(details, column):
-                return Fault("bank of alipay"), column
-        return None, ""
+        return _no_bank(details)
+    if details.method == "wechat":
+        return _no_bank(details) if _OPENID.fullmatch(account) else (Fault("wechat account"), "account")
     if _MANGLED.fullmatch(account):
         return Fault("mangled id"), "account"
     if not _BANK_ACCOUNT.fullmatch(account):
         return Fault("bank account"), "account"
     return (None, "") if details.bank_name else (Fault("blank"), "bank_name")
+
+
+def _no_bank(details: PayeeDetails) -> tuple[Fault | None, str]:
+    given = next((column for column in ("bank_name", "bank_code") if getattr(details, column)), None)
+    return (None, "") if given is None else (Fault("bank of alipay"), given)
 
 
 def _account(text: str) -> str:
@@ -147,7 +165,7 @@ def _or_blank(read: Callable[[str], str]) -> Callable[[str], str]:
 
 _COLUMNS: Final[tuple[FileColumn, ...]] = (
     FileColumn("promoter_id", "promoter_id", cells.promoter_id),
-    FileColumn("method", "method", cells.one_of(("alipay", "bank"), "payee method")),
+    FileColumn("method", "method", cells.one_of(_CODES, "payee method")),
     FileColumn("account", "account", _account),
     FileColumn("payee_name", "payee_name", _name, verbatim=True),
     FileColumn("bank_name", "bank_name", _or_blank(_name), blank="", may_lack=True, verbatim=True),

@@ -20,6 +20,7 @@ _PAID: Final = {
     "处理中": None,
 }
 """What a payer says of a payment -> whether it went through; null where it is not known yet."""
+_WECHAT_ID: Final = re.compile(r"\A(P[0-9]+)X(?=[0-9]+\Z)")
 _EXPONENT: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?[eE][+-]?[0-9]+")
 _FOUND_SHOWN: Final = 30
 """Headers that a refusal lists."""
@@ -32,7 +33,9 @@ def _payment(text: str) -> bool | None:
 
 
 def _payout(text: str) -> str:
-    if not PAYOUT_ID.fullmatch(bare := cells.unwrapped(text)):
+    # WeChat takes letters and digits only, so that its file has P3X1000939 for P3-1000939.
+    bare = _WECHAT_ID.sub(r"\1-", cells.unwrapped(text))
+    if not PAYOUT_ID.fullmatch(bare):
         raise Fault("payout")
     return bare
 
@@ -59,7 +62,7 @@ _PLAIN: Final = (
 _REMARKS: Final = ("备注", "附言", "附言/用途", "用途", "摘要", "转账备注", "付款备注", "付款理由")
 """Headers of what the order to pay said: any of them may hold the payout's id."""
 _WORDS: Final[dict[str, tuple[tuple[str, ...], Callable[[str], Any]]]] = {
-    "payout": (("付款编号",), _payout),
+    "payout": (("付款编号", "商家明细单号"), _payout),
     "account": (
         (
             "收款账号", "收款账户", "收款方账号", "收款方账户", "收款人账号", "收款人账户", "收款方支付宝账号",
@@ -70,7 +73,7 @@ _WORDS: Final[dict[str, tuple[tuple[str, ...], Callable[[str], Any]]]] = {
     "name": (
         (
             "姓名", "户名", "收款人", "收款人姓名", "收款人名称", "收款方姓名", "收款方名称", "收款方户名", "收款户名",
-            "收款账户名称", "对方户名",
+            "收款账户名称", "对方户名", "收款用户姓名",
         ),
         _words,
     ),
@@ -79,7 +82,10 @@ _WORDS: Final[dict[str, tuple[tuple[str, ...], Callable[[str], Any]]]] = {
         ("状态", "付款状态", "转账状态", "交易状态", "支付状态", "处理状态", "处理结果", "付款结果", "交易结果"),
         _payment,
     ),
-    "serial": (("流水号", "支付宝流水号", "交易流水号", "银行流水号", "支付宝交易号", "交易号"), _account),
+    "serial": (
+        ("流水号", "支付宝流水号", "交易流水号", "银行流水号", "支付宝交易号", "交易号", "微信明细单号"),
+        _account,
+    ),
     "words": (("失败原因", "退票原因", "错误原因", "失败信息", "错误信息", "处理信息"), _words),
 }  # fmt: skip
 """Fact -> the headers that payers give it, of which a file has one at most, and its grammar."""
@@ -90,7 +96,7 @@ _TEMPLATE: Final = re.compile(r"\((?:必填|选填)\)\Z")
 
 
 def result_columns(header: list[str]) -> HeaderMatch:
-    """Where the columns of a result file stand: of Alipay's, of a bank's, or of the plain CSV's.
+    """Where the columns of a result file stand: of Alipay's, of WeChat's, of a bank's, or of the plain CSV's.
 
     Facts are payout, account, name, amount_fen, paid, serial, words, and remark_1 and on.
 

@@ -1,4 +1,4 @@
-"""The payer's receipt: Alipay's or a bank's, in Chinese, and a plain CSV; text or workbook.
+"""The payer's receipt: Alipay's, WeChat's or a bank's, in Chinese, and a plain CSV; text or workbook.
 
 It is about money, so a file with one bad row is refused whole; and its rows are believed, not the sums above them.
 """

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bounty.money import shown_yuan
+from bounty.money import grouped_yuan, shown_yuan
 from bounty.rules.periods import Period, months_later
 from bounty.rules.terms import Formula, LevelTerms, Terms
 
@@ -124,12 +124,12 @@ def in_words(derivation: Mapping[str, Any], *, chinese: bool) -> str:
         return "条款对该等级的固定目标" if chinese else "set by the terms for the level"
     if derivation.get("source") != "history":
         return "" if not derivation else "; ".join(f"{key} {value}" for key, value in derivation.items())
-    months = ", ".join(f"{month} ¥{shown_yuan(fen)}" for month, fen in derivation["months_fen"].items())
+    months = ", ".join(f"{month} {grouped_yuan(fen)}" for month, fen in derivation["months_fen"].items())
     factor = f"{derivation['factor_myriad'] / 10_000:.4g}"
     step, floor = shown_yuan(derivation["step_fen"]), shown_yuan(derivation["floor_fen"])
     ceiling = derivation["ceiling_fen"]
     if chinese:
-        top = "" if ceiling is None else f"，不高于 ¥{shown_yuan(ceiling)}"
+        top = "" if ceiling is None else f"，不高于 {grouped_yuan(ceiling)}"
         return f"历史月均（{months}）× {factor}，向上取整到 ¥{step} 的倍数，不低于 ¥{floor}{top}"
-    top = "" if ceiling is None else f", at most ¥{shown_yuan(ceiling)}"
+    top = "" if ceiling is None else f", at most {grouped_yuan(ceiling)}"
     return f"mean of ({months}) x {factor}, rounded up to a multiple of ¥{step}, at least ¥{floor}{top}"

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 
 from bounty.clock import shown
 from bounty.models import RosterEntry, User
-from bounty.money import shown_yuan
+from bounty.money import grouped_yuan
 from bounty.notifications.outbox import MessageText, announce, notify_promoters
 from bounty.roster.eligibility import in_words
 from bounty.roster.ineligibility_text import ineligibility_text
@@ -50,8 +50,8 @@ def _letter(entry: Any, period: BothLanguages, bounds: Bounds, now: int) -> Mess
         )
     parts_zh, parts_en = [], []
     if entry.target_gmv_fen:
-        parts_zh.append(f"计入金额 ¥{shown_yuan(entry.target_gmv_fen)}")
-        parts_en.append(f"¥{shown_yuan(entry.target_gmv_fen)} counted")
+        parts_zh.append(f"计入金额 {grouped_yuan(entry.target_gmv_fen)}")
+        parts_en.append(f"{grouped_yuan(entry.target_gmv_fen)} counted")
     if entry.target_orders:
         parts_zh.append(f"计入订单 {entry.target_orders} 单")
         parts_en.append(f"{entry.target_orders} orders counted")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bounty.clock import shanghai_date, shown
-from bounty.money import shown_yuan
+from bounty.money import grouped_yuan
 from bounty.rules.clauses import (
     APP_LINK,
     AT_LEAST_MINIMUM,
@@ -208,14 +208,14 @@ def _categories_asked(known: OrderContext) -> BothLanguages:
 
 
 def _amount(known: OrderContext) -> BothLanguages:
-    return _both(f"¥{shown_yuan(known.facts['order_amount_fen'])}")
+    return _both(f"{grouped_yuan(known.facts['order_amount_fen'])}")
 
 
 def _minimum_asked(known: OrderContext) -> BothLanguages:
     least = known.terms.task.min_order_fen
     if least is None:
         return "本期条款不设最低金额", "by these terms any amount counts"
-    return f"不低于 ¥{shown_yuan(least)}", f"at least ¥{shown_yuan(least)}"
+    return f"不低于 {grouped_yuan(least)}", f"at least {grouped_yuan(least)}"
 
 
 def _live_room(known: OrderContext) -> BothLanguages:
@@ -384,12 +384,12 @@ CLAUSE_TEXTS: dict[Clause, ClauseText] = {
         _amount,
         _minimum_asked,
         lambda known: (
-            f"实付低于 ¥{shown_yuan(known.terms.task.min_order_fen or 0)}",
-            f"below ¥{shown_yuan(known.terms.task.min_order_fen or 0)}",
+            f"实付低于 {grouped_yuan(known.terms.task.min_order_fen or 0)}",
+            f"below {grouped_yuan(known.terms.task.min_order_fen or 0)}",
         ),
         lambda known: (
-            f"若实付不低于 ¥{shown_yuan(known.terms.task.min_order_fen or 0)}",
-            f"With at least ¥{shown_yuan(known.terms.task.min_order_fen or 0)} paid",
+            f"若实付不低于 {grouped_yuan(known.terms.task.min_order_fen or 0)}",
+            f"With at least {grouped_yuan(known.terms.task.min_order_fen or 0)} paid",
         ),
     ),
     NOT_LIVE_ROOM_FOR_TASK: ClauseText(

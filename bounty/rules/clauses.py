@@ -13,7 +13,7 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from bounty.clock import shown
 from bounty.models import CategorySet, Line, Link, Notice, OrderVersion
-from bounty.money import shown_yuan
+from bounty.money import grouped_yuan
 from bounty.rules.newest_notice import is_newest
 from bounty.rules.periods import Bounds, programme_in_sql
 from bounty.rules.terms import MONTH, Terms
@@ -245,12 +245,14 @@ IN_CATEGORY = Clause(
 AT_LEAST_MINIMUM = Clause(
     "AT_LEAST_MINIMUM",
     zh=lambda terms: (
-        f"实付金额不低于 ¥{shown_yuan(terms.task.min_order_fen)}"
+        f"实付金额不低于 {grouped_yuan(terms.task.min_order_fen)}"
         if terms.task.min_order_fen is not None
         else ""
     ),
     en=lambda terms: (
-        f"of at least ¥{shown_yuan(terms.task.min_order_fen)}" if terms.task.min_order_fen is not None else ""
+        f"of at least {grouped_yuan(terms.task.min_order_fen)}"
+        if terms.task.min_order_fen is not None
+        else ""
     ),
     holds=lambda facts, _, terms: (
         true() if terms.task.min_order_fen is None else facts.order_amount_fen >= terms.task.min_order_fen

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bounty.money import shown_yuan
+from bounty.money import grouped_yuan
 from bounty.rules.clauses import (
     APP_LINK,
     NOT_FAILED_AT_ALL,
@@ -48,7 +48,7 @@ def _chinese(terms: Terms) -> list[FaqEntry]:
     formulas = [level.gmv for _, level in levels if isinstance(level.gmv, Formula)]
     basis = "实付金额" if subsidy.basis == "order_amount" else "佣金"
     tiers = "；".join(f"达到目标的 {percent(tier.at)} 起为 {tier.rate_permille}‰" for tier in subsidy.tiers)
-    caps = caps_text(terms, "每单最多 ¥{}", "每人每期最多 ¥{}", "，").lstrip("，")
+    caps = caps_text(terms, "每单最多 {}", "每人每期最多 {}", "，").lstrip("，")
     types = ids_text(terms.virtual.types, "无")
     categories = ids_text(terms.virtual.category_ids, "无")
     conditions = "；".join(sentences(SUBSIDY_CLAUSES, terms, chinese=True))
@@ -77,7 +77,7 @@ def _chinese(terms: Terms) -> list[FaqEntry]:
             "哪些订单计入任务？",
             [
                 f"同时满足下列各条的订单：{'；'.join(sentences(TASK_CLAUSES, terms, chinese=True))}。",
-                f"每单最多计 ¥{shown_yuan(task.order_cap_fen)}，这个上限不影响订单数，也不影响补贴。",
+                f"每单最多计 {grouped_yuan(task.order_cap_fen)}，这个上限不影响订单数，也不影响补贴。",
             ],
         ),
         FaqEntry(
@@ -171,7 +171,7 @@ def _english(terms: Terms) -> list[FaqEntry]:
     tiers = "; ".join(
         f"from {percent(tier.at)} of the target {tier.rate_permille}‰" for tier in subsidy.tiers
     )
-    caps = caps_text(terms, "at most ¥{} an order", "at most ¥{} a promoter and period", ", ")
+    caps = caps_text(terms, "at most {} an order", "at most {} a promoter and period", ", ")
     types = ids_text(terms.virtual.types, "none")
     categories = ids_text(terms.virtual.category_ids, "none")
     return [
@@ -215,7 +215,7 @@ def _english(terms: Terms) -> list[FaqEntry]:
             [
                 f"Those that are: {'; '.join(sentences(TASK_CLAUSES, terms, chinese=False))}.",
                 (
-                    f"Each counts at most ¥{shown_yuan(task.order_cap_fen)}; the cap touches neither "
+                    f"Each counts at most {grouped_yuan(task.order_cap_fen)}; the cap touches neither "
                     "the number of orders nor "
                     "the subsidy."
                 ),

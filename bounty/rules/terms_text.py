@@ -1,6 +1,6 @@
 """The terms in words, Chinese and English, made from the clauses that the engine uses."""
 
-from bounty.money import shown_yuan
+from bounty.money import grouped_yuan
 from bounty.rules.clauses import SUBSIDY_CLAUSES, TASK_CLAUSES, sentences
 from bounty.rules.terms import MONTH, Formula, LevelTerms, Terms
 
@@ -19,12 +19,12 @@ def _chinese(terms: Terms) -> list[str]:
     months = terms.cycle == MONTH
     basis = "实付金额" if terms.subsidy.basis == "order_amount" else "佣金"
     lapse = terms.subsidy.lapse_months
-    caps = caps_text(terms, "每单最多 ¥{}", "每人每期最多 ¥{}", "，")
+    caps = caps_text(terms, "每单最多 {}", "每人每期最多 {}", "，")
     types, categories = ids_text(terms.virtual.types, "无"), ids_text(terms.virtual.category_ids, "无")
     return [
         f"{terms.name}（自 {terms.effective_from} 期起）",
         *(f"{name}：{level_zh(level, terms.cycle)}" for name, level in sorted(terms.levels.items())),
-        f"计入任务的订单须同时满足：{task}。每单最多计 ¥{shown_yuan(terms.task.order_cap_fen)}。",
+        f"计入任务的订单须同时满足：{task}。每单最多计 {grouped_yuan(terms.task.order_cap_fen)}。",
         f"达标后，{'当月' if months else '本期'}同时满足下列条件的订单按{basis}得补贴：{subsidy}。",
         f"补贴比例：{tiers}{caps}；按单四舍六入五成双到分，随佣金结算发放。",
         f"虚拟商品：订单类型为 {types}，或类目含 {categories}。",
@@ -45,11 +45,12 @@ def _english(terms: Terms) -> list[str]:
     unit = terms.cycle
     basis = "amount paid" if terms.subsidy.basis == "order_amount" else "commission"
     types, categories, lapse = terms.virtual.types, terms.virtual.category_ids, terms.subsidy.lapse_months
-    caps = caps_text(terms, "at most ¥{} an order", "at most ¥{} a promoter and period", ", ")
+    caps = caps_text(terms, "at most {} an order", "at most {} a promoter and period", ", ")
+    cap = grouped_yuan(terms.task.order_cap_fen)
     return [
         f"{terms.name} (from period {terms.effective_from})",
         *(f"{name}: {level_en(level, terms.cycle)}" for name, level in sorted(terms.levels.items())),
-        f"An order counts to the task when it is: {task}. Each counts at most ¥{shown_yuan(terms.task.order_cap_fen)}.",
+        f"An order counts to the task when it is: {task}. Each counts at most {cap}.",
         f"Who passed earns a part of the {basis} of each order of the {unit} that is: {subsidy}.",
         f"Rates: {tiers}{caps}; rounded half-even to the fen an order, paid as its commission settles.",
         f"Virtual goods: of type {ids_text(types, 'none')}, or with a category of {ids_text(categories, 'none')}.",
@@ -63,13 +64,13 @@ def level_zh(level: LevelTerms, cycle: str = MONTH) -> str:
     of_history = "个月（至上上月）月均" if cycle == MONTH else "个半月（至上上期）平均"
     if isinstance(level.gmv, Formula):
         formula = level.gmv
-        ceiling = "" if formula.ceiling_fen is None else f"，不高于 ¥{shown_yuan(formula.ceiling_fen)}"
+        ceiling = "" if formula.ceiling_fen is None else f"，不高于 {grouped_yuan(formula.ceiling_fen)}"
         targets.append(
             f"GMV 目标为本人此前 {formula.history_periods} {of_history}的 {percent(formula.factor)}，"
-            f"向上取整到 ¥{shown_yuan(formula.step_fen)}，不低于 ¥{shown_yuan(formula.floor_fen)}{ceiling}"
+            f"向上取整到 {grouped_yuan(formula.step_fen)}，不低于 {grouped_yuan(formula.floor_fen)}{ceiling}"
         )
     elif level.gmv:
-        targets.append(f"GMV 目标 ¥{shown_yuan(level.gmv)}")
+        targets.append(f"GMV 目标 {grouped_yuan(level.gmv)}")
     if level.orders:
         targets.append(f"订单目标 {level.orders} 单")
     tenure = f"注册满 {level.min_tenure_months} 个月；" if level.min_tenure_months else ""
@@ -81,14 +82,14 @@ def level_en(level: LevelTerms, cycle: str = MONTH) -> str:
     targets = []
     if isinstance(level.gmv, Formula):
         formula = level.gmv
-        ceiling = "" if formula.ceiling_fen is None else f", at most ¥{shown_yuan(formula.ceiling_fen)}"
+        ceiling = "" if formula.ceiling_fen is None else f", at most {grouped_yuan(formula.ceiling_fen)}"
         targets.append(
             f"a GMV of {percent(formula.factor)} of the promoter's own mean over {formula.history_periods} {cycle}s up "
-            f"to two before, rounded up to ¥{shown_yuan(formula.step_fen)}, at least "
-            f"¥{shown_yuan(formula.floor_fen)}{ceiling}"
+            f"to two before, rounded up to {grouped_yuan(formula.step_fen)}, at least "
+            f"{grouped_yuan(formula.floor_fen)}{ceiling}"
         )
     elif level.gmv:
-        targets.append(f"a GMV of ¥{shown_yuan(level.gmv)}")
+        targets.append(f"a GMV of {grouped_yuan(level.gmv)}")
     if level.orders:
         targets.append("1 order" if level.orders == 1 else f"{level.orders} orders")
     tenure = f"registered {level.min_tenure_months} months; " if level.min_tenure_months else ""
@@ -114,4 +115,4 @@ def percent(myriad: int) -> str:
 def caps_text(terms: Terms, an_order: str, a_promoter: str, comma: str) -> str:
     """The caps that there are, each behind a comma; blank where there are none."""
     caps = ((an_order, terms.subsidy.order_cap_fen), (a_promoter, terms.subsidy.promoter_cap_fen))
-    return "".join(comma + said.format(shown_yuan(cap)) for said, cap in caps if cap is not None)
+    return "".join(comma + said.format(grouped_yuan(cap)) for said, cap in caps if cap is not None)

@@ -26,7 +26,7 @@ from bounty.sample.orders import draw_orders
 from bounty.sample.people import draw_links, draw_people, draw_violations
 from bounty.sample.sales_targets import draw_imported_targets
 from bounty.sample.terms import sample_terms
-from bounty.sample.updates import draw_updates
+from bounty.sample.updates import Delivery, draw_updates
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,15 @@ class SampleHistory:
     violations: Path
     links: Path
     targets: Path
-    orders: list[Path]
-    """The order files by month of update, oldest first."""
+    deliveries: dict[Delivery, list[Path]]
+    """The order files by the day on which they come, oldest first."""
     periods: list[Period]
     """The three past periods and the open one, oldest first."""
+
+    @property
+    def orders(self) -> list[Path]:
+        """All order files, oldest first."""
+        return [path for paths in self.deliveries.values() for path in paths]
 
 
 def write_sample(
@@ -77,6 +82,6 @@ def write_sample(
         violations=write_violations(folder, violations),
         links=write_links(folder, links),
         targets=write_targets(folder, context.imported_targets),
-        orders=write_orders(context, folder, updates),
+        deliveries=write_orders(context, folder, updates),
         periods=context.periods,
     )

@@ -13,7 +13,7 @@ from bounty.sample.context import SampleContext, SampleTarget
 from bounty.sample.orders import digits
 from bounty.sample.people import SamplePromoter, SampleViolation
 from bounty.sample.rows import detail_body, feed_row, increment_bodies, sheet_row
-from bounty.sample.updates import Channel, Update
+from bounty.sample.updates import Channel, Delivery, Update
 
 _UTF8_WITH_MARK: Final = "utf-8-sig"
 
@@ -60,25 +60,27 @@ def write_targets(folder: Path, targets: Mapping[tuple[Period, int], SampleTarge
 
 
 def write_orders(
-    context: SampleContext, folder: Path, updates: Mapping[tuple[Period, Channel], Sequence[Update]]
-) -> list[Path]:
-    """Write a file for each month of update and channel that has updates."""
-    return [
-        _write_month(context, folder, month, channel, updates[month, channel])
-        for month in context.months
-        for channel in Channel
-        if (month, channel) in updates
-    ]
+    context: SampleContext, folder: Path, updates: Mapping[tuple[Delivery, Channel], Sequence[Update]]
+) -> dict[Delivery, list[Path]]:
+    """Write a file for each delivery and channel that has updates; the files by delivery, oldest first."""
+    written: dict[Delivery, list[Path]] = {}
+    for month in context.months:
+        for delivery in (Delivery(month, 1), Delivery(month, 2)):
+            for channel in Channel:
+                if (delivery, channel) in updates:
+                    path = _write_delivery(context, folder, delivery, channel, updates[delivery, channel])
+                    written.setdefault(delivery, []).append(path)
+    return written
 
 
-def _write_month(
-    context: SampleContext, folder: Path, month: Period, channel: Channel, updates: Sequence[Update]
+def _write_delivery(
+    context: SampleContext, folder: Path, delivery: Delivery, channel: Channel, updates: Sequence[Update]
 ) -> Path:
-    path = folder / f"sample-{month}-{channel.value}"
+    month, path = delivery.month, folder / f"sample-{delivery.month}-{delivery.part}-{channel.value}"
     match channel:
         case Channel.EXPORT:
             rows = [sheet_row(update) for update in _newest_of_each(updates)]
-            if month == context.past_periods[-1]:
+            if delivery == (context.past_periods[-1], 2):
                 rows += _bad_rows(context, [row for row in rows if row["支付时间"].startswith(str(month))])
             gbk = month == context.past_periods[0]
             cells = [list(row.values()) for row in rows]

@@ -5,6 +5,7 @@ tranche that takes back a refunded order.
 import csv
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from bounty.payees.files import PayeeRow
 from bounty.payees.service import approve_payees, promoters_without_payee, propose_payees
 from bounty.payment_results.files import read_payment_results
 from bounty.payment_results.service import import_results
-from bounty.rules.periods import PAID_FROM_DAY, Period
+from bounty.sample.context import DAY, HOUR
 from bounty.tranches import approval, preparation, state
 from bounty.tranches.files import payout_id
 
@@ -30,38 +31,61 @@ WITHOUT = 12
 FINANCE, ADMIN = "finance@example.com", "admin@example.com"
 
 
-def pay_sample(engine: Engine, folder: Path, seal: PayeeCipher, now: int) -> str:
-    """Pay the orders that settled before last month's payout day, and prepare a tranche of those that settled since.
+@dataclass(frozen=True, slots=True)
+class PaidSample:
+    """The tranche that was paid."""
 
-    folder   receives the files that are imported
+    tranche_id: int
+    due_fen: int
+    failed_promoter: int | None
+    """Whose payment failed."""
 
-    Returns one line about both tranches.
+
+def pay_sample(engine: Engine, folder: Path, seal: PayeeCipher, before: int, now: int) -> PaidSample:
+    """Pay the orders that settled before an instant; the payer's result comes two days later.
+
+    folder   receives the file of results
     """
+    _add_payees(engine, seal, now - 2 * DAY)
     finance, admin = (_as(engine, email) for email in (FINANCE, ADMIN))
     with transaction(finance) as connection:
-        made = propose_payees(connection, _payees(connection), seal, now, reason=None, approval_required=True)
+        first, _ = preparation.prepare(connection, before, now)
+    with transaction(admin) as connection:
+        approval.approve(connection, first.tranche_id, first.content_sha256, now + HOUR)
+    with transaction(finance) as connection:
+        approval.export_begins(connection, first.tranche_id, now + 2 * HOUR, approval_required=True)
+    with snapshot(engine) as connection:
+        result_file, failed = _payment_results(connection, first.tranche_id, folder / "receipt.csv")
+    with transaction(finance) as connection:
+        import_results(connection, read_payment_results(result_file), seal, now + 2 * DAY)
+    return PaidSample(first.tranche_id, first.due_fen, failed)
+
+
+def prepare_next(
+    engine: Engine, folder: Path, seal: PayeeCipher, paid: PaidSample, promoter_id: int | None, now: int
+) -> Any:
+    """Refund one order that was paid, preferably of a promoter, and prepare a tranche of what settled since; the
+    tranche."""
+    _add_payees(engine, seal, now)
+    with snapshot(engine) as connection:
+        refund = _refund(connection, paid.tranche_id, promoter_id, now, folder / "orders-refunded.jsonl")
+    importer.import_file(engine, "orders", refund, now)
+    with transaction(_as(engine, FINANCE)) as connection:
+        tranche, _ = preparation.prepare(connection, midnight(shanghai_date(now)), now)
+    return tranche
+
+
+def _add_payees(engine: Engine, seal: PayeeCipher, now: int) -> None:
+    """Payees for most promoters with a published subsidy, proposed by one person and approved by another."""
+    finance, admin = (_as(engine, email) for email in (FINANCE, ADMIN))
+    with transaction(finance) as connection:
+        payees = _payees(connection)
+        if not payees:
+            return
+        made = propose_payees(connection, payees, seal, now, reason=None, approval_required=True)
     assert made is not None
     with transaction(admin) as connection:
         approve_payees(connection, made.proposal_id, made.payees_sha256, now)
-    last_month = Period.of(shanghai_date(now)).plus(-1)
-    with transaction(finance) as connection:
-        first, _ = preparation.prepare(connection, midnight(last_month.day(PAID_FROM_DAY)), now)
-    with transaction(admin) as connection:
-        approval.approve(connection, first.tranche_id, first.content_sha256, now)
-    with transaction(finance) as connection:
-        approval.export_begins(connection, first.tranche_id, now, approval_required=True)
-    with snapshot(engine) as connection:
-        result_file = _payment_results(connection, first.tranche_id, folder / "receipt.csv")
-        refund = _refund(connection, first.tranche_id, now, folder / "orders-refunded.jsonl")
-    with transaction(finance) as connection:
-        import_results(connection, read_payment_results(result_file), seal, now)
-    importer.import_file(engine, "orders", refund, now)
-    with transaction(finance) as connection:
-        second, _ = preparation.prepare(connection, midnight(shanghai_date(now)), now)
-    return (
-        f"tranche {first.tranche_id} paid but for one payment, ¥{shown_yuan(first.due_fen)}; "
-        f"tranche {second.tranche_id} prepared, ¥{shown_yuan(second.payable_fen)}"
-    )
 
 
 def _as(engine: Engine, email: str) -> Engine:
@@ -86,20 +110,14 @@ def _payees(connection: Connection) -> list[PayeeRow]:
     return payees
 
 
-def _demo_promoter(connection: Connection) -> int | None:
-    """The promoter with a demo account. Their pages get an example of everything."""
-    query = select(User.promoter_id).where(User.promoter_id.is_not(None)).limit(1)
-    return connection.execute(query).scalar()
-
-
-def _payment_results(connection: Connection, tranche_id: int, path: Path) -> Path:
-    """Write the payer's result file of a tranche, in which one payment failed, but not the demo promoter's."""
+def _payment_results(connection: Connection, tranche_id: int, path: Path) -> tuple[Path, int | None]:
+    """Write the payer's result file of a tranche, in which the largest payment failed; the file and whose it was."""
     due = connection.execute(
         select(Payout.promoter_id, Payout.payable_fen)
         .where(Payout.tranche_id == tranche_id, state.is_due())
-        .order_by(Payout.payable_fen.desc())
+        .order_by(Payout.payable_fen.desc(), Payout.promoter_id)
     ).all()
-    failing = next((row.promoter_id for row in due if row.promoter_id != _demo_promoter(connection)), None)
+    failing: int | None = next((row.promoter_id for row in due), None)
     with path.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(("payout_id", "amount_yuan", "status", "reason"))
@@ -107,10 +125,10 @@ def _payment_results(connection: Connection, tranche_id: int, path: Path) -> Pat
             failed = row.promoter_id == failing
             result = ("failed", "收款方账户名与姓名不符") if failed else ("paid", "")
             rows.writerow((payout_id(tranche_id, row.promoter_id), shown_yuan(row.payable_fen), *result))
-    return path
+    return path, failing
 
 
-def _refund(connection: Connection, tranche_id: int, now: int, path: Path) -> Path:
+def _refund(connection: Connection, tranche_id: int, promoter_id: int | None, now: int, path: Path) -> Path:
     """Write an order file with one order that the tranche paid and that was refunded since."""
     paid = (
         select(Order)
@@ -120,11 +138,11 @@ def _refund(connection: Connection, tranche_id: int, now: int, path: Path) -> Pa
         )
         .where(TrancheLine.tranche_id == tranche_id, Order.is_direct == 1)
     )
-    demo_promoter_first = (Order.promoter_id == (_demo_promoter(connection) or 0)).desc()
+    theirs_first = (Order.promoter_id == (promoter_id or 0)).desc()
     order = connection.execute(
         select(*Order.__table__.c)
         .where(Order.order_sn.in_(select(paid.subquery().c.order_sn)))
-        .order_by(demo_promoter_first, Order.paid_at.desc(), Order.order_sn)
+        .order_by(theirs_first, Order.paid_at.desc(), Order.order_sn)
         .limit(1)
     ).one()
     path.write_text(json.dumps(_row(order, now), ensure_ascii=False) + "\n", encoding="utf-8")

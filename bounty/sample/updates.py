@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 from bounty.clock import midnight, shanghai_date
 from bounty.rules.periods import Period
@@ -11,6 +11,24 @@ from bounty.sample.context import HOUR, SampleContext
 from bounty.sample.order_lifecycle import OrderStep
 from bounty.sample.orders import SampleOrder
 from bounty.sample.outcomes import OrderOutcome
+
+
+class Delivery(NamedTuple):
+    """A month of updates comes in two parts, so that the part up to the receipt cutoff can be imported in time."""
+
+    month: Period
+    part: int
+    """1: the updates to the end of the 11th; 2: the later ones."""
+
+    @property
+    def at(self) -> int:
+        """The instant from which the part can be imported; epoch seconds."""
+        day = self.month.day(DELIVERY_DAY) if self.part == 1 else self.month.plus(1).first_day
+        return midnight(day) + 2 * HOUR
+
+
+DELIVERY_DAY: Final = 12
+"""Day of the month on which the first part is delivered, after the receipt cutoff at the end of the 10th."""
 
 
 class Channel(Enum):
@@ -35,27 +53,32 @@ class Update:
 
 def draw_updates(
     context: SampleContext, orders: Iterable[SampleOrder]
-) -> dict[tuple[Period, Channel], list[Update]]:
-    """(month of update, channel) -> the received updates, oldest first."""
-    updates: dict[tuple[Period, Channel], list[Update]] = {}
+) -> dict[tuple[Delivery, Channel], list[Update]]:
+    """(delivery, channel) -> the received updates, oldest first."""
+    updates: dict[tuple[Delivery, Channel], list[Update]] = {}
     for order in orders:
         for channel, step in _received_steps(context, order):
-            month = Period.of(shanghai_date(step.modified_at))
-            updates.setdefault((month, channel), []).append(Update(order, step))
+            updates.setdefault((_delivery_of(step), channel), []).append(Update(order, step))
     for several in updates.values():
         several.sort(key=lambda update: (update.step.modified_at, update.order.serial))
     return updates
 
 
+def _delivery_of(step: OrderStep) -> Delivery:
+    day = shanghai_date(step.modified_at)
+    return Delivery(Period.of(day), 1 if day.day < DELIVERY_DAY else 2)
+
+
 def _received_steps(context: SampleContext, order: SampleOrder) -> list[tuple[Channel, OrderStep]]:
-    """The steps received by now: always the newest step in the order's channel, and some earlier ones."""
+    """The steps received by now in the order's channel: the newest of each delivery, and some of the others."""
     happened = [step for step in order.steps if step.modified_at <= context.now]
     listed = [step for step in happened if step.return_status is None]
     channel = context.drawn(_CHANNELS)
     known = [step for step in listed if step.modified_at <= _synced_at(context, channel)]
     if not known:
         channel, known = Channel.INCREMENT, listed
-    received = [*(step for step in known[:-1] if context.chance(350)), known[-1]]
+    newest = {_delivery_of(step): step for step in known}.values()
+    received = [step for step in known if step in newest or context.chance(350)]
     details = [step for step in happened if step.return_status is not None]
     if not details and order.outcome is OrderOutcome.ORDINARY and context.chance(15):
         details = [replace(known[-1], return_status=0)]

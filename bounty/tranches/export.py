@@ -27,7 +27,7 @@ from bounty.private import private_folder
 from bounty.settlement.files import FileFacts
 from bounty.tranches.approval import export_begins
 from bounty.tranches.files import lines_file, lines_of, payout_id, payouts_file, payouts_of
-from bounty.tranches.payer_files import Payer, Payment, alipay_parts, bank_parts, refused_words
+from bounty.tranches.payer_files import Payer, Payment, alipay_parts, bank_parts, refused_words, wechat_parts
 from bounty.tranches.state import is_due
 
 LINES_SHEET: Final = (
@@ -43,7 +43,9 @@ PAYOUTS_SHEET: Final = (
     "payout", "promoter_id", "state", "reason", "method", "account", "payee_name", "payee_proposal", "carry_in_yuan",
     "lines", "lines_yuan", "carry_out_yuan", "payable_yuan",
 )  # fmt: skip
-_OURS: Final = re.compile(r"(?:alipay|bank)-[0-9]+-[0-9]+\.csv|tranche-[0-9]+\.xlsx")
+PARTS: Final = {"alipay": alipay_parts, "bank": bank_parts, "wechat": wechat_parts}
+"""Method -> the payer's files of it."""
+_OURS: Final = re.compile(r"(?:alipay|bank|wechat)-[0-9]+-[0-9]+\.csv|tranche-[0-9]+\.xlsx")
 """Files of an export whose names differ from one to the next."""
 _STREAMED: Final = {"yield_per": 1000}
 
@@ -173,7 +175,7 @@ def _write(
         raise RuntimeError(f"tranche {number} no longer renders as it was prepared")
     facts.append(_workbook(connection, tranche, folder))
     paid = 0
-    for method, parts in (("alipay", alipay_parts), ("bank", bank_parts)):
+    for method, parts in PARTS.items():
         for fact, content in parts(number, _payments(connection, number, method, seal), payer):
             folder.write(fact.name, [content])
             facts.append(fact)

@@ -1,4 +1,7 @@
-"""What the payers take: 支付宝批量付款 as its template has it, and a bank's file; in GBK, parted at a payer's limit."""
+"""What the payers take: 支付宝批量付款 and 微信批量转账 as their templates have them, and a bank's file.
+
+Each is parted at a payer's limit. WeChat's is in UTF-8 with a mark, the others in GBK.
+"""
 
 import hashlib
 import unicodedata
@@ -7,6 +10,7 @@ from dataclasses import dataclass
 from itertools import count, islice
 from typing import Final
 
+from bounty.errors import BountyError
 from bounty.files.cells import FORMULA_STARTS
 from bounty.money import shown_yuan
 from bounty.payees.encryption import PayeeDetails
@@ -22,6 +26,20 @@ ALIPAY_HEAD: Final = (
     "支付宝批量付款文件模板（前面两行请勿删除）\r\n"
     "序号（必填）,收款方支付宝账号（必填）,收款方姓名（必填）,金额（必填，单位：元）,备注（选填）\r\n"
 )
+WECHAT_HEAD: Final = (
+    "微信支付批量转账到零钱模版（勿删）\r\n"
+    "商家批次单号（必填）,{batch}\r\n"
+    "批次名称（必填）,{remark}\r\n"
+    "转账appid（必填）,{appid}\r\n"
+    "转账总金额（必填，单位：元）,{amount}\r\n"
+    "转账总笔数（必填）,{count}\r\n"
+    "批次备注（必填）,{remark}\r\n"
+    ",\r\n"
+    "转账明细（勿删）\r\n"
+    "商家明细单号（必填）,收款用户openid（必填）,收款用户姓名（选填）,收款用户身份证（选填）,转账金额（必填，单位：元）,转账备注（必填）\r\n"
+)
+WECHAT_NAMELESS_FEN: Final = 30
+"""Below it WeChat takes no name."""
 BANK_HEAD: Final = "收款方名称,收款方账号,收款方开户行名称,收款行联行号,金额,附言/用途\r\n"
 
 
@@ -35,6 +53,8 @@ class Payer:
     """Payments in one part, at most."""
     alipay_least_fen: int = 10
     """The least that Alipay transfers."""
+    wechat_appid: str = ""
+    """The application that pays by WeChat; blank where nobody is paid so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +96,7 @@ def alipay_parts(
         to = payment.details
         return f"{number},{to.account},{to.payee_name},{shown_yuan(payment.amount_fen)},{_remark(payer, payment)}"
 
-    return _parts(f"alipay-{tranche_id}", ALIPAY_HEAD, payments, payer, row)
+    return _parts(f"alipay-{tranche_id}", lambda *_: ALIPAY_HEAD, payments, payer, row)
 
 
 def bank_parts(
@@ -90,7 +110,47 @@ def bank_parts(
             f"{to.payee_name},{to.account},{to.bank_name},{to.bank_code},{amount},{_remark(payer, payment)}"
         )
 
-    return _parts(f"bank-{tranche_id}", BANK_HEAD, payments, payer, row)
+    return _parts(f"bank-{tranche_id}", lambda *_: BANK_HEAD, payments, payer, row)
+
+
+def wechat_parts(
+    tranche_id: int, payments: Iterator[Payment], payer: Payer
+) -> Iterator[tuple[FileFacts, bytes]]:
+    """wechat-N-1.csv, ... of a tranche N. A number of a payment has letters and digits only: ``P3X1000939``.
+
+    Raises BountyError where there are payments and the application is not set.
+    """
+
+    def row(_number: int, payment: Payment) -> str:
+        to, amount = payment.details, shown_yuan(payment.amount_fen)
+        name = "" if payment.amount_fen < WECHAT_NAMELESS_FEN else to.payee_name
+        number = wechat_number(payment.payout)
+        return f"{number},{to.account},{name},,{amount},{_remark(payer, payment)}"
+
+    def head(number: int, some: list[Payment]) -> str:
+        if not payer.wechat_appid:
+            raise BountyError(
+                "Somebody is paid by WeChat, and no application is set for it: set BOUNTY_WECHAT_APPID.",
+                "有推手以微信收款，但没有设置付款的应用：请设置 BOUNTY_WECHAT_APPID。",
+            )
+        return WECHAT_HEAD.format(
+            batch=f"T{tranche_id}N{number}",
+            remark=payer.remark.strip() or f"T{tranche_id}N{number}",
+            appid=payer.wechat_appid,
+            amount=shown_yuan(sum(payment.amount_fen for payment in some)),
+            count=len(some),
+        )
+
+    return _parts(f"wechat-{tranche_id}", head, payments, payer, row, "utf-8-sig")
+
+
+def wechat_number(payout: str) -> str:
+    """A payout's id as WeChat takes it.
+
+    >>> wechat_number("P3-1000939")
+    'P3X1000939'
+    """
+    return payout.replace("-", "X")
 
 
 def _remark(payer: Payer, payment: Payment) -> str:
@@ -98,7 +158,12 @@ def _remark(payer: Payer, payment: Payment) -> str:
 
 
 def _parts(
-    name: str, head: str, payments: Iterator[Payment], payer: Payer, row: Callable[[int, Payment], str]
+    name: str,
+    head: Callable[[int, list[Payment]], str],
+    payments: Iterator[Payment],
+    payer: Payer,
+    row: Callable[[int, Payment], str],
+    encoding: str = "gbk",
 ) -> Iterator[tuple[FileFacts, bytes]]:
     for number in count(1):
         some = list(islice(payments, payer.rows))
@@ -106,6 +171,6 @@ def _parts(
             return
         # Names and accounts were judged as they came in: none needs quoting, and GBK has every character of them.
         lines = "".join(f"{row(at, payment)}\r\n" for at, payment in enumerate(some, start=1))
-        content = (head + lines).encode("gbk")
+        content = (head(number, some) + lines).encode(encoding)
         told = sum(payment.amount_fen for payment in some)
         yield FileFacts(f"{name}-{number}.csv", len(some), told, hashlib.sha256(content).hexdigest()), content

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, case, func, select
 
 from bounty.models import Payout, TrancheStep
-from bounty.money import shown_yuan
+from bounty.money import grouped_yuan
 from bounty.rules.sql_math import sum_or_zero
 from bounty.tranches.state import is_due
 
@@ -36,12 +36,12 @@ def unusual(connection: Connection, tranche: Any, times: int) -> list[tuple[str,
         told.append(
             (
                 (
-                    f"本批次共付 ¥{shown_yuan(now.due_fen)}，超过以往最大批次 ¥{shown_yuan(past[0])} 的 {times} 倍："
+                    f"本批次共付 {grouped_yuan(now.due_fen)}，超过以往最大批次 {grouped_yuan(past[0])} 的 {times} 倍："
                     "批准前请逐项核对。"
                 ),
                 (
-                    f"This tranche pays ¥{shown_yuan(now.due_fen)}, more than {times} times the largest so far "
-                    f"(¥{shown_yuan(past[0])}): check it before you approve."
+                    f"This tranche pays {grouped_yuan(now.due_fen)}, more than {times} times the largest so far "
+                    f"({grouped_yuan(past[0])}): check it before you approve."
                 ),
             )
         )
@@ -49,12 +49,12 @@ def unusual(connection: Connection, tranche: Any, times: int) -> list[tuple[str,
         told.append(
             (
                 (
-                    f"有一笔付款 ¥{shown_yuan(now.most_fen)}，超过以往最大一笔 ¥{shown_yuan(past[1])} 的 {times} 倍："
+                    f"有一笔付款 {grouped_yuan(now.most_fen)}，超过以往最大一笔 {grouped_yuan(past[1])} 的 {times} 倍："
                     "批准前请逐项核对。"
                 ),
                 (
-                    f"One payout is ¥{shown_yuan(now.most_fen)}, more than {times} times the largest so far "
-                    f"(¥{shown_yuan(past[1])}): check it before you approve."
+                    f"One payout is {grouped_yuan(now.most_fen)}, more than {times} times the largest so far "
+                    f"({grouped_yuan(past[1])}): check it before you approve."
                 ),
             )
         )

@@ -149,6 +149,7 @@ def install(
         second_factor=production,
     )
     access.install(app)
+    accounts.install(app, production=production)
     imports.bound_uploads(app)
     csrf = CSRFProtect(
         app

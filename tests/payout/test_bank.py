@@ -55,7 +55,7 @@ def test_what_a_payer_was_sent_comes_back_and_closes_the_period(desk: Desk, said
         f"  promoter 1000940: {waits}: take in the receipt, or mark it",
     ]
     (refusal,) = said("close", "2022-12", code=1)
-    assert "1 lines ¥30.00 exported, and nothing told of its payout" in refusal
+    assert "1 line ¥30.00 exported, and nothing told of its payout" in refusal
     assert said("mark", "P1-1000940", "paid", "--reason", "网银流水") == ["paid: P1-1000940"]
     assert said("mark", "P1-1000940", "paid", "--reason", "x") == ["paid already, nothing changed"]
     said("prepare")

@@ -221,5 +221,5 @@ def test_the_command_exports_and_warns(
     monkeypatch.setenv("BOUNTY_PAYOUT_REMARK", "补贴")
     told = command(database_url, AT, "payout", "export", "1", "--out", str(tmp_path / "out"))
     assert (told.exit_code, "remark says 补贴" in told.stderr) == (0, True)
-    assert f"alipay-1-1.csv 1 rows ¥{shown_yuan(100_00)}" in told.stdout
+    assert f"alipay-1-1.csv 1 row ¥{shown_yuan(100_00)}" in told.stdout
     assert contents(tmp_path / "out")["alipay-1-1.csv"].decode("gbk").endswith("补贴 P1-1000939\r\n")

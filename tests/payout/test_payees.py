@@ -202,7 +202,7 @@ def test_another_key_and_another_promoter_open_nothing() -> None:
 
 
 BAD = [
-    (payee(1, method="wechat"), "method: E-PAYEE write alipay or bank"),
+    (payee(1, method="paypal"), "method: E-PAYEE write alipay, bank or wechat"),
     (payee(1, account="12812345678"), "account: E-PAYEE an Alipay account is"),
     (payee(1, account="1381234567"), "account: E-PAYEE an Alipay account is"),
     (payee(1, account="+a@example.com"), "account: E-PAYEE an Alipay account is"),

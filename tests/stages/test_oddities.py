@@ -77,7 +77,7 @@ def test_the_command_lists_the_flags_of_a_batch_of_orders_alone(month: Month, da
     month.orders(order_row(), order_row(number=2, goods_name="=cmd()"))
     said = bounty(database_url, "import", "flags", "3")
     unknown = "2 of 2 rows have a promotion place without a known channel: their link is unknown"
-    assert said.stdout == f"2 {sn(2)} W-TEXT\nbatch 3: 1 rows flagged\n{unknown}\n"
+    assert said.stdout == f"2 {sn(2)} W-TEXT\nbatch 3: 1 row flagged\n{unknown}\n"
     refused = bounty(database_url, "import", "flags", "1")
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "There is no batch 1 of orders" in refused.stderr

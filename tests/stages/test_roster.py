@@ -324,7 +324,7 @@ def test_the_command_says_who_is_on_the_roster_and_what_the_history_held(
             "  history 2022-10: 1 orders",
         ]
     shown = bounty(database_url, "progress", "2022-12", "2", now=now).stdout
-    assert "target GMV ¥3000.00, orders none" in shown
+    assert "target GMV ¥3,000.00, orders none" in shown
     assert "mean of (2022-08 ¥0.00, 2022-09 ¥0.00, 2022-10 ¥100.00) x 1.1" in shown
     file = write_text(tmp_path / "terms.toml", plain_terms(levels=EASY))
     refused = bounty(database_url, "terms", "add", file)

@@ -29,6 +29,9 @@ def asked_of(archive: bytes) -> dict[str, int]:
                 head, place = (2, 3) if name.startswith("alipay-") else (1, 4)
                 lines = list(csv.reader(io.StringIO(files.read(name).decode("gbk"))))
                 asked |= {row[-1].split()[-1]: fen_in(f"¥{row[place]}") for row in lines[head:]}
+            elif name.startswith("wechat-"):
+                lines = list(csv.reader(io.StringIO(files.read(name).decode("utf-8-sig"))))
+                asked |= {row[-1].split()[-1]: fen_in(f"¥{row[4]}") for row in lines[10:]}
     return asked
 
 
@@ -43,6 +46,28 @@ def receipt_of(asked: dict[str, int], failed: str, path: Path) -> Path:
         encoding="utf-8",
     )
     return path
+
+
+def propose(finance: Page, file: Path, *, by_form: bool) -> None:
+    """A payee for who has none: by the form, paid by WeChat; or by a file, paid by bank."""
+    if not by_form:
+        file.write_text(
+            "promoter_id,method,account,payee_name,bank_name,bank_code\n"
+            f"{PROMOTER + 2},bank,6222021234561234,示例收款人,示例银行,102100099996\n",
+            encoding="utf-8",
+        )
+        finance.set_input_files("#file", file)
+        finance.get_by_role("button", name="上传并提交").click()
+        return
+    finance.fill("#one-promoter_id", str(PROMOTER + 2))
+    finance.select_option("#one-method", "wechat")
+    finance.fill("#one-account", "13800000000")
+    finance.fill("#one-payee_name", "示例收款人")
+    finance.get_by_role("button", name="提交", exact=True).click()
+    assert "openid" in finance.locator(".refused").inner_text()
+    assert finance.input_value("#one-payee_name") == "示例收款人"
+    finance.fill("#one-account", "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o")
+    finance.get_by_role("button", name="提交", exact=True).click()
 
 
 @pytest.mark.parametrize(
@@ -66,14 +91,7 @@ def test_finance_pays_what_is_due_and_the_receipt_says_so(
     finance.goto("/")
     finance.get_by_role("link", name="收款信息", exact=True).click()
     assert "1 位推手" in finance.inner_text("main")
-    payees = tmp_path / "payees.csv"
-    payees.write_text(
-        "promoter_id,method,account,payee_name,bank_name,bank_code\n"
-        f"{PROMOTER + 2},bank,6222021234561234,示例收款人,示例银行,102100099996\n",
-        encoding="utf-8",
-    )
-    finance.set_input_files("#file", payees)
-    finance.get_by_role("button", name="提交").click()
+    propose(finance, tmp_path / "payees.csv", by_form=javascript)
     finance.get_by_text("已生效").first.wait_for()
 
     # Prepared again, the tranche pays them too; whoever prepared it can't approve it.

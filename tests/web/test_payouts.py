@@ -19,8 +19,10 @@ from sqlalchemy import Engine, insert
 from bounty.db import snapshot, transaction
 from bounty.models import PeriodClosing
 from bounty.tranches.files import lines_file
+from bounty.web.finance import adjustments, payees, payment_results, reconciliation, tables
 from bounty.web.shared.formats import money
 from bounty.web.shared.request_context import EXTENSION
+from bounty.web.shared.tables import Table, header_of
 from tests.factories import PROMOTER, shanghai, sn
 from tests.payout.people import Codes
 from tests.web.clients import KEYS, application, close, log_in, post, token_of, words_of
@@ -49,9 +51,52 @@ def visitor(app: Flask) -> Visitor:
 
 
 def rows_of(client: FlaskClient, path: str) -> list[Row]:
+    """The rows of a CSV by the columns' codes; the files of finance name them, and some values, in Chinese."""
     answer = client.get(path)
     assert answer.status_code == 200, path
-    return list(csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig"), newline="")))
+    header, *lines = csv.reader(io.StringIO(answer.data.decode("utf-8-sig"), newline=""))
+    table = next((each for each in LABELLED if names_of(each, chinese=True) == header), None)
+    if table is None:
+        return [dict(zip(header, line, strict=True)) for line in lines]
+    codes = [column.header for column in table.columns]
+    values = [
+        {"是": "yes", "否": "no"} if column.kind == "flag" else named_values(table, column.name)
+        for column in table.columns
+    ]
+    return [
+        {code: named.get(cell, cell) for code, named, cell in zip(codes, values, line, strict=True)}
+        for line in lines
+    ]
+
+
+def names_of(table: Table, *, chinese: bool) -> list[str]:
+    return [header_of(table, column, chinese=chinese) for column in table.columns]
+
+
+def named_values(table: Table, column: str) -> dict[str, str]:
+    options = next((each.options for each in table.filters if each.name == column), ())
+    return {option.zh: option.value for option in options}
+
+
+LABELLED = [
+    adjustments.ADJUSTMENTS, adjustments.DEBTS, payees.PAYEES, payees.MISSING, payees.PROPOSED,
+    payment_results.RECEIPTS, payment_results.ROWS, reconciliation.DIFFERENCES, tables.TRANCHES, tables.PAYOUTS,
+]  # fmt: skip
+
+
+def test_files_for_people_are_in_the_readers_language(paid_books: Path, tmp_path: Path) -> None:
+    assert all(table.labelled for table in LABELLED)
+    app = application(copied(paid_books, tmp_path / "books"), NOW, tmp_path)
+    finance = app.test_client()
+    log_in(finance, EMAILS["finance"])
+    for language, header, value in (("zh", "应付（元）", "支付宝"), ("en", "Payable (yuan)", "Alipay")):
+        finance.set_cookie("language", language)
+        text = finance.get("/finance/tranches/1/payouts.csv").data.decode("utf-8-sig")
+        head, *lines = csv.reader(io.StringIO(text, newline=""))
+        assert header in head
+        assert {line[head.index("方式" if language == "zh" else "Method")] for line in lines} <= {value, ""}
+        assert not re.search(r"\b(promoter_id|payable_yuan|alipay|PAID|FAILED)\b", text)
+    close(app)
 
 
 def total(rows: list[Row], column: str) -> Decimal:
@@ -338,6 +383,46 @@ def test_who_has_no_payee_is_named_with_what_is_held_until_a_second_person_appro
     assert rows_of(finance, "/finance/payees/missing.csv") == []
     (row,) = rows_of(finance, "/finance/payees/payees.csv?method=bank")
     assert (row["promoter_id"], row["shown_name"]) == (str(PROMOTER + 2), "何*")
+    close(app)
+
+
+def test_one_payee_is_proposed_by_a_form_and_a_second_person_approves(paid_url: str, tmp_path: Path) -> None:
+    app = application(paid_url, NOW, tmp_path, require_approval=True)
+    finance, admin = app.test_client(), app.test_client()
+    log_in(finance, EMAILS["finance"])
+    log_in(admin, EMAILS["admin"])
+    form = {"promoter_id": str(PROMOTER + 2), "method": "bank", "account": "6222-0212", "payee_name": "何安"}
+    said = post(finance, "/finance/payees/", **form)
+    assert said.status_code == 422
+    assert "开户行" in words_of(said.text)
+    assert 'value="何安"' in said.text  # what was typed is kept
+    assert post(admin, "/finance/payees/", **form).status_code == 403
+    said = post(finance, "/finance/payees/", **form, bank_name="示例银行")
+    assert (said.status_code, said.location) == (303, "/finance/payees/proposals/2")
+    page = admin.get(said.location).text
+    assert "**** 0212" in words_of(page)
+    (sha256,) = re.findall(r"sha256:([0-9a-f]{64})", page)
+    code = Codes(engine_of(app), EMAILS["admin"], KEYS["totp_key"]).fresh()
+    post(admin, "/finance/payees/proposals/2/approve", payees_sha256=sha256, code=code)
+    assert rows_of(finance, "/finance/payees/missing.csv") == []
+    close(app)
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"), [("/finance/payees/", "按文件提交"), ("/finance/receipts/", "导入回单")]
+)
+def test_an_upload_over_the_limit_stays_on_its_page(
+    paid_books: Path, tmp_path: Path, path: str, sentence: str
+) -> None:
+    app = application(copied(paid_books, tmp_path / "books"), NOW, tmp_path, upload_megabytes=1)
+    finance = app.test_client()
+    log_in(finance, EMAILS["finance"])
+    assert 'data-max-bytes="1000000"' in finance.get(path).text
+    app.config["MAX_CONTENT_LENGTH"] = 1000
+    said = upload(finance, path, "large.csv", "x" * 5000)
+    assert said.status_code == 413
+    assert "超过 1 MB 的上限" in said.text
+    assert sentence in said.text
     close(app)
 
 

@@ -17,6 +17,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 from werkzeug.routing import Rule
 
+from bounty.appeals.attachments import AttachmentLimits, CheckedFile, attach
 from bounty.appeals.service import answer, ask
 from bounty.audit.service import Actor, acting
 from bounty.db import snapshot, transaction
@@ -24,6 +25,7 @@ from bounty.models import AuditEvent, User
 from bounty.roster.overrides import EntryState, override
 from bounty.rules.periods import Period
 from bounty.web.shared.access import EVERYBODY, allowed
+from bounty.web.shared.attachments import SANDBOX
 from bounty.web.shared.headers import POLICY
 from tests.factories import PROMOTER, shanghai, sn
 from tests.web.clients import application, close, log_in, token_of
@@ -38,6 +40,7 @@ BEARING = {"health.metrics"}
 """Is there for whoever bears its token, which the tests of it hold."""
 ASKING = {"security.change_password", "security.verify", "security.two_factor_setup"}
 """The library's that ask for a log-in themselves."""
+EVIDENCE = CheckedFile("合同.pdf", "application/pdf", b"%PDF-1.7 %%EOF")
 COLLEAGUE = "同事9d2e41c7"
 """What everybody of the staff is called here."""
 OWN, OTHERS, ABSENT = sn(200), sn(220), sn(999)
@@ -75,7 +78,8 @@ def app(paid_books: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     engine, now = app.extensions["bounty.books"].engine, shanghai(DECEMBER)
     with transaction(engine) as connection:
         for promoter_id, number, words in ((PROMOTER, 111, "直推"), (NEIGHBOUR, 120, CANARY)):
-            ask(connection, promoter_id, Period(2022, 11), sn(number), words, now)
+            appeal_id = ask(connection, promoter_id, Period(2022, 11), sn(number), words, now)
+            attach(connection, folder / "uploads", appeal_id, [EVIDENCE], AttachmentLimits(1, 1), now)
         connection.execute(update(User).where(User.role != "promoter").values(name=COLLEAGUE))
         query = select(User.id).where(User.email == EMAILS["operator"])
         operator = Actor(EMAILS["operator"], connection.execute(query).scalar_one(), "operator")
@@ -185,7 +189,8 @@ def test_what_is_anothers_is_as_absent_as_what_there_is_not(
             if name not in rule.arguments or "promoter" not in allowed(app, rule.endpoint):
                 continue
             asked += 1
-            assert client.get(address(app, rule, **{name: own})).status_code == 200, rule.rule
+            with client.get(address(app, rule, **{name: own})) as mine_is:
+                assert mine_is.status_code == 200, rule.rule
             theirs = client.get(address(app, rule, **{name: others}))
             none = client.get(address(app, rule, **{name: absent}))
             assert (theirs.status_code, none.status_code) == (404, 404), rule.rule
@@ -197,14 +202,15 @@ def test_what_is_anothers_is_as_absent_as_what_there_is_not(
     assert asked >= 2
 
 
-def test_every_answer_is_kept_by_nobody_and_loads_from_here_alone(
+def test_every_mine_isis_kept_by_nobody_and_loads_from_here_alone(
     app: Flask, readers: dict[str, FlaskClient]
 ) -> None:
     paths = [address(app, rule) for rule in routes(app) if "GET" in (rule.methods or ())]
     for path in [*paths, "/none-such", "/notices/2022-13/1"]:
         for role in ("nobody", "operator"):
             response = readers[role].get(path, buffered=True)
-            assert response.headers["Content-Security-Policy"] == POLICY, path
+            sent_in = response.status_code == 200 and "/files/" in path
+            assert response.headers["Content-Security-Policy"] == (SANDBOX if sent_in else POLICY), path
             assert response.headers["X-Content-Type-Options"] == "nosniff", path
             if not path.startswith("/static/"):
                 assert response.headers["Cache-Control"] == "no-store", path

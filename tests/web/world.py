@@ -294,6 +294,7 @@ def served(database_url: str, folder: Path, now: str) -> Iterator[Site]:
             "BOUNTY_PAYEE_KEY": PAYEE_KEY,
             "BOUNTY_UPLOADS": str(folder / "uploads"),
             "BOUNTY_PUBLIC_URL": f"http://127.0.0.1:{port}",
+            "BOUNTY_WECHAT_APPID": "wx0123456789abcdef",
         }
         command = [
             *(sys.executable, "-m", "gunicorn", "--bind", f"fd://{number}"),

@@ -50,6 +50,7 @@ ADJUSTMENTS = Table(
         ),
     ),
     search=Search("推手 ID 或订单编号", "promoter id or order number", by_order),
+    labelled=True,
 )
 """Of ``desk.adjustments``."""
 DEBTS = Table(
@@ -63,6 +64,7 @@ DEBTS = Table(
     key=("promoter_id",),
     order="debt_fen",
     search=Search("推手 ID 或姓名", "promoter id or name", by_promoter),
+    labelled=True,
 )
 """Of ``desk.debts``."""
 

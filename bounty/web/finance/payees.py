@@ -4,36 +4,40 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, flash, g, redirect, render_template, request, url_for
 from sqlalchemy import Connection, select
 from werkzeug.datastructures import FileStorage
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from bounty.accounting import finance_queries
 from bounty.errors import BountyError
 from bounty.models import PayeeApproval, PayeeProposal, User
 from bounty.payees import service
-from bounty.payees.files import read_payees
+from bounty.payees.files import PayeeRow, read_payee, read_payees
 from bounty.uploads.service import ending_of
+from bounty.web.finance.methods import METHODS
 from bounty.web.finance.notices import READERS
-from bounty.web.finance.tables import by_promoter
+from bounty.web.finance.tables import METHOD, by_promoter
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.errors import said
-from bounty.web.shared.form_files import uploaded_file
+from bounty.web.shared.form_files import is_too_large, over_limit, uploaded_file
 from bounty.web.shared.language import t
 from bounty.web.shared.request_context import now, reading, site, writing
 from bounty.web.shared.step_up_auth import require_fresh_code
-from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
+from bounty.web.shared.tables import Column, Filter, Option, Search, Table, page_of
 
 blueprint = Blueprint("payees", __name__, url_prefix="/finance/payees")
-METHODS = {"alipay": ("支付宝", "Alipay"), "bank": ("银行", "bank")}
+FIELDS = {
+    "promoter_id": ("推手 ID", "Promoter id"),
+    "method": ("收款方式", "Method"),
+    "account": ("收款账号", "Account"),
+    "payee_name": ("收款人", "Payee"),
+    "bank_name": ("开户行（仅银行卡）", "Bank (bank only)"),
+    "bank_code": ("联行号（可不填）", "Bank code (optional)"),
+}
+"""Field of the form for one payee -> its label in Chinese and English."""
 _SEARCH = Search("推手 ID 或姓名", "promoter id or name", by_promoter)
-_METHOD = Filter(
-    "method",
-    "方式",
-    "method",
-    tuple(Option(code, *words, equal("method", code)) for code, words in METHODS.items()),
-)
 PAYEES = Table(
     "payees",
     (
@@ -46,8 +50,9 @@ PAYEES = Table(
     ),
     key=("promoter_id",),
     order="promoter_id",
-    filters=(_METHOD,),
+    filters=(METHOD,),
     search=_SEARCH,
+    labelled=True,
 )
 """Of ``desk.payees_told``."""
 MISSING = Table(
@@ -61,6 +66,7 @@ MISSING = Table(
     key=("promoter_id",),
     order="-held_fen",
     search=_SEARCH,
+    labelled=True,
 )
 """Of ``desk.without_payee``."""
 PROPOSED = Table(
@@ -86,7 +92,9 @@ PROPOSED = Table(
                 Option("changed", "变更", "a change", lambda row: row.c.was_method.is_not(None)),
             ),
         ),
+        METHOD,
     ),
+    labelled=True,
 )
 """Of ``payees.payees_of``."""
 
@@ -101,9 +109,9 @@ def index() -> str:
 @blueprint.post("/")
 @allows("finance")
 def propose() -> Any:
-    """Propose the payees of a file."""
+    """Propose the payees of a file, or one payee of a form."""
     try:
-        rows = _read(*uploaded_file())
+        rows = [_one()] if "promoter_id" in request.form else _read(*uploaded_file())
         with writing() as connection:
             made = service.propose_payees(
                 connection,
@@ -131,6 +139,29 @@ def propose() -> Any:
         "success",
     )
     return redirect(url_for(".proposal", number=made.proposal_id), 303)
+
+
+def _one() -> PayeeRow:
+    """The payee of the form.
+
+    Raises BountyError with all that is wrong with it.
+    """
+    row = read_payee({name: request.form.get(name, "") for name in FIELDS})
+    if isinstance(row, PayeeRow):
+        return row
+    labels = {name: t(*words) for name, words in FIELDS.items()}
+    raise BountyError(
+        "; ".join(f"{labels.get(each.column or '', '')}: {each.en}" for each in row.errors) + ".",
+        "；".join(f"{labels.get(each.column or '', '')}：{each.zh}" for each in row.errors) + "。",
+    )
+
+
+@blueprint.errorhandler(RequestEntityTooLarge)
+def _too_large(error: RequestEntityTooLarge) -> tuple[str, int] | RequestEntityTooLarge:
+    """Stay on the page of the form, and say the limit."""
+    if request.endpoint != "payees.propose" or g.get("person") is None:
+        return error
+    return _index(over_limit()), 413
 
 
 def _read(file: FileStorage, name: str) -> list[Any]:
@@ -224,6 +255,9 @@ def _index(refused: str | None = None) -> str:
         methods=METHODS,
         refused=refused,
         approval_required=site().settings.approval_required,
+        fields=FIELDS,
+        posted={} if request.method == "GET" or refused is None or is_too_large() else request.form,
+        megabytes=site().settings.upload_megabytes,
         now=now(),
     )
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, flash, g, redirect, render_template, request, url_for
 from sqlalchemy import Connection, case, false, func, select, true
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from bounty.db import Query
 from bounty.errors import BountyError
@@ -22,7 +23,7 @@ from bounty.web.finance.notices import READERS
 from bounty.web.shared.access import allows, person
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.errors import said
-from bounty.web.shared.form_files import uploaded_file
+from bounty.web.shared.form_files import over_limit, uploaded_file
 from bounty.web.shared.language import t
 from bounty.web.shared.request_context import now, reading, site, writing
 from bounty.web.shared.step_up_auth import require_fresh_code
@@ -62,6 +63,7 @@ RECEIPTS = Table(
             ),
         ),
     ),
+    labelled=True,
 )
 ROWS = Table(
     "receipt_rows",
@@ -97,6 +99,7 @@ ROWS = Table(
         ),
     ),
     search=Search("付款编号", "payout", lambda row, words: row.c.payout.startswith(words, autoescape=True)),
+    labelled=True,
 )
 
 
@@ -121,6 +124,14 @@ def preview() -> Any:
     except BountyError as refusal:
         return _index(said(refusal)), 422
     return _preview(read, judged, waiting)
+
+
+@blueprint.errorhandler(RequestEntityTooLarge)
+def _too_large(error: RequestEntityTooLarge) -> tuple[str, int] | RequestEntityTooLarge:
+    """Stay on the page of the form, and say the limit."""
+    if request.endpoint != "receipts.preview" or g.get("person") is None:
+        return error
+    return _index(over_limit()), 413
 
 
 @blueprint.post("/take")
@@ -219,7 +230,10 @@ def _found(connection: Connection, number: int) -> Any:
 def _index(refused: str | None = None) -> str:
     with reading() as connection:
         page = page_of(connection, RECEIPTS, _receipts(), request.args)
-    return render_template("finance/receipts.html", page=page, refused=refused, now=now())
+    megabytes = site().settings.upload_megabytes
+    return render_template(
+        "finance/receipts.html", page=page, refused=refused, megabytes=megabytes, now=now()
+    )
 
 
 def _preview(read: PaymentResultFile, judged: list[MatchedRow], waiting: str) -> str:

@@ -66,6 +66,7 @@ DIFFERENCES = Table(
         "order number",
         lambda row, words: row.c.order_sn.startswith(words, autoescape=True),
     ),
+    labelled=True,
 )
 """Of ``reconcile.differences``."""
 NO_RECEIPT = "NO_RECEIPT"

@@ -8,6 +8,7 @@ from bounty.accounting import finance_queries
 from bounty.db import Words
 from bounty.tranches import state
 from bounty.tranches.entitlement import LINE_CAUSES
+from bounty.web.finance.methods import METHODS
 from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal
 
 
@@ -23,6 +24,12 @@ def by_order(row: Any, words: str) -> Any:
     return row.c.order_sn.startswith(words, autoescape=True) | (cast(row.c.promoter_id, Words) == words)
 
 
+METHOD = Filter(
+    "method",
+    "方式",
+    "method",
+    tuple(Option(code, *words, equal("method", code)) for code, words in METHODS.items()),
+)
 TRANCHES = Table(
     "tranches",
     (
@@ -54,6 +61,7 @@ TRANCHES = Table(
             tuple(Option(state, *words, equal("state", state)) for state, words in state.STATES.items()),
         ),
     ),
+    labelled=True,
 )
 """Of ``desk.desk``. What a replaced one held is not summed, and what is payable neither: what failed is so again."""
 PAYOUTS = Table(
@@ -84,8 +92,10 @@ PAYOUTS = Table(
             "what it came to",
             tuple(Option(code, *words, equal("fate", code)) for code, words in finance_queries.FATES.items()),
         ),
+        METHOD,
     ),
     search=Search("推手 ID 或姓名", "promoter id or name", by_promoter),
+    labelled=True,
 )
 """Of ``desk.payouts_told``."""
 CAUSE = Filter(

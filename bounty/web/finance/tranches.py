@@ -24,6 +24,7 @@ from bounty.tranches.export import export_tranche
 from bounty.tranches.files import payout_id
 from bounty.tranches.payer_files import Payer, refused_words
 from bounty.tranches.unusual_amounts import unusual
+from bounty.web.finance.methods import METHODS
 from bounty.web.finance.notices import PIECE, READERS, XLSX
 from bounty.web.finance.tables import LINES, PAYOUTS, TRANCHES
 from bounty.web.period_names import by_programme
@@ -259,7 +260,10 @@ def _export(books: Engine, tranche_id: int, folder: Path) -> None:
 
 
 def _payer() -> Payer:
-    return Payer(site().settings.payout_remark, site().settings.payer_rows, site().settings.alipay_least_fen)
+    settings = site().settings
+    return Payer(
+        settings.payout_remark, settings.payer_rows, settings.alipay_least_fen, settings.wechat_appid
+    )
 
 
 @blueprint.post("/tranches/<int:tranche_id>/mark")
@@ -320,6 +324,7 @@ def _tranche(tranche_id: int, refused: str | None = None) -> str:
         fates = finance_queries.payout_status_sums(connection, tranche_id)
         approvals = approval.approvals_of(connection, row)
         opened = row.state in ("prepared", "approved")
+        outdated = opened and _is_outdated(connection, row)
         warnings = unusual(connection, row, site().settings.unusual_times) if opened else []
     return render_template(
         "finance/tranche.html",
@@ -332,6 +337,8 @@ def _tranche(tranche_id: int, refused: str | None = None) -> str:
         chips=STATE_CHIPS,
         approvals=approvals,
         warnings=[t(*each) for each in warnings],
+        outdated=outdated,
+        methods=METHODS,
         needed=approvals_needed(row),
         approval_required=site().settings.approval_required,
         payout_id=payout_id,

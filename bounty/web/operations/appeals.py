@@ -7,6 +7,7 @@ from sqlalchemy import cast, or_
 from werkzeug.wrappers import Response as Redirect
 
 from bounty.appeals import service
+from bounty.appeals.attachments import attachment, attachments_of
 from bounty.appeals.corrections import FACTS, overtaken, standing_facts
 from bounty.appeals.queries import STATES, WITH_OPERATIONS, appeals
 from bounty.clock import read_instant, shown
@@ -16,6 +17,7 @@ from bounty.money import read_yuan, shown_yuan
 from bounty.web.period_names import by_programme
 from bounty.web.promoter.appeals import CLAUSES, KINDS, STATE_FILTER, number_in_form
 from bounty.web.shared.access import allows
+from bounty.web.shared.attachments import download
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.errors import said
 from bounty.web.shared.language import t
@@ -100,6 +102,15 @@ def case(appeal_id: int) -> str:
     return _case(appeal_id)
 
 
+@blueprint.get("/<int:appeal_id>/files/<int:number>")
+@allows(*READERS)
+def attached(appeal_id: int, number: int) -> Response:
+    """A file that the promoter added."""
+    with reading() as connection:
+        row = attachment(connection, appeal_id, number)
+    return download(row)
+
+
 @blueprint.post("/<int:appeal_id>")
 @allows("operator")
 def answer(appeal_id: int) -> Redirect | tuple[str, int]:
@@ -138,6 +149,7 @@ def _case(appeal_id: int, refused: str | None = None) -> str:
     try:
         with reading() as connection:
             found = service.case_of(connection, appeal_id, now())
+            files = attachments_of(connection, appeal_id)
             stands, overtaken_by = None, None
             if found.facts.order_sn is not None:
                 stands = written(standing_facts(connection, found.facts.order_sn))
@@ -149,6 +161,7 @@ def _case(appeal_id: int, refused: str | None = None) -> str:
     return render_template(
         "operations/appeal.html",
         case=found,
+        files=files,
         stands=stands,
         overtaken_by=overtaken_by,
         fields=FIELDS,

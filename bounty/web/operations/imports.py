@@ -37,7 +37,7 @@ from bounty.web.operations.file_templates import column_help
 from bounty.web.shared.access import allows, person
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.errors import said
-from bounty.web.shared.form_files import uploaded_file
+from bounty.web.shared.form_files import over_limit, uploaded_file
 from bounty.web.shared.language import counted, t
 from bounty.web.shared.request_context import engine, now, reading, site, writing
 from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
@@ -148,7 +148,11 @@ def bound_uploads(app: Flask) -> None:
 
     @app.before_request
     def _bound() -> None:
-        if request.endpoint not in ("imports.upload", "payees.propose", "receipts.preview"):
+        if request.endpoint in ("appeals.ask", "appeals.reply"):
+            settings = site().settings
+            files = settings.appeal_files * settings.appeal_file_megabytes * 1_000_000
+            request.max_content_length = files + OTHER_BYTES
+        elif request.endpoint not in ("imports.upload", "payees.propose", "receipts.preview"):
             request.max_content_length = OTHER_BYTES
 
 
@@ -182,12 +186,7 @@ def _too_large(error: RequestEntityTooLarge) -> tuple[str, int] | RequestEntityT
     """Stay on the page of the form, and say the limit again."""
     if request.endpoint != "imports.upload" or g.get("person") is None:
         return error
-    megabytes = site().settings.upload_megabytes
-    refused = t(
-        f"文件超过 {megabytes} MB 的上限，没有上传：请拆分后再上传。",
-        f"The file is over the limit of {megabytes} MB and was not uploaded: split it and upload the parts.",
-    )
-    return _index(refused), 413
+    return _index(over_limit()), 413
 
 
 @blueprint.get("/uploads")

@@ -16,11 +16,12 @@ from bounty.notices.nudges import nudge
 from bounty.notices.period_status import PeriodStatus, period_status
 from bounty.notices.period_summaries import STATES, PeriodSummary, period_summaries
 from bounty.notices.results_query import OUTLOOKS, by_tier, funnel
+from bounty.notices.trends import trend
 from bounty.release.checklist import LINES, checklist, waiting_by_code
 from bounty.release.next_code import after_notice
 from bounty.release.next_step import NextStep, next_step
 from bounty.roster.terms import terms_in_force
-from bounty.rules.periods import Period
+from bounty.rules.periods import MAIN, Period
 from bounty.web.operations.results import (
     COLUMNS,
     OUTLOOK,
@@ -32,6 +33,7 @@ from bounty.web.operations.results import (
 )
 from bounty.web.period_names import by_programme
 from bounty.web.shared.access import allows
+from bounty.web.shared.charts import month_bars
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.formats import day
 from bounty.web.shared.language import counted, t
@@ -83,7 +85,10 @@ def index() -> str:
     """Every open period, the newest first."""
     with reading() as connection:
         page = page_of(connection, _periods(), period_rows(connection), request.args)
-    return render_template("operations/periods.html", page=page, states=STATES, now=now())
+        months = trend(connection, MAIN)
+    return render_template(
+        "operations/periods.html", page=page, states=STATES, now=now(), trend=months, month_bars=month_bars
+    )
 
 
 @blueprint.get("/periods.csv")

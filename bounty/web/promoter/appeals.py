@@ -6,6 +6,7 @@ from flask import Blueprint, Response, abort, flash, redirect, render_template, 
 from werkzeug.wrappers import Response as Redirect
 
 from bounty.appeals import service
+from bounty.appeals.attachments import attach, attachment, attachments_of
 from bounty.appeals.queries import STATES, appeals
 from bounty.errors import BountyError
 from bounty.models import Appeal
@@ -15,10 +16,11 @@ from bounty.rules.clauses import SUBSIDY_CLAUSES, TASK_CLAUSES
 from bounty.rules.periods import MAIN, Period
 from bounty.web.period_names import by_programme
 from bounty.web.shared.access import allows, own_promoter
+from bounty.web.shared.attachments import download, files_in_form, limits
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.errors import said
 from bounty.web.shared.language import t
-from bounty.web.shared.request_context import now, reading, writing
+from bounty.web.shared.request_context import now, reading, site, writing
 from bounty.web.shared.tables import Column, Filter, Option, Table, equal, page_of
 
 blueprint = Blueprint("appeals", __name__, url_prefix="/appeals")
@@ -85,11 +87,13 @@ def ask() -> Redirect | tuple[str, int]:
     """Ask."""
     order_sn, period = request.form.get("order_sn") or None, request.form.get("period")
     try:
+        files = files_in_form()
         with writing() as connection:
             _require_own(connection, order_sn)
             number = service.ask(
                 connection, own_promoter(), _month(period), order_sn, request.form.get("words", ""), now()
             )
+            attach(connection, site().settings.uploads, number, files, limits(), now())
     except BountyError as refusal:
         return _form(order_sn, period, said(refusal)), 422
     flash(t("申诉已提交。", "Your appeal is with operations."), "success")
@@ -108,6 +112,7 @@ def case(appeal_id: int) -> str:
 def reply(appeal_id: int) -> Redirect | tuple[str, int]:
     """Answer what operations asked."""
     try:
+        files = files_in_form()
         with writing() as connection:
             service.reply(
                 connection,
@@ -117,12 +122,22 @@ def reply(appeal_id: int) -> Redirect | tuple[str, int]:
                 request.form.get("words", ""),
                 now(),
             )
+            attach(connection, site().settings.uploads, appeal_id, files, limits(), now())
     except service.NoSuchAppeal:
         abort(404)
     except BountyError as refusal:
         return _case(appeal_id, said(refusal)), 422
     flash(t("补充已提交。", "Your reply is with operations."), "success")
     return redirect(url_for(".case", appeal_id=appeal_id), 303)
+
+
+@blueprint.get("/<int:appeal_id>/files/<int:number>")
+@allows("promoter")
+def attached(appeal_id: int, number: int) -> Response:
+    """A file that the promoter added."""
+    with reading() as connection:
+        row = attachment(connection, appeal_id, number, promoter_id=own_promoter())
+    return download(row)
 
 
 def number_in_form() -> int:
@@ -152,6 +167,7 @@ def _form(order_sn: str | None, period: str | None, refused: str | None = None) 
         refused=refused,
         words=words,
         days=service.DAYS,
+        limits=limits(),
     )
 
 
@@ -159,16 +175,19 @@ def _case(appeal_id: int, refused: str | None = None) -> str:
     try:
         with reading() as connection:
             found = service.case_of(connection, appeal_id, now(), promoter_id=own_promoter())
+            files = attachments_of(connection, appeal_id)
     except service.NoSuchAppeal:
         abort(404)
     return render_template(
         "promoter/appeal.html",
         case=found,
+        files=files,
         clauses=CLAUSES,
         now=now(),
         states=STATES,
         kinds=KINDS,
         refused=refused,
+        limits=limits(),
     )
 
 

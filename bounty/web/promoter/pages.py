@@ -28,7 +28,7 @@ from bounty.web.promoter import texts as words
 from bounty.web.promoter.order_page import order_page
 from bounty.web.shared import payment_texts
 from bounty.web.shared.access import allows, own_promoter
-from bounty.web.shared.charts import DailyChart, daily_chart
+from bounty.web.shared.charts import DailyChart, daily_chart, month_bars
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.language import language
 from bounty.web.shared.request_context import contact, now, reading, site
@@ -328,7 +328,7 @@ def history() -> str:
     promoter_id = own_promoter()
     with reading() as connection:
         page = page_of(connection, _history(), months(promoter_id), request.args)
-    return render_template("promoter/history.html", page=page, now=now(), words=words)
+    return render_template("promoter/history.html", page=page, now=now(), words=words, month_bars=month_bars)
 
 
 @blueprint.get("/history.csv")

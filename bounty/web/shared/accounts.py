@@ -1,6 +1,6 @@
 """Pages for accepting an invitation, and for staff to view a promoter's pages."""
 
-from flask import Blueprint, flash, redirect, render_template, request, session
+from flask import Blueprint, Flask, flash, redirect, render_template, request, session
 from flask_wtf import FlaskForm
 from sqlalchemy import select
 from werkzeug.wrappers import Response
@@ -9,6 +9,7 @@ from wtforms.validators import InputRequired
 
 from bounty.accounts import login
 from bounty.accounts import service as accounts
+from bounty.accounts.demo_accounts import DEMO_PASSWORD, demo_accounts_in
 from bounty.audit.service import record
 from bounty.errors import BountyError
 from bounty.models import Promoter
@@ -18,6 +19,18 @@ from bounty.web.shared.language import t
 from bounty.web.shared.request_context import now, reading, writing
 
 blueprint = Blueprint("people", __name__)
+
+
+def install(app: Flask, *, production: bool) -> None:
+    """Let the page for logging in offer the accounts of the sample data; never in production."""
+
+    def offered() -> list[tuple[str, str, str]]:
+        if production:
+            return []
+        with reading() as connection:
+            return demo_accounts_in(connection)
+
+    app.jinja_env.globals.update(demo_accounts=offered, demo_password="" if production else DEMO_PASSWORD)
 
 
 class PasswordForm(FlaskForm):  # type: ignore[misc]

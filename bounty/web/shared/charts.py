@@ -1,4 +1,4 @@
-"""The geometry of the daily chart. Horizontal values are hundredths of a percent, so that the chart fits any width
+"""The geometry of the charts. Horizontal values are hundredths of a percent, so that the chart fits any width
 without stretching its texts; vertical values are pixels."""
 
 from collections.abc import Sequence
@@ -106,3 +106,34 @@ def daily_chart(
         if needed_fen and passed is not None
         else None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class MonthBar:
+    """The bar of a month among those of a few months."""
+
+    x: int
+    width: int
+    middle: int
+    y: int
+    height: int
+
+
+MONTHS_HEIGHT = 96
+"""Height of the highest of these bars, pixels."""
+
+
+def month_bars(values: Sequence[int]) -> tuple[MonthBar, ...]:
+    """Bars beside each other, the highest value at full height; at least six places, so that few bars stay slim.
+
+    >>> [(bar.x, bar.height) for bar in month_bars([50, 0, 100])]
+    [(333, 48), (1999, 0), (3665, 96)]
+    """
+    slot, highest = 10_000 // max(len(values), 6), max([1, *values])
+    width = slot * 6 // 10
+    bars = []
+    for at, value in enumerate(values):
+        height = max(value * MONTHS_HEIGHT // highest, 2) if value > 0 else 0
+        x = at * slot + (slot - width) // 2
+        bars.append(MonthBar(x, width, at * slot + slot // 2, TOP + 8 + MONTHS_HEIGHT - height, height))
+    return tuple(bars)

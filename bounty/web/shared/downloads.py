@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from flask import Response, stream_with_context
 
 from bounty.db import Query, snapshot
+from bounty.web.shared.language import language
 from bounty.web.shared.request_context import engine
 from bounty.web.shared.tables import Table, check, csv_of
 
@@ -19,11 +20,11 @@ def csv_response(table: Table, rows: Query, args: Mapping[str, str], name: str) 
     check(
         table, rows, args
     )  # before the first byte is sent, because a later error could only truncate the file
-    database = engine()
+    database, chinese = engine(), language() == "zh"
 
     def pieces() -> Iterator[bytes]:
         with snapshot(database) as connection:
-            yield from csv_of(connection, table, rows, args)
+            yield from csv_of(connection, table, rows, args, chinese=chinese)
 
     return attachment(pieces(), f"{name}.csv", "text/csv; charset=utf-8")
 

@@ -4,6 +4,8 @@ from flask import request
 from werkzeug.datastructures import FileStorage
 
 from bounty.errors import BountyError
+from bounty.web.shared.language import t
+from bounty.web.shared.request_context import site
 
 
 def uploaded_file(en: str = "Choose a file.", zh: str = "请选择文件。") -> tuple[FileStorage, str]:
@@ -15,3 +17,18 @@ def uploaded_file(en: str = "Choose a file.", zh: str = "请选择文件。") ->
     if file is None or not file.filename:
         raise BountyError(en, zh)
     return file, file.filename
+
+
+def is_too_large() -> bool:
+    """Whether the request carries more than may be sent; then its form can't be read."""
+    limit = request.max_content_length
+    return limit is not None and (request.content_length or 0) > limit
+
+
+def over_limit() -> str:
+    """The sentence for a file over the limit of uploads."""
+    megabytes = site().settings.upload_megabytes
+    return t(
+        f"文件超过 {megabytes} MB 的上限，没有上传：请拆分后再上传。",
+        f"The file is over the limit of {megabytes} MB and was not uploaded: split it and upload the parts.",
+    )

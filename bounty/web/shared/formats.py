@@ -55,6 +55,14 @@ def about(fen: int) -> str:
     return money(fen) if abs(fen) < 1000 else money((fen + 50) // 100 * 100).removesuffix(".00")
 
 
+def short_money(fen: int) -> str:
+    """An amount short enough to stand above a bar, in the reader's language: ``¥950``, ``¥1.13万``, ``¥11.3k``."""
+    yuan = fen / 100
+    if abs(yuan) < (unit := int(t("10000", "1000"))):
+        return f"¥{yuan:,.0f}"
+    return t(f"¥{yuan / unit:,.2f}万", f"¥{yuan / unit:,.1f}k")
+
+
 def day(instant: int) -> str:
     """An instant's month and day in Shanghai.
 
@@ -120,6 +128,7 @@ def install(app: Flask, site_environment: str) -> None:
         yuan=shown_yuan,
         money=money,
         about=about,
+        short_money=short_money,
         shanghai=shown,
         day=day,
         moment=moment,

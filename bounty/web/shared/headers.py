@@ -29,7 +29,8 @@ def install(app: Flask, *, https: bool) -> None:
 
     @app.after_request
     def _add_headers(response: Response) -> Response:
-        response.headers.update(HEADERS)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
         response.headers["X-Request-ID"] = g.get("request_id", "")
         if https:
             response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"

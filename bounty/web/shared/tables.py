@@ -129,6 +129,8 @@ class Table:
     filters: tuple[Filter, ...] = ()
     search: Search | None = None
     page: int = PAGE
+    labelled: bool = False
+    """Whether the CSV file, which no program reads, has headers and values in the reader's language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,9 +261,17 @@ def check(table: Table, rows: Query, args: Mapping[str, str]) -> None:
 
 
 def csv_of(
-    connection: Connection, table: Table, rows: Query, args: MultiDict[str, str] | Mapping[str, str]
+    connection: Connection,
+    table: Table,
+    rows: Query,
+    args: MultiDict[str, str] | Mapping[str, str],
+    *,
+    chinese: bool = True,
 ) -> Iterator[bytes]:
-    """The rows that match the filters, in the requested order, as a CSV file in pieces: UTF-8 with BOM, CRLF."""
+    """The rows that match the filters, in the requested order, as a CSV file in pieces: UTF-8 with BOM, CRLF.
+
+    chinese  the reader's language, for a labelled table
+    """
     every = rows.subquery("every")
     arguments = _arguments(table, every, args)
     order = [_sorted(column, arguments.descending) for column in _order(table, every, arguments)]
@@ -270,12 +280,36 @@ def csv_of(
         .where(*arguments.conditions.values())
         .order_by(*order)
     )
-    kinds = [column.kind for column in table.columns]
-    yield b"\xef\xbb\xbf" + _line([column.header for column in table.columns])
+    columns = [(column.kind, _labels(table, column, chinese=chinese)) for column in table.columns]
+    yield b"\xef\xbb\xbf" + _line([header_of(table, column, chinese=chinese) for column in table.columns])
     for part in connection.execute(query, execution_options={"yield_per": 1000}).partitions():
         yield b"".join(
-            _line([filed(kind, cell) for kind, cell in zip(kinds, row, strict=True)]) for row in part
+            _line(
+                [
+                    labels.get(cell) or filed(kind, cell)
+                    for (kind, labels), cell in zip(columns, row, strict=True)
+                ]
+            )
+            for row in part
         )
+
+
+def header_of(table: Table, column: Column, *, chinese: bool) -> str:
+    """A column's header in the CSV file."""
+    if not table.labelled:
+        return column.header
+    unit = ("（元）" if chinese else " (yuan)") if column.kind == "money" else ""
+    return f"{column.zh if chinese else column.en[:1].upper() + column.en[1:]}{unit}"
+
+
+def _labels(table: Table, column: Column, *, chinese: bool) -> dict[Any, str]:
+    """Value -> its name in the CSV file, for what the table's filters name, and for yes and no."""
+    if not table.labelled:
+        return {}
+    if column.kind == "flag":
+        return {True: "是" if chinese else "yes", False: "否" if chinese else "no"}
+    options = next((each.options for each in table.filters if each.name == column.name), ())
+    return {option.value: option.zh if chinese else option.en for option in options}
 
 
 def filed(kind: Kind, cell: Any) -> str:
