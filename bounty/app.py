@@ -146,7 +146,7 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     """
     from flask import Flask  # noqa: PLC0415
 
-    from bounty import schema, web  # noqa: PLC0415
+    from bounty import db, schema, web  # noqa: PLC0415
     from bounty.resources import PACKAGE, resource_folder  # noqa: PLC0415
     from config import kept_key, read_settings, require_safe_site  # noqa: PLC0415
 
