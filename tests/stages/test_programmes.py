@@ -20,7 +20,6 @@ from tests.factories import (
     promoter,
     rows_of,
     terms_toml,
-    write_json,
     write_table,
 )
 
@@ -147,7 +146,7 @@ def test_a_programme_of_other_levels_goes_from_import_to_notice(
     said(database_url, "terms", "add", str(path), *of_goods)
     assert "3 on the roster, 2 eligible" in said(database_url, "open", "2022-12", *of_goods)
     assert "LEVEL_NOT_OFFERED 1" in said(database_url, "open", "2022-12", *of_goods)
-    said(database_url, "import", "orders", str(write_json(tmp_path / "orders.json", orders)))
+    Month(engine, tmp_path).orders(*orders)
     progress = json.loads(said(database_url, "progress", "2022-12", "1000940", "--json", *of_goods))
     assert (progress["level"], progress["counted"]) == ("V3", {"gmv_fen": 150_00, "orders": 2})
     progress = json.loads(said(database_url, "progress", "2022-12", str(PROMOTER), "--json", *of_goods))
