@@ -16,9 +16,11 @@ from sqlalchemy import Engine
 from bounty import schema
 from bounty.calendar.schedule import Calendar
 from bounty.cli import BOOKS
+from bounty.db import snapshot
 from bounty.errors import BountyError
 from bounty.payees.encryption import PayeeCipher
 from bounty.platforms.pdd.account import PlatformAccount
+from bounty.roster.programmes import cycle_of, programmes
 from bounty.rules.periods import MAIN, Period, is_programme_code
 from bounty.tranches.payer_files import Payer
 
@@ -76,7 +78,20 @@ def read_period(text: str, programme: str) -> Period:
     except ValueError as error:
         raise BountyError(str(error)) from None
     require_same_programme(text, period, programme)
+    require_period_of_main(text, period)
     return period
+
+
+def require_period_of_main(text: str, period: Period) -> None:
+    """Raises BountyError where nothing names a programme, there are several, and ``main`` has no such period."""
+    if is_programme_named() or ":" in text:
+        return
+    with snapshot(open_books().engine) as connection:
+        codes = [row.code for row in programmes(connection)]
+        fitting = [code for code in codes if cycle_of(connection, code) == period.cycle]
+    if len(codes) > 1 and fitting and MAIN not in fitting:
+        options = " or ".join(f"--programme {code}" for code in fitting)
+        raise BountyError(f"Programme main has no period {text}: add {options}, or set BOUNTY_PROGRAMME.")
 
 
 def require_same_programme(text: str, period: Period, programme: str) -> None:

@@ -5,7 +5,13 @@ from pathlib import Path
 import click
 from sqlalchemy import Connection
 
-from bounty.cli.context import CommandContext, open_books, programme_option, require_same_programme
+from bounty.cli.context import (
+    CommandContext,
+    open_books,
+    programme_option,
+    require_period_of_main,
+    require_same_programme,
+)
 from bounty.cli.month import read_terms_file
 from bounty.cli.output import echo_json, json_option, several, signed_yuan
 from bounty.clock import shown
@@ -38,6 +44,7 @@ def simulate(file: Path, span: str, programme: str, vary: Variation | None, *, a
     """
     periods = periods_from_to(span, programme)
     require_same_programme(span, periods[0], programme)
+    require_period_of_main(span, periods[0])
     toml = read_terms_file(file)
     terms, books = read_terms(toml), open_books()
     with snapshot(books.engine) as connection:

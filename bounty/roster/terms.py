@@ -82,9 +82,10 @@ def add_terms(connection: Connection, toml: str, now: int, programme: str = MAIN
     cycle = cycle_of(connection, programme)
     if cycle not in (None, terms.cycle):
         raise BountyError(
-            f'Programme {programme} has the cycle "{cycle}", and these terms have "{terms.cycle}": add another '
-            "programme for them.",
-            f"项目 {programme} 的周期是 {cycle}，这份条款的周期是 {terms.cycle}：请另建一个项目。",
+            f'Programme {programme} has the cycle "{cycle}", and these terms have "{terms.cycle}": name another '
+            "programme with --programme, or make one with `bounty programme add`.",
+            f"项目 {programme} 的周期是 {cycle}，这份条款的周期是 {terms.cycle}：请选择其他项目，或用 "
+            "`bounty programme add` 另建一个。",
         )
     effective_from = str(Period.parse(terms.effective_from, programme))
     versions = select(TermsVersion.sha256).where(TermsVersion.effective_from == effective_from)

@@ -18,6 +18,9 @@ from tests.factories import (
     order_row,
     plain_terms,
     promoter,
+    rows_of,
+    terms_toml,
+    write_table,
 )
 
 NOW = "2023-01-15T12:00:00+08:00"
@@ -73,7 +76,8 @@ def test_the_month_of_a_programme_of_half_months(engine: Engine, tmp_path: Path,
     assert "from sprint:2022-12a added" in said(database_url, "terms", "add", str(path), *of_sprint)
     assert 'has the cycle "month"' in refused(database_url, "terms", "add", str(path))
     assert "write 2022-12a or 2022-12b" in refused(database_url, "open", "2022-12", *of_sprint)
-    assert "write 2022-12, not 2022-12a" in refused(database_url, "open", "2022-12a")
+    assert "has no period 2022-12a: add --programme sprint" in refused(database_url, "open", "2022-12a")
+    assert "write 2022-12, not 2022-12a" in refused(database_url, "open", "2022-12a", "--programme", "main")
     assert said(database_url, "open", "2022-12a", *of_sprint).startswith(
         "sprint:2022-12a opened: 1 on the roster"
     )
@@ -113,6 +117,55 @@ def refused_terms(database_url: str, path: Path) -> str:
         path.read_text(encoding="utf-8").replace("receipt_cutoff_days = 10", "receipt_cutoff_days = 9")
     )
     return refused(database_url, "terms", "add", str(other), "--programme", "sprint")
+
+
+def test_a_programme_of_other_levels_goes_from_import_to_notice(
+    engine: Engine, tmp_path: Path, database_url: str
+) -> None:
+    """Levels V2 and V3, a category and a least amount; main has nothing to do with it, and is as if alone."""
+    levels = {
+        "V2": 'direct_only = true\ngmv_yuan = "100.00"',
+        "V3": 'direct_only = false\ngmv_yuan = "150.00"\norders = 2',
+    }
+    filters = '[task]\ncategory_ids = [2001]\nmin_order_yuan = "60.00"\n'
+    toml = terms_toml(levels=levels, caps="", links="any").replace("[task]\n", filters)
+    path = tmp_path / "goods.toml"
+    path.write_text(toml, encoding="utf-8")
+    people = [promoter(level="V2"), promoter(1000940, level="V3"), promoter(1000941, level="V0")]
+    orders = [
+        order_row(number=1, amount_fen=120_00),
+        order_row(number=2, amount_fen=50_00),  # below the least
+        order_row(number=3, amount_fen=90_00, cat_ids=[3001]),  # of another category
+        order_row(number=4, promoter_id=1000940, amount_fen=80_00, is_direct=0),
+        order_row(number=5, promoter_id=1000940, amount_fen=70_00, is_direct=0),
+        order_row(number=6, promoter_id=1000941, amount_fen=500_00),
+    ]
+    of_goods = ("--programme", "goods")
+    said(database_url, "programme", "add", "goods", "--name", "618 类目")
+    said(database_url, "import", "promoters", str(write_table(tmp_path / "people.csv", people)))
+    said(database_url, "terms", "add", str(path), *of_goods)
+    assert "3 on the roster, 2 eligible" in said(database_url, "open", "2022-12", *of_goods)
+    assert "LEVEL_NOT_OFFERED 1" in said(database_url, "open", "2022-12", *of_goods)
+    Month(engine, tmp_path).orders(*orders)
+    progress = json.loads(said(database_url, "progress", "2022-12", "1000940", "--json", *of_goods))
+    assert (progress["level"], progress["counted"]) == ("V3", {"gmv_fen": 150_00, "orders": 2})
+    progress = json.loads(said(database_url, "progress", "2022-12", str(PROMOTER), "--json", *of_goods))
+    assert [(each["reason"], each["orders"]) for each in progress["not_counted"]] == [
+        ("IN_CATEGORY", 1),
+        ("AT_LEAST_MINIMUM", 1),
+    ]
+    said(database_url, "settle", "2022-12", *of_goods)
+    through = ("--through", "2023-01-11T00:00:00+08:00", "--reason", "ok")
+    said(database_url, "confirm-data", "2022-12", *through, *of_goods)
+    said(database_url, "publish", "2022-12", *of_goods)
+    said(database_url, "export", "2022-12", "--out", str(tmp_path / "out"), *of_goods)
+    results = rows_of((tmp_path / "out" / "results.csv").read_bytes())
+    assert [(each["level"], each["passed"], each["gmv_yuan"]) for each in results] == [
+        ("V2", "yes", "120.00"),
+        ("V3", "yes", "150.00"),
+        ("V0", "no", ""),
+    ]
+    assert "main has no period 2022-12: add --programme goods" in refused(database_url, "settle", "2022-12")
 
 
 def test_the_environment_names_the_programme_and_the_option_comes_before_it(

@@ -193,6 +193,18 @@ def own_site(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callabl
         yield serve
 
 
+@pytest.fixture
+def site_of_two(paid_books_of_two: Path, tmp_path: Path) -> Iterator[Callable[[], Site]]:
+    """Serves a copy of the books of two programmes in mid-December; what a test does to it stays there."""
+    with ExitStack() as stack:
+
+        def serve() -> Site:
+            folder = tmp_path / "two"
+            return stack.enter_context(served(copied(paid_books_of_two, folder), folder, DECEMBER))
+
+        yield serve
+
+
 @pytest.fixture(scope="session")
 def logged_in(browser: Browser) -> Callable[[Site, str], StorageState]:
     """The cookies of a role on a site, from one log-in each."""

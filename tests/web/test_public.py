@@ -267,4 +267,4 @@ def test_every_amount_of_queries_is_fixed(month: Month, opened: Opened, statemen
         statements.clear()
         assert client.get(path).status_code == 200
         counts[path] = len(statements)
-    assert counts == {"/": 4, "/rules": 4, "/notices/2022-12/1": 6}
+    assert counts == {"/": 5, "/rules": 4, "/notices/2022-12/1": 7}

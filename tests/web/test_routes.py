@@ -8,6 +8,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -66,15 +67,17 @@ ARGUMENTS: dict[str, Any] = {
     "token_id": 1,
 }
 """What stands in an address; the small site has most of it."""
+PERIODS = (ARGUMENTS["period"], "sprint:2022-11a")
+"""A published one of each programme."""
 PERSONAL = {"order_sn": (OWN, OTHERS, ABSENT), "appeal_id": (1, 2, 999)}
 """Of whose there is an own, another's and none such."""
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 
 
 @pytest.fixture(scope="module")
-def app(paid_books: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+def app(paid_books_of_two: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     folder = tmp_path_factory.mktemp("routes")
-    app = application(copied(paid_books, folder), DECEMBER, folder)
+    app = application(copied(paid_books_of_two, folder), DECEMBER, folder)
     engine, now = app.extensions["bounty.books"].engine, shanghai(DECEMBER)
     with transaction(engine) as connection:
         for promoter_id, number, words in ((PROMOTER, 111, "直推"), (NEIGHBOUR, 120, CANARY)):
@@ -116,6 +119,13 @@ def address(app: Flask, rule: Rule, **given: Any) -> str:
         return adapter.build(rule.endpoint, values, method=min((rule.methods or set()) - {"HEAD", "OPTIONS"}))
 
 
+def addresses(app: Flask, rule: Rule) -> list[str]:
+    """Where a route is; of one that has a period, for each programme."""
+    if "period" not in rule.arguments:
+        return [address(app, rule)]
+    return [address(app, rule, period=period) for period in PERIODS]
+
+
 def refused(response: Any, role: str, method: str) -> bool:
     """Whether an answer says that one may not."""
     if role != "nobody":
@@ -144,12 +154,12 @@ def test_a_page_is_open_to_whom_it_says_and_closed_to_the_others(
     for rule in routes(app):
         if "GET" not in (rule.methods or ()):
             continue
-        path, roles = address(app, rule), allowed(app, rule.endpoint)
-        for role, client in readers.items():
+        roles = allowed(app, rule.endpoint)
+        for path, (role, client) in product(addresses(app, rule), readers.items()):
             response = client.get(path, buffered=True)
             may = role in roles or (roles == EVERYBODY and (role != "nobody" or rule.endpoint not in ASKING))
             if may == refused(response, role, "GET") or response.status_code >= 500:
-                wrong.append((rule.rule, role, response.status_code))
+                wrong.append((path, role, response.status_code))
     assert wrong == []
 
 
@@ -164,17 +174,17 @@ def test_an_act_is_open_to_whom_it_says_and_needs_the_forms_token(
     wrong: list[tuple[str, str, str, int]] = []
     for rule in routes(app):
         roles = allowed(app, rule.endpoint)
-        for method in sorted(set(UNSAFE) & (rule.methods or set())):
-            path = address(app, rule)
+        methods = sorted(set(UNSAFE) & (rule.methods or set()))
+        for method, path in product(methods, addresses(app, rule)):
             for role, client in readers.items():
                 may = roles == EVERYBODY or role in roles
                 without = client.open(path, method=method)
                 if without.status_code != 400 and (may or not refused(without, role, method)):
-                    wrong.append((method, rule.rule, role, without.status_code))
+                    wrong.append((method, path, role, without.status_code))
                 if not may:
                     response = client.open(path, method=method, data={"csrf_token": tokens[role]})
                     if not refused(response, role, method):
-                        wrong.append((method, rule.rule, role, response.status_code))
+                        wrong.append((method, path, role, response.status_code))
     assert wrong == []
     with snapshot(engine) as connection:
         assert connection.execute(select(func.count()).select_from(AuditEvent)).scalar_one() == before
@@ -285,7 +295,7 @@ def everything(client: FlaskClient, paths: list[str], most: int = 200) -> Iterat
 def test_what_one_promoter_has_is_never_in_what_another_gets(app: Flask) -> None:
     """Their name, their goods, their orders' numbers; staff get to hear them."""
     secrets = [CANARY, *(sn(number) for number in CANARY_ORDERS)]
-    paths = [address(app, rule) for rule in routes(app) if "GET" in (rule.methods or ())]
+    paths = [path for rule in routes(app) if "GET" in (rule.methods or ()) for path in addresses(app, rule)]
     heard: dict[str, set[str]] = {}
     for role in ("nobody", "promoter", "finance"):
         client = app.test_client()

@@ -62,11 +62,13 @@ COLUMNS = (
 @blueprint.get("/")
 @allows(*READERS)
 def index() -> Redirect | str:
-    """The newest period's roster."""
+    """The newest period's roster, of all programmes or of one; the form below offers the one after it."""
+    programme = request.args.get("programme")
     with reading() as connection:
         periods = _periods(connection)
     if periods:
-        return redirect(url_for(".listing", period=periods[0]), 303)
+        of_it = [each for each in periods if Period.parse(each).programme == programme]
+        return redirect(url_for(".listing", period=(of_it or periods)[0], programme=programme), 303)
     return render_template("operations/roster_empty.html", refused=None, offered=None, now=now())
 
 
@@ -227,7 +229,7 @@ def _listing(month: Period, refused: str | None = None) -> str:
         page=page,
         period=str(month),
         periods=periods,
-        offered=_newest_of(periods, month.programme).plus(1),
+        offered=_offered(periods, request.args.get("programme", month.programme)),
         opened_at=opened_at,
         reasons=REASONS,
         refused=refused,
@@ -313,8 +315,10 @@ def _standing() -> EntryState:
     return EntryState(None, gmv_fen, int(orders) if orders else None)
 
 
-def _newest_of(periods: list[str], programme: str) -> Period:
-    return next(each for each in map(Period.parse, periods) if each.programme == programme)
+def _offered(periods: list[str], programme: str) -> Period | None:
+    """The period after the newest open one of a programme; null before its first."""
+    newest = (each for each in map(Period.parse, periods) if each.programme == programme)
+    return next((each.plus(1) for each in newest), None)
 
 
 def _periods(connection: Connection) -> list[str]:
