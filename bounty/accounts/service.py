@@ -13,7 +13,7 @@ from bounty.accounts.limits import normalised
 from bounty.accounts.passwords import SHORTEST, hashed
 from bounty.audit.service import actor_of, record
 from bounty.errors import BountyError
-from bounty.models import ROLES, Invitation, Promoter, User
+from bounty.models import ROLES, Invitation, Passkey, Promoter, User
 
 INVITATION_SECONDS = 7 * 86_400
 """How long a one-time link holds."""
@@ -239,7 +239,9 @@ def users(connection: Connection) -> list[Any]:
                 User.role,
                 User.promoter_id,
                 User.active,
-                User.tf_totp_secret.is_not(None).label("second_factor"),
+                or_(User.tf_totp_secret.is_not(None), exists().where(Passkey.user_id == User.id)).label(
+                    "second_factor"
+                ),
             ).order_by(User.role, User.email)
         )
     )

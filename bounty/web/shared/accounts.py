@@ -1,5 +1,7 @@
 """Pages for accepting an invitation, and for staff to view a promoter's pages."""
 
+from typing import Any
+
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask_wtf import FlaskForm
 from sqlalchemy import select
@@ -8,10 +10,11 @@ from wtforms import PasswordField
 from wtforms.validators import InputRequired
 
 from bounty.accounts import service as accounts
+from bounty.accounts.passkeys import new_options
 from bounty.audit.service import record
 from bounty.errors import BountyError
 from bounty.models import Promoter
-from bounty.web.shared.access import allows, public
+from bounty.web.shared.access import allows, person, public
 from bounty.web.shared.errors import said
 from bounty.web.shared.language import t
 from bounty.web.shared.request_context import now, reading, writing
@@ -47,6 +50,14 @@ def invitation(token: str) -> Response | str:
                 flash(t("账号已建立，请登录。", "The account is there: log in."), "success")
                 return redirect(url_for("security.login"), 303)
     return render_template("people/invitation.html", invited=invited, form=form, refused=refused)
+
+
+@blueprint.post("/passkeys/challenge")
+@allows("promoter", "operator", "finance", "admin")
+def passkey_challenge() -> dict[str, Any]:
+    """What a passkey of the account has to sign before an important action, as the browser takes it."""
+    with writing() as connection:
+        return new_options(connection, person().user_id, request.host.split(":")[0], now())
 
 
 @blueprint.post("/view-as")
