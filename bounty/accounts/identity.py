@@ -1,18 +1,20 @@
-"""Proving who one is beside the page for it: a password at the command line, a fresh one-time code before an act."""
+"""Proving who one is beside the page for it: a password at the command line, a fresh second factor before an act."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 from passlib.totp import TOTP, TokenError
-from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy import Connection, Engine, exists, select, update
 
 from bounty.accounts.limits import Asker, count_try, forget_tries, normalised, patience, seconds_to_wait
+from bounty.accounts.passkeys import PasskeyAnswer, answer_holds
 from bounty.accounts.passwords import hashed
 from bounty.audit.service import Actor, record
 from bounty.db import transaction
 from bounty.errors import BountyError
-from bounty.models import User
+from bounty.models import Passkey, User
 
 WINDOW_SECONDS = 30
 """By so much clocks may differ: one code before and after."""
@@ -23,10 +25,16 @@ WRONG_CODE = BountyError(
     "This one-time code doesn't hold, or has served: wait for the next one.",
     "验证码不对，或已经用过：请等下一个验证码再试。",
 )
+WRONG_PASSKEY = BountyError(
+    "This passkey is not known for the account, was copied, or answered too late: try again.",
+    "通行密钥验证未通过：可能不属于该账号、曾被复制，或已超时，请重试。",
+)
+NO_PASSKEY = BountyError("Confirm with your passkey first.", "请先使用通行密钥确认。")
 
 
 def account_behind(engine: Engine, email: str, password: str, now: int, *, device: str) -> Any:
-    """The account that an e-mail and a password open: user_id, email, role, and whether it has a second_factor.
+    """The account that an e-mail and a password open: user_id, email, role, and whether it has_code, a second factor
+    that gives one-time codes, and has_passkey.
 
     device  where it is asked from, on which failures are counted by account
 
@@ -53,7 +61,8 @@ def _opened(connection: Connection, email: str, password: str) -> Any | None:
             User.email,
             User.role,
             User.password,
-            User.tf_totp_secret.is_not(None).label("second_factor"),
+            User.tf_totp_secret.is_not(None).label("has_code"),
+            exists().where(Passkey.user_id == User.id).label("has_passkey"),
         ).where(User.email == email, User.active)
     ).first()
     if row is None or row.password is None:
@@ -66,32 +75,70 @@ def _opened(connection: Connection, email: str, password: str) -> Any | None:
     return row
 
 
-def require_code(
-    engine: Engine, user_id: int, code: str, now: int, *, key: str, address: str, device: str | None = None
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a person brings to show that they are still the account's owner: one of the two."""
+
+    code: str
+    """A one-time code."""
+    passkey: PasskeyAnswer | None
+    """A passkey's answer; null if none was sent."""
+
+
+def require_proof(
+    engine: Engine,
+    user_id: int,
+    proof: Proof,
+    now: int,
+    *,
+    key: str,
+    address: str,
+    device: str | None = None,
 ) -> None:
-    """Take a fresh one-time code of an account, which serves once, whatever becomes of the act it is brought for.
+    """Take a fresh one-time code of an account, or a passkey's answer. Each serves once, whatever becomes of the act.
 
     key      encrypts the secrets of second factors
     address  where it is brought from, and
     device   on which known one, under which failures are counted
 
-    Raises BountyError for a wrong or used code, which is counted as a wrong password is, and after too many of them.
+    Raises BountyError for a wrong or used one, which is counted as a wrong password is, and after too many of them.
     """
-    refusal: BountyError | None = None
     with transaction(engine) as connection:
-        account = connection.execute(
-            select(User.email, User.tf_totp_secret, User.last_totp_counter).where(User.id == user_id)
-        ).one()
-        asker = Asker(account.email, address, device)
-        if wait := seconds_to_wait(connection, "guess", asker, now):
-            refusal = patience(wait)
-        elif (counter := _counter(account, code, key)) is None:
-            refusal = WRONG_CODE
-            count_try(connection, "guess", asker, now)
-        else:
-            connection.execute(update(User).where(User.id == user_id).values(last_totp_counter=counter))
-    if refusal is not None:
+        refusal = proof_refusal(connection, user_id, proof, now, key=key, address=address, device=device)
+    if refusal is not None:  # once the failure is kept, whatever becomes of the caller
         raise refusal
+
+
+def proof_refusal(
+    connection: Connection,
+    user_id: int,
+    proof: Proof,
+    now: int,
+    *,
+    key: str,
+    address: str,
+    device: str | None,
+) -> BountyError | None:
+    """Like ``require_proof``, in a writer's transaction that the caller must commit; why not, or null."""
+    account = connection.execute(
+        select(User.email, User.tf_totp_secret, User.last_totp_counter).where(User.id == user_id)
+    ).one()
+    asker = Asker(account.email, address, device)
+    if wait := seconds_to_wait(connection, "guess", asker, now):
+        return patience(wait)
+    if proof.passkey is not None:
+        if answer_holds(connection, user_id, proof.passkey, now):
+            return None
+        count_try(connection, "guess", asker, now)
+        return WRONG_PASSKEY
+    if account.tf_totp_secret is None:
+        return NO_PASSKEY
+    counter = _counter(account, proof.code, key)
+    if counter is None:
+        count_try(connection, "guess", asker, now)
+        return WRONG_CODE
+    connection.execute(update(User).where(User.id == user_id).values(last_totp_counter=counter))
+    return None
 
 
 def _counter(account: Any, code: str, key: str) -> int | None:

@@ -2,13 +2,11 @@
 
 import secrets
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from flask import Flask, abort, current_app, has_request_context, request
-from flask_babel import get_locale
+from flask import Flask, abort, current_app, request
 from flask_login import current_user, user_logged_out
 from flask_security import (
     ChangePasswordForm,
@@ -16,9 +14,7 @@ from flask_security import (
     LoginForm,
     MailUtil,
     PasswordUtil,
-    RoleMixin,
     Security,
-    SQLAlchemySessionUserDatastore,
     Totp,
     TwoFactorVerifyCodeForm,
     UserMixin,
@@ -27,35 +23,46 @@ from flask_security import (
     password_reset,
     tf_profile_changed,
     user_authenticated,
+    wan_deleted,
+    wan_registered,
 )
 from flask_security.recoverable import generate_reset_password_token
 from flask_security.utils import get_message, login_user, url_for_security
 from passlib.totp import TotpMatch
-from sqlalchemy import Connection, Engine, bindparam, select
-from sqlalchemy.orm import Session, scoped_session, sessionmaker
+from sqlalchemy import Engine, select
 
 from bounty.accounts import devices
-from bounty.accounts.limits import (
-    Asker,
-    Kind,
-    count_try,
-    forget_tries,
-    normalised,
-    patience,
-    seconds_to_wait,
+from bounty.accounts.limits import forget_tries, normalised, patience
+from bounty.accounts.login_site import (
+    EXTENSION,
+    Account,
+    Credential,
+    Datastore,
+    LoginSite,
+    Reading,
+    Role,
+    in_reader_language,
+    login_site,
+    reader_language,
 )
 from bounty.accounts.passwords import LANES, MEMORY_KIB, PASSES, SHORTEST
+from bounty.accounts.second_factor_forms import (
+    FACTOR_CONFIG,
+    Challenges,
+    LimitedRecovery,
+    PasskeyBegin,
+    PasskeyLogin,
+    ProvenDelete,
+    ProvenRecoveryCodes,
+    ProvenRegister,
+    RecoveryCodes,
+    RegisterAnswer,
+)
 from bounty.accounts.service import require_good_password
-from bounty.audit.service import Actor, record
-from bounty.db import Words, wait_for_turn
+from bounty.db import wait_for_turn
 from bounty.errors import BountyError
-from bounty.models import User
 from bounty.notifications.outbox import MessageText, tell_account
 
-_EXTENSION = "bounty.accounts"
-ENTERING = "people.invitation"
-"""The endpoint, beside the library's own, that logs an account in."""
-Reading = Callable[[], AbstractContextManager[Connection]]
 CONFIG: dict[str, Any] = {
     "SECURITY_PASSWORD_HASH": "argon2",
     "SECURITY_PASSWORD_SCHEMES": ["argon2"],
@@ -89,160 +96,12 @@ CONFIG: dict[str, Any] = {
 """What does not differ between installations."""
 
 
-class Role(RoleMixin):
-    """A role by its name; an account has exactly one, in a column of its own."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-
-class Account(User, UserMixin):
-    """A row of ``users``, as Flask-Security wants it."""
-
-    @property
-    def roles(self) -> list[RoleMixin]:  # type: ignore[override]  # theirs is a column
-        """Its one role."""
-        return [Role(self.role)]
-
-    def check_tf_required(
-        self, tf_setup_methods: list[tuple[str, str]], tf_fresh: bool
-    ) -> tuple[bool, list[tuple[str, str]]]:
-        """A second factor is asked of whoever has one, and of all staff where the site is a real one."""
-        return bool(tf_setup_methods) or self.check_tf_required_setup(), tf_setup_methods
-
-    def check_tf_required_setup(self) -> bool:
-        """Whether this account must have a second factor."""
-        return _accounts().second_factor and self.role != "promoter"
-
-    def track_failed_authn(self, auth_type: str, tfa: bool = False) -> None:
-        """A wrong code counts like a wrong password, which the form of the log-in counts itself."""
-        if tfa:
-            accounts = _accounts()
-            accounts.count("guess", accounts.asker(self.email))
-
-
-class _Datastore(SQLAlchemySessionUserDatastore):
-    def find_user(self, case_insensitive: bool = False, **kwargs: Any) -> Account | None:
-        """The account with an attribute's value; theirs would join a table of roles, which we have not."""
-        ((name, value),) = kwargs.items()
-        if name == "fs_uniquifier" and request.blueprint != "security":
-            return _account_behind(value)
-        if name == "email":
-            value = normalised(value)
-        query = select(Account).where(getattr(Account, name) == value)
-        found: Account | None = self.db.session.scalars(query).one_or_none()
-        return found
-
-
-_COLUMNS = User.__table__.c
-_ACCOUNT = select(*(column.label(name) for name, column in User.__mapper__.columns.items())).where(
-    _COLUMNS.fs_uniquifier == bindparam("uniquifier", type_=Words())
-)
-
-
-def _account_behind(uniquifier: str) -> Account | None:
-    """The account that a session names, to be looked at by our own pages; the library's change theirs."""
-    with _accounts().reading() as connection:
-        row = connection.execute(_ACCOUNT, {"uniquifier": uniquifier}).first()
-    return None if row is None else Account(**row._mapping)
-
-
-class _Session(Session):
-    """The accounts' session: it reads like a reader, and begins as a writer where a request may change an account.
-
-    A transaction that began as a reader can't become a writer on SQLite once another has written.
-    """
-
-    def get_bind(self, *args: Any, **kwargs: Any) -> Any:
-        writes = has_request_context() and request.method == "POST" and _changes_accounts()
-        return _accounts().writing if writes else _accounts().engine
-
-
-def _changes_accounts() -> bool:
-    """Whether a POST may change an account: the library's own, and a log-in that follows an accepted invitation."""
-    return request.blueprint == "security" or request.endpoint == ENTERING
-
-
-class _Accounts:
-    """What the log-in needs to know of the site it stands in."""
-
-    def __init__(
-        self,
-        engine: Engine,
-        now: Callable[[], int],
-        reading: Reading,
-        may_go_to: Callable[[str], bool],
-        *,
-        second_factor: bool,
-    ) -> None:
-        self.engine, self.now, self.reading, self.second_factor = engine, now, reading, second_factor
-        self.may_go_to = may_go_to
-        # Made once: a session opens a second connection for what looks like a second engine.
-        self.writing = engine.execution_options(writing=True)
-        self.session: scoped_session[Any] = scoped_session(
-            sessionmaker(class_=_Session, expire_on_commit=False)
-        )
-
-    def turn(self) -> Connection:
-        """The session's connection, the one writer until the request ends or commits: of tries made at once each is
-        evaluated after the one before it has been counted."""
-        connection: Connection = self.session.connection()
-        wait_for_turn(connection)
-        return connection
-
-    def asker(self, email: str) -> Asker:
-        """Who tries, for the account of an e-mail."""
-        name = normalised(email)
-        user_id = self.session.scalar(select(Account.id).where(Account.email == name))
-        return Asker(name, request.remote_addr or "", devices.known_device(user_id))
-
-    def seconds_to_wait(self, kind: Kind, asker: Asker) -> int:
-        return seconds_to_wait(self.turn(), kind, asker, self.now())
-
-    def count(self, kind: Kind, asker: Asker) -> None:
-        """In the transaction in which the try was evaluated, and kept whatever becomes of the request."""
-        count_try(self.turn(), kind, asker, self.now())
-        self.session.commit()
-
-    def record(self, act: str, user: Account, reason: str | None = None) -> None:
-        """An act of an account upon itself, in the session's own transaction."""
-        actor = Actor(user.email, user.id, user.role, request.remote_addr, None)
-        record(self.session.connection(), act, user.email, self.now(), reason=reason, by=actor)
-
-
-def _accounts() -> _Accounts:
-    accounts: _Accounts = current_app.extensions[_EXTENSION]
-    return accounts
-
-
-def enter(user_id: int) -> Any | None:
-    """Log in whoever has just proved to be an account's owner; where a second factor has to be set up first, the answer
-    that leads there, else null."""
-    accounts = _accounts()
-    account = accounts.session.get_one(Account, user_id)
-    plugins = current_app.extensions["security"].two_factor_plugins
-    leading = plugins.tf_enter(account, False, "password", next_loc=None)
-    if leading is None:
-        login_user(account, authn_via=["password"])
-        accounts.session.commit()
-    return leading
-
-
-def _language() -> str:
-    return "zh" if str(get_locale()).startswith("zh") else "en"
-
-
-def _said(refusal: BountyError) -> str:
-    """In the reader's language; the library's own sentences come by the same choice."""
-    return refusal.zh if _language() == "zh" else str(refusal)
-
-
 class _LeadingOn:
     """A form that leads on to where one wanted to go, or, where there is no such page here, home; it is no mistake."""
 
     def validate_next(self, field: Any) -> None:
         """In place of the library's, which tells apart by text what is elsewhere."""
-        if not _accounts().may_go_to(field.data or ""):
+        if not login_site().may_go_to(field.data or ""):
             field.data = ""
 
 
@@ -253,10 +112,10 @@ class LimitedLogin(_LeadingOn, LoginForm):
 
     def validate(self, **kwargs: Any) -> bool:
         """Whether the log-in may go on."""
-        accounts = _accounts()
+        accounts = login_site()
         asker = accounts.asker(self.email.data or "")
         if wait := accounts.seconds_to_wait("guess", asker):
-            self.form_errors.append(_said(patience(wait)))
+            self.form_errors.append(in_reader_language(patience(wait)))
             return False
         good = bool(super().validate(**kwargs))
         if not good and self.ifield is not None:  # an e-mail and a password were tried
@@ -270,10 +129,10 @@ class LimitedCode(TwoFactorVerifyCodeForm):
     def validate(self, **kwargs: Any) -> bool:
         """Whether the code holds, and not too many were wrong."""
         assert isinstance(self.user, Account)
-        accounts = _accounts()
+        accounts = login_site()
         wait = 0 if self.is_setup else accounts.seconds_to_wait("guess", accounts.asker(self.user.email))
         if wait:
-            self.form_errors.append(_said(patience(wait)))
+            self.form_errors.append(in_reader_language(patience(wait)))
             return False
         return bool(super().validate(**kwargs))
 
@@ -287,7 +146,7 @@ class LimitedReset(ForgotPasswordForm):
         good = bool(super().validate(**kwargs))
         if "csrf_token" in self.errors:
             return False
-        accounts = _accounts()
+        accounts = login_site()
         asker = accounts.asker(self.email.data or "")
         nobody = Account(email=asker.email, fs_uniquifier=secrets.token_hex(16))
         nobody.password = nobody.fs_uniquifier
@@ -303,6 +162,19 @@ class LimitedReset(ForgotPasswordForm):
                 tell_account(accounts.turn(), "account", cause, user.id, letter, accounts.now())
             accounts.count("reset", asker)
         return False
+
+
+def enter(user_id: int) -> Any | None:
+    """Log in whoever has just proved to be an account's owner; where a second factor has to be set up first, the answer
+    that leads there, else null."""
+    site = login_site()
+    account = site.session.get_one(Account, user_id)
+    plugins = current_app.extensions["security"].two_factor_plugins
+    leading = plugins.tf_enter(account, False, "password", next_loc=None)
+    if leading is None:
+        login_user(account, authn_via=["password"])
+        site.session.commit()
+    return leading
 
 
 def _reset_letter(token: str) -> MessageText:
@@ -323,10 +195,10 @@ class _LimitedPassword:
     def validate(self, **kwargs: Any) -> bool:
         """Whether the form holds, and not too many passwords were wrong."""
         assert isinstance(self, ChangePasswordForm | VerifyForm)
-        accounts = _accounts()
+        accounts = login_site()
         asker = accounts.asker(current_user.email)
         if wait := accounts.seconds_to_wait("guess", asker):
-            self.form_errors.append(_said(patience(wait)))
+            self.form_errors.append(in_reader_language(patience(wait)))
             return False
         good = bool(super().validate(**kwargs))  # type: ignore[misc]
         wrong, _ = get_message("INVALID_PASSWORD")
@@ -349,7 +221,7 @@ class _OneTime(Totp):
     def get_last_counter(self, user: UserMixin) -> int | None:
         """The last one accepted, until the request ends: of two that bring the same code at once, one waits."""
         assert isinstance(user, Account)
-        session = _accounts().session
+        session = login_site().session
         wait_for_turn(session.connection())
         counter: int | None = session.scalar(select(Account.last_totp_counter).where(Account.id == user.id))
         return counter
@@ -374,11 +246,13 @@ class _Mails(MailUtil):
         **context: Any,
     ) -> None:
         """Write one, in the language of whoever asks."""
-        accounts, words = _accounts(), body or ""
+        accounts, words = login_site(), body or ""
         cause = f"{template} {secrets.token_hex(8)}"
         letter = MessageText((subject, subject), words, words)
         user_id = context["user"].id
-        tell_account(accounts.turn(), "account", cause, user_id, letter, accounts.now(), language=_language())
+        tell_account(
+            accounts.turn(), "account", cause, user_id, letter, accounts.now(), language=reader_language()
+        )
 
     def normalize(self, email: str) -> str:
         """As accounts are kept."""
@@ -395,7 +269,7 @@ class _Passwords(PasswordUtil):
         try:
             require_good_password(password, "" if user is None else user.email)
         except BountyError as refusal:
-            return [_said(refusal)], password
+            return [in_reader_language(refusal)], password
         return None, password
 
 
@@ -416,13 +290,13 @@ def install(
     totp_key       encrypts the secrets of second factors
     second_factor  whether staff must have one
     """
-    accounts = app.extensions[_EXTENSION] = _Accounts(
+    accounts = app.extensions[EXTENSION] = LoginSite(
         engine, now, reading, may_go_to, second_factor=second_factor
     )
-    app.config.update(CONFIG)
+    app.config.update(CONFIG | FACTOR_CONFIG)
     app.config["SECURITY_TOTP_SECRETS"] = {"1": totp_key}
     devices.install(app)
-    datastore = _Datastore(accounts.session, Account, Role)
+    datastore = Datastore(accounts.session, Account, Role, Credential)
     Security(
         app,
         datastore,
@@ -431,6 +305,15 @@ def install(
         two_factor_verify_code_form=LimitedCode,
         change_password_form=LimitedChange,
         verify_form=LimitedVerify,
+        wan_register_form=ProvenRegister,
+        wan_register_response_form=RegisterAnswer,
+        wan_signin_form=PasskeyBegin,
+        wan_signin_response_form=PasskeyLogin,
+        wan_delete_form=ProvenDelete,
+        mf_recovery_codes_form=ProvenRecoveryCodes,
+        mf_recovery_form=LimitedRecovery,
+        webauthn_util_cls=Challenges,
+        mf_recovery_codes_util_cls=RecoveryCodes,
         totp_cls=_OneTime,
         password_util_cls=_Passwords,
         mail_util_cls=_Mails,
@@ -463,8 +346,8 @@ def install(
         accounts.session.commit()
 
     def changed(act: str) -> Callable[..., None]:
-        def heard(_app: Flask, user: Account, **_more: Any) -> None:
-            accounts.record(act, user)
+        def heard(_app: Flask, user: Account, name: str | None = None, **_more: Any) -> None:
+            accounts.record(act, user, reason=name)
 
         return heard
 
@@ -482,5 +365,7 @@ def install(
     for signal, act in (
         (password_changed, "user.password"),
         (tf_profile_changed, "user.second_factor"),
+        (wan_registered, "user.passkey_add"),
+        (wan_deleted, "user.passkey_remove"),
     ):
         signal.connect(changed(act), app, weak=False)

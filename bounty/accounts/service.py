@@ -14,7 +14,7 @@ from bounty.accounts.passwords import SHORTEST, hashed
 from bounty.audit.service import actor_of, record
 from bounty.db import Query
 from bounty.errors import BountyError
-from bounty.models import ROLES, AuditEvent, Invitation, Promoter, User
+from bounty.models import ROLES, AuditEvent, Invitation, Passkey, Promoter, User
 from bounty.notifications.outbox import MessageText, tell_address
 
 INVITATION_SECONDS = 7 * 86_400
@@ -306,7 +306,9 @@ def accounts() -> Query:
         User.role,
         User.promoter_id,
         User.active,
-        User.tf_totp_secret.is_not(None).label("second_factor"),
+        or_(User.tf_totp_secret.is_not(None), exists().where(Passkey.user_id == User.id)).label(
+            "second_factor"
+        ),
         User.created_at,
         login.label("logged_in_at"),
     )

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import click
 
-from bounty.accounts.identity import account_behind, record_log_in, require_code
+from bounty.accounts.identity import Proof, account_behind, record_log_in, require_proof
 from bounty.accounts.service import NEEDS_ACCOUNT
 from bounty.audit.service import Actor, acting
 from bounty.cli.context import CommandContext, open_books
@@ -46,9 +46,14 @@ def _logged_in(books: CommandContext, email: str, roles: tuple[str, ...]) -> Com
         raise BountyError(
             f"{account.email} is {account.role}, and this takes an account that is {' or '.join(roles)}."
         )
-    if account.second_factor:
-        key, code = books.totp_key(), _asked("One-time code")
-        require_code(books.engine, account.user_id, code, now, key=key, address=ADDRESS, device=ADDRESS)
+    if account.has_code:
+        key, proof = books.totp_key(), Proof(_asked("One-time code"), None)
+        require_proof(books.engine, account.user_id, proof, now, key=key, address=ADDRESS, device=ADDRESS)
+    elif account.has_passkey:
+        raise BountyError(
+            f"{account.email} has a passkey, which a shell can't ask for: log in at {books.public_url}/tf-setup and "
+            "set up an authenticator beside it."
+        )
     elif books.approval_required:
         raise BountyError(
             f"{account.email} has no second factor, which this takes: log in at {books.public_url}/tf-setup and "

@@ -7,7 +7,7 @@ rows of promoters the primary key begins with ``promoter_id``.
 
 from bounty.db import Base
 from bounty.models.accounting import PassVoid, PassVoidAnswer, PeriodClosing
-from bounty.models.accounts import ROLES, Invitation, Tries, User
+from bounty.models.accounts import ROLES, Invitation, Passkey, PasskeyChallenge, Tries, User
 from bounty.models.audit import AuditEvent
 from bounty.models.books import Books
 from bounty.models.calendar import Slot, WorkerWake
@@ -111,6 +111,8 @@ __all__ = [
     "OrderVersion",
     "PassVoid",
     "PassVoidAnswer",
+    "Passkey",
+    "PasskeyChallenge",
     "Payee",
     "PayeeApproval",
     "PayeeProposal",

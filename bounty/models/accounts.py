@@ -1,9 +1,9 @@
 """Accounts, invitations, and counters of failed attempts."""
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from bounty.db import Base, Flag, WholeNumber, Words
+from bounty.db import Base, Bytes, Flag, WholeNumber, Words
 from bounty.models.promoters import Promoter
 
 ROLES = ("promoter", "operator", "finance", "admin")
@@ -11,7 +11,7 @@ ROLES = ("promoter", "operator", "finance", "admin")
 
 
 class User(Base):
-    """An account. ``password``, ``active``, ``fs_uniquifier`` and ``tf_*`` are columns that Flask-Security expects."""
+    """An account. ``password``, ``active``, ``fs_*``, ``tf_*`` and ``mf_*`` are columns that Flask-Security expects."""
 
     __tablename__ = "users"
     __table_args__ = (
@@ -44,6 +44,51 @@ class User(Base):
     """Counter of the last accepted code, in 30-second steps since 1970; codes up to this counter are refused."""
     created_at: Mapped[int] = mapped_column(WholeNumber)
     """When the account was created; epoch seconds."""
+    fs_webauthn_user_handle: Mapped[str | None] = mapped_column(Words)
+    """The random name of the account in its passkeys; null before the first is registered."""
+    mf_recovery_codes: Mapped[str | None] = mapped_column(Words)
+    """SHA-256 of each recovery code that was not used yet, hex, with spaces between; null if none were made."""
+
+
+class Passkey(Base):
+    """A WebAuthn credential: a second factor on a person's device or security key. The private key never leaves it."""
+
+    __tablename__ = "passkeys"
+    __table_args__ = (UniqueConstraint("user_id", "name"), {"sqlite_strict": True})
+
+    id: Mapped[int] = mapped_column("passkey_id", WholeNumber, primary_key=True)
+    """The passkey's number."""
+    user_id: Mapped[int] = mapped_column(ForeignKey(User.id, name="fk_passkeys_users"))
+    """The account that it belongs to."""
+    name: Mapped[str] = mapped_column(Words)
+    """What the person calls it."""
+    credential_id: Mapped[bytes] = mapped_column(Bytes, unique=True)
+    """The name that the device gave it."""
+    public_key: Mapped[bytes] = mapped_column(Bytes)
+    """The key that its signatures are verified with, as COSE."""
+    sign_count: Mapped[int] = mapped_column(WholeNumber)
+    """The device's counter at the last signature. One that does not grow is of a copy; 0: the device does not count."""
+    created_at: Mapped[int] = mapped_column(WholeNumber)
+    """When it was registered; epoch seconds."""
+    last_used_at: Mapped[int | None] = mapped_column(WholeNumber)
+    """When it was last used; epoch seconds; null if it was not used yet."""
+
+
+class PasskeyChallenge(Base):
+    """The random text that an account's passkey has to sign next. It is deleted when an answer comes, right or wrong,
+    so that an answer serves once."""
+
+    __tablename__ = "passkey_challenges"
+    __table_args__ = ({"sqlite_strict": True},)
+
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey(User.id, name="fk_passkey_challenges_users"), primary_key=True, autoincrement=False
+    )
+    """The account; a later challenge replaces the earlier one."""
+    challenge: Mapped[str] = mapped_column(Words)
+    """The text."""
+    expires_at: Mapped[int] = mapped_column(WholeNumber)
+    """From this instant an answer is refused; epoch seconds."""
 
 
 class Invitation(Base):

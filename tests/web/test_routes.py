@@ -33,13 +33,27 @@ from tests.web.clients import application, close, log_in, token_of
 from tests.web.world import CANARY, CANARY_ORDERS, DECEMBER, EMAILS, NEIGHBOUR, copied
 
 ROLES = ("promoter", "operator", "finance", "admin")
-SHUT = {"security.static", "security.two_factor_rescue", "security.tf_select"}
+SHUT = {"security.two_factor_rescue", "security.wan_verify", "security.wan_verify_response"}
 """The library's, which nobody needs."""
-LEAVING = {"security.two_factor_token_validation"}
-"""Logs out whoever asks for it without need, and is held by the tests of the log-in."""
+LEAVING = {
+    "security.two_factor_token_validation",
+    "security.tf_select",
+    "security.mf_recovery",
+    "security.wan_signin",
+    "security.wan_signin_response",
+}
+"""Steps of the log-in, which send away or log out whoever asks for them without need; its tests hold them."""
 BEARING = {"health.metrics"}
 """Is there for whoever bears its token, which the tests of it hold."""
-ASKING = {"security.change_password", "security.verify", "security.two_factor_setup"}
+ASKING = {
+    "security.change_password",
+    "security.verify",
+    "security.two_factor_setup",
+    "security.wan_register",
+    "security.wan_register_response",
+    "security.wan_delete",
+    "security.mf_recovery_codes",
+}
 """The library's that ask for a log-in themselves."""
 EVIDENCE = CheckedFile("合同.pdf", "application/pdf", b"%PDF-1.7 %%EOF")
 COLLEAGUE = "同事9d2e41c7"

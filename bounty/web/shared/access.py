@@ -27,10 +27,18 @@ SECURITY_VIEWS = frozenset(
         "security.two_factor_setup_validate",
         "security.two_factor_token_validation",
         "security.verify",
+        "security.tf_select",
+        "security.wan_register",
+        "security.wan_register_response",
+        "security.wan_delete",
+        "security.wan_signin",
+        "security.wan_signin_response",
+        "security.mf_recovery_codes",
+        "security.mf_recovery",
     }
 )
 """The views of Flask-Security that are in use. They check access themselves; the library's other views are off."""
-OPEN_VIEWS = frozenset({"static"})
+OPEN_VIEWS = frozenset({"static", "security.static"})  # the latter: the browser's part of passkeys
 IDLE_SECONDS = {"promoter": 30 * 60, "operator": 15 * 60, "finance": 15 * 60, "admin": 15 * 60}
 """Role -> seconds without a request after which a session ends."""
 LONGEST_SECONDS = {"promoter": 12 * 3600, "operator": 8 * 3600, "finance": 8 * 3600, "admin": 8 * 3600}

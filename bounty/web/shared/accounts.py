@@ -1,5 +1,7 @@
 """Pages for accepting an invitation, and for staff to view a promoter's pages."""
 
+from typing import Any
+
 from flask import Blueprint, Flask, flash, redirect, render_template, request, session
 from flask_wtf import FlaskForm
 from sqlalchemy import select
@@ -10,10 +12,11 @@ from wtforms.validators import InputRequired
 from bounty.accounts import login
 from bounty.accounts import service as accounts
 from bounty.accounts.demo_accounts import DEMO_PASSWORD, demo_accounts_in
+from bounty.accounts.passkeys import new_options
 from bounty.audit.service import record
 from bounty.errors import BountyError
 from bounty.models import Promoter
-from bounty.web.shared.access import allows, public
+from bounty.web.shared.access import allows, person, public
 from bounty.web.shared.errors import said
 from bounty.web.shared.language import t
 from bounty.web.shared.request_context import now, reading, writing
@@ -65,6 +68,14 @@ def invitation(token: str) -> Response | str:
                     )
                 return leading or redirect("/", 303)
     return render_template("people/invitation.html", invited=invited, form=form, refused=refused)
+
+
+@blueprint.post("/passkeys/challenge")
+@allows("promoter", "operator", "finance", "admin")
+def passkey_challenge() -> dict[str, Any]:
+    """What a passkey of the account has to sign before an important action, as the browser takes it."""
+    with writing() as connection:
+        return new_options(connection, person().user_id, request.host.split(":")[0], now())
 
 
 @blueprint.post("/view-as")
