@@ -207,6 +207,8 @@ def read(storm: Storm) -> None:
 def kept_of(url: str) -> tuple[State, str]:
     """What the books hold, and the order versions' own hash of a month's orders."""
     state = {name: rows for name, rows in state_of(url, origins=False).items() if name not in APART}
+    # A request has a number drawn at random.
+    state["audit_events"] = sorted(re.sub(r"\('request', '\w+'\)", "", row) for row in state["audit_events"])
     engine = make_engine(url)
     with snapshot(engine) as connection:
         query = text("SELECT count(*), count(DISTINCT order_sn), sum(order_amount_fen) FROM order_versions")
