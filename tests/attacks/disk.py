@@ -96,7 +96,7 @@ def old_copies(target: Target, table: Table) -> None:
         altered = target.folder / "altered"
         shutil.copytree(first, altered)
         lines = altered / "tranche_lines.csv"
-        lines.write_bytes(lines.read_bytes().replace(b"4.", b"9.", 1))
+        lines.write_bytes(lines.read_bytes().replace(b"0", b"1"))
         table.tried(
             "answer by a folder that was changed",
             refuses("payout", "answer", "2", "left", "--reason", "x", "--from", altered),
