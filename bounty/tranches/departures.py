@@ -10,7 +10,7 @@ Until every such tranche is answered for, nothing is approved or exported: it wo
 
 import json
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, func, select, true
 from sqlalchemy.orm import aliased
@@ -45,6 +45,8 @@ class Question:
     """A sentence, with the command that answers it."""
     line: Line | None = None
     """Of the journal, where it tells of a tranche."""
+    row: Any | None = None
+    """Of a receipt, where it tells of a payout: receipt_id, place, payout and amount_fen."""
 
 
 def questions(connection: Connection) -> list[Question]:
@@ -63,8 +65,12 @@ def require_answered(connection: Connection) -> None:
     if found:
         more = len(found) - 1
         raise BountyError(
-            found[0].en + (f" {more} more: `bounty payout unanswered` shows them." if more else ""),
-            found[0].zh + (f" 另有 {more} 项，见 bounty payout unanswered。" if more else ""),
+            found[0].en
+            + (f" {more} more: `bounty payout unanswered` shows them." if more else "")
+            + " On the site, the page Payouts has a form for each.",
+            found[0].zh
+            + (f" 另有 {more} 项，见 bounty payout unanswered。" if more else "")
+            + "网页上可在「发放」页逐项回答。",
         )
 
 
@@ -222,6 +228,7 @@ def _paid_unknown(row: Any) -> Question:
         f"Receipt {row.receipt_id}, line {row.place}, says that {row.payout} was paid ¥{fen}, and these books never "
         f"exported it: bring back its tranche and take the receipt in again, or answer for it with "
         f"`bounty payout answer {row.payout} {SEEN} --reason ...`.",
+        row=row,
     )
 
 
@@ -345,10 +352,42 @@ def _as_it_left(connection: Connection, line: Line) -> Any:
     return tranche
 
 
+class FirstAnswer(NamedTuple):
+    """An answer of one person, where a second one must give the same."""
+
+    verdict: str
+    reason: str
+    actor: str
+    """The account's e-mail."""
+    user_id: int | None
+    happened_at: int
+    """Epoch seconds."""
+
+
+def first_answers(connection: Connection) -> dict[str, list[FirstAnswer]]:
+    """What single people have answered so far, by subject, the oldest first."""
+    found: dict[str, list[FirstAnswer]] = {}
+    for event, after in _answers(connection):
+        if after["holds"]:
+            found.pop(event.subject, None)
+            continue
+        first = FirstAnswer(after["verdict"], event.reason, event.actor, event.user_id, event.happened_at)
+        found.setdefault(event.subject, []).append(first)
+    return found
+
+
 def _answers(connection: Connection) -> list[tuple[Any, dict[str, Any]]]:
     """Every answer so far with what it says, the oldest first."""
     rows = connection.execute(
-        select(AuditEvent.event_id, AuditEvent.subject, AuditEvent.user_id, AuditEvent.after)
+        select(
+            AuditEvent.event_id,
+            AuditEvent.subject,
+            AuditEvent.user_id,
+            AuditEvent.actor,
+            AuditEvent.reason,
+            AuditEvent.happened_at,
+            AuditEvent.after,
+        )
         .where(AuditEvent.act == ANSWERED)
         .order_by(AuditEvent.event_id)
     )

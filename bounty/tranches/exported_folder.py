@@ -8,10 +8,13 @@ import csv
 import hashlib
 import io
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import IO, Any, Final
+from zipfile import BadZipFile, ZipFile
 
 from sqlalchemy import Connection, func, insert, select
 
@@ -24,6 +27,8 @@ from bounty.tranches.files import LINES, PAYOUTS, content_sha256, lines_file, pa
 from bounty.tranches.state import open_tranche, record_step, summary_of, tranche_of
 
 MANIFEST = "manifest.json"
+LARGEST: Final = 200 << 20
+"""Bytes of a file in an archive; the lines of a million orders take less."""
 Row = Mapping[str, str]
 
 
@@ -84,6 +89,36 @@ def read_exported_folder(folder: Path) -> ExportedFolder:
     except (ValueError, KeyError, TypeError) as error:
         raise BountyError(
             f"{folder / MANIFEST} is not the manifest of a tranche.", f"{folder / MANIFEST} 不是批次的清单。"
+        ) from error
+
+
+def read_exported_archive(archive: IO[bytes]) -> ExportedFolder:
+    """Read and prove the archive of an exported tranche, as the site gives it or as somebody packed the folder.
+
+    Raises BountyError if it is none, and for a file in it that is larger than any tranche's.
+    """
+    try:
+        with ZipFile(archive) as packed, TemporaryDirectory() as place:
+            for info in packed.infolist():
+                name = info.filename.rpartition("/")[2]
+                if name not in (MANIFEST, LINES, PAYOUTS):
+                    continue
+                with packed.open(info) as file:
+                    content = file.read(LARGEST + 1)
+                if len(content) > LARGEST:
+                    raise BountyError(f"{name} in the archive is too large.", f"压缩包里的 {name} 过大。")
+                (Path(place) / name).write_bytes(content)
+            missing = [name for name in (MANIFEST, LINES, PAYOUTS) if not (Path(place) / name).exists()]
+            if missing:
+                raise BountyError(
+                    f"The archive has no {missing[0]}: choose the tranche's zip as it was exported.",
+                    f"压缩包里没有 {missing[0]}：请选择导出时的批次压缩包。",
+                )
+            return read_exported_folder(Path(place))
+    except (BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
+        raise BountyError(
+            "The file is no zip archive that can be read: choose the tranche's zip as it was exported.",
+            "文件不是可以读取的 zip 压缩包：请选择导出时的批次压缩包。",
         ) from error
 
 

@@ -34,14 +34,20 @@ class MailServer:
     taken: list[EmailMessage] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
     """To the next RCPTs; 250 once they are used up."""
+    encrypted: int = 0
+    """Mails that came over TLS."""
 
     def about(self, recipient: str) -> list[EmailMessage]:
         return [mail for mail in self.taken if mail["To"] == recipient]
 
 
 class _Smtp(socketserver.StreamRequestHandler):
+    def finish(self) -> None:
+        super().finish()
+        self.connection.close()  # with TLS it isn't the server's own any more
+
     def handle(self) -> None:
-        held = cast(Any, self.server).held
+        held, context, encrypted = cast(Any, self.server).held, cast(Any, self.server).context, False
         self.wfile.write(b"220 mail.example\r\n")
         while line := self.rfile.readline():
             verb = line[:4].upper().strip()
@@ -52,9 +58,20 @@ class _Smtp(socketserver.StreamRequestHandler):
                     lines.append(piece.removeprefix(b".") if piece.startswith(b"..") else piece)
                 mail = message_from_bytes(b"".join(lines), policy=policy.default)
                 held.taken.append(mail)
+                held.encrypted += encrypted
                 self.wfile.write(b"250 taken\r\n")
             elif verb == b"RCPT" and held.answers:
                 self.wfile.write(f"{held.answers.pop(0)}\r\n".encode())
+            elif verb == b"EHLO" and context is not None and not encrypted:
+                self.wfile.write(b"250-mail.example\r\n250 STARTTLS\r\n")
+            elif verb == b"STAR" and context is not None:
+                self.wfile.write(b"220 go on\r\n")
+                try:
+                    secure = context.wrap_socket(self.connection, server_side=True)
+                except OSError:  # who does not know our certificate hangs up
+                    return
+                self.rfile, self.wfile, encrypted = secure.makefile("rb"), secure.makefile("wb", 0), True
+                self.connection = secure
             elif verb == b"QUIT":
                 self.wfile.write(b"221 bye\r\n")
                 return
@@ -63,13 +80,13 @@ class _Smtp(socketserver.StreamRequestHandler):
 
 
 @contextmanager
-def mail_server() -> Iterator[MailServer]:
-    """A mail server on this machine."""
+def mail_server(host: str = "127.0.0.1", context: ssl.SSLContext | None = None) -> Iterator[MailServer]:
+    """A mail server on this machine, which offers TLS if it has a certificate."""
     held = MailServer()
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Smtp) as server:
+    with socketserver.ThreadingTCPServer((host, 0), _Smtp) as server:
         server.daemon_threads = True
-        cast(Any, server).held = held
-        held.address = f"127.0.0.1:{server.server_address[1]}"
+        cast(Any, server).held, cast(Any, server).context = held, context
+        held.address = f"{host}:{server.server_address[1]}"
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield held
         server.shutdown()
@@ -111,18 +128,24 @@ class _Hook(BaseHTTPRequestHandler):
         pass
 
 
-@contextmanager
-def webhook_receiver(folder: Path) -> Iterator[Receiver]:
-    """A webhook on this machine, with a certificate of its own."""
-    held = Receiver(certificate=folder / "certificate.pem")
-    key = _certify(held.certificate, folder / "key.pem")
+def tls_of(certificate: Path, key: Path) -> ssl.SSLContext:
+    """What a server on this machine shows, with a certificate that is made for it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(held.certificate, key)
+    context.load_cert_chain(certificate, _certify(certificate, key))
+    return context
+
+
+@contextmanager
+def webhook_receiver(folder: Path, *, plain: bool = False) -> Iterator[Receiver]:
+    """A webhook on this machine, with a certificate of its own, or plain behind something that has one."""
+    held = Receiver(certificate=folder / "certificate.pem")
+    context = tls_of(held.certificate, folder / "key.pem")
     with ThreadingHTTPServer(("127.0.0.1", 0), _Hook) as server:
         server.daemon_threads = True
         cast(Any, server).held = held
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        held.url = f"https://localhost:{server.server_address[1]}/hook?of=bounty"
+        if not plain:
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        held.url = f"http{'' if plain else 's'}://localhost:{server.server_address[1]}/hook?of=bounty"
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield held
         server.shutdown()
@@ -134,7 +157,7 @@ def _certify(path: Path, key_path: Path) -> Path:
         x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "t")]),
     )
     began = datetime.now(UTC) - timedelta(days=4000)
-    names = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
+    names = [x509.DNSName("localhost"), *(x509.IPAddress(ip_address(f"127.0.0.{n}")) for n in (1, 2))]
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)

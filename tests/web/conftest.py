@@ -182,13 +182,13 @@ def own_site(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callabl
     does to it stays there."""
     with ExitStack() as stack:
 
-        def serve(now: str, database: str = "sqlite", *, paid: bool = False) -> Site:
+        def serve(now: str, database: str = "sqlite", *, paid: bool = False, **more: str) -> Site:
             folder, books = tmp_path / "own", "paid_books" if paid else "small_site"
             url = copied(request.getfixturevalue(books), folder)
             if database == "postgresql":
                 url = postgres.fresh_database(request.getfixturevalue(f"{books}_on_postgresql"))
                 stack.callback(postgres.drop_database, url)
-            return stack.enter_context(served(url, folder, now))
+            return stack.enter_context(served(url, folder, now, **more))
 
         yield serve
 

@@ -307,7 +307,7 @@ def test_books_with_nothing_paid_say_what_will_be_there(small_site: Path, tmp_pa
 
 
 STATEMENTS = {
-    "/finance/tranches": 15,
+    "/finance/tranches": 20,
     "/finance/tranches/1": 9,
     "/finance/tranches/1/lines": 7,
     "/finance/payees/": 9,

@@ -6,7 +6,7 @@ import ssl
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPSConnection
 from pathlib import Path
@@ -38,21 +38,42 @@ class Front:
         plain = socket.create_connection(("127.0.0.1", self.port), timeout=30)
         return context.wrap_socket(plain)
 
-    def ask(self, path: str, method: str = "GET", body: str | None = None) -> tuple[int, str]:
+    def ask(self, path: str, method: str = "GET", body: str | None = None, **more: str) -> tuple[int, str]:
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         with closing(HTTPSConnection("127.0.0.1", self.port, timeout=30, context=context)) as connection:
-            connection.request(method, path, body, {"Host": "bounty.example"})
+            connection.request(method, path, body, {"Host": "bounty.example"} | more)
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
+
+
+@contextmanager
+def nginx(folder: Path, servers: str) -> Iterator[subprocess.Popen[bytes]]:
+    """nginx with these servers; what it keeps lies in a folder of the test's."""
+    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if program is None:
+        pytest.fail("There is no nginx: install it (Debian: apt-get install nginx).", pytrace=False)
+    temporary = "".join(
+        f"{kind}_temp_path {folder / kind};\n"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    whole = (
+        f"user root;\ndaemon off;\npid {folder / 'nginx.pid'};\nerror_log {folder / 'nginx.log'};\n"
+        f"events {{ worker_connections 768; }}\nhttp {{\n{temporary}{servers}}}\n"
+    )
+    (folder / "nginx.conf").write_text(whole, encoding="utf-8")
+    command = [program, "-c", str(folder / "nginx.conf"), "-e", str(folder / "nginx.log")]
+    process = subprocess.Popen(command)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
 
 
 @pytest.fixture
 def front(database_url: str, tmp_path: Path) -> Iterator[Front]:
     """The example of deploy/ with other names, files and ports, and nothing else changed."""
-    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-    if program is None:
-        pytest.fail("There is no nginx: install it (Debian: apt-get install nginx).", pytrace=False)
     site = Served(database_url, tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
         plain, port = one.getsockname()[1], other.getsockname()[1]
@@ -70,32 +91,20 @@ def front(database_url: str, tmp_path: Path) -> Iterator[Front]:
     ):
         assert ours in server, ours
         server = server.replace(ours, theirs)
-    temporary = "".join(
-        f"{kind}_temp_path {tmp_path / kind};\n"
-        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    whole = (
-        f"user root;\ndaemon off;\npid {tmp_path / 'nginx.pid'};\nerror_log {tmp_path / 'nginx.log'};\n"
-        f"events {{ worker_connections 768; }}\nhttp {{\n{temporary}{server}}}\n"
-    )
-    (tmp_path / "nginx.conf").write_text(whole, encoding="utf-8")
-    command = [program, "-c", str(tmp_path / "nginx.conf"), "-e", str(tmp_path / "nginx.log")]
-    process = subprocess.Popen(command)
     try:
-        site.wait()
-        front = Front(port, site)
-        for _ in range(150):
-            try:
-                front.ask("/healthz")
-            except OSError:
-                assert process.poll() is None, (tmp_path / "nginx.log").read_text()
-                time.sleep(0.2)
-            else:
-                break
-        yield front
+        with nginx(tmp_path, server) as process:
+            site.wait()
+            front = Front(port, site)
+            for _ in range(150):
+                try:
+                    front.ask("/healthz")
+                except OSError:
+                    assert process.poll() is None, (tmp_path / "nginx.log").read_text()
+                    time.sleep(0.2)
+                else:
+                    break
+            yield front
     finally:
-        process.terminate()
-        process.wait(timeout=30)
         site.kill()
 
 

@@ -279,42 +279,45 @@ class Site:
     """Its uploads and mails."""
 
 
-@contextmanager
-def served(database_url: str, folder: Path, now: str) -> Iterator[Site]:
-    """Serve a database with a clock that stands.
+def serving(
+    listening: socket.socket, database_url: str, folder: Path, now: str, **more: str
+) -> "subprocess.Popen[bytes]":
+    """Start what serves a database on a socket, as a process of its own group, with a clock that stands.
 
-    now   a wall time in Shanghai
+    now    a wall time in Shanghai
+    more   settings, by their variables
     """
+    number, port = listening.fileno(), listening.getsockname()[1]
+    variables = {
+        "BOUNTY_SECRET_KEY": "for tests: nobody else's, and not a secret",
+        "BOUNTY_TOTP_KEY": "for tests: nobody else's, and not a secret either",
+        "BOUNTY_PAYEE_KEY": PAYEE_KEY,
+        "BOUNTY_UPLOADS": str(folder / "uploads"),
+        "BOUNTY_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "BOUNTY_WECHAT_APPID": "wx0123456789abcdef",
+    } | more
+    command = [
+        *(sys.executable, "-m", "gunicorn", "--bind", f"fd://{number}"),
+        *("--worker-class", "gthread", "--threads", "4", "--log-level", "warning", "bounty.app:create_app()"),
+    ]
+    env = environment(database_url, f"{now.replace(' ', 'T')}+08:00", **variables)
+    with (folder / "served.log").open("ab") as log:
+        return subprocess.Popen(
+            command, env=env, pass_fds=[number], stdout=log, stderr=log, start_new_session=True
+        )
+
+
+@contextmanager
+def served(database_url: str, folder: Path, now: str, **more: str) -> Iterator[Site]:
+    """Serve a database until the end of a test, as ``serving`` does."""
     # The socket is ours, so that there is no port to guess; who comes before the server is up waits.
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        number, port = listening.fileno(), listening.getsockname()[1]
-        variables = {
-            "BOUNTY_SECRET_KEY": "for tests: nobody else's, and not a secret",
-            "BOUNTY_TOTP_KEY": "for tests: nobody else's, and not a secret either",
-            "BOUNTY_PAYEE_KEY": PAYEE_KEY,
-            "BOUNTY_UPLOADS": str(folder / "uploads"),
-            "BOUNTY_PUBLIC_URL": f"http://127.0.0.1:{port}",
-            "BOUNTY_WECHAT_APPID": "wx0123456789abcdef",
-        }
-        command = [
-            *(sys.executable, "-m", "gunicorn", "--bind", f"fd://{number}"),
-            *(
-                "--worker-class",
-                "gthread",
-                "--threads",
-                "4",
-                "--log-level",
-                "warning",
-                "bounty.app:create_app()",
-            ),
-        ]
-        env = environment(database_url, f"{now.replace(' ', 'T')}+08:00", **variables)
-        with (folder / "served.log").open("wb") as log:
-            process = subprocess.Popen(command, env=env, pass_fds=[number], stdout=log, stderr=log)
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        process = serving(listening, database_url, folder, now, **more)
         try:
             # What is asked first waits for the application to be made.
-            urlopen(f"http://127.0.0.1:{port}/static/icon.svg", timeout=120).close()
-            yield Site(f"http://127.0.0.1:{port}", database_url, folder)
+            urlopen(f"{url}/static/icon.svg", timeout=120).close()
+            yield Site(url, database_url, folder)
         finally:
             process.terminate()
             process.wait(timeout=30)

@@ -11,6 +11,7 @@ from flask import Blueprint, Response, abort, flash, redirect, render_template, 
 from sqlalchemy import Connection, Engine
 
 from bounty.accounting import finance_queries
+from bounty.audit.journal import RESTORE, note
 from bounty.checks.books import require_balanced
 from bounty.clock import midnight, shanghai_date
 from bounty.db import snapshot
@@ -18,9 +19,10 @@ from bounty.errors import BountyError
 from bounty.models import Tranche
 from bounty.payment_results import service
 from bounty.settlement.approval import approvals_needed
-from bounty.tranches import approval, preparation, state
+from bounty.tranches import approval, departures, preparation, state
 from bounty.tranches.entitlement import LINE_CAUSES
 from bounty.tranches.export import export_tranche
+from bounty.tranches.exported_folder import ExportedFolder, read_exported_archive
 from bounty.tranches.files import payout_id
 from bounty.tranches.payer_files import Payer, refused_words
 from bounty.tranches.unusual_amounts import unusual
@@ -99,6 +101,8 @@ def _desk(refused: str | None = None) -> str:
         opened = newest if newest is not None and newest.state in ("prepared", "approved") else None
         coming = None if waits else finance_queries.next_tranche(connection, today, opened)
         outdated = opened is not None and _is_outdated(connection, opened)
+        questions = departures.questions(connection)
+        answered = departures.first_answers(connection) if questions else {}
     return render_template(
         "finance/tranches.html",
         page=page,
@@ -106,6 +110,8 @@ def _desk(refused: str | None = None) -> str:
         opened=opened,
         coming=coming,
         outdated=outdated,
+        questions=questions,
+        answered=answered,
         today=shanghai_date(now()),
         states=state.STATES,
         chips=STATE_CHIPS,
@@ -114,6 +120,49 @@ def _desk(refused: str | None = None) -> str:
         refused=refused,
         now=now(),
     )
+
+
+@blueprint.post("/tranches/unanswered")
+@allows("finance", "admin")
+def answer() -> Any:
+    """Answer for what may have left without these books' knowing, as ``bounty payout answer`` does."""
+    subject, verdict = request.form.get("subject", ""), request.form.get("verdict", "")
+    try:
+        require_fresh_code()
+        folder = _exported()
+        if folder is not None and subject == departures.COPY:
+            # Only the files tell of this tranche.
+            subject, verdict = f"tranche {folder.tranche_id}", departures.LEFT
+        with writing() as connection:
+            is_final = departures.answer(
+                connection,
+                subject,
+                verdict,
+                request.form.get("reason", ""),
+                now(),
+                approval_required=site().settings.approval_required,
+                folder=folder,
+            )
+        if is_final and subject == departures.COPY:
+            note(engine(), RESTORE, now(), file=None)
+    except BountyError as refusal:
+        return _desk(said(refusal)), 409
+    flash(
+        t("回答已生效。", "The answer is recorded and counts.")
+        if is_final
+        else t(
+            "回答已记录；还需另一个账号给出同样的回答才生效。",
+            "The answer is recorded; it counts once a second account gives the same.",
+        ),
+        "success",
+    )
+    return redirect(url_for(".index"), 303)
+
+
+def _exported() -> ExportedFolder | None:
+    """The tranche in the archive that the form sends, if it sends one."""
+    file = request.files.get("file")
+    return read_exported_archive(file.stream) if file is not None and file.filename else None
 
 
 def _is_outdated(connection: Connection, opened: Any) -> bool:
