@@ -337,12 +337,13 @@ def _take_in(
 ) -> tuple[int, Counts]:
     """The number of the new batch, and what became of its rows."""
     batch_id = begin_batch(connection, source, now)
+    headers = {fact: header for header, fact in columns_of(source) if fact}
     if source.kind == "orders":
-        counts = orders.import_order_rows(connection, batch_id, rows, now, told)
+        counts = orders.import_order_rows(connection, batch_id, rows, now, told, headers)
     else:
         refusals = [PERIOD_OPEN] if source.kind == "targets" else []
         counts = reference_upsert.upsert_reference_rows(
-            connection, REFERENCE[source.kind], batch_id, rows, now, refusals
+            connection, REFERENCE[source.kind], batch_id, rows, now, refusals, headers=headers
         )
     finish_batch(connection, batch_id, counts)
     return batch_id, counts
