@@ -170,7 +170,13 @@ def take_in(database_url: str, now: str, verdict: Verdict, save: Save) -> None:
         assert f"{' '.join(counts)} quarantined={footers}" in told, (path.name, told)
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param(program, marks=pytest.mark.soak) if program == "LibreOffice, old" else program
+        for program in PROGRAMS
+    ],
+)
 @pytest.mark.parametrize("seed", [3, pytest.param(17, marks=pytest.mark.soak)])
 def test_a_month_of_workbooks_is_read_as_the_oracle_says(
     database_url: str, tmp_path: Path, program: str, seed: int
