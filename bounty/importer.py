@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, select
 from bounty.audit.service import record
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
-from bounty.files.columns import FileColumn
+from bounty.files.columns import FileColumn, HeaderMatch
 from bounty.files.file_types import require_file
 from bounty.files.header_mapping import NO_MAPPING, HeaderMapping, checked_mapping
 from bounty.files.problems import BadRow
@@ -238,7 +238,7 @@ def import_opened(
     if opened.mapped:
         came["headers"] = dict(opened.mapped)
     record(connection, "batch.import", f"batch {batch_id}", now, after=came | _told_of(released))
-    notes = [*_read_as(opened.mapped), *opened.notes, *put_back]
+    notes = [*_read_as(opened.mapped), *_overlooked(source), *opened.notes, *put_back]
     if source.kind == "orders":
         notes += [(each.zh, each.en) for each in unknown_in_batch(connection, batch_id)]
     return Imported(counts, released, batch_id, notes, bool(put_back), footers.rows)
@@ -297,12 +297,37 @@ def import_rows(
     return batch_id, counts
 
 
+def _overlooked(source: Source) -> list[tuple[str, str]]:
+    """What is told of unread headers that differ only in unit or case from a column that the file lacks."""
+    if source.header is None:
+        return []
+    names, layout = _layout_of(source, source.header)
+    lacked = {_word(column.name): column.name for column in layout.columns if layout.place(column) < 0}
+    near = [(name, lacked[_word(name)]) for name in names if name and _word(name) in lacked]
+    return [
+        (
+            f"列“{own}”没有读取；是否就是“{name}”？请改列名或指定对应",
+            f"column {own} is not read; did you mean {name}? Rename or map it",
+        )
+        for own, name in near
+    ]
+
+
+def _word(header: str) -> str:
+    return header.partition("(")[0].strip().casefold()
+
+
+def _layout_of(source: Source, header: str) -> tuple[list[str], HeaderMatch]:
+    """The headers of a table, and where its columns stand."""
+    names, _ = reread_record(source.shape, header, header, 1)
+    return names, layout_of(names) if source.kind == "orders" else reference_layout(source.kind, names)
+
+
 def columns_of(source: Source) -> list[tuple[str, str | None]]:
     """Each header of a file with the fact that its cells become; null for one that is overlooked. Empty for JSON."""
     if source.header is None:
         return []
-    names, _ = reread_record(source.shape, source.header, source.header, 1)
-    layout = layout_of(names) if source.kind == "orders" else reference_layout(source.kind, names)
+    names, layout = _layout_of(source, source.header)
     facts = {column.name: column.fact for column in layout.columns}
     return [(name, facts.get(name)) for name in names if name]
 
@@ -337,12 +362,13 @@ def _take_in(
 ) -> tuple[int, Counts]:
     """The number of the new batch, and what became of its rows."""
     batch_id = begin_batch(connection, source, now)
+    headers = {fact: header for header, fact in columns_of(source) if fact}
     if source.kind == "orders":
-        counts = orders.import_order_rows(connection, batch_id, rows, now, told)
+        counts = orders.import_order_rows(connection, batch_id, rows, now, told, headers)
     else:
         refusals = [PERIOD_OPEN] if source.kind == "targets" else []
         counts = reference_upsert.upsert_reference_rows(
-            connection, REFERENCE[source.kind], batch_id, rows, now, refusals
+            connection, REFERENCE[source.kind], batch_id, rows, now, refusals, headers=headers
         )
     finish_batch(connection, batch_id, counts)
     return batch_id, counts

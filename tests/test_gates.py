@@ -183,9 +183,9 @@ def _live_level(promoter_id):
     Plant(
         "catch and continue in the importer",
         "bounty/importer.py",
-        "        counts = orders.import_order_rows(connection, batch_id, rows, now, told)\n",
+        "        counts = orders.import_order_rows(connection, batch_id, rows, now, told, headers)\n",
         "        try:\n"
-        "            counts = orders.import_order_rows(connection, batch_id, rows, now, told)\n"
+        "            counts = orders.import_order_rows(connection, batch_id, rows, now, told, headers)\n"
         "        except Exception:\n"
         "            counts = Counts()\n",
         f"{FAULTS}::an_error_in_the_fold_is_refused",

@@ -298,8 +298,8 @@ E-ID payout
     付款编号应写成 P3-1000939
     write a payout's id as P3-1000939
 E-BLANK whose payment
-    要么给出付款编号 payout_id，要么给出收款账号和姓名
-    give the payout_id, or both account and payee_name
+    请给出付款编号（可写在备注里），或同时给出收款账号和姓名
+    give the payout's id, which may stand in the remark, or both account and name
 E-BLANK no payments
     回单里没有一笔付款
     the receipt tells of no payment

@@ -1,7 +1,7 @@
 """Quarantine: rows that could not be taken in wait here, as they stood, until they go in or are dismissed."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -18,6 +18,8 @@ UNKNOWN_PROMOTER = "E-PROMOTER"
 """The one code that time alone can mend: such a row goes in by itself once its promoter is imported."""
 NO_DATA = "E-TOTAL"
 """The code of totals, repeated headers and comments: rows never meant as data, for which no month waits."""
+
+NO_HEADERS: Mapping[str, str] = {}
 
 _held = workspace(
     "held_rows",
@@ -45,8 +47,13 @@ def _identity(row: BadRow) -> bytes:
 class BatchQuarantine:
     """The bad rows of one batch on their way into quarantine."""
 
-    def __init__(self, connection: Connection, batch_id: int, kind: str) -> None:
-        self._connection, self._batch_id, self._kind = connection, batch_id, kind
+    def __init__(
+        self, connection: Connection, batch_id: int, kind: str, headers: Mapping[str, str] = NO_HEADERS
+    ) -> None:
+        """
+        headers   fact -> the file's own header for it, by which an error names its column
+        """
+        self._connection, self._batch_id, self._kind, self._headers = connection, batch_id, kind, headers
         self.rows = 0
         """How many rows it holds."""
 
@@ -63,7 +70,7 @@ class BatchQuarantine:
                 (
                     row.place,
                     _identity(row),
-                    row.column,
+                    self._headers.get(row.column or "", row.column),
                     row.value,
                     row.code,
                     row.zh,

@@ -1,6 +1,6 @@
 """Orders in: rows are kept, then folded; set by set, never one by one."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
@@ -44,7 +44,7 @@ from bounty.db import (
 )
 from bounty.files.problems import BadRow, bad_row
 from bounty.ingest.batches import Counts
-from bounty.ingest.quarantine import UNKNOWN_PROMOTER, BatchQuarantine
+from bounty.ingest.quarantine import NO_HEADERS, UNKNOWN_PROMOTER, BatchQuarantine
 from bounty.models import Batch, CategorySet, Order, OrderRepeat, OrderVersion, Promoter, Quarantined
 from bounty.orders.fold import Rows, canonical_facts, folded, folded_alone, is_alone
 from bounty.platforms.pdd.order_files import OrderRow
@@ -94,15 +94,17 @@ def import_order_rows(
     rows: Iterable[OrderRow | BadRow],
     now: int,
     told: Callable[[int], None] = lambda _: None,
+    headers: Mapping[str, str] = NO_HEADERS,
 ) -> Counts:
     """Keep the rows of a batch, fold the orders they touch, and hold the bad ones in quarantine.
 
-    rows    in the order of their places, which rise
-    told    called with the number of rows read so far
+    rows     in the order of their places, which rise
+    told     called with the number of rows read so far
+    headers  fact -> the file's own header for it
     """
     counts = Counts()
     statements = _statements(connection.dialect.name)
-    holding = BatchQuarantine(connection, batch_id, "orders")
+    holding = BatchQuarantine(connection, batch_id, "orders", headers)
     favour_lookups(connection)
     make(connection, _staged)  # it is empty: every chunk leaves it so
     clear(connection, _touched)

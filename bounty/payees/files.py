@@ -40,6 +40,8 @@ class PayeeRow:
     """Its line, or its row in a workbook."""
     promoter_id: int
     details: PayeeDetails
+    promoter_header: str = "promoter_id"
+    """The file's own header for the promoter."""
 
 
 def read_payees(path: Path) -> list[PayeeRow | BadRow]:
@@ -69,7 +71,7 @@ def _once_each(rows: Iterator[PayeeRow | BadRow]) -> Iterator[PayeeRow | BadRow]
     for row in rows:
         if isinstance(row, PayeeRow) and first.setdefault(row.promoter_id, row.place) != row.place:
             line = first[row.promoter_id]
-            yield bad_row("payee twice", place=row.place, raw="", column="promoter_id", line=line)
+            yield bad_row("payee twice", place=row.place, raw="", column=row.promoter_header, line=line)
         else:
             yield row
 
@@ -85,7 +87,7 @@ def _row(layout: HeaderMatch, header: list[str], record: Record | BadRow) -> Pay
         details = PayeeDetails(**facts)
         fault, at_odds = _at_odds(details)
         if fault is None:
-            return PayeeRow(record.place, promoter_id, details)
+            return PayeeRow(record.place, promoter_id, details, layout.columns[0].name)
         reading.blame(fault, next(column for column in layout.columns if column.fact == at_odds))
     if case := no_data_case(header, record.cells):
         return bad_row(case, place=record.place, raw="")

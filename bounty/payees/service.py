@@ -231,7 +231,7 @@ def _all_good(connection: Connection, rows: Sequence[PayeeRow | BadRow]) -> list
         elif row.promoter_id in known:
             good.append(row)
         else:
-            bad.append(bad_row("payee of nobody", place=row.place, raw="", column="promoter_id"))
+            bad.append(bad_row("payee of nobody", place=row.place, raw="", column=row.promoter_header))
     if bad:
         told, more = bad[:_TOLD], " ..." if len(bad) > _TOLD else ""
         errors = [(row.place, each) for row in told for each in row.errors]

@@ -1,6 +1,6 @@
 """Rows of a reference file (promoters, violations, links, targets) into their table: the last row of a key holds."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -24,7 +24,7 @@ from sqlalchemy.types import Text
 from bounty.db import Base, WholeNumber, Words, clear, insert_into, load, workspace
 from bounty.files.problems import BadRow, bad_row
 from bounty.ingest.batches import Counts
-from bounty.ingest.quarantine import UNKNOWN_PROMOTER, BatchQuarantine, close_entries
+from bounty.ingest.quarantine import NO_HEADERS, UNKNOWN_PROMOTER, BatchQuarantine, close_entries
 from bounty.models import Promoter, Quarantined
 
 CHUNK = 20_000
@@ -63,14 +63,17 @@ def upsert_reference_rows(
     rows: Iterable[Any],
     now: int,
     refusals: Sequence[Refusal] = (),
+    *,
+    headers: Mapping[str, str] = NO_HEADERS,
 ) -> Counts:
     """Merge the rows of a batch and hold the bad ones in quarantine.
 
-    rows    of the kind's row type, or BadRow, in the order of the file
+    rows     of the kind's row type, or BadRow, in the order of the file
+    headers  fact -> the file's own header for it
     """
     staged = _stage(kind)
     clear(connection, staged)
-    holding = BatchQuarantine(connection, batch_id, kind.name)
+    holding = BatchQuarantine(connection, batch_id, kind.name, headers)
     counts = Counts()
     names = [column.name for column in staged.columns]
     reading = iter(rows)

@@ -1,15 +1,18 @@
 """Workbooks for tests, written part by part, so that each says just what a case asks for."""
 
+import io
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 from xml.sax.saxutils import escape, quoteattr
 
 from tests.intake.build import CHINESE_ORDER
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+File = TypeVar("File", Path, io.BytesIO)
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 HEADER = list(CHINESE_ORDER)
 
@@ -46,8 +49,8 @@ def order(**changes: Content) -> list[Content]:
 
 
 def write_workbook(
-    path: Path, sheets: Sequence[SheetPart], parts: Mapping[str, str | bytes] | None = None
-) -> Path:
+    path: File, sheets: Sequence[SheetPart], parts: Mapping[str, str | bytes] | None = None
+) -> File:
     """A workbook of these sheets, and with these other parts."""
     formats: list[str | int] = []
     drawn = [_sheet(sheet, formats) for sheet in sheets]

@@ -15,6 +15,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -53,11 +54,25 @@ def _text(make: Callable[[int], str]) -> Callable[[Random, int], bytes]:
     return content
 
 
-def _workbook(random: Random, sheets: list[SheetPart], folder: Path) -> bytes:
-    path = write_workbook(folder / "base.xlsx", sheets)
-    parts = {}
-    with zipfile.ZipFile(path) as archive:
-        parts = {name: archive.read(name) for name in archive.namelist()}
+@cache
+def _table(of: str, rows: int) -> list[list[Any]]:
+    """A table of orders, or of payments."""
+    if of == "orders":
+        return [list(HEADER), *(list(order(订单编号=f"221219-{n}")) for n in range(1, rows + 1))]
+    return [line.split(",") for line in _payments(rows).splitlines()]
+
+
+@cache
+def _parts(of: str, rows: int) -> dict[str, bytes]:
+    """The parts of a workbook of such a table."""
+    whole = io.BytesIO()
+    write_workbook(whole, [SheetPart(_table(of, rows))])
+    with zipfile.ZipFile(whole) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def _workbook(random: Random, of: str, rows: int) -> bytes:
+    parts = dict(_parts(of, rows))
     for _ in range(random.choice([0, 1, 1, 1, 3])):
         name = random.choice([*parts, "xl/worksheets/sheet1.xml"])
         parts[name] = spoilt(random, parts[name])
@@ -74,19 +89,16 @@ def _packed(parts: dict[str, bytes]) -> bytes:
     return packed.getvalue()
 
 
-def _old_workbook(rows: list[list[Any]]) -> bytes:
+@cache
+def _old_workbook(of: str, rows: int) -> bytes:
     book = xlwt.Workbook()
     sheet = book.add_sheet("订单")
-    for at, row in enumerate(rows):
+    for at, row in enumerate(_table(of, rows)):
         for column, cell in enumerate(row):
             sheet.write(at, column, cell)
     kept = io.BytesIO()
     book.save(kept)
     return kept.getvalue()
-
-
-def _orders(rows: int) -> list[list[Any]]:
-    return [HEADER, *(order(订单编号=f"221219-{n}") for n in range(1, rows + 1))]
 
 
 def _payments(rows: int) -> str:
@@ -146,15 +158,11 @@ def file_of(seed: int, folder: Path) -> tuple[str, Path]:
     else:
         ending = Path(kind).suffix
         rows = (800 if kind.startswith("orders") else 2500) if large else random.choice([1, 3, 20])
-        table = (
-            _orders(rows)
-            if kind.startswith("orders")
-            else [line.split(",") for line in _payments(rows).splitlines()]
-        )
+        of = kind.partition(".")[0]
         if ending == ".xls" or (ending == ".zip" and random.random() < 0.5):
-            content, inner = _old_workbook(table), ".xls"
+            content, inner = _old_workbook(of, rows), ".xls"
         else:
-            content, inner = _workbook(random, [SheetPart(table)], folder), ".xlsx"
+            content, inner = _workbook(random, of, rows), ".xlsx"
         if ending == ".zip":
             content = _packed({f"数据{inner}": spoilt(random, content) if random.random() < 0.5 else content})
     for _ in range(random.choice([0, 1, 1, 2, 5])):

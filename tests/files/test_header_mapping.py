@@ -126,6 +126,21 @@ def test_a_mapping_that_is_kept_is_used_until_it_is_taken_back(engine: Engine, t
     assert amounts == [1990, 1990]
 
 
+def test_a_near_miss_of_a_column_that_may_lack_is_told(engine: Engine, tmp_path: Path) -> None:
+    month = Month(engine, tmp_path)
+    month.begin()
+    header = ["佣金" if name == "佣金(元)" else name for name in CHINESE_ORDER]
+    order = {**CHINESE_ORDER, "推广位ID": f"{PROMOTER}_1"}
+    path = write(tmp_path, "订单.csv", csv_text(header, order.values()))
+    told = importer.import_file(engine, "orders", path, month.now).notes
+    assert told[0] == (
+        "列“佣金”没有读取；是否就是“佣金(元)”？请改列名或指定对应",
+        "column 佣金 is not read; did you mean 佣金(元)? Rename or map it",
+    )
+    told = importer.import_file(engine, "orders", path, month.now, mapping={"佣金": "佣金(元)"}).notes
+    assert told[0][1] == "column 佣金 is read as 佣金(元)"
+
+
 def test_the_shell_maps_headers_of_one_file_or_from_now_on(
     engine: Engine, database_url: str, tmp_path: Path
 ) -> None:

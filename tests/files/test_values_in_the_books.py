@@ -19,7 +19,7 @@ from bounty.tranches import preparation
 from bounty.tranches.approval import export_begins
 from bounty.tranches.state import LEAST_BOUND_FEN
 from tests.factories import PROMOTER, Month, order_row, plain_terms, promoter
-from tests.intake.build import CHINESE_ORDER, csv_text, write
+from tests.intake.build import API_ORDER, CHINESE_ORDER, csv_text, write
 from tests.payout.world import FEBRUARY_20, JANUARY_20, OTHER, Paying, earning
 
 OURS = CHINESE_ORDER | {
@@ -186,3 +186,27 @@ def test_two_promoters_with_one_account_are_told(engine: Engine, tmp_path: Path)
     with snapshot(engine) as connection:
         ((_, promoters),) = shared_accounts(connection)
     assert promoters == [PROMOTER, OTHER]
+
+
+def test_a_row_that_the_books_refuse_names_its_column_as_its_file_does(month: Month) -> None:
+    brought(month, "orders.csv", csv_text(OURS | {"推广位ID": "7_1"}))
+    brought(month, "orders-2.csv", csv_text(API_ORDER | {"p_id": "8_1", "order_sn": "221205-8"}))
+    for kind, text in (
+        ("links", "推广位ID,渠道\n7_1,APP\n"),
+        ("violations", "推手ID,发生日,原因,解除日\n7,2022-10-01,刷单,\n"),
+        ("targets", f"期次,推手ID,目标GMV(元),目标订单\n{month.period},{PROMOTER},1.00,\n"),
+    ):
+        importer.import_file(month.engine, kind, write(month.folder, f"{kind}.csv", text), month.now)
+    with snapshot(month.engine) as connection:
+        named = connection.execute(
+            select(Quarantined.kind, Quarantined.column_name, Quarantined.code).order_by(
+                Quarantined.quarantine_id
+            )
+        ).all()
+    assert [tuple(each) for each in named] == [
+        ("orders", "推广位ID", "E-PROMOTER"),
+        ("orders", "p_id", "E-PROMOTER"),
+        ("links", "推广位ID", "E-PROMOTER"),
+        ("violations", "推手ID", "E-PROMOTER"),
+        ("targets", "期次", "E-OPEN"),
+    ]

@@ -176,8 +176,11 @@ BAD = {
         HEAD + "1,,,A1,13812345678,陈默,+3,成功,,\n",
         r"E-MONEY line 4, 金额\(元\): write yuan",
     ),
-    "nobody": (PLAIN + ",,,3.00,paid\n", "E-BLANK line 2: give the payout_id, or both"),
-    "half of somebody": (PLAIN + ",13812345678,,3.00,paid\n", "E-BLANK line 2: give the payout_id, or both"),
+    "nobody": (PLAIN + ",,,3.00,paid\n", "E-BLANK line 2: give the payout's id, which may stand"),
+    "half of somebody": (
+        PLAIN + ",13812345678,,3.00,paid\n",
+        "E-BLANK line 2: give the payout's id, which may stand",
+    ),
     "no payout's id": (
         PLAIN + "3-1000939,,,3.00,paid\n",
         "E-ID line 2, payout_id: write a payout's id as P3",
