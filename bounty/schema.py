@@ -114,8 +114,11 @@ def structure(connection: Connection, schema: str | None = None) -> dict[str, st
     for (_, table), indexes in found.get_multi_indexes(schema).items():
         for index in indexes:
             kind = "unique" if index["unique"] else "an index"
+            options = index.get("dialect_options", {})
+            rule = options.get("sqlite_where", options.get("postgresql_where"))
+            where = "" if rule is None else f" where {_plain(str(rule))}"
             made[f"index {index['name']} of {table}"] = (
-                f"{kind} ({', '.join(map(str, index['column_names']))})"
+                f"{kind} ({', '.join(map(str, index['column_names']))}){where}"
             )
     made |= {f"trigger {name} of {table}": state for name, table, state in _triggers(connection, schema)}
     return {name: what for name, what in made.items() if "alembic_version" not in name}

@@ -92,10 +92,10 @@ def mail_invitations(connection: Connection, invited: Iterable[Invited], now: in
 
 
 def open_invitations(connection: Connection, now: int) -> list[Any]:
-    """The invitations that were not accepted, without their tokens, the newest first: invitation_id, email, name, role,
-    promoter_id, invited_at, expires_at."""
+    """The invitations that were not accepted, without their tokens, the newest first: email, name, role, promoter_id,
+    invited_at, expires_at."""
     row = Invitation
-    columns = (row.invitation_id, row.email, row.name, row.role, row.invited_promoter_id.label("promoter_id"))
+    columns = (row.email, row.name, row.role, row.invited_promoter_id.label("promoter_id"))
     return list(
         connection.execute(
             select(*columns, row.invited_at, row.expires_at)
@@ -105,16 +105,14 @@ def open_invitations(connection: Connection, now: int) -> list[Any]:
     )
 
 
-def invite_again(connection: Connection, invitation_id: int, now: int) -> Invited:
-    """A new link in place of an open one.
+def invite_again(connection: Connection, email: str, now: int) -> Invited:
+    """A new link in place of a person's open one.
 
     Raises BountyError if there is no such open invitation.
     """
-    row = next(
-        (each for each in open_invitations(connection, now) if each.invitation_id == invitation_id), None
-    )
+    row = next((each for each in open_invitations(connection, now) if each.email == normalised(email)), None)
     if row is None:
-        raise BountyError("This invitation is no longer open.", "这份邀请已被接受、取代或过期。")
+        raise BountyError("This invitation is no longer open.", "这份邀请已被接受或已过期。")
     (invited,) = invite(connection, [(row.email, row.name, row.role, row.promoter_id)], now)
     return invited
 

@@ -47,7 +47,7 @@ def publish(page: Page) -> None:
     page.get_by_role("link", name="核对并公示").click()
     assert "发布后不能撤回" in page.inner_text("main")
     page.get_by_role("button", name="公示", exact=True).click()
-    page.get_by_text("号公示已发布").wait_for(timeout=PATIENCE_MS)
+    page.get_by_text("号公示已发布。").wait_for(timeout=PATIENCE_MS)
 
 
 def go_by_today_to_late_facts(operator: Page) -> None:

@@ -123,3 +123,12 @@ def test_a_reminder_goes_to_who_needs_one_and_once_a_day(operator: FlaskClient, 
         (mail,) = connection.execute(query).all()
     assert mail.recipient == "two@example.com"
     assert "还差 ¥400.00" in mail.subject
+
+
+def test_undoing_says_whose_pass_would_change(operator: FlaskClient) -> None:
+    # The rows came twice; what the second batch brought stays until that is undone too.
+    assert post(operator, "/operations/imports/batches/4/undo", rows="0").status_code == 303
+    shown = words_of(operator.get("/operations/imports/batches/3/undo", headers=ZH).text)
+    assert "收回 37 行，37 单会变，其中 37 单不再存在" in shown
+    assert "达标会变的推手：1 人 不再达标 示例·6 号" in shown
+    assert listed(operator, "result=passed") == [6]  # nothing was taken back by looking

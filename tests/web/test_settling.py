@@ -488,7 +488,7 @@ def test_while_the_data_is_not_fresh_nothing_can_be_approved_or_published(
     operator.act("settle", "2022-11")
     for one in (operator, second):
         page = one.client.get(f"{path}/settling").text
-        assert re.search(r"<button disabled[^>]*>公示|<button disabled[^>]*>批准", page)
+        assert re.search(r"<button[^>]* disabled[^>]*>核对并公示|<button disabled[^>]*>批准", page)
         assert "检查清单未通过：数据已到收货截止。" in words_of(page)
     status, told = second.act("approve", "2022-11")
     assert (status, "还不能：数据已到收货截止" in told) == (409, True)

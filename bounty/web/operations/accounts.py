@@ -98,13 +98,13 @@ def invite() -> Redirect | tuple[str, int]:
     return _done(act)
 
 
-@blueprint.post("/invitations/<int:number>/resend")
+@blueprint.post("/invitations/resend")
 @allows("admin")
-def invite_again(number: int) -> Redirect | tuple[str, int]:
+def invite_again() -> Redirect | tuple[str, int]:
     """Send a new link in place of an open invitation's."""
 
     def act(connection: Connection) -> str:
-        invited = service.invite_again(connection, number, now())
+        invited = service.invite_again(connection, request.form.get("email", ""), now())
         service.mail_invitations(connection, [invited], now())
         return t(
             f"新的链接将发送到 {invited.email}，旧链接已失效。",
