@@ -52,6 +52,7 @@ COMMITTED = {
     "0021_what_waits.py": "64fe1e975c2a36c734ef879a6d96d7fe521b3d682669d8181960ffe7429af327",
     "0022_attachments_and_wechat.py": "164c8386b2e2f7840158970b061b2e6479c59ae136a621789d89f1e22a426977",
     "0018_passkeys.py": "48c698eea17b26c54b77c56e174d36d2eeea46fd7f6b7ebee29ab2e384f1eeb9",
+    "0020_news_for_promoters.py": "015b2fcfea0c05927bc3cd7064b75c26cde001ede8b69b5b180cd17b5c18a6e5",
 }
 """Every migration that was committed. Books out there were made by it as it stands: what is wrong with one is mended by
 the next."""

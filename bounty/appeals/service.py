@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select
 
 from bounty.appeals.corrections import write_correction
+from bounty.appeals.notifications import notify_answer
 from bounty.appeals.queries import WITH_OPERATIONS, appeals
 from bounty.audit.service import actor_of, record
 from bounty.clock import midnight, shanghai_date, shown
@@ -260,6 +261,7 @@ def answer(
     if verdict == "ACCEPTED" and case.facts.order_sn is not None:
         batch_id = write_correction(connection, appeal_id, case.facts.order_sn, corrected or {}, now)
     _answer(connection, case, verdict, words, now, batch_id=batch_id, corrected=corrected)
+    notify_answer(connection, case.facts, number, verdict, words, now)
     return True
 
 

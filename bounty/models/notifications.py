@@ -21,6 +21,7 @@ class Message(Base):
         Index("ix_outbox_next_try_at", "next_try_at"),
         # What was not sent, for the counts on every page.
         Index("ix_outbox_unsent", "next_try_at", "tries", sqlite_where=_UNSENT, postgresql_where=_UNSENT),
+        Index("ix_outbox_user_id", "user_id", "read_at"),
         {"sqlite_strict": True},
     )
 
@@ -45,11 +46,13 @@ class Message(Base):
     """When the message was written; epoch seconds."""
     tries: Mapped[int] = mapped_column(WholeNumber)
     """Number of attempts since the message was written or last sent again by hand. 0 with a null ``next_try_at`` means
-    that no webhook was configured."""
+    that no webhook was configured; of a mail, that its account chose to read it on the page alone."""
     next_try_at: Mapped[int | None] = mapped_column(WholeNumber)
     """When the next attempt is due; epoch seconds; null after success and after the last attempt."""
     sent_at: Mapped[int | None] = mapped_column(WholeNumber)
     """When the receiving server accepted the message; epoch seconds; null before."""
+    read_at: Mapped[int | None] = mapped_column(WholeNumber)
+    """When its account marked it as read on the page; epoch seconds; null before."""
     last_error: Mapped[str | None] = mapped_column(Words)
     """Why the last attempt failed; null if none failed."""
 
@@ -89,5 +92,9 @@ class MessageChoice(Base):
     """True to receive reminders of orders without confirmed receipt (确认收货)."""
     result: Mapped[bool] = mapped_column(Flag)
     """True to receive published results."""
+    appeal: Mapped[bool] = mapped_column(Flag)
+    """True to receive answers to appeals."""
+    payment: Mapped[bool] = mapped_column(Flag)
+    """True to receive what came of payments, and that a payee is missing."""
     chosen_at: Mapped[int] = mapped_column(WholeNumber)
     """When the preferences were saved; epoch seconds."""

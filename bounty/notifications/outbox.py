@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select, true
+from sqlalchemy import ColumnElement, Connection, func, select, true
 
 from bounty.clock import shown
 from bounty.db import insert_into
 from bounty.models import Message, MessageChoice, User
+from bounty.notifications.inbox import BODIES, SUBJECTS
 from bounty.notifications.message_kinds import KINDS, PROMOTER_KINDS
 
 Bilingual = tuple[str, str]
 """A text in Chinese and in English."""
-_SEPARATOR = "\n\n----------\n\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,30 +43,32 @@ class Recipient:
     """The account's promoter; None for staff."""
     language: str
     """One of ``models.notifications.LANGUAGES``."""
+    mailed: bool = True
+    """Whether the account wants the mail; without it the message is on its pages alone."""
 
 
 def notify_promoters(
     connection: Connection, kind: str, cause: str, text_for: Callable[[int], MessageText | None], now: int
 ) -> int:
-    """Write a mail to every promoter with an account who did not opt out of this kind, with one query for all.
+    """Write a message to every promoter with an account, with one query for all: for their pages, and for a mail unless
+    they opted out of this kind.
 
     kind       one of PROMOTER_KINDS
-    cause      the unique event that causes the mail, as ``2022-12 notice 1``
-    text_for   promoter id -> text; None for no mail
+    cause      the unique event that causes the message, as ``2022-12 notice 1``
+    text_for   promoter id -> text; None for no message
 
     Returns the number of mails.
     """
     assert kind in PROMOTER_KINDS
-    wanted = getattr(MessageChoice, kind)
-    mails = []
-    for recipient in _recipients(
-        connection, User.role == "promoter", or_(wanted.is_(None), wanted.is_(true()))
-    ):
+    messages, mails = [], 0
+    for recipient in _recipients(connection, User.role == "promoter", kind=kind):
         assert recipient.promoter_id is not None
         text = text_for(recipient.promoter_id)
         if text is not None:
-            mails.append(_mail(kind, cause, recipient, text, now))
-    return _write(connection, mails)
+            messages.append(_mail(kind, cause, recipient, text, now))
+            mails += recipient.mailed
+    _write(connection, messages)
+    return mails
 
 
 def notify_operators(connection: Connection, kind: str, cause: str, text: MessageText, now: int) -> int:
@@ -103,7 +105,7 @@ def tell_address(
     """Write a mail, in both languages, to somebody who has no account yet."""
     assert kind in KINDS.keys() - set(PROMOTER_KINDS)
     row = _row(kind, cause, "mail", None, email, now)
-    subject, body = _in("both", text.subject, " / "), _in("both", (text.zh, text.en), _SEPARATOR)
+    subject, body = _in("both", text.subject, SUBJECTS), _in("both", (text.zh, text.en), BODIES)
     _write(connection, [row | {"subject": subject, "body": body, "path": text.path}])
 
 
@@ -117,20 +119,29 @@ def announce(connection: Connection, kind: str, cause: str, data: Mapping[str, o
     _write(connection, [row | {"subject": f"{KINDS[kind][1]}: {cause}", "body": body, "path": None}])
 
 
-def _recipients(connection: Connection, *conditions: ColumnElement[bool]) -> list[Recipient]:
+def _recipients(
+    connection: Connection, *conditions: ColumnElement[bool], kind: str | None = None
+) -> list[Recipient]:
+    """Accounts that hold the conditions.
+
+    kind   whose mail they may have opted out of; None for one that nobody can opt out of
+    """
+    wanted = true() if kind is None else func.coalesce(getattr(MessageChoice, kind), true())
     rows = connection.execute(
-        select(User.id, User.email, User.promoter_id, func.coalesce(MessageChoice.language, "both"))
+        select(User.id, User.email, User.promoter_id, func.coalesce(MessageChoice.language, "both"), wanted)
         .outerjoin(MessageChoice, MessageChoice.user_id == User.id)
         .where(User.active.is_(true()), *conditions)
         .order_by(User.id)
     )
-    return [Recipient(*row) for row in rows]
+    return [Recipient(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
 
 
 def _mail(kind: str, cause: str, recipient: Recipient, text: MessageText, now: int) -> dict[str, object]:
     row = _row(kind, cause, "mail", recipient.user_id, recipient.email, now)
-    subject = _in(recipient.language, text.subject, " / ")
-    body = _in(recipient.language, (text.zh, text.en), _SEPARATOR)
+    subject = _in(recipient.language, text.subject, SUBJECTS)
+    body = _in(recipient.language, (text.zh, text.en), BODIES)
+    if not recipient.mailed:
+        row["next_try_at"] = None
     return row | {"subject": subject, "body": body, "path": text.path}
 
 

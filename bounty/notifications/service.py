@@ -1,10 +1,10 @@
 """Mail preferences, the list of messages, and sending a failed message again."""
 
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from sqlalchemy import Connection, Select, case, func, select, update
+from sqlalchemy import Connection, Select, and_, case, func, select, update
 
 from bounty.audit.service import actor_of, record
 from bounty.db import Query, insert_into
@@ -17,6 +17,7 @@ STATES = {
     "waiting": ("待发送", "waiting"),
     "failed": ("未送达", "failed"),
     "unset": ("未设接收方", "no receiver set"),
+    "page": ("仅在页面", "on the page alone"),
 }
 """State of a message -> name in Chinese and English."""
 
@@ -33,11 +34,15 @@ class MailChoice:
     """Whether to receive reminders of orders without confirmed receipt."""
     result: bool = True
     """Whether to receive published results."""
+    appeal: bool = True
+    """Whether to receive answers to appeals."""
+    payment: bool = True
+    """Whether to receive what came of payments, and that a payee is missing."""
 
 
 def mail_choice_of(connection: Connection, user_id: int) -> MailChoice:
     """An account's mail preferences, or the defaults."""
-    columns = MessageChoice.language, MessageChoice.target, MessageChoice.receipts, MessageChoice.result
+    columns = (MessageChoice.__table__.c[field.name] for field in fields(MailChoice))
     row = connection.execute(select(*columns).where(MessageChoice.user_id == user_id)).first()
     return MailChoice() if row is None else MailChoice(*row)
 
@@ -68,6 +73,7 @@ def messages() -> Query:
     state = case(
         (Message.sent_at.is_not(None), "sent"),
         (Message.next_try_at.is_not(None), "waiting"),
+        (and_(Message.tries == 0, Message.channel == "mail"), "page"),
         (Message.tries == 0, "unset"),
         else_="failed",
     )

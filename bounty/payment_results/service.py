@@ -16,6 +16,7 @@ from bounty.models.payment_results import AMBIGUOUS, MATCHED, UNMATCHED
 from bounty.payees.encryption import PayeeCipher, masked_account, masked_name
 from bounty.payment_results.files import PaymentResultFile, PaymentResultRow
 from bounty.payment_results.matching import MatchedRow, RequestedPayout, carried, masked, match_rows
+from bounty.payment_results.notifications import PayoutResult, notify_payments
 from bounty.payment_results.payout_lookup import ids_of, known_to, named
 
 TAKEN, MARKED = "payout.receipt", "payout.mark"
@@ -77,6 +78,7 @@ def import_results(
     outcomes = [_outcome(each, number, user_id, now) for each in judged if each.news]
     if outcomes:
         connection.execute(insert(PayoutOutcome), outcomes)
+        notify_payments(connection, map(_result, [each for each in judged if each.news]), now)
     analyze(connection, ReceiptRow, PayoutOutcome)
     taken = ImportedResults(number, True, judged)
     after: dict[str, Any] = {"name": file.name, "sha256": file.sha256, "told_sha256": file.told_sha256}
@@ -178,6 +180,17 @@ def _outcome(judged: MatchedRow, receipt_id: int, user_id: int | None, now: int)
     return _told(judged.payout, judged.row.paid, judged.row.words, user_id, now) | of_row
 
 
+def _result(judged: MatchedRow) -> PayoutResult:
+    assert judged.payout is not None
+    return _payout_result(judged.payout, judged.row.paid, judged.row.words)
+
+
+def _payout_result(asked: RequestedPayout, paid: bool, words: str | None) -> PayoutResult:
+    """What the promoter is told of an outcome; what a person at finance wrote of it is not for them."""
+    tranche_id, promoter_id = ids_of(asked.payout)
+    return PayoutResult(promoter_id, tranche_id, asked.outcomes + 1, paid, asked.amount_fen, words)
+
+
 def _told(
     asked: RequestedPayout, paid: bool, reason: str | None, user_id: int | None, now: int
 ) -> dict[str, Any]:
@@ -228,6 +241,8 @@ def mark_by_hand(
     user_id = actor_of(connection).user_id
     outcomes = [_told(asked, paid, reason.strip(), user_id, now) for asked in news]
     connection.execute(insert(PayoutOutcome), outcomes)
+    results = (_payout_result(asked, paid, None) for asked in news)
+    notify_payments(connection, results, now)
     changed = [asked.payout for asked in news]
     about = changed[0] if len(changed) == 1 else f"{changed[0]} and {len(changed) - 1} more"
     after = {"paid": paid, "outcomes": [[asked.payout, asked.outcomes + 1] for asked in news]}

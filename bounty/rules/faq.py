@@ -9,8 +9,6 @@ from bounty.rules.clauses import (
     NOT_FAILED_BY_CUTOFF,
     NOT_LIVE_ROOM_FOR_SUBSIDY,
     NOT_LIVE_ROOM_FOR_TASK,
-    NOT_PRICE_COMPARE_FOR_SUBSIDY,
-    NOT_PRICE_COMPARE_FOR_TASK,
     RECEIVED_IN_TIME,
     SUBSIDY_CLAUSES,
     TASK_CLAUSES,
@@ -18,8 +16,9 @@ from bounty.rules.clauses import (
     cutoff_zh,
     sentences,
 )
+from bounty.rules.paydays import AUDIT_DAYS
 from bounty.rules.terms import MONTH, Formula, Terms
-from bounty.rules.terms_text import caps_text, ids_text, level_en, level_zh, percent
+from bounty.rules.terms_text import caps_text, categories_text, ids_text, level_en, level_zh, percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ def _chinese(terms: Terms) -> list[FaqEntry]:
     tiers = "；".join(f"达到目标的 {percent(tier.at)} 起为 {tier.rate_permille}‰" for tier in subsidy.tiers)
     caps = caps_text(terms, "每单最多 {}", "每人每期最多 {}", "，").lstrip("，")
     types = ids_text(terms.virtual.types, "无")
-    categories = ids_text(terms.virtual.category_ids, "无")
+    categories = categories_text(terms.virtual.category_ids, "无", chinese=True)
     conditions = "；".join(sentences(SUBSIDY_CLAUSES, terms, chinese=True))
     return [
         FaqEntry(
@@ -97,7 +96,11 @@ def _chinese(terms: Terms) -> list[FaqEntry]:
             "compare",
             "比价订单算不算？",
             [
-                f"任务：{NOT_PRICE_COMPARE_FOR_TASK.zh(terms)}。补贴：{NOT_PRICE_COMPARE_FOR_SUBSIDY.zh(terms)}。"
+                (
+                    f"比价订单{'' if task.count_price_compare else '不'}计入任务，"
+                    f"{'也' if subsidy.include_price_compare == task.count_price_compare else '但'}"
+                    f"{'有' if subsidy.include_price_compare else '没有'}补贴。"
+                )
             ],
         ),
         FaqEntry(
@@ -113,7 +116,26 @@ def _chinese(terms: Terms) -> list[FaqEntry]:
         FaqEntry(
             "receipt",
             "收货晚了怎么办？",
-            [f"任务要求{RECEIVED_IN_TIME.zh(terms)}。晚收货的订单不计入任务；您达标时，它仍可以有补贴。"],
+            [
+                f"任务要求{RECEIVED_IN_TIME.zh(terms)}。晚收货的订单不计入任务；您达标时，它仍可以有补贴。",
+                "以平台记录的确认收货时间为准：买家在 APP 内确认，或平台到期自动确认。「待收货」是只差收货的订单。",
+                "您可以提醒买家收到商品后确认收货；不能代为确认，也不能用返现、赠品换取提前确认。",
+            ],
+        ),
+        FaqEntry(
+            "cap",
+            "「封顶」是什么？",
+            [
+                f"每单最多计 {grouped_yuan(task.order_cap_fen)} 到任务的 GMV，超出的部分不计；订单数照计 1 单。",
+                f"补贴{caps if caps else '没有上限'}；与任务的封顶无关。",
+            ],
+        ),
+        FaqEntry(
+            "snapshot",
+            "「快照」是什么？",
+            [
+                "快照是当月 1 日的记录。等级、注册时长、违规和目标都以开期时冻结的名单为准，之后的变化从下一期起算。",
+            ],
         ),
         FaqEntry(
             "refund",
@@ -127,7 +149,7 @@ def _chinese(terms: Terms) -> list[FaqEntry]:
             "补贴怎么算？",
             [
                 f"达标后，同时满足下列各条的订单按{basis}计算：{conditions}。",
-                f"比例：{tiers}{'。' + caps if caps else ''}。按单四舍六入五成双到分，合计是各单之和。",
+                f"比例：{tiers}{'。' + caps if caps else ''}。每单按分取整（四舍六入五取偶），合计是各单之和。",
             ],
         ),
         FaqEntry(
@@ -140,12 +162,30 @@ def _chinese(terms: Terms) -> list[FaqEntry]:
             "补贴什么时候到账？",
             [
                 "结果公示后，随订单的佣金结算：佣金结算之前，补贴都是预计。",
+                (
+                    f"平台每月 {subsidy.settled_on_day} 日结算当月 {subsidy.audited_by_day} 日及以前审核通过的订单；"
+                    f"没有售后的订单在收货 {AUDIT_DAYS} 天后审核。"
+                ),
                 *(
                     [f"当月结束 {subsidy.lapse_months} 个月后佣金仍未结算的订单，补贴作废。"]
                     if subsidy.lapse_months
                     else []
                 ),
             ],
+        ),
+        FaqEntry(
+            "appeal",
+            "对结论有异议怎么办？",
+            [
+                "在订单页或任务页提出申诉，写明哪里不对、有什么凭据；现在的判断会随申诉一并保存。",
+                "申诉期到哪一天写在订单页、任务页和「申诉」页上，写明之后不会提前。答复会发到「消息」。",
+                "申诉成立的，更正进入下一号公示。",
+            ],
+        ),
+        FaqEntry(
+            "tax",
+            "补贴要缴税吗？",
+            ["页面、公示和文件里的补贴都是税前金额。代扣与开票以您和平台的协议为准。"],
         ),
         FaqEntry(
             "notice",
@@ -173,7 +213,7 @@ def _english(terms: Terms) -> list[FaqEntry]:
     )
     caps = caps_text(terms, "at most {} an order", "at most {} a promoter and period", ", ")
     types = ids_text(terms.virtual.types, "none")
-    categories = ids_text(terms.virtual.category_ids, "none")
+    categories = categories_text(terms.virtual.category_ids, "none", chinese=False)
     return [
         FaqEntry(
             "eligibility",
@@ -251,8 +291,8 @@ def _english(terms: Terms) -> list[FaqEntry]:
             "Do price-comparison orders count?",
             [
                 (
-                    f"Task: {NOT_PRICE_COMPARE_FOR_TASK.en(terms)}. Subsidy: "
-                    f"{NOT_PRICE_COMPARE_FOR_SUBSIDY.en(terms)}."
+                    f"Price-comparison orders {'count' if task.count_price_compare else 'do not count'} to the task "
+                    f"and {'earn' if subsidy.include_price_compare else 'earn no'} subsidy."
                 )
             ],
         ),
@@ -274,6 +314,35 @@ def _english(terms: Terms) -> list[FaqEntry]:
                     f"The task asks for orders {RECEIVED_IN_TIME.en(terms)}. A later one does not "
                     "count to the task; if you "
                     "pass, it can still earn a subsidy."
+                ),
+                (
+                    "What the platform records as the receipt holds: the buyer confirms in the app, or the platform "
+                    "does when the time is over. An order is pending while only its receipt is missing."
+                ),
+                (
+                    "You may remind buyers to confirm once the goods have arrived. You may not confirm for them or "
+                    "offer anything for it."
+                ),
+            ],
+        ),
+        FaqEntry(
+            "cap",
+            "What does capped mean?",
+            [
+                (
+                    f"An order counts at most {grouped_yuan(task.order_cap_fen)} to the GMV of the task, and still as "
+                    "one order."
+                ),
+                f"The subsidy {'is ' + caps.lstrip(', ') if caps else 'has no cap'}, whatever the task counts.",
+            ],
+        ),
+        FaqEntry(
+            "snapshot",
+            "What is the snapshot?",
+            [
+                (
+                    "The record of the 1st of the month. Level, tenure, violations and target are those of the roster "
+                    "frozen when the period opens; what changes later holds from the next period."
                 )
             ],
         ),
@@ -283,7 +352,7 @@ def _english(terms: Terms) -> list[FaqEntry]:
             [
                 (
                     f"The task asks for orders {NOT_FAILED_BY_CUTOFF.en(terms)}; the subsidy for orders "
-                    f"{NOT_FAILED_AT_ALL.en(terms)}. A part refunded is the order refunded."
+                    f"{NOT_FAILED_AT_ALL.en(terms)}. A partial refund counts as a full refund."
                 )
             ],
         ),
@@ -311,6 +380,11 @@ def _english(terms: Terms) -> list[FaqEntry]:
                     "After the result is published, as the order's commission settles: until then a "
                     "subsidy is expected."
                 ),
+                (
+                    f"On day {subsidy.settled_on_day} of each month the platform settles the orders audited by day "
+                    f"{subsidy.audited_by_day}; without an after-sale an order is audited {AUDIT_DAYS} days after its "
+                    "receipt."
+                ),
                 *(
                     [
                         (
@@ -321,6 +395,31 @@ def _english(terms: Terms) -> list[FaqEntry]:
                     if subsidy.lapse_months
                     else []
                 ),
+            ],
+        ),
+        FaqEntry(
+            "appeal",
+            "What if I disagree?",
+            [
+                (
+                    "Appeal on the page of the order or of your task: say what is wrong and what shows it. The verdict "
+                    "as it stands is kept with the appeal."
+                ),
+                (
+                    "Those pages and the page of your appeals say until when; a deadline once shown is never earlier "
+                    "afterwards. The answer is among your messages."
+                ),
+                "The correction of an accepted appeal goes into the next notice.",
+            ],
+        ),
+        FaqEntry(
+            "tax",
+            "Is the subsidy taxed?",
+            [
+                (
+                    "On the pages, in notices and in files the subsidy is gross of tax. What is withheld and invoiced "
+                    "is settled by your agreement with the platform."
+                )
             ],
         ),
         FaqEntry(

@@ -97,6 +97,34 @@ def level_en(level: LevelTerms, cycle: str = MONTH) -> str:
     return f"{tenure}{counted}; {' and '.join(targets)}"
 
 
+CATEGORY_NAMES: dict[int, tuple[str, str]] = {
+    8721: ("本地化生活服务", "local services"),
+    8722: ("电影/演出/体育赛事", "films, shows and sports"),
+    8723: ("个性定制/设计服务", "custom design"),
+    8724: ("购物卡/礼品卡/代金券", "gift cards and vouchers"),
+    8725: ("婚庆/摄影/摄像服务", "weddings and photography"),
+    8726: ("教育培训", "education"),
+    8727: ("景点门票/周边游", "tickets and day trips"),
+    8728: ("旅游路线/商品/服务", "travel"),
+    8729: ("生活缴费", "utility bills and top-ups"),
+    8730: ("影视/会员/腾讯QQ专区", "video and memberships"),
+    8732: ("网络服务/软件", "online services and software"),
+    8733: ("网上营业厅", "telecom services"),
+    8734: ("休闲娱乐", "leisure"),
+    8736: ("游戏服务/直播", "games and live streams"),
+}
+"""The platform's categories of the first level that virtual goods may be of: its own names (pdd.goods.cats.get, 2018),
+and what they mean in English."""
+
+
+def categories_text(ids: list[int], nothing: str, *, chinese: bool) -> str:
+    """Categories with their names, where they are known."""
+    known = {each: CATEGORY_NAMES[each][0 if chinese else 1] for each in ids if each in CATEGORY_NAMES}
+    between, name = ("、", "{}（{}）") if chinese else (", ", "{} ({})")
+    named = (name.format(each, known[each]) if each in known else str(each) for each in sorted(set(ids)))
+    return between.join(named) or nothing
+
+
 def ids_text(ids: list[int], nothing: str) -> str:
     """Numbers of types or categories, or the word for none."""
     return ", ".join(map(str, sorted(set(ids)))) or nothing

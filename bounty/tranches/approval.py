@@ -11,6 +11,7 @@ from bounty.models import TrancheStep, User
 from bounty.money import shown_yuan
 from bounty.settlement.approval import approvals_needed, approver
 from bounty.tranches.departures import require_answered
+from bounty.tranches.notifications import notify_held
 from bounty.tranches.preparation import prepare_draft
 from bounty.tranches.state import open_tranche, record_step, summary_of, tranche_of
 
@@ -115,4 +116,5 @@ def export_begins(
     require_unchanged(connection, tranche, alipay_least_fen)
     record_step(connection, tranche, "EXPORTED", now)
     record(connection, "payout.export", f"tranche {tranche_id}", now, after=summary_of(tranche))
+    notify_held(connection, tranche_id, now)
     return tranche_of(connection, tranche_id)

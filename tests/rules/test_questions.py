@@ -26,6 +26,11 @@ def test_the_questions_of_promoters_are_answered() -> None:
         "补贴什么时候到账？",
         "什么是虚拟商品？",
         "目标怎么来的？",
+        "收货晚了怎么办？",
+        "「封顶」是什么？",
+        "「快照」是什么？",
+        "对结论有异议怎么办？",
+        "补贴要缴税吗？",
     ):
         assert question in asked
 
@@ -55,4 +60,12 @@ def test_every_number_of_an_answer_is_of_the_terms(chinese: bool) -> None:
         "1",
         "24",
         "00",
-    }  # an eligible target, the 1st, the end of a day
+        "15",
+        "20",
+    }  # an eligible target, the 1st, the end of a day, and the platform's rhythm, which terms need not name
+
+
+def test_a_category_has_its_name_beside_its_number() -> None:
+    known = TERMS.replace("category_ids = [", "category_ids = [8724, ", 1)
+    assert "8724（购物卡/礼品卡/代金券）" in answers(known, chinese=True)
+    assert "8724 (gift cards and vouchers)" in answers(known, chinese=False)

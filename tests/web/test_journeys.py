@@ -89,6 +89,9 @@ def test_a_promoter_sees_what_is_missing_why_an_order_does_not_count_and_appeals
     page = visit(own_site(DECEMBER, database), "promoter", size=size, javascript=javascript)
     page.goto("/")
     assert "收货即达标" in page.inner_text("main")
+    page.click("text=可复制订单号")
+    assert page.input_value("#numbers").split() == [sn(210)]
+    assert saved(page, "text=下载 CSV").count(sn(210).encode()) == 1
     page.click("nav >> text=订单")
     page.click(f"a[href='/orders/{sn(211)}']")
     assert "非直推：该等级只计直推" in page.inner_text("main")
@@ -97,5 +100,48 @@ def test_a_promoter_sees_what_is_missing_why_an_order_does_not_count_and_appeals
     page.click("text=提交申诉")
     assert "申诉已提交" in page.inner_text("main")
     assert "用户是从我的链接直接下单的" in page.inner_text("main")
-    page.click("nav >> text=申诉")
+    if size == "phone":
+        page.click("summary >> text=promoter")
+        page.click(".menu >> text=申诉")
+    else:
+        page.click("nav >> text=申诉")
     assert sn(211) in page.inner_text("main")
+
+
+@in_every_window
+def test_a_promoter_reads_the_news_and_follows_it(
+    visit: Callable[..., Page], own_site: Callable[..., Site], size: str, javascript: bool
+) -> None:
+    page = visit(own_site(DECEMBER, paid=True), "promoter", size=size, javascript=javascript)
+    page.goto("/")
+    page.click("nav >> text=消息")
+    assert "补贴 ¥4.80 已发放" in page.inner_text("main")
+    assert page.inner_text("nav.mine .count").startswith("1")
+    page.click("main >> text=查看")
+    assert page.url.endswith("/payments/1")
+    assert page.locator("nav.mine .count").count() == 0
+    page.goto("/inbox?state=unread")
+    assert "没有符合条件的消息" in page.inner_text("main")
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_on_a_phone_the_sentence_that_matters_is_seen_without_scrolling(
+    visit: Callable[..., Page], paid_site: Site, language: str
+) -> None:
+    page = visit(paid_site, "promoter", size="phone", language=language)
+    page.set_viewport_size({"width": 390, "height": 844})
+    for path, sentence in (
+        ("/task", ".lead .say"),
+        ("/months/2022-11/task", ".lead .say"),
+        ("/months/2022-12/bring-home", ".say"),
+        ("/subsidy", ".sums"),
+        ("/orders", "tbody tr"),
+        ("/inbox", ".list li p b"),
+    ):
+        page.goto(path)
+        box, bar = page.locator(sentence).first.bounding_box(), page.locator("nav.mine").bounding_box()
+        assert box, path
+        assert bar, path
+        assert box["y"] + box["height"] <= bar["y"], path
+    assert page.locator("nav.mine li:visible").count() == 4
+    assert not page.is_visible("select")

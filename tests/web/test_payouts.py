@@ -203,7 +203,7 @@ def test_a_promoter_reads_where_each_orders_money_is(visitor: Visitor) -> None:
     order = shown(client, f"/orders/{sn(100)}")
     assert "第 1 批" in order
     assert "第 2 批" in order
-    assert "its commission is to settle" in shown(client, f"/orders/{sn(101)}", "en")
+    assert "paid once its commission settles, about 20 Dec 2022" in shown(client, f"/orders/{sn(101)}", "en")
 
 
 def test_a_payment_is_the_sum_of_its_lines_and_of_what_was_carried(visitor: Visitor) -> None:

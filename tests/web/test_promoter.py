@@ -22,8 +22,9 @@ from tests.web.world import LEVELS, PASSWORD
 
 OTHER = PROMOTER + 1
 MIDDLE, AFTER = "2022-12-15 12:00:00", "2023-01-15 12:00:00"
-QUERIES = {"/orders": 9, "/orders/" + sn(1): 23, "/subsidy": 8, "/payments": 4, "/history": 4, "/task": 6}
-"""Page -> how many statements it takes at most, the account's own included; whatever the number of orders."""
+QUERIES = {"/orders": 9, "/orders/" + sn(1): 23, "/subsidy": 11, "/payments": 5, "/history": 4, "/task": 6}
+"""Page -> how many statements it takes at most, those of the account and its news included; whatever the number of
+orders."""
 CASES: list[Row] = [
     {"amount_fen": 300_00},  # capped
     {"amount_fen": 120_00},

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, select
 
 from bounty.accounting.promoter_statement import (
     books_of_promoter,
+    every_payment,
     month_lines,
     payment_lines,
     payout_statuses,
@@ -38,13 +39,14 @@ def order_page(
         programme = periods[0].programme if periods else MAIN
     why = explain(connection, order_sn, now(), programme)
     month = None if why.period is None else month_of(connection, promoter_id, why.period)
-    row, line, rate_permille = None, None, 0
-    books = books_of_promoter(connection, promoter_id, now())
+    row, line, rate_permille, payments = None, None, 0, None
     if month is not None:
         listed, rate_permille = listed_now(connection, promoter_id, month, now())
         every = listed.subquery("listed")
         row = connection.execute(select(every).where(every.c.order_sn == order_sn)).first()
         if month.published is not None:
+            books = books_of_promoter(connection, promoter_id, now())
+            payments = books.payments
             lines = month_lines(connection, books, month, now()).subquery("lines")
             line = connection.execute(select(lines).where(lines.c.order_sn == order_sn)).first()
     trail = payment_lines(promoter_id).subquery("trail")
@@ -59,7 +61,7 @@ def order_page(
         "trail": connection.execute(
             select(trail).where(trail.c.order_sn == order_sn).order_by(trail.c.tranche_id)
         ).all(),
-        "fates": payout_statuses(books.payments),
+        "fates": payout_statuses(every_payment(connection, promoter_id) if payments is None else payments),
         "received": rows_received(connection, promoter_id, order_sn),
         "as_of": data_as_of(connection),
         "now": now(),

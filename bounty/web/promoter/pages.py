@@ -112,6 +112,7 @@ def task(period: Period | None = None) -> str:
         now=now(),
         words=words,
         says=task_texts,
+        contact=contact(),
         reasons=tables.REASONS,
         known=_known(month),
         charts=_charts(standing),

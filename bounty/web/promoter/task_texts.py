@@ -160,7 +160,9 @@ def _enough(found: BringHome, task: Task) -> tuple[str, str]:
             return "须收货超过 {most} 单才够", "more than {most} of them are needed"
         return "全部收货后仍差 {rest}", "even with all of them received, {rest} would be missing"
     if found.needed == found.waiting:
-        return "全部收货才够", "all of them are needed" if found.waiting > 1 else "it is enough"
+        if found.waiting == 1:
+            return "收货就够", "it is enough"
+        return "全部收货才够", "all of them are needed"
     one = found.needed == 1
     if found.needed == found.any_of:
         return (

@@ -14,6 +14,7 @@ NAVIGATION: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("promoter.task", "我的任务", "My task"),
         ("promoter.orders", "订单", "Orders"),
         ("promoter.subsidy", "补贴", "Subsidy"),
+        ("messages.index", "消息", "Messages"),
         ("promoter.history", "历史", "History"),
         ("appeals.index", "申诉", "Appeals"),
     ),
