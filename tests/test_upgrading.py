@@ -47,6 +47,7 @@ COMMITTED = {
     "0013_api_tokens.py": "e40c44d7a027ac53b9f3cc1647c98dd0822c05d37dc38d8852b474742bdb06c3",
     "0014_live_rooms.py": "f0f8817b150e8c9c4f34c1ce4dbb321a7d8b14b04e81fe4fdc5aed23e3a7c10a",
     "0015_programmes.py": "10d9ff13f0b8b8a3ab191f7f10d969194eba0dcca80cb878cec5975221ab8dea",
+    "0023_forecasts.py": "f58a80750f8f7a2c7fe4c81d1ef43a240b00689fd5235aac5d1d09ba2b26499f",
 }
 """Every migration that was committed. Books out there were made by it as it stands: what is wrong with one is mended by
 the next."""

@@ -5,6 +5,7 @@ import click
 from bounty.cli.accounts import audit, user
 from bounty.cli.admin import backup, db, demo, restore
 from bounty.cli.context import BOOKS, CommandContext
+from bounty.cli.forecast import forecast
 from bounty.cli.imports import import_, quarantine
 from bounty.cli.month import approve, export, notice, open_, publish, settle, terms
 from bounty.cli.notifications import outbox
@@ -28,7 +29,7 @@ COMMANDS: dict[str, tuple[click.Command, ...]] = {
         programme, terms, open_, status, progress, explain, settle, waive, confirm, approve, publish, notice, void,
         export, check,
     ),
-    "Looking ahead and back": (simulate, recompute, lake),
+    "Looking ahead and back": (simulate, forecast, recompute, lake),
     "Data in": (import_, quarantine, sync, stand_in),
     "Money out": (payees, payout),
     "People and messages": (user, token, audit, outbox),

@@ -193,6 +193,8 @@ class SubsidyTerms(_Part):
     order_cap_fen: PositiveFen | None = Field(alias="order_cap_yuan", default=None)
     promoter_cap_fen: PositiveFen | None = Field(alias="promoter_cap_yuan", default=None)
     lapse_months: Annotated[int, Field(ge=1, le=240)] | None = None
+    budget_fen: PositiveFen | None = Field(alias="budget_yuan", default=None)
+    """What the period's subsidies are planned to come to together; it only warns, and cuts nothing. Null: no budget."""
     exclusive: bool = False
     """Whether an order with a line in a published notice of another programme earns nothing."""
     tiers: Annotated[list[Tier], Field(min_length=1)]
@@ -214,6 +216,7 @@ _ADDED_KEYS = (
     ("task", "receipt_cutoff_days", None),
     ("subsidy", "include_live_room", False),
     ("subsidy", "exclusive", False),
+    ("subsidy", "budget_fen", None),
 )
 """Keys that terms gained after the first were published, with what their absence means: absent or said, such a value
 is no part of the hash, so that the hashes of older terms stay."""
