@@ -238,7 +238,7 @@ class _Simulation:
         self.earned_each = self._earned_each()
         self.rank = self._rank()
 
-    def _of_promoters(self, which: NDArray[np.bool_], amounts: Whole | None = None) -> Real:
+    def _of_promoters(self, which: NDArray[np.bool_], amounts: Whole | Real | None = None) -> Real:
         orders = self.facts.present
         weights = None if amounts is None else amounts[which].astype(float)
         found: Real = np.bincount(orders.promoter[which], weights, self.people).astype(float)
@@ -248,11 +248,7 @@ class _Simulation:
         """A promoter's mean amount of an order after the cap, and by how much orders differ from their promoter's mean:
         the squared coefficient of variation."""
         orders = self.facts.present
-        squares: Real = np.bincount(
-            orders.promoter[orders.for_task],
-            orders.capped_fen[orders.for_task].astype(float) ** 2,
-            self.people,
-        )
+        squares = self._of_promoters(orders.for_task, orders.capped_fen.astype(float) ** 2)
         number = self._of_promoters(orders.for_task) + sum(month.orders for month in self.facts.past)
         total = self._of_promoters(orders.for_task, orders.capped_fen)
         total = total + sum(month.capped_fen for month in self.facts.past)

@@ -22,6 +22,7 @@ from bounty.web.finance import adjustments, notices, payees, payment_results, re
 from bounty.web.operations import appeals as operations_appeals
 from bounty.web.operations import (
     audit,
+    forecast,
     imports,
     period,
     quarantine,
@@ -67,6 +68,7 @@ BLUEPRINTS = (
     operations_appeals.blueprint,
     terms.blueprint,
     simulation.blueprint,
+    forecast.blueprint,
     audit.blueprint,
     notices.blueprint,
     tranches.blueprint,

@@ -21,6 +21,7 @@ from bounty.rules.periods import Period, lapses_at
 from bounty.tranches.entitlement import void_order_numbers
 from bounty.web.promoter import tables
 from bounty.web.promoter import texts as words
+from bounty.web.promoter.forecast_part import forecast_part
 from bounty.web.promoter.order_page import order_page
 from bounty.web.shared import payment_texts
 from bounty.web.shared.access import allows, own_promoter
@@ -59,8 +60,11 @@ def task(period: Period | None = None) -> str:
         decided = month.published is not None or not standing.reachable
         appealing = panel(connection, promoter_id, month.period, None, now()) if decided else None
         voided = _voided(connection, month, standing.newest)
+        forecast, holds = forecast_part(connection, month, promoter_id, now())
     return render_template(
         "promoter/task.html",
+        forecast=forecast,
+        holds=holds,
         months=found,
         month=month,
         task=standing,
