@@ -11,7 +11,7 @@ from bounty.cli.month import approve, export, notice, open_, publish, settle, te
 from bounty.cli.notifications import outbox
 from bounty.cli.payees import payees
 from bounty.cli.programmes import programme
-from bounty.cli.query import check, explain, progress
+from bounty.cli.query import check, explain, progress, results
 from bounty.cli.recompute import lake, recompute
 from bounty.cli.revocations import void
 from bounty.cli.schedule import slots
@@ -26,8 +26,8 @@ __all__ = ["BOOKS", "COMMANDS", "CommandContext"]
 
 COMMANDS: dict[str, tuple[click.Command, ...]] = {
     "The month": (
-        programme, terms, open_, status, progress, explain, settle, waive, confirm, approve, publish, notice, void,
-        export, check,
+        programme, terms, open_, status, progress, explain, results, settle, waive, confirm, approve, publish, notice,
+        void, export, check,
     ),
     "Looking ahead and back": (simulate, forecast, recompute, lake),
     "Data in": (import_, quarantine, sync, stand_in),
