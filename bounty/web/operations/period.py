@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from bounty.calendar.schedule import coming_periods
 from bounty.db import Query, WholeNumber, Words, given_rows
+from bounty.forecast.stored import newest_forecast
 from bounty.notices.changes import CAUSES
 from bounty.notices.differences import difference
 from bounty.notices.late_facts import LateFacts, late_facts
@@ -115,6 +116,7 @@ def show(period: Period) -> str:
             causes=CAUSES,
             states=STATES,
             page=page,
+            forecast=None if stage.newest else newest_forecast(connection, period),
             now=now(),
         )
 

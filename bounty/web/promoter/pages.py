@@ -21,6 +21,7 @@ from bounty.rules.periods import Period, lapses_at
 from bounty.tranches.entitlement import void_order_numbers
 from bounty.web.promoter import tables
 from bounty.web.promoter import texts as words
+from bounty.web.promoter.as_of import asked_as_of, order_as_of, task_as_of
 from bounty.web.promoter.forecast_part import forecast_part
 from bounty.web.promoter.order_page import order_page
 from bounty.web.shared import payment_texts
@@ -48,6 +49,9 @@ def task(period: Period | None = None) -> str:
         if month is None:
             late_since = next_roster_late_since(connection, site().settings.calendar, now())
             return render_template("promoter/nothing.html", roster_late_since=late_since)
+        past = asked_as_of(connection)
+        if past is not None:
+            return task_as_of(connection, month, promoter_id, past)
         later = (
             each
             for each in reversed(found)
@@ -135,6 +139,9 @@ def order(order_sn: str) -> str:
     """Why one order counts or does not."""
     promoter_id = own_promoter()
     with reading() as connection:
+        past = asked_as_of(connection)
+        if past is not None:
+            return order_as_of(connection, promoter_id, order_sn, past)
         shown = order_page(connection, promoter_id, order_sn) or abort(404)
         appealing = panel(connection, promoter_id, shown["why"].period, order_sn, now())
     return render_template("promoter/order.html", appealing=appealing, desk=False, **shown)
