@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Float, and_, case, cast, delete, func, select, update
+from sqlalchemy import Connection, Float, and_, case, cast, delete, func, select, true, update
 
 from bounty.clock import shanghai_date
 from bounty.db import Query
@@ -75,7 +75,7 @@ def score_published(connection: Connection) -> int:
         settlement_id = connection.execute(
             select(Notice.settlement_id).where(Notice.period == period, Notice.notice == notice)
         ).scalar_one()
-        passed = case((result.passed.is_(True), 1.0), else_=0.0)
+        passed = case((result.passed.is_(true()), 1.0), else_=0.0)
         error = cast(forecast.probability_permille, Float) / 1000.0 - passed
         held = and_(forecast.gmv_low_fen <= result.gmv_fen, result.gmv_fen <= forecast.gmv_high_fen)
         sums = (
