@@ -36,7 +36,7 @@ FLAGS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Flag:
+class UnusualShare:
     """What is unusual of a promoter's period."""
 
     promoter_id: int
@@ -46,7 +46,7 @@ class Flag:
     norm_permille: int
 
 
-def flags_of(connection: Connection, period: Period) -> list[Flag]:
+def flags_of(connection: Connection, period: Period) -> list[UnusualShare]:
     """The flags of every promoter of a period, on the orders known now: one statement."""
     terms = terms_in_force(connection, period).terms
     facts, bounds = Order.__table__.c, OpenPeriod.__table__.c
@@ -87,18 +87,18 @@ def flags_of(connection: Connection, period: Period) -> list[Flag]:
     return [flag for code in FLAGS for flag in _unusual(code, rows)]
 
 
-def _unusual(code: str, rows: Sequence[Any]) -> list[Flag]:
+def _unusual(code: str, rows: Sequence[Any]) -> list[UnusualShare]:
     every = sum(row.of_orders for row in rows)
     norm = sum(row._mapping[code] for row in rows) * 1000 // every if every else 0
     least = max(LEAST_SHARE_PERMILLE, TIMES_NORM * norm)
     return [
-        Flag(row.promoter_id, code, row._mapping[code], row.of_orders, norm)
+        UnusualShare(row.promoter_id, code, row._mapping[code], row.of_orders, norm)
         for row in rows
         if row.of_orders >= LEAST_ORDERS and row._mapping[code] * 1000 >= least * row.of_orders
     ]
 
 
-def keep_flags(connection: Connection, period: Period, flags: list[Flag], now: int) -> None:
+def keep_flags(connection: Connection, period: Period, flags: list[UnusualShare], now: int) -> None:
     """Write the flags of a period in the place of those before."""
     connection.execute(delete(Anomaly).where(Anomaly.period == str(period)))
     if flags:
