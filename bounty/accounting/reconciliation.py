@@ -33,12 +33,14 @@ from bounty.rules.periods import programme_in_sql
 from bounty.rules.sql_math import by_bytes, count_where, sum_or_zero
 from bounty.tranches.entitlement import COMMISSION_SETTLED, orders_due, published_periods
 from bounty.tranches.files import payout_id
+from bounty.tranches.holds import is_held
 from bounty.tranches.state import is_due, newest_outcomes, of_payout, tranche_of
 
 KINDS = {
     "NOT_SETTLED": ("平台已不再是已结算", "no longer settled on the platform"),
     "LINE_AMOUNT": ("订单金额不符", "an order's amount differs"),
     "NOT_IN_TRANCHE": ("已结算而不在任何批次", "settled, and in no tranche"),
+    "UNDER_REVIEW": ("已结算而因复核暂不支付", "settled, and held for a review"),
     "NO_RECEIPT": ("已导出而没有付款结果", "exported, and nothing told of it"),
     "BY_HAND": ("逐笔记为已付而没有回单", "marked paid by hand, without a receipt"),
     "FAILED_BY_HAND": ("逐笔记为失败而回单为成功", "marked failed by hand, and the receipt says paid"),
@@ -160,6 +162,7 @@ def _orders(due: Query, tranche_id: int | None) -> Query:
     kind = case(
         (and_(each.held_fen > 0, settled.is_not(true())), "NOT_SETTLED"),
         (each.due_fen == 0, null()),
+        (and_(each.due_fen > 0, is_held(each.promoter_id, each.period)), "UNDER_REVIEW"),
         (each.first_id.is_(None), "NOT_IN_TRANCHE"),
         else_="LINE_AMOUNT",
     )

@@ -23,6 +23,8 @@ from bounty.checks.books import CALENDAR_DONE, CHECKS, Finding, run_checks
 from bounty.clock import midnight, shown
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
+from bounty.forecast.anomalies import flags_of, keep_flags
+from bounty.forecast.stored import open_for_forecast, score_published
 from bounty.models import OpenPeriod, Slot
 from bounty.notices.late_facts import LateFacts, in_words, late_facts
 from bounty.notices.period_status import period_status
@@ -287,12 +289,37 @@ def backup(_connection: Connection, _slot: ScheduledSlot, path: Path | None, _no
     return f"{path.name}, restored and checked"
 
 
+@contextmanager
+def forecasts_made(context: JobContext, _slot: ScheduledSlot) -> Iterator[list[Any]]:
+    """Make the forecasts in a snapshot before the transaction, so that they block no writer."""
+    from bounty.forecast.making import make_forecast  # noqa: PLC0415 - numpy, which only this job needs
+
+    now = context.now()
+    with snapshot(context.engine) as connection:
+        made = [make_forecast(connection, period, now) for period in open_for_forecast(connection, now)]
+        flags = {str(each.period): flags_of(connection, each.period) for each in made}
+    yield [(each, flags[str(each.period)]) for each in made]
+
+
+def forecast(connection: Connection, _slot: ScheduledSlot, made: list[Any], now: int) -> str:
+    """Write the forecasts and flags of the open periods, and score those of published ones."""
+    from bounty.forecast.making import keep_forecast  # noqa: PLC0415 - numpy, which only this job needs
+
+    for each, flags in made:
+        keep_forecast(connection, each)
+        keep_flags(connection, each.period, flags, now)
+    scored = score_published(connection)
+    periods = ", ".join(str(each.period) for each, _ in made) or "no open period"
+    return f"{periods}; {scored} earlier forecasts scored"
+
+
 JOBS = {
     "freeze": Job(freeze),
     "remind": Job(remind_of_receipts, together=True),
     "settle": Job(draft, orders_rechecked),
     "pay": Job(pay, alipay_minimum),
     "check": Job(check, checks_run, together=True),
+    "forecast": Job(forecast, forecasts_made, together=True),
     "backup": Job(backup, backup_made, together=True),
 }
 """Name of a calendar job -> its functions."""

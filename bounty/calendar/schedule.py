@@ -267,6 +267,7 @@ def _of_days(calendar: Calendar, added_at: int, now: int) -> Iterator[_Due]:
         due_at = midnight(day) + calendar.night_hour * HOUR
         if due_at >= added_at:
             yield "check", day.isoformat(), due_at, None
+            yield "forecast", day.isoformat(), due_at, None
             if calendar.backups:
                 yield "backup", day.isoformat(), due_at, None
         day += timedelta(days=1)

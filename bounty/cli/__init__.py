@@ -23,6 +23,7 @@ COMMANDS: Final[dict[str, dict[str, Entry]]] = {
         "status": Entry("status:status", "Show where periods stand and what comes next"),
         "progress": Entry("query:progress", "Show a promoter's progress in a period"),
         "explain": Entry("query:explain", "Explain why an order counts or does not"),
+        "results": Entry("query:results", "Show the results of a period, now or as of a past moment"),
         "settle": Entry("month:settle", "Compute a draft settlement of a period"),
         "waive": Entry("status:waive", "Waive a failed check of the newest draft, with a reason"),
         "confirm-data": Entry("status:confirm", "Confirm that a period's data is complete up to an instant"),
@@ -35,6 +36,7 @@ COMMANDS: Final[dict[str, dict[str, Entry]]] = {
     },
     "Looking ahead and back": {
         "simulate": Entry("simulate:simulate", "Simulate other terms in past months"),
+        "forecast": Entry("forecast:forecast", "Show a period's forecast, or how good forecasts have been"),
         "recompute": Entry("recompute:recompute", "Compute the newest settlement again; writes nothing"),
         "lake": Entry("recompute:lake", "Export facts as Parquet files"),
     },

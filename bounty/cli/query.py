@@ -9,21 +9,29 @@ from bounty.clock import shown
 from bounty.db import snapshot
 from bounty.errors import BountyError
 from bounty.money import grouped_yuan
+from bounty.notices.as_of import results_as_of
 from bounty.progress import service as progress_service
+from bounty.progress.as_of import read_as_of
 from bounty.roster.eligibility import in_words
 from bounty.rules.periods import Period
 from bounty.storage import not_looked_at
+
+as_of_option = click.option(
+    "--as-of", "as_of", metavar="WHEN", help="As it was known at a past moment, or at the batch of a number."
+)
 
 
 @click.command()
 @period_argument
 @click.argument("promoter", callback=promoter_of)
+@as_of_option
 @json_option
-def progress(period: Period, promoter: int, *, as_json: bool) -> None:
+def progress(period: Period, promoter: int, as_of: str | None, *, as_json: bool) -> None:
     """Show a promoter's progress in a period."""
     books = open_books()
     with snapshot(books.engine) as connection:
-        found = progress_service.progress_of(connection, period, promoter, books.now())
+        past = None if as_of is None else read_as_of(connection, as_of, books.now())
+        found = progress_service.progress_of(connection, period, promoter, books.now(), past)
     if as_json:
         echo_json(found.as_json())
         return
@@ -52,12 +60,14 @@ def progress(period: Period, promoter: int, *, as_json: bool) -> None:
 @click.command()
 @click.argument("order_sn")
 @programme_option
+@as_of_option
 @json_option
-def explain(order_sn: str, programme: str, *, as_json: bool) -> None:
+def explain(order_sn: str, programme: str, as_of: str | None, *, as_json: bool) -> None:
     """Explain why an order counts or does not: every clause with the order's fact and the bound."""
     books = open_books()
     with snapshot(books.engine) as connection:
-        found = progress_service.explain(connection, order_sn, books.now(), programme)
+        past = None if as_of is None else read_as_of(connection, as_of, books.now())
+        found = progress_service.explain(connection, order_sn, books.now(), programme, past)
     if as_json:
         echo_json(found.as_json())
         return
@@ -76,6 +86,34 @@ def explain(order_sn: str, programme: str, *, as_json: bool) -> None:
     click.echo(f"subsidy in the newest settlement: {earned}")
     if found.flags:
         click.echo(f"flags: {', '.join(found.flags)}")
+
+
+@click.command()
+@period_argument
+@as_of_option
+@json_option
+def results(period: Period, as_of: str | None, *, as_json: bool) -> None:
+    """Show what a settlement of a period would say now, or would have said then. Nothing is written."""
+    books = open_books()
+    with snapshot(books.engine) as connection:
+        past = None if as_of is None else read_as_of(connection, as_of, books.now())
+        rows = results_as_of(connection, period, past)
+    if as_json:
+        echo_json([dict(row._mapping) for row in rows])
+        return
+    moment = shown(books.now()) if past is None else past.words
+    passed = sum(bool(row.passed) for row in rows)
+    subsidy = grouped_yuan(sum(row.subsidy_fen for row in rows))
+    click.echo(f"{period}, as of {moment}: {len(rows):,} on the roster, {passed:,} passed, subsidy {subsidy}")
+    for row in rows:
+        if row.reason is not None:
+            click.echo(f"promoter {row.promoter_id}: not eligible, {row.reason}")
+            continue
+        verdict = f"passed, {row.rate_permille} permille" if row.passed else "not passed"
+        click.echo(
+            f"promoter {row.promoter_id}: {verdict}, GMV {grouped_yuan(row.gmv_fen)}, {several(row.orders, 'order')}, "
+            f"subsidy {grouped_yuan(row.subsidy_fen)} of {row.subsidy_orders}"
+        )
 
 
 @click.command()

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, Row, func, select
 
 from bounty.clock import shown
 from bounty.db import avoid_loops
+from bounty.db.stand_in_rows import rows_instead_of
 from bounty.errors import BountyError
-from bounty.forecast.stand_in_rows import rows_instead_of
 from bounty.models import Notice, OpenPeriod, Result, RosterEntry
 from bounty.roster.eligibility import Candidate, Eligibility, judge_candidate, targets_of
 from bounty.roster.programmes import cycle_of, require_programme

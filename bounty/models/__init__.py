@@ -20,6 +20,7 @@ from bounty.models.decisions import (
     RosterOverride,
     Waiver,
 )
+from bounty.models.forecast import Anomaly, PayoutHold, PayoutHoldStep, PeriodForecast, PromoterForecast
 from bounty.models.ingest import Batch, Quarantined
 from bounty.models.notices import Notice, NoticeChange, NoticeStatement
 from bounty.models.notifications import Message, MessageChoice, MessageTry
@@ -60,6 +61,8 @@ FROZEN = (
     PayeeApproval,
     PayeeProposal,
     Payout,
+    PayoutHold,
+    PayoutHoldStep,
     PayoutOutcome,
     PeriodClosing,
     Receipt,
@@ -79,6 +82,7 @@ __all__ = [
     "ROLES",
     "SEALED",
     "TOKEN_ROLES",
+    "Anomaly",
     "ApiAnswer",
     "ApiToken",
     "ApiTokenUse",
@@ -117,10 +121,14 @@ __all__ = [
     "PayeeApproval",
     "PayeeProposal",
     "Payout",
+    "PayoutHold",
+    "PayoutHoldStep",
     "PayoutOutcome",
     "PeriodClosing",
+    "PeriodForecast",
     "Programme",
     "Promoter",
+    "PromoterForecast",
     "Quarantined",
     "Receipt",
     "ReceiptRow",

@@ -11,6 +11,7 @@ KINDS: Final[dict[str, tuple[str, str]]] = {
     "draft": ("草稿已就绪", "draft ready"),
     "coverage": ("平台数据有缺口", "coverage has gaps"),
     "late": ("公示之后有新数据", "data came after a notice"),
+    "budget": ("补贴可能超出预算", "subsidy may pass the budget"),
     "books": ("账目不平", "books do not balance"),
     "account": ("账号安全", "account security"),
     "test": ("测试消息", "test message"),

@@ -115,11 +115,12 @@ def _greater_facts(row: Any, other: Any) -> ColumnElement[bool]:
     )
 
 
-def folded(orders: Rows = every_row, known: Rows = every_row) -> Query:
+def folded(orders: Rows = every_row, known: Rows = every_row, *, with_withdrawn: bool = False) -> Query:
     """The state of orders from their rows; the columns are those of ``orders``.
 
     orders  which orders, asked of a row of theirs
     known   which rows, so that an order can be folded as it was known at some moment
+    with_withdrawn  also rows that an undoing has withdrawn since: ``known`` then says which of them stood
 
     An order is its newest row, with the after-sale of its newest detail row. It failed, if that row says so, when
     the unbroken run of failing rows that ends in the newest began, that is, with the first that no sound row follows:
@@ -130,7 +131,7 @@ def folded(orders: Rows = every_row, known: Rows = every_row) -> Query:
         11:00        10      <- failing since
         12:00        4       <- the newest row
     """
-    held = _live(known)
+    held = known if with_withdrawn else _live(known)
     row, detail = _rows("row"), _rows("detail")
     by_status = case(
         (and_(row.order_status == 4, row.verified_at.is_not(None)), row.verified_at),

@@ -19,6 +19,7 @@ from bounty.models import (
     Settlement,
     TermsVersion,
 )
+from bounty.progress.as_of import See, as_it_is
 from bounty.progress.queries import A_PERIOD, A_PROMOTER
 from bounty.rules.newest_notice import is_newest
 from bounty.rules.periods import MAIN, Bounds, Period
@@ -152,9 +153,11 @@ def data_as_of(connection: Connection) -> int | None:
     return instant
 
 
-def month_of(connection: Connection, promoter_id: int, period: Period) -> PromoterMonth | None:
+def month_of(
+    connection: Connection, promoter_id: int, period: Period, see: See = as_it_is
+) -> PromoterMonth | None:
     """One of them; null where the promoter is not on its roster, or there is none."""
-    row = connection.execute(_MONTH, {"promoter_id": promoter_id, "period": str(period)}).first()
+    row = connection.execute(see(_MONTH), {"promoter_id": promoter_id, "period": str(period)}).first()
     return None if row is None else _month(row)
 
 

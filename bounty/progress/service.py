@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, literal, select
+from sqlalchemy import Connection, func, literal, select
 
 from bounty.clock import shanghai_date, shown
 from bounty.errors import BountyError
@@ -19,6 +19,7 @@ from bounty.models import (
     Settlement,
 )
 from bounty.orders.unknowns import RECEIVED_STATUSES
+from bounty.progress.as_of import AsOf, See, as_it_is, notices_known, see_as_of
 from bounty.progress.history import PublishedMonth, month_of
 from bounty.progress.queries import judged_order, verdict_totals
 from bounty.roster.levels import level_in
@@ -30,6 +31,7 @@ from bounty.rules.clauses import (
     BoundColumns,
     Clause,
     OrderContext,
+    Settlements,
     newest_notices_elsewhere,
 )
 from bounty.rules.measure import COUNTED, PENDING, VERDICTS
@@ -115,12 +117,19 @@ class Progress:
         }
 
 
-def progress_of(connection: Connection, period: Period, promoter_id: int, now: int) -> Progress:
+def progress_of(
+    connection: Connection, period: Period, promoter_id: int, now: int, as_of: AsOf | None = None
+) -> Progress:
     """How far a promoter is in a period.
+
+    as_of   as it was known at a past moment; null: as it is now
 
     Raises BountyError if the period is not open, or the promoter is not on its roster.
     """
-    month = month_of(connection, promoter_id, period)
+    see: See = as_it_is
+    if as_of is not None:
+        see = see_as_of(connection, as_of, period, lambda row: row.promoter_id == promoter_id)
+    month = month_of(connection, promoter_id, period, see)
     if month is None:
         open_period(connection, period)
         raise BountyError(
@@ -130,12 +139,12 @@ def progress_of(connection: Connection, period: Period, promoter_id: int, now: i
     asked = {"period": str(period), "promoter_id": promoter_id}
     tallies = {
         VERDICTS[row.verdict]: Tally(row.orders, row.amount_fen, row.capped_fen)
-        for row in connection.execute(verdict_totals(month.terms), asked)
+        for row in connection.execute(see(verdict_totals(month.terms)), asked)
     }
     return Progress(
         period=period,
         promoter_id=promoter_id,
-        as_of=now,
+        as_of=now if as_of is None else as_of.moment,
         level=month.level,
         reason=month.reason,
         void=month.void,
@@ -230,15 +239,28 @@ def first_failing(clauses: tuple[JudgedOrder, ...]) -> str | None:
     return next((judged.clause.code for judged in clauses if not judged.holds), None)
 
 
-def explain(connection: Connection, order_sn: str, now: int, programme: str = MAIN) -> Explanation:
+def explain(
+    connection: Connection, order_sn: str, now: int, programme: str = MAIN, as_of: AsOf | None = None
+) -> Explanation:
     """Every task and subsidy clause of an order's period in a programme, with the fact and the bound.
 
     An order that is not paid has no month; its clauses are held against the month of its last change.
 
+    as_of   as it was known at a past moment; null: as it is now
+
     Raises BountyError for an order that is not held, saying so if it waits in quarantine, without terms, and where
     there is no such programme.
     """
-    order = connection.execute(select(Order.__table__).where(Order.order_sn == order_sn)).first()
+    see: See = as_it_is
+    if as_of is not None:
+        see = see_as_of(connection, as_of, None, lambda row: row.order_sn == order_sn)
+        now = as_of.moment
+    order = connection.execute(see(select(Order.__table__).where(Order.order_sn == order_sn))).first()
+    if order is None and as_of is not None:
+        raise BountyError(
+            f"Order {order_sn} was not held on {as_of.words}.",
+            f"{shown(as_of.moment)} 时还没有订单 {order_sn}。",
+        )
     if order is None:
         raise BountyError(_not_held(connection, order_sn))
     day = shanghai_date(order.modified_at if order.paid_at is None else order.paid_at)
@@ -248,7 +270,7 @@ def explain(connection: Connection, order_sn: str, now: int, programme: str = MA
     bounds = bounds_of(month, terms)
     level = level_in(terms.levels, _level_in(connection, month, order.promoter_id, now))
     direct_only = terms.direct_only(level)
-    known_notices = _notices_elsewhere(connection, month)
+    known_notices = _notices_elsewhere(connection, month, as_of)
     elsewhere = _line_elsewhere(connection, order_sn, known_notices)
     columns = BoundColumns(
         task_from=literal(bounds.task_from),
@@ -260,7 +282,7 @@ def explain(connection: Connection, order_sn: str, now: int, programme: str = MA
         elsewhere=known_notices,
     )
     lists = (TASK_CLAUSES, SUBSIDY_CLAUSES)
-    row = connection.execute(judged_order(order_sn, lists, columns, terms, now)).mappings().one()
+    row = connection.execute(see(judged_order(order_sn, lists, columns, terms, now))).mappings().one()
     known = OrderContext(
         facts={**row, "elsewhere": elsewhere and str(elsewhere)},
         bounds=bounds,
@@ -285,7 +307,7 @@ def explain(connection: Connection, order_sn: str, now: int, programme: str = MA
         subsidy=subsidy,
         counted_fen=row["capped_fen"] if counts else 0,
         would_count_fen=row["capped_fen"],
-        subsidy_fen=None if order.paid_at is None else _given(connection, month, order_sn),
+        subsidy_fen=None if order.paid_at is None else _given(connection, month, order_sn, now),
         flags=_flags(row),
         known=known,
         elsewhere=elsewhere,
@@ -307,19 +329,22 @@ def _not_held(connection: Connection, order_sn: str) -> str:
     )
 
 
-def _notices_elsewhere(connection: Connection, period: Period) -> Select[int]:
+def _notices_elsewhere(connection: Connection, period: Period, as_of: AsOf | None) -> Settlements:
     """The settlements of the notices of other programmes that the newest settlement of a period went by; before it has
     one, of those that stand now."""
-    settled = connection.execute(
-        select(func.max(Settlement.settlement_id)).where(Settlement.period == str(period))
-    ).scalar()
+    newest = select(func.max(Settlement.settlement_id)).where(Settlement.period == str(period))
+    if as_of is not None:
+        newest = newest.where(Settlement.settled_at <= as_of.moment)
+    settled = connection.execute(newest).scalar()
+    if settled is None and as_of is not None:
+        return notices_known(connection, as_of, period)
     if settled is None:
         return newest_notices_elsewhere(literal(str(period)))
     return select(KnownNotice.other_id).where(KnownNotice.settlement_id == settled)
 
 
 def _line_elsewhere(
-    connection: Connection, order_sn: str, settlements: Select[int]
+    connection: Connection, order_sn: str, settlements: Settlements
 ) -> NoticeElsewhere | None:
     """Where an order has a line in these; null where it has none."""
     promoters = select(OrderVersion.promoter_id).where(OrderVersion.order_sn == order_sn)
@@ -356,10 +381,10 @@ def _level_in(connection: Connection, month: Period, promoter_id: int, now: int)
     ).scalar()
 
 
-def _given(connection: Connection, month: Period, order_sn: str) -> int | None:
+def _given(connection: Connection, month: Period, order_sn: str, now: int) -> int | None:
     newest = connection.execute(
         select(Settlement.settlement_id)
-        .where(Settlement.period == str(month))
+        .where(Settlement.period == str(month), Settlement.settled_at <= now)
         .order_by(Settlement.settlement_id.desc())
         .limit(1)
     ).scalar()

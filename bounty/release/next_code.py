@@ -7,7 +7,7 @@ waits for its results is not followed by another.
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, and_, case, func, or_, select
 
 from bounty.errors import BountyError
 from bounty.notices.late_facts import LateFacts, late_facts
@@ -15,6 +15,7 @@ from bounty.notices.period_status import PeriodStatus
 from bounty.release.checklist import Checklist
 from bounty.settlement.revocations import voided_since
 from bounty.tranches.entitlement import orders_due, published_periods
+from bounty.tranches.holds import is_held
 from bounty.tranches.state import open_tranche
 
 Code = Literal[
@@ -95,5 +96,6 @@ def _payout_due(connection: Connection, stage: PeriodStatus, now: int) -> bool:
     judged = published_periods(connection, now).subquery("judged")
     of_period: Any = select(judged).where(judged.c.period == str(stage.period))
     order = orders_due(of_period).subquery("order_due").c
-    due = func.coalesce(func.max(case((order.due_fen != 0, 1), else_=0)), 0)
+    payable = and_(order.due_fen > 0, ~is_held(order.promoter_id, order.period))
+    due = func.coalesce(func.max(case((or_(order.due_fen < 0, payable), 1), else_=0)), 0)
     return bool(connection.execute(select(due)).scalar_one())

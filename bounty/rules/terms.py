@@ -205,6 +205,8 @@ class SubsidyTerms(_Part):
     """Of a month: what the platform audits by then settles in the same month."""
     settled_on_day: DayOfMonth = 20
     """Of a month: when the platform settles commissions."""
+    budget_fen: PositiveFen | None = Field(alias="budget_yuan", default=None)
+    """What the period's subsidies are planned to come to together; it only warns, and cuts nothing. Null: no budget."""
     exclusive: bool = False
     """Whether an order with a line in a published notice of another programme earns nothing."""
     tiers: Annotated[list[Tier], Field(min_length=1)]
@@ -228,6 +230,7 @@ _ADDED_KEYS = (
     ("subsidy", "exclusive", False),
     ("subsidy", "audited_by_day", 15),
     ("subsidy", "settled_on_day", 20),
+    ("subsidy", "budget_fen", None),
 )
 """Keys that terms gained after the first were published, with what their absence means: absent or said, such a value
 is no part of the hash, so that the hashes of older terms stay."""

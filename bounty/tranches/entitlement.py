@@ -39,6 +39,7 @@ from bounty.rules.newest_notice import is_newest
 from bounty.rules.periods import Period, lapses_at
 from bounty.rules.sql_math import sum_or_zero
 from bounty.rules.terms import read_terms
+from bounty.tranches.holds import is_held
 
 COMMISSION_SETTLED = 5
 """The platform's status of an order whose commission has settled."""
@@ -258,7 +259,10 @@ def void_order_numbers(
 
 
 def tranche_lines_due(judged: Query, but: int | None) -> Query:
-    """The lines of the next tranche: promoter_id, order_sn, period, settlement_id, cause, corrects_id, amount_fen."""
+    """The lines of the next tranche: promoter_id, order_sn, period, settlement_id, cause, corrects_id, amount_fen.
+
+    What a person holds for a review stays out while it gives money; what takes money back does not wait.
+    """
     every = orders_due(judged, but=but).subquery("every_order").c
     return select(
         every.promoter_id,
@@ -268,4 +272,4 @@ def tranche_lines_due(judged: Query, but: int | None) -> Query:
         every.cause,
         every.first_id.label("corrects_id"),
         every.due_fen.label("amount_fen"),
-    ).where(every.due_fen != 0)
+    ).where(every.due_fen != 0, or_(every.due_fen < 0, ~is_held(every.promoter_id, every.period)))

@@ -24,6 +24,7 @@ from bounty.web.operations import appeals as operations_appeals
 from bounty.web.operations import (
     audit,
     file_templates,
+    forecast,
     imports,
     navigation,
     period,
@@ -77,6 +78,7 @@ BLUEPRINTS = (
     operations_accounts.blueprint,
     terms.blueprint,
     simulation.blueprint,
+    forecast.blueprint,
     audit.blueprint,
     notices.blueprint,
     tranches.blueprint,

@@ -21,6 +21,8 @@ from bounty.models import (
     KnownNotice,
     PassVoid,
     PassVoidAnswer,
+    PayoutHold,
+    PayoutHoldStep,
     PeriodClosing,
     RosterOverride,
     Waiver,
@@ -225,6 +227,8 @@ def pay_the_month(engine: Engine) -> None:
             record(connection, ACTS[act], "2022-12", now)
         insert_each(
             connection,
+            (PayoutHold, void | {"reason": "因为", "due_at": now, "held_at": now}),
+            (PayoutHoldStep, void | {"reason": "因为", "step": "RELEASED", "taken_at": now}),
             (PassVoid, void | {"reason": "因为", "asked_at": now}),
             (PassVoidAnswer, void | {"approved": False, "as_of_settlement_id": 1, "answered_at": now}),
         )

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response as Redirect
 
 from bounty.calendar.schedule import coming_periods
 from bounty.db import Query, WholeNumber, Words, given_rows
+from bounty.forecast.stored import newest_forecast
 from bounty.notices.changes import CAUSES
 from bounty.notices.differences import difference
 from bounty.notices.late_facts import LateFacts, late_facts
@@ -133,6 +134,7 @@ def show(period: Period) -> str:
             states=STATES,
             outlooks=OUTLOOKS,
             page=page,
+            forecast=None if stage.newest else newest_forecast(connection, period),
             now=now(),
         )
 

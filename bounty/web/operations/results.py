@@ -3,20 +3,25 @@
 from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
-from sqlalchemy import and_, or_
+from sqlalchemy import Connection, and_, or_
 
 from bounty.db import Query
+from bounty.notices.as_of import results_as_of
 from bounty.notices.period_status import PeriodStatus, period_status
 from bounty.notices.period_summaries import period_summaries
 from bounty.notices.results_query import OUTLOOKS, at_risk, results_query
+from bounty.progress.as_of import AsOf
 from bounty.rules.periods import Period
 from bounty.settlement.revocations import voids_of
+from bounty.web.promoter.as_of import asked_as_of
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.request_context import now, reading
 from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
 
 blueprint = Blueprint("results", __name__, url_prefix="/operations")
+MOST_AS_OF = 500
+"""Promoters that the page of a past moment lists."""
 READERS = ("operator", "finance", "admin")
 RESULT = Filter(
     "result",
@@ -163,6 +168,9 @@ def newest() -> Any:
 def index(period: Period) -> str:
     """The promoters of a period, nearest to the line first unless asked otherwise."""
     with reading() as connection:
+        past = asked_as_of(connection)
+        if past is not None:
+            return _as_of(connection, period, past)
         stage = period_status(connection, period, now())
         page = page_of(connection, table_of(stage), rows_of(stage), request.args)
         periods = [each.period for each in period_summaries(connection, now())]
@@ -175,6 +183,20 @@ def index(period: Period) -> str:
         voids=voids,
         outlooks=OUTLOOKS,
         now=now(),
+    )
+
+
+def _as_of(connection: Connection, period: Period, past: AsOf) -> str:
+    """What a settlement would have said at a past moment."""
+    rows = results_as_of(connection, period, past)
+    return render_template(
+        "operations/results_as_of.html",
+        period=period,
+        as_of=past,
+        rows=rows[:MOST_AS_OF],
+        more=len(rows) > MOST_AS_OF,
+        passed=sum(bool(row.passed) for row in rows),
+        subsidy_fen=sum(row.subsidy_fen for row in rows),
     )
 
 

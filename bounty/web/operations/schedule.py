@@ -13,6 +13,7 @@ JOBS = {
     "settle": ("起草核算", "Draft the settlement"),
     "pay": ("准备付款批次", "Prepare a tranche"),
     "check": ("账目自查", "Check the books"),
+    "forecast": ("预测与异常标记", "Forecast and flag"),
     "backup": ("备份", "Back up"),
 }
 """Job of the calendar -> its name in Chinese and English."""

@@ -25,6 +25,8 @@ from bounty.tranches.entitlement import void_order_numbers
 from bounty.web.period_names import by_programme
 from bounty.web.promoter import tables, task_texts
 from bounty.web.promoter import texts as words
+from bounty.web.promoter.as_of import asked_as_of, order_as_of, task_as_of
+from bounty.web.promoter.forecast_part import forecast_part
 from bounty.web.promoter.order_page import order_page
 from bounty.web.shared import payment_texts
 from bounty.web.shared.access import allows, own_promoter
@@ -88,6 +90,9 @@ def task(period: Period | None = None) -> str:
         current = open_months(found, now()) if period is None else []
         if len({each.period.programme for each in current}) > 1:
             return _tasks([task_of(connection, promoter_id, each, now()) for each in current])
+        past = asked_as_of(connection)
+        if past is not None:
+            return task_as_of(connection, month, promoter_id, past)
         later = (
             each
             for each in reversed(found)
@@ -101,8 +106,11 @@ def task(period: Period | None = None) -> str:
         decided = month.published is not None or not standing.reachable
         appealing = panel(connection, promoter_id, month.period, None, now()) if decided else None
         voided = _voided(connection, month, standing.newest)
+        forecast, holds = forecast_part(connection, month, promoter_id, now())
     return render_template(
         "promoter/task.html",
+        forecast=forecast,
+        holds=holds,
         months=found,
         month=month,
         task=standing,
@@ -217,6 +225,9 @@ def order(order_sn: str) -> str:
     """Why one order counts or does not."""
     promoter_id = own_promoter()
     with reading() as connection:
+        past = asked_as_of(connection)
+        if past is not None:
+            return order_as_of(connection, promoter_id, order_sn, past)
         programme = request.args.get("programme")
         shown = order_page(connection, promoter_id, order_sn, programme) or abort(404)
         appealing = panel(connection, promoter_id, shown["why"].period, order_sn, now())

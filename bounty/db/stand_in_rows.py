@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import CTE, Text, bindparam, cast, column, func, select
 from sqlalchemy.dialects.postgresql import JSON
 
-from bounty.db import Base
+from bounty.db.types import Base
 
 
 def rows_instead_of(dialect: str, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> CTE:

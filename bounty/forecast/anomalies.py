@@ -1,0 +1,119 @@
+"""Flags about promoters: shares of orders that are unusual in the programme. A hint for a person, no verdict.
+
+Each flag has its evidence (so many of so many orders) and the same share over all promoters of the period.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select
+
+from bounty.models import Anomaly, OpenPeriod, Order, RosterEntry
+from bounty.roster.terms import terms_in_force
+from bounty.rules.periods import Period
+from bounty.rules.sql_math import count_where
+
+LEAST_ORDERS = 10
+"""Fewer orders say nothing."""
+LEAST_SHARE_PERMILLE = 200
+TIMES_NORM = 3
+"""A share counts as unusual from so many times that of all promoters together, and from LEAST_SHARE_PERMILLE on."""
+_LAST_SECONDS = 6 * 3600
+_MINUTES = 10 * 60
+
+FLAGS = {
+    "NEAR_CAP": (
+        "金额贴近单笔补贴封顶（封顶金额的 95% 至 100%）",
+        "amounts just under what meets the order cap (95 to 100 % of it)",
+    ),
+    "LAST_HOURS": ("任务期最后 6 小时集中付款", "paid in the last 6 hours of the task window"),
+    "REFUNDS_AFTER_CUTOFF": ("收货截止后退款或失败", "refunded or failed after the receipt cutoff"),
+    "INSTANT_RECEIPT": ("付款后 10 分钟内确认收货", "received within 10 minutes of payment"),
+    "PRICE_COMPARISON": ("比价订单", "price-comparison orders"),
+}
+"""Code -> what the orders have in common, in Chinese and English."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnusualShare:
+    """What is unusual of a promoter's period."""
+
+    promoter_id: int
+    code: str
+    orders: int
+    of_orders: int
+    norm_permille: int
+
+
+def flags_of(connection: Connection, period: Period) -> list[UnusualShare]:
+    """The flags of every promoter of a period, on the orders known now: one statement."""
+    terms = terms_in_force(connection, period).terms
+    facts, bounds = Order.__table__.c, OpenPeriod.__table__.c
+    order_cap = terms.subsidy.order_cap_fen or terms.task.order_cap_fen
+    rate = terms.subsidy.tiers[0].rate_permille
+    meets_cap = order_cap * 1000 // rate if terms.subsidy.order_cap_fen and rate else terms.task.order_cap_fen
+    conditions: dict[str, ColumnElement[bool]] = {
+        "NEAR_CAP": and_(
+            facts.order_amount_fen >= meets_cap * 95 // 100, facts.order_amount_fen <= meets_cap
+        ),
+        "LAST_HOURS": and_(
+            facts.paid_at >= bounds.task_until - _LAST_SECONDS, facts.paid_at < bounds.task_until
+        ),
+        "REFUNDS_AFTER_CUTOFF": and_(facts.failed_at.is_not(None), facts.failed_at >= bounds.receipt_cutoff),
+        "INSTANT_RECEIPT": and_(facts.received_at.is_not(None), facts.received_at < facts.paid_at + _MINUTES),
+        "PRICE_COMPARISON": and_(facts.price_compare_status.is_not(None), facts.price_compare_status == 1),
+    }
+    rows = connection.execute(
+        select(
+            facts.promoter_id,
+            func.count().label("of_orders"),
+            *(count_where(condition).label(code) for code, condition in conditions.items()),
+        )
+        .select_from(OpenPeriod)
+        .join(RosterEntry, RosterEntry.period == bounds.period)
+        .join(
+            Order,
+            and_(
+                facts.promoter_id == RosterEntry.promoter_id,
+                facts.paid_at >= bounds.task_from,
+                facts.paid_at < bounds.task_until,
+            ),
+        )
+        .where(bounds.period == str(period), RosterEntry.reason.is_(None))
+        .group_by(facts.promoter_id)
+        .order_by(facts.promoter_id)
+    ).all()
+    return [flag for code in FLAGS for flag in _unusual(code, rows)]
+
+
+def _unusual(code: str, rows: Sequence[Any]) -> list[UnusualShare]:
+    every = sum(row.of_orders for row in rows)
+    norm = sum(row._mapping[code] for row in rows) * 1000 // every if every else 0
+    least = max(LEAST_SHARE_PERMILLE, TIMES_NORM * norm)
+    return [
+        UnusualShare(row.promoter_id, code, row._mapping[code], row.of_orders, norm)
+        for row in rows
+        if row.of_orders >= LEAST_ORDERS and row._mapping[code] * 1000 >= least * row.of_orders
+    ]
+
+
+def keep_flags(connection: Connection, period: Period, flags: list[UnusualShare], now: int) -> None:
+    """Write the flags of a period in the place of those before."""
+    connection.execute(delete(Anomaly).where(Anomaly.period == str(period)))
+    if flags:
+        connection.execute(
+            insert(Anomaly),
+            [
+                {
+                    "promoter_id": flag.promoter_id,
+                    "period": str(period),
+                    "code": flag.code,
+                    "found_at": now,
+                    "orders": flag.orders,
+                    "of_orders": flag.of_orders,
+                    "norm_permille": flag.norm_permille,
+                }
+                for flag in flags
+            ],
+        )

@@ -1,0 +1,121 @@
+"""Forecasts as they are kept: written by the worker, read by pages; and how good they have been."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Float, and_, case, cast, delete, func, select, true, update
+
+from bounty.clock import shanghai_date
+from bounty.db import Query
+from bounty.models import Notice, OpenPeriod, PeriodForecast, PromoterForecast, Result
+from bounty.rules.periods import Period
+
+KEPT_DAYS = (5, 10, 15, 20)
+"""Of the month and of the next: the forecasts of these days are kept to be held against the published result."""
+
+
+def newest_forecast(connection: Connection, period: Period) -> Any | None:
+    """The newest forecast of a period; null where there is none yet."""
+    forecast = PeriodForecast.__table__
+    return connection.execute(
+        select(forecast).where(forecast.c.period == str(period)).order_by(forecast.c.as_of.desc()).limit(1)
+    ).first()
+
+
+def promoter_forecast(connection: Connection, period: Period, promoter_id: int) -> Any | None:
+    """The newest forecast of one promoter; null where there is none yet."""
+    forecast = PromoterForecast.__table__
+    return connection.execute(
+        select(forecast)
+        .where(forecast.c.promoter_id == promoter_id, forecast.c.period == str(period))
+        .order_by(forecast.c.as_of.desc())
+        .limit(1)
+    ).first()
+
+
+def scores(connection: Connection, period: Period) -> list[Any]:
+    """The forecasts that were held against a notice, of this period and those before it in its programme, the newest
+    first."""
+    forecast = PeriodForecast.__table__.c
+    rows = connection.execute(
+        select(PeriodForecast.__table__)
+        .where(forecast.scored_promoters > 0)
+        .order_by(forecast.as_of.desc())
+        .limit(200)
+    )
+    return [row for row in rows if Period.parse(row.period).programme == period.programme][:20]
+
+
+def drop_superseded(connection: Connection, period: Period) -> None:
+    """Delete the forecasts of a period that are not of a kept day; one a day is kept of these."""
+    forecast = PeriodForecast.__table__.c
+    instants = (
+        connection.execute(select(forecast.as_of).where(forecast.period == str(period))).scalars().all()
+    )
+    newest: dict[str, int] = {}
+    for as_of in sorted(instants):
+        day = shanghai_date(as_of)
+        if day.day in KEPT_DAYS:
+            newest[day.isoformat()] = as_of
+    gone = sorted(set(instants) - set(newest.values()))
+    for table in (PromoterForecast, PeriodForecast):
+        connection.execute(delete(table).where(table.period == str(period), table.as_of.in_(gone)))
+
+
+def score_published(connection: Connection) -> int:
+    """Hold the kept forecasts of published periods against the newest notice; how many forecasts were scored."""
+    forecast, result = PromoterForecast.__table__.c, Result.__table__.c
+    unscored = (
+        select(PeriodForecast.period, func.max(Notice.notice).label("notice"))
+        .join(Notice, Notice.period == PeriodForecast.period)
+        .where(PeriodForecast.scored_promoters.is_(None))
+        .group_by(PeriodForecast.period)
+    )
+    scored = 0
+    for period, notice in connection.execute(unscored).all():
+        settlement_id = connection.execute(
+            select(Notice.settlement_id).where(Notice.period == period, Notice.notice == notice)
+        ).scalar_one()
+        passed = case((result.passed.is_(true()), 1.0), else_=0.0)
+        error = cast(forecast.probability_permille, Float) / 1000.0 - passed
+        held = and_(forecast.gmv_low_fen <= result.gmv_fen, result.gmv_fen <= forecast.gmv_high_fen)
+        sums = (
+            select(
+                forecast.as_of,
+                func.count().label("promoters"),
+                func.sum(error * error).label("squares"),
+                func.sum(case((held, 1), else_=0)).label("held"),
+            )
+            .join(Result, result.promoter_id == forecast.promoter_id)
+            # Who neither sold nor was expected to says nothing of the forecast.
+            .where(
+                forecast.period == period,
+                result.settlement_id == settlement_id,
+                result.gmv_fen.is_not(None),
+                (result.gmv_fen > 0) | (forecast.gmv_high_fen > 0),
+            )
+            .group_by(forecast.as_of)
+        )
+        for row in connection.execute(sums).all():
+            connection.execute(
+                update(PeriodForecast)
+                .where(PeriodForecast.period == period, PeriodForecast.as_of == row.as_of)
+                .values(
+                    scored_promoters=row.promoters,
+                    brier_millionths=round(row.squares / row.promoters * 1_000_000),
+                    ranges_held=int(row.held),
+                )
+            )
+            scored += 1
+    return scored
+
+
+def forecast_rows(period: Period, as_of: int) -> Query:
+    """The promoters' forecasts of one instant."""
+    forecast = PromoterForecast.__table__
+    return select(forecast).where(forecast.c.period == str(period), forecast.c.as_of == as_of)
+
+
+def open_for_forecast(connection: Connection, now: int) -> list[Period]:
+    """The open periods whose receipt cutoff is still to come, and that have begun."""
+    periods = select(OpenPeriod.period).where(OpenPeriod.receipt_cutoff > now, OpenPeriod.month_from <= now)
+    return [Period.parse(text) for text in connection.execute(periods.order_by(OpenPeriod.period)).scalars()]

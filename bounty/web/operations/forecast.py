@@ -1,0 +1,247 @@
+"""Looking ahead in an open period: the forecast, who is at risk, flags, and payouts held for a review."""
+
+from datetime import date
+from typing import Any
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from sqlalchemy import Connection, and_, func, literal, select
+
+from bounty.clock import midnight
+from bounty.db import Query
+from bounty.errors import BountyError
+from bounty.forecast.anomalies import FLAGS
+from bounty.forecast.stored import forecast_rows, newest_forecast, scores
+from bounty.models import Anomaly, RosterEntry
+from bounty.progress.history import month_of
+from bounty.progress.order_list import listed_now
+from bounty.roster.terms import open_period, terms_in_force
+from bounty.rules.measure import PENDING
+from bounty.rules.periods import Period
+from bounty.tranches.holds import hold_payout, holds_of, release_payout
+from bounty.web.shared.access import allows
+from bounty.web.shared.downloads import csv_response
+from bounty.web.shared.language import t
+from bounty.web.shared.request_context import now, reading, site, writing
+from bounty.web.shared.tables import Column, Condition, Filter, Option, Table, page_of
+
+blueprint = Blueprint("forecast", __name__, url_prefix="/operations/periods/<period:period>")
+READERS = ("operator", "finance", "admin")
+REACH_PERMILLE = 200
+"""From this probability on, who lacks orders even with all pending ones received is within reach."""
+
+
+def _missing(rows: Any, *, with_pending: bool) -> Any:
+    """Whether a target is missed by what counts, and by pending orders too."""
+    gmv = rows.c.counted_gmv_fen + (rows.c.pending_gmv_fen if with_pending else 0)
+    orders = rows.c.counted_orders + (rows.c.pending_orders if with_pending else 0)
+    return (gmv < rows.c.target_gmv_fen) | (orders < rows.c.target_orders)
+
+
+def _group(code: str) -> Condition:
+    conditions: dict[str, Condition] = {
+        "RECEIPTS": lambda rows: and_(_missing(rows, with_pending=False), ~_missing(rows, with_pending=True)),
+        "REACH": lambda rows: and_(
+            _missing(rows, with_pending=True), rows.c.probability_permille >= REACH_PERMILLE
+        ),
+        "REFUNDS": lambda rows: and_(
+            _missing(rows, with_pending=False),
+            rows.c.counted_gmv_fen + rows.c.failed_gmv_fen >= rows.c.target_gmv_fen,
+            rows.c.counted_orders + rows.c.failed_orders >= rows.c.target_orders,
+        ),
+    }
+    return conditions[code]
+
+
+GROUPS = Filter(
+    "group",
+    "名单",
+    "list",
+    (
+        Option("receipts", "只差收货", "needs receipts only", _group("RECEIPTS")),
+        Option("reach", "够得着", "within reach", _group("REACH")),
+        Option("refunds", "因退款跌回", "fell back through refunds", _group("REFUNDS")),
+    ),
+)
+FORECASTS = Table(
+    "forecast",
+    (
+        Column("promoter_id", "推手", "Promoter", "id", sortable=True),
+        Column("name", "姓名", "name", shown=False),
+        Column("probability_permille", "达标概率", "Chance to pass", "permille", sortable=True),
+        Column("gmv_fen", "预计计入 GMV", "GMV, forecast", "money", sortable=True),
+        Column("gmv_low_fen", "GMV 下限", "GMV, low", "money", shown=False),
+        Column("gmv_high_fen", "GMV 上限", "GMV, high", "money", shown=False),
+        Column("target_gmv_fen", "GMV 目标", "GMV target", "money", shown=False),
+        Column("orders", "预计订单", "Orders, forecast", "count", sortable=True),
+        Column("orders_low", "订单下限", "orders, low", "count", shown=False),
+        Column("orders_high", "订单上限", "orders, high", "count", shown=False),
+        Column("target_orders", "订单目标", "orders target", "count", shown=False),
+        Column("counted_gmv_fen", "已计入 GMV", "counted GMV", "money", shown=False),
+        Column("counted_orders", "已计入订单", "counted orders", "count", shown=False),
+        Column("pending_gmv_fen", "待收货 GMV", "pending GMV", "money", shown=False),
+        Column("pending_orders", "待收货", "Pending", "count", sortable=True),
+        Column("failed_gmv_fen", "退款 GMV", "failed GMV", "money", shown=False),
+        Column("failed_orders", "退款订单", "failed orders", "count", shown=False),
+        Column("needed_orders", "最少需收货", "Receipts needed", "count", sortable=True),
+        Column("nudge_orders", "最大的几单", "largest pending", "count", shown=False),
+        Column("nudge_permille", "收货后概率", "Chance once received", "permille", sortable=True),
+        Column("subsidy_fen", "预计补贴", "Subsidy, expected", "money", sortable=True, summed=True),
+    ),
+    key=("promoter_id",),
+    order="-probability_permille",
+    filters=(GROUPS,),
+)
+
+
+def _rows(period: Period, as_of: int) -> Query:
+    """The forecasts with names and targets; 0 for no such target."""
+    forecast = forecast_rows(period, as_of).subquery("forecast")
+    return select(
+        *(column for column in forecast.c if column.name not in ("period", "as_of")),
+        RosterEntry.name,
+        func.coalesce(RosterEntry.target_gmv_fen, 0).label("target_gmv_fen"),
+        func.coalesce(RosterEntry.target_orders, 0).label("target_orders"),
+    ).join(
+        RosterEntry,
+        and_(RosterEntry.promoter_id == forecast.c.promoter_id, RosterEntry.period == str(period)),
+    )
+
+
+@blueprint.get("/forecast")
+@allows(*READERS)
+def show(period: Period) -> str:
+    """The newest forecast of a period, and who is worth a nudge."""
+    with reading() as connection:
+        bounds = open_period(connection, period)
+        newest = newest_forecast(connection, period)
+        page = None
+        if newest is not None:
+            page = page_of(connection, FORECASTS, _rows(period, newest.as_of), request.args, counted=True)
+        return render_template(
+            "operations/forecast.html",
+            period=period,
+            bounds=bounds,
+            forecast=newest,
+            budget_fen=terms_in_force(connection, period).terms.subsidy.budget_fen,
+            page=page,
+            scores=scores(connection, period),
+            now=now(),
+        )
+
+
+@blueprint.get("/forecast.csv")
+@allows(*READERS)
+def file(period: Period) -> Response:
+    """Exactly the promoters that the filters leave."""
+    with reading() as connection:
+        open_period(connection, period)
+        newest = newest_forecast(connection, period)
+    return csv_response(
+        FORECASTS, _rows(period, newest.as_of if newest else 0), request.args, f"forecast-{period}"
+    )
+
+
+@blueprint.get("/forecast/<int:promoter_id>")
+@allows(*READERS)
+def needed(period: Period, promoter_id: int) -> str:
+    """The smallest set of a promoter's pending orders that reaches the target."""
+    with reading() as connection:
+        month = month_of(connection, promoter_id, period)
+        if month is None:
+            raise BountyError(
+                f"Promoter {promoter_id} is not on the roster of {period}.",
+                f"推手 {promoter_id} 不在 {period} 期名单上。",
+            )
+        newest = newest_forecast(connection, period)
+        row = None
+        if newest is not None:
+            forecasts = _rows(period, newest.as_of).subquery("forecasts")
+            row = connection.execute(select(forecasts).where(forecasts.c.promoter_id == promoter_id)).first()
+        orders = _largest_pending(connection, month, promoter_id, row.nudge_orders) if row else []
+    return render_template(
+        "operations/forecast_promoter.html", period=period, month=month, row=row, orders=orders, newest=newest
+    )
+
+
+def _largest_pending(connection: Connection, month: Any, promoter_id: int, many: int) -> list[Any]:
+    listed, _ = listed_now(connection, promoter_id, month, now())
+    order = listed.subquery("listed")
+    return list(
+        connection.execute(
+            select(order)
+            .where(order.c.verdict == literal(PENDING))
+            .order_by(order.c.pending_fen.desc(), order.c.paid_at, order.c.order_sn)
+            .limit(many)
+        )
+    )
+
+
+@blueprint.get("/flags")
+@allows(*READERS)
+def flags(period: Period) -> str:
+    """What is unusual of a period's promoters, and whose payout is held for a review."""
+    with reading() as connection:
+        open_period(connection, period)
+        flag = Anomaly.__table__
+        found = connection.execute(
+            select(flag, RosterEntry.name)
+            .join(
+                RosterEntry,
+                and_(RosterEntry.promoter_id == flag.c.promoter_id, RosterEntry.period == flag.c.period),
+            )
+            .where(flag.c.period == str(period))
+            .order_by((flag.c.orders * 1000 / flag.c.of_orders).desc(), flag.c.promoter_id, flag.c.code)
+            .limit(200)
+        ).all()
+        holds = connection.execute(holds_of(period)).all()
+    return render_template(
+        "operations/forecast_flags.html", period=period, found=found, flags=FLAGS, holds=holds
+    )
+
+
+@blueprint.post("/holds")
+@allows("operator")
+def hold(period: Period) -> Any:
+    """Hold a promoter's payout for a review."""
+    text = request.form.get("promoter_id", "").strip()
+    if not text.isascii() or not text.isdigit() or len(text) > 15:
+        raise BountyError("Write the promoter's id, digits only.", "请填写推手 ID（纯数字）。")
+    try:
+        due_at = midnight(date.fromisoformat(request.form.get("due_on", ""))) + 86_400
+    except ValueError:
+        raise BountyError(
+            "Write the review's last day, such as 2023-01-25.", "请填写复核的最后一天，例如 2023-01-25。"
+        ) from None
+    with writing() as connection:
+        open_period(connection, period)
+        hold_payout(connection, period, int(text), request.form.get("reason", ""), due_at, now())
+    flash(
+        t(
+            "补贴已暂停支付，等待复核；推手会看到原因和期限。",
+            "Held for a review; the promoter sees why and until when.",
+        ),
+        "success",
+    )
+    return redirect(url_for(".flags", period=period) + "#holds", 303)
+
+
+@blueprint.post("/holds/<int:promoter_id>")
+@allows("operator", "admin")
+def release(period: Period, promoter_id: int) -> Any:
+    """Release a held payout, or ask a second person to."""
+    with writing() as connection:
+        released = release_payout(
+            connection,
+            period,
+            promoter_id,
+            request.form.get("reason", ""),
+            now(),
+            approval_required=site().settings.approval_required,
+        )
+    told = (
+        t("已解除：下一批次会支付。", "Released: the next tranche pays it.")
+        if released
+        else t("已申请解除，等另一人同意。", "Asked: a second person must agree.")
+    )
+    flash(told, "success")
+    return redirect(url_for(".flags", period=period) + "#holds", 303)
