@@ -55,6 +55,7 @@ from bounty.accounts.second_factor_forms import (
     ProvenDelete,
     ProvenRecoveryCodes,
     ProvenRegister,
+    ProvenSetup,
     RecoveryCodes,
     RegisterAnswer,
 )
@@ -302,6 +303,7 @@ def install(
         datastore,
         login_form=LimitedLogin,
         forgot_password_form=LimitedReset,
+        two_factor_setup_form=ProvenSetup,
         two_factor_verify_code_form=LimitedCode,
         change_password_form=LimitedChange,
         verify_form=LimitedVerify,

@@ -14,6 +14,7 @@ from flask_security import (
     MfRecoveryCodesForm,
     MfRecoveryCodesUtil,
     MfRecoveryForm,
+    TwoFactorSetupForm,
     UserMixin,
     WebAuthnDeleteForm,
     WebAuthnRegisterForm,
@@ -42,6 +43,10 @@ LAST_FACTOR = BountyError(
 WRONG_RECOVERY_CODE = BountyError(
     "This recovery code does not exist or was used before.", "恢复码不正确，或已经使用过。"
 )
+_RECOVERED = "recovered"
+"""Key of a session: the account that came in by a recovery code, and when."""
+_RECOVERY_SECONDS = 15 * 60
+"""How long after that its second factors can be set up without proof."""
 SENTENCES = {
     "API_ERROR": ("无法读取通行密钥的应答，请重试。", "The passkey's answer could not be read: try again."),
     "WEBAUTHN_EXPIRED": ("操作超时，请重新开始。", "That took too long: begin again."),
@@ -97,6 +102,12 @@ def answer_of_form() -> PasskeyAnswer | None:
     return PasskeyAnswer(credential, request.host.split(":")[0], request.host_url.rstrip("/"))
 
 
+def _has_just_recovered(user_id: int, now: int) -> bool:
+    """Whether this session came in by a recovery code a short while ago: its owner has lost what could prove them."""
+    owner, recovered_at = session.get(_RECOVERED, (None, 0))
+    return bool(owner == user_id and now < recovered_at + _RECOVERY_SECONDS)
+
+
 class _Proven:
     """A form that changes second factors: who has one proves it, so that nobody can with an open session alone."""
 
@@ -104,9 +115,11 @@ class _Proven:
         """Whether the form holds; the code or the passkey's answer is taken only then."""
         if not super().validate(**kwargs):  # type: ignore[misc]
             return False
-        if not (current_user.has_code or current_user.has_passkey):
+        if not current_user.is_authenticated or not (current_user.has_code or current_user.has_passkey):
             return True
         site = login_site()
+        if _has_just_recovered(current_user.id, site.now()):
+            return True
         refusal = proof_refusal(
             site.turn(),
             current_user.id,
@@ -120,6 +133,10 @@ class _Proven:
         if refusal is not None:
             self.form_errors.append(in_reader_language(refusal))  # type: ignore[attr-defined]
         return refusal is None
+
+
+class ProvenSetup(_Proven, TwoFactorSetupForm):
+    """The form that sets up an authenticator, in place of the one before."""
 
 
 class ProvenRegister(_Proven, WebAuthnRegisterForm):
@@ -234,7 +251,9 @@ class LimitedRecovery(MfRecoveryForm):
             self.form_errors.append(in_reader_language(patience(wait)))
             return False
         good = bool(super().validate(**kwargs))
-        if not good and "csrf_token" not in self.errors:
+        if good:
+            session[_RECOVERED] = (self.user.id, site.now())
+        elif "csrf_token" not in self.errors:
             self.code.errors = [in_reader_language(WRONG_RECOVERY_CODE)]
             site.count("guess", asker)
         return good

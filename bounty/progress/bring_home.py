@@ -84,7 +84,7 @@ def enough(gmv_fen: int, orders: int, counts_fen: Sequence[int]) -> tuple[int | 
     >>> enough(4170, 1, [9000, 6000, 4170, 900])
     (1, 3)
     >>> enough(12_000, 1, [9000, 6000, 4170, 900]), enough(0, 2, [900, 700, 500]), enough(20_000, 1, [9000])
-    ((2, 3), (2, 3), (None, 0))
+    ((2, 2), (2, 3), (None, 0))
     """
     sums = [0, *accumulate(counts_fen)]
     for many in range(max(orders, 1), len(sums)):

@@ -11,6 +11,7 @@ from bounty.models import AuditEvent, Quarantined, User, Waiver
 from bounty.notices.period_status import PeriodStatus
 from bounty.orders.unknowns import Unknown, unknown_in_month
 from bounty.release.freshness import Freshness, freshness_of
+from bounty.rules.clause_texts import deadline_text
 from bounty.rules.periods import Period
 from bounty.settlement.queries import quarantined_of
 from bounty.sync.coverage import Coverage, coverage_of
@@ -152,36 +153,36 @@ def _span(span: Interval) -> str:
 
 
 def _cutoff(cutoff: int, now: int) -> ChecklistItem:
-    at, hours = shown(cutoff)[:16].replace("T", " "), abs(now - cutoff) // 3600
+    (at_zh, at_en), hours = deadline_text(cutoff, year=True), abs(now - cutoff) // 3600
     zh, en = f"{hours // 24} 天 {hours % 24} 小时", f"{hours // 24} d {hours % 24} h"
     if now >= cutoff:
-        return ChecklistItem("CUTOFF", True, f"{at}，已过 {zh}", f"{at}, {en} ago")
-    return ChecklistItem("CUTOFF", False, f"{at}，还有 {zh}", f"{at}, in {en}")
+        return ChecklistItem("CUTOFF", True, f"{at_zh}，已过 {zh}", f"{at_en}, {en} ago")
+    return ChecklistItem("CUTOFF", False, f"{at_zh}，还有 {zh}", f"{at_en}, in {en}")
 
 
 def _fresh(freshness: Freshness, cutoff: int, waivers: dict[str, Any]) -> ChecklistItem:
-    at = shown(cutoff)[:16].replace("T", " ")
+    at_zh, at_en = deadline_text(cutoff, year=True)
     if freshness.covered:
         return ChecklistItem(
             "FRESH",
             True,
-            f"平台同步已覆盖到收货截止 {at}",
-            f"fetched from the platform up to the cutoff, {at}",
+            f"平台同步已覆盖到收货截止（{at_zh}）",
+            f"fetched from the platform up to the cutoff, {at_en}",
         )
     if freshness.updated:
         return ChecklistItem(
             "FRESH",
             True,
-            f"导入的文件里有本期订单在收货截止 {at} 之后的更新",
-            f"an imported file holds updates of this period's orders from after the cutoff, {at}",
+            f"导入的文件里有本期订单在收货截止（{at_zh}） 之后的更新",
+            f"an imported file holds updates of this period's orders from after the cutoff, {at_en}",
         )
     confirmation = freshness.confirmation
     if confirmation is None:
         return ChecklistItem(
             "FRESH",
             False,
-            f"没有本期订单在收货截止 {at} 之后的更新，截止前的收货可能还没导入",
-            f"no update of this period's orders from after the cutoff, {at}: receipts may be missing",
+            f"没有本期订单在收货截止（{at_zh}） 之后的更新，截止前的收货可能还没导入",
+            f"no update of this period's orders from after the cutoff, {at_en}: receipts may be missing",
             waivers.get("FRESH"),
         )
     through = shown(confirmation.through_at)[:16].replace("T", " ")

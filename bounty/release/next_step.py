@@ -8,6 +8,7 @@ from bounty.notices.late_facts import in_words
 from bounty.notices.period_status import PeriodStatus
 from bounty.release.checklist import LINES, Checklist
 from bounty.release.next_code import AfterNotice, next_code
+from bounty.rules.clause_texts import deadline_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +95,10 @@ def _again(came: AfterNotice) -> NextStep:
 
 def _before(stage: PeriodStatus, found: Checklist) -> NextStep:
     waits = found.quarantined
-    starts, ends, cutoff = (
-        shown(getattr(stage.bounds, name))[:16].replace("T", " ")
-        for name in ("task_from", "task_until", "receipt_cutoff")
+    bounds = stage.bounds
+    starts = shown(bounds.task_from)[:10]
+    (ends, ends_en), (cutoff, cutoff_en) = (
+        deadline_text(instant, year=True) for instant in (bounds.task_until, bounds.receipt_cutoff)
     )
     if stage.state == "UPCOMING":
         return NextStep(
@@ -113,7 +115,7 @@ def _before(stage: PeriodStatus, found: Checklist) -> NextStep:
     if ready and missing is not None:
         return NextStep(
             f"导入截至 {cutoff} 的订单数据",
-            f"Import the orders up to the cutoff, {cutoff}",
+            f"Import the orders up to the cutoff, {cutoff_en}",
             f"{LINES[missing.code][0]}：{missing.zh}",
             f"{LINES[missing.code][1]}: {missing.en}",
             "IMPORTS",
@@ -126,7 +128,7 @@ def _before(stage: PeriodStatus, found: Checklist) -> NextStep:
             f"处理 {waits} 条隔离行{'，然后核算' if ready else ''}",
             f"Mend {rows}{', then settle' if ready else ''}",
             f"逐条修正，或写明理由放弃；收货截止 {cutoff}",
-            f"mend each, or dismiss it with a reason; receipts count until {cutoff}",
+            f"mend each, or dismiss it with a reason; receipts count until {cutoff_en}",
             "QUARANTINE",
             "处理隔离行",
             "Mend the rows",
@@ -136,7 +138,7 @@ def _before(stage: PeriodStatus, found: Checklist) -> NextStep:
             "继续导入订单",
             "Keep importing orders",
             f"推广期至 {ends}，收货截止 {cutoff}，之后可以核算",
-            f"the task window ends {ends}, receipts count until {cutoff}; then it can be settled",
+            f"the task window ends {ends_en}, receipts count until {cutoff_en}; then it can be settled",
             "IMPORTS",
             "导入订单",
             "Import orders",
@@ -145,7 +147,7 @@ def _before(stage: PeriodStatus, found: Checklist) -> NextStep:
         "核算",
         "Settle",
         f"收货截止 {cutoff} 已过，没有等待处理的行",
-        f"the receipt cutoff, {cutoff}, has passed, and no row waits",
+        f"the receipt cutoff, {cutoff_en}, has passed, and no row waits",
         "SETTLING",
         "去核算",
         "Go and settle",

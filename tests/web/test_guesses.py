@@ -96,6 +96,22 @@ def test_a_code_serves_once(opened: Opened, clock: Any) -> None:
     assert is_in(there)
 
 
+def test_an_open_session_alone_does_not_replace_an_authenticator(opened: Opened, clock: Any) -> None:
+    client = production(opened)
+    secret = with_second_factor(client)
+    clock.shift(60)
+    log_in(client, STAFF)
+    post(client, "/tf-validate", code=code(secret))
+    assert is_in(client)
+    assert 'name="code"' in client.get("/tf-setup").text
+    for given in ({}, {"code": "000000"}, {"code": code(secret)}):  # the last one was used at the log-in
+        shown = post(client, "/tf-setup", setup="authenticator", **given)
+        assert (shown.status_code, "data:image" in shown.text) == (200, False)
+    clock.shift(60)
+    shown = post(client, "/tf-setup", setup="authenticator", code=code(secret))
+    assert secret_of(shown.text) != secret
+
+
 def test_of_two_who_bring_the_same_code_at_once_one_is_let_in(opened: Opened, clock: Any) -> None:
     first, second = production(opened), production(opened)
     secret = with_second_factor(first)

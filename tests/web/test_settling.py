@@ -484,7 +484,7 @@ def test_while_the_data_is_not_fresh_nothing_can_be_approved_or_published(
     path = "/operations/periods/2022-11"
     month.orders(order_row(number=7, paid="2022-11-05 12:00:00", received="2022-11-09 12:00:00"))
     operator, second = reader("operator"), reader("second")
-    assert "导入截至 2022-12-11 00:00 的订单数据" in operator.page(path)
+    assert "导入截至 2022-12-10 24 点 的订单数据" in operator.page(path)
     operator.act("settle", "2022-11")
     for one in (operator, second):
         page = one.client.get(f"{path}/settling").text

@@ -66,7 +66,7 @@ def test_a_roster_and_a_settlement_are_due_on_their_days(small_site: Path, tmp_p
     close(app)
     assert "冻结2023年1月期的名单 已晚 18 天" in today
     assert "已过期限 12-25 09:00 去冻结名单" in today
-    assert "2022年12月期：导入截至 2023-01-11 00:00 的订单数据" in today
+    assert "2022年12月期：导入截至 2023-01-10 24 点 的订单数据" in today
 
 
 def test_one_box_finds_an_order_a_promoter_and_a_payout(paid_books: Path, tmp_path: Path) -> None:

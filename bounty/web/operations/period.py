@@ -244,10 +244,14 @@ def steps_of(stage: PeriodStatus, moment: int) -> list[tuple[str, str, str]]:
     ends, cutoff = day(bounds.task_until - 1), day(bounds.receipt_cutoff - 1)
     out = bool(notices)
     facts: list[tuple[str, str, bool]] = [
-        (t("推广", "Promote"), t(f"至 {ends} 24:00", f"until {ends} 24:00"), moment >= bounds.task_until),
+        (
+            t("推广", "Promote"),
+            t(f"至 {ends} 24 点", f"until the end of {ends}"),
+            moment >= bounds.task_until,
+        ),
         (
             t("收货截止", "Receipts end"),
-            t(f"{cutoff} 24:00", f"{cutoff} 24:00"),
+            t(f"{cutoff} 24 点", f"end of {cutoff}"),
             moment >= bounds.receipt_cutoff,
         ),
         (
