@@ -23,7 +23,7 @@ from bounty.checks.books import CALENDAR_DONE, CHECKS, Finding, run_checks
 from bounty.clock import midnight, shown
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
-from bounty.forecast.anomalies import flags_of, keep_flags
+from bounty.forecast.anomalies import UnusualShare, flags_of, keep_flags, watched_periods
 from bounty.forecast.stored import open_for_forecast, score_published
 from bounty.models import OpenPeriod, Slot
 from bounty.notices.late_facts import LateFacts, in_words, late_facts
@@ -290,26 +290,35 @@ def backup(_connection: Connection, _slot: ScheduledSlot, path: Path | None, _no
 
 
 @contextmanager
-def forecasts_made(context: JobContext, _slot: ScheduledSlot) -> Iterator[list[Any]]:
-    """Make the forecasts in a snapshot before the transaction, so that they block no writer."""
+def forecasts_made(
+    context: JobContext, _slot: ScheduledSlot
+) -> Iterator[tuple[list[Any], dict[Period, list[UnusualShare]]]]:
+    """Make the forecasts and flags in a snapshot before the transaction, so that they block no writer."""
     from bounty.forecast.making import make_forecast  # noqa: PLC0415 - numpy, which only this job needs
 
     now = context.now()
     with snapshot(context.engine) as connection:
         made = [make_forecast(connection, period, now) for period in open_for_forecast(connection, now)]
-        flags = {str(each.period): flags_of(connection, each.period) for each in made}
-    yield [(each, flags[str(each.period)]) for each in made]
+        flags = {period: flags_of(connection, period) for period in watched_periods(connection, now)}
+    yield made, flags
 
 
-def forecast(connection: Connection, _slot: ScheduledSlot, made: list[Any], now: int) -> str:
-    """Write the forecasts and flags of the open periods, and score those of published ones."""
+def forecast(
+    connection: Connection,
+    _slot: ScheduledSlot,
+    found: tuple[list[Any], dict[Period, list[UnusualShare]]],
+    now: int,
+) -> str:
+    """Write the forecasts of the open periods and the flags, and score the forecasts of published periods."""
     from bounty.forecast.making import keep_forecast  # noqa: PLC0415 - numpy, which only this job needs
 
-    for each, flags in made:
+    made, flags = found
+    for each in made:
         keep_forecast(connection, each)
-        keep_flags(connection, each.period, flags, now)
+    for period, of_period in flags.items():
+        keep_flags(connection, period, of_period, now)
     scored = score_published(connection)
-    periods = ", ".join(str(each.period) for each, _ in made) or "no open period"
+    periods = ", ".join(str(each.period) for each in made) or "no open period"
     return f"{periods}; {scored} earlier forecasts scored"
 
 

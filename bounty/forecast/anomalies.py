@@ -12,20 +12,23 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, se
 from bounty.models import Anomaly, OpenPeriod, Order, RosterEntry
 from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import Period
-from bounty.rules.sql_math import count_where
+from bounty.rules.sql_math import count_where, sum_or_zero
+from bounty.settlement.period_lock import closed_periods
 
 LEAST_ORDERS = 10
 """Fewer orders say nothing."""
 LEAST_SHARE_PERMILLE = 200
 TIMES_NORM = 3
 """A share counts as unusual from so many times that of all promoters together, and from LEAST_SHARE_PERMILLE on."""
+WATCHED_SECONDS = 60 * 86_400
+"""How long after its receipt cutoff a period is looked at: refunds come late."""
 _LAST_SECONDS = 6 * 3600
 _MINUTES = 10 * 60
 
 FLAGS = {
     "NEAR_CAP": (
-        "金额贴近单笔补贴封顶（封顶金额的 95% 至 100%）",
-        "amounts just under what meets the order cap (95 to 100 % of it)",
+        "同一类目，金额贴近单笔封顶（封顶金额的 95% 至 100%）",
+        "of one category, with amounts just under what meets the order cap (95 to 100 % of it)",
     ),
     "LAST_HOURS": ("任务期最后 6 小时集中付款", "paid in the last 6 hours of the task window"),
     "REFUNDS_AFTER_CUTOFF": ("收货截止后退款或失败", "refunded or failed after the receipt cutoff"),
@@ -46,8 +49,21 @@ class UnusualShare:
     norm_permille: int
 
 
+def watched_periods(connection: Connection, now: int) -> list[Period]:
+    """The periods that have begun and whose receipt cutoff was at most WATCHED_SECONDS ago, but for closed ones."""
+    closed = closed_periods(connection)
+    begun = select(OpenPeriod.period).where(
+        OpenPeriod.month_from <= now, OpenPeriod.receipt_cutoff > now - WATCHED_SECONDS
+    )
+    texts = connection.execute(begun.order_by(OpenPeriod.month_from, OpenPeriod.period)).scalars()
+    return [Period.parse(text) for text in texts if text not in closed]
+
+
 def flags_of(connection: Connection, period: Period) -> list[UnusualShare]:
-    """The flags of every promoter of a period, on the orders known now: one statement."""
+    """The flags of every promoter of a period, on the orders known now: one statement.
+
+    Of orders near the cap, those of the promoter's most frequent set of categories count.
+    """
     terms = terms_in_force(connection, period).terms
     facts, bounds = Order.__table__.c, OpenPeriod.__table__.c
     order_cap = terms.subsidy.order_cap_fen or terms.task.order_cap_fen
@@ -64,7 +80,7 @@ def flags_of(connection: Connection, period: Period) -> list[UnusualShare]:
         "INSTANT_RECEIPT": and_(facts.received_at.is_not(None), facts.received_at < facts.paid_at + _MINUTES),
         "PRICE_COMPARISON": and_(facts.price_compare_status.is_not(None), facts.price_compare_status == 1),
     }
-    rows = connection.execute(
+    by_categories = (
         select(
             facts.promoter_id,
             func.count().label("of_orders"),
@@ -81,8 +97,21 @@ def flags_of(connection: Connection, period: Period) -> list[UnusualShare]:
             ),
         )
         .where(bounds.period == str(period), RosterEntry.reason.is_(None))
-        .group_by(facts.promoter_id)
-        .order_by(facts.promoter_id)
+        .group_by(facts.promoter_id, facts.cat_ids)
+        .subquery("by_categories")
+        .c
+    )
+    total = {
+        code: (func.max if code == "NEAR_CAP" else sum_or_zero)(by_categories[code]) for code in conditions
+    }
+    rows = connection.execute(
+        select(
+            by_categories.promoter_id,
+            sum_or_zero(by_categories.of_orders).label("of_orders"),
+            *(count.label(code) for code, count in total.items()),
+        )
+        .group_by(by_categories.promoter_id)
+        .order_by(by_categories.promoter_id)
     ).all()
     return [flag for code in FLAGS for flag in _unusual(code, rows)]
 

@@ -44,7 +44,7 @@ def increment_bodies(updates: Sequence[Update], month: Period) -> list[dict[str,
     return [
         {
             "order_list_get_response": {
-                "order_list": [_list_row(update) for update in updates[start : start + _PAGE]],
+                "order_list": [list_row(update) for update in updates[start : start + _PAGE]],
                 "total_count": len(updates),
                 "request_id": f"sample-{month}-{start:06d}",
             }
@@ -53,7 +53,7 @@ def increment_bodies(updates: Sequence[Update], month: Period) -> list[dict[str,
     ]
 
 
-def _list_row(update: Update) -> dict[str, Any]:
+def list_row(update: Update) -> dict[str, Any]:
     """A row with the fields of the platform's list. Unknown facts are absent."""
     order, step, goods = update.order, update.step, update.order.goods
     facts = {
@@ -103,14 +103,14 @@ def feed_row(update: Update) -> dict[str, Any]:
     """A row of the feed: a list row with 0 for times of events that have not happened."""
     return {
         name: 0 if value is None and name.endswith("_time") else value
-        for name, value in _list_row(update).items()
+        for name, value in list_row(update).items()
     }
 
 
 def detail_body(update: Update) -> dict[str, Any]:
     """A response body of the detail call: ``p_id`` is named ``pid``, null fields are absent, two fields are added."""
     order = update.order
-    fields = {name: value for name, value in _list_row(update).items() if value is not None}
+    fields = {name: value for name, value in list_row(update).items() if value is not None}
     fields["pid"] = fields.pop("p_id")
     fields["return_status"] = update.step.return_status
     fields["url_last_generate_time"] = order.created_at - order.serial % (20 * DAY)

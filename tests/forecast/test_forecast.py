@@ -11,7 +11,7 @@ from bounty.accounts.service import add_user
 from bounty.checks.books import run_checks
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
-from bounty.forecast.anomalies import flags_of, keep_flags
+from bounty.forecast.anomalies import WATCHED_SECONDS, flags_of, keep_flags, watched_periods
 from bounty.forecast.backtest import backtest
 from bounty.forecast.making import MadeForecast, keep_forecast, make_forecast
 from bounty.forecast.stored import newest_forecast, promoter_forecast, score_published
@@ -138,6 +138,29 @@ def test_flags_have_their_evidence_and_the_norm(engine: Engine, tmp_path: Path) 
     for _ in range(2):
         with transaction(engine) as connection:
             keep_flags(connection, DECEMBER, flags, month.now)
+
+
+def test_refunds_after_the_cutoff_and_amounts_near_the_cap_of_one_category_are_flagged(
+    engine: Engine, tmp_path: Path
+) -> None:
+    month = Month(engine, tmp_path, now="2023-02-01 12:00:00")
+    month.begin(promoter(1), promoter(2), promoter(3), toml=plain_terms())
+    received = {"received": "2022-12-20 13:00:00"}
+    near = {"amount_fen": 199_00, **received}
+    month.orders(
+        *(order_row(number=n, promoter_id=1, amount_fen=50_00, **received) for n in range(1, 91)),
+        *(order_row(number=n, promoter_id=2, cat_ids=[2001], **near) for n in range(91, 101)),
+        *(order_row(number=n, promoter_id=3, cat_ids=[n], **near) for n in range(101, 111)),
+    )
+    refunded = {"status": 4, "verified": "2023-01-20 12:00:00", "modified": "2023-01-20 12:00:00"}
+    month.orders(
+        *(order_row(number=n, promoter_id=2, cat_ids=[2001], **near, **refunded) for n in range(91, 101))
+    )
+    with snapshot(engine) as connection:
+        assert watched_periods(connection, month.now) == [DECEMBER]
+        assert watched_periods(connection, month.now + WATCHED_SECONDS) == []
+        found = {(flag.promoter_id, flag.code): flag.orders for flag in flags_of(connection, DECEMBER)}
+    assert found == {(2, "NEAR_CAP"): 10, (2, "REFUNDS_AFTER_CUTOFF"): 10}
 
 
 def test_a_held_payout_stays_out_of_tranches_until_two_release_it(engine: Engine, tmp_path: Path) -> None:
