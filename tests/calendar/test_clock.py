@@ -199,7 +199,7 @@ def test_what_people_did_is_not_done_again(engine: Engine, database_url: str, tm
     later = command(database_url, "2023-03-01T12:00:00+08:00", "slots")
     assert later.exit_code == 1
     assert later.stdout.splitlines()[-2:] == [
-        "and 82 earlier ones, all done",
+        "and 82 earlier slots, done",
         "219 slots: 114 done, 3 due, 102 missed",
     ]
 

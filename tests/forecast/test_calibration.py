@@ -1,4 +1,4 @@
-"""How good forecasts are, measured on generated months: the figures of docs/forecast.md come from here (``make soak``)."""
+"""How good forecasts are, on generated months: docs/forecast.md has its figures from here (``make soak``)."""
 
 import json
 import random
@@ -28,7 +28,7 @@ NOW = read_instant("2023-01-28T12:00:00+08:00")
 
 
 def import_months(engine: Engine, folder: Path, seed: int) -> None:
-    """Months of the sample with every update of an order that the platform would have given; those with terms are open."""
+    """Months of the sample, with every update of an order that the platform would give; those with terms are open."""
     months = months_until(NOW)
     toml = sample_terms(effective_from=months[HISTORY_MONTHS])
     context = SampleContext(random.Random(seed), NOW, read_terms(toml), months)

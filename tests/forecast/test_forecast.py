@@ -145,14 +145,18 @@ def test_refunds_after_the_cutoff_and_amounts_near_the_cap_of_one_category_are_f
 ) -> None:
     month = Month(engine, tmp_path, now="2023-02-01 12:00:00")
     month.begin(promoter(1), promoter(2), promoter(3), toml=plain_terms())
-    received = {"received": "2022-12-20 13:00:00"}
-    near = {"amount_fen": 199_00, **received}
+    received: dict[str, Any] = {"received": "2022-12-20 13:00:00"}
+    near: dict[str, Any] = {"amount_fen": 199_00, **received}
     month.orders(
         *(order_row(number=n, promoter_id=1, amount_fen=50_00, **received) for n in range(1, 91)),
         *(order_row(number=n, promoter_id=2, cat_ids=[2001], **near) for n in range(91, 101)),
         *(order_row(number=n, promoter_id=3, cat_ids=[n], **near) for n in range(101, 111)),
     )
-    refunded = {"status": 4, "verified": "2023-01-20 12:00:00", "modified": "2023-01-20 12:00:00"}
+    refunded: dict[str, Any] = {
+        "status": 4,
+        "verified": "2023-01-20 12:00:00",
+        "modified": "2023-01-20 12:00:00",
+    }
     month.orders(
         *(order_row(number=n, promoter_id=2, cat_ids=[2001], **near, **refunded) for n in range(91, 101))
     )

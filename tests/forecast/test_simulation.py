@@ -257,9 +257,9 @@ def test_the_command_prints_what_the_contract_says(
     ]
     table = said("--periods", "2022-12", "--vary", "subsidy.tiers.0.rate_permille=0..1000:500").splitlines()
     assert [line.split() for line in table[1:]] == [
-        ["0", "3", "0.00", "0.00"],
-        ["500", "3", "175.50", "175.50"],
-        ["1000", "3", "351.00", "351.00"],
+        ["0", "3", "¥0.00", "¥0.00"],
+        ["500", "3", "¥175.50", "¥175.50"],
+        ["1000", "3", "¥351.00", "¥351.00"],
     ]
 
 

@@ -15,6 +15,7 @@ from bounty.importer import import_file
 from bounty.models import (
     Appeal,
     AppealAnswer,
+    AppealAttachment,
     Approval,
     DataConfirmation,
     FetchWindow,
@@ -188,6 +189,19 @@ def decide_the_month(engine: Engine) -> None:
                     "words": "因为",
                     "user_id": user_id,
                     "answered_at": now,
+                },
+            ),
+            (
+                AppealAttachment,
+                {
+                    "promoter_id": 1001,
+                    "appeal_id": 1,
+                    "number": 1,
+                    "file_name": "凭据.png",
+                    "media_type": "image/png",
+                    "sha256": "0" * 64,
+                    "size_bytes": 1,
+                    "added_at": now,
                 },
             ),
             (

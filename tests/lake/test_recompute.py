@@ -67,7 +67,7 @@ def test_the_command_says_that_it_is_equal_and_writes_what_export_writes(
     assert (said.exit_code, said.stderr) == (0, "")
     content = month.settle().content_sha256
     assert said.stdout == (
-        f"content sha256:{content}\n1 results, 2 lines, subsidy ¥3.00\nequal to settlement 1, sha256:{content}\n"
+        f"content sha256:{content}\n1 result, 2 lines, subsidy ¥3.00\nequal to settlement 1, sha256:{content}\n"
     )
     command(database_url, NOW, "export", "2022-12", "--out", str(tmp_path / "export"))
     for name in FILES:

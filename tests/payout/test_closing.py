@@ -121,7 +121,7 @@ def test_a_period_closes_once_each_line_is_paid_void_or_carried(ledger: Ledger) 
         ("NOT_TOLD", 2, 130_00),
     ]
     with pytest.raises(
-        BountyError, match=r"closed yet: 3 lines ¥11\.00 whose commission has not settled; 1 lines"
+        BountyError, match=r"closed yet: 3 lines ¥11\.00 whose commission has not settled; 1 line"
     ):
         ledger.close(before_the_rest)
     ledger.take(ledger.plain(PAID[0], "P1-1000940,,,30.00,failed,B,账号不存在"))
