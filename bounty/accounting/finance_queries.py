@@ -26,7 +26,7 @@ FATES = {
     "DEBT": ("欠款结转", "debt carried over"),
     "DUE": ("应付，待结果", "due, no answer yet"),
     "PAID": ("已付", "paid"),
-    "NOTHING": ("抵平", "set off"),
+    "NOTHING": ("已全额抵扣", "set off"),
 }
 """What has become of a payout -> its words in Chinese and English; the exceptions first."""
 

@@ -36,6 +36,13 @@ def test_anothers_order_is_as_absent_as_one_that_there_is_not(site: Site) -> Non
     assert site.ask(f"/me/orders/{sn(220)}", "neighbour").json["promoter_id"] == NEIGHBOUR
 
 
+def test_an_order_is_explained_in_the_programme_that_is_asked_for(site: Site) -> None:
+    main = site.ask(f"/me/orders/{sn(100)}", "promoter")
+    assert site.ask(f"/me/orders/{sn(100)}?programme=main", "promoter").text == main.text
+    nowhere = site.ask(f"/me/orders/{sn(100)}?programme=nowhere", "promoter")
+    assert (nowhere.status_code, nowhere.json["code"]) == (404, "NOT_FOUND")
+
+
 def test_a_period_that_is_not_open_is_absent(site: Site) -> None:
     for period in ("2023-01", "2022-13", "none"):
         answered = site.ask(f"/me/progress/{period}", "promoter")

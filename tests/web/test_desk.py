@@ -96,7 +96,7 @@ def test_a_file_is_tried_imported_mended_and_taken_back(
     page = settled(operator, said.location)
     batch = re.search(r"已导入为批次 (\d+)", page)
     assert batch
-    assert "新增 1 · 变更 0 · 未变 0 · 旧数据 0 · 隔离 1" in page
+    assert "新增 1 · 变更 0 · 未变 0 · 已有更新的记录 0 · 隔离 1" in page
     assert ("operator@example.com", f"batch {batch[1]}") in events(engine, "batch.import")
     again = upload(operator, "orders", "订单.csv", content)
     assert again.status_code == 422

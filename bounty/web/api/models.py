@@ -111,6 +111,14 @@ class ExplanationBody(BaseModel):
     subsidy: SubsidyVerdict
 
 
+class OrderQuery(BaseModel):
+    """Of which programme's period an order is explained."""
+
+    model_config = {"extra": "forbid"}
+
+    programme: ProgrammeCode = "main"
+
+
 class PushedOrders(BaseModel):
     """Rows of the platform's shape; what is wrong with one of them is told in quarantine, as of a file."""
 

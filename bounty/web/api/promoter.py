@@ -32,14 +32,17 @@ def my_progress(period: Period) -> dict[str, Any]:
             raise Problem(404, "NOT_FOUND", refusal.zh, str(refusal)) from None
 
 
-@operation("/me/orders/<order_sn>", "promoter", answer=models.ExplanationBody)
-def my_order(order_sn: str) -> dict[str, Any]:
-    """Why one of my orders counts or does not, as `bounty explain --json` says it."""
+@operation("/me/orders/<order_sn>", "promoter", answer=models.ExplanationBody, query=models.OrderQuery)
+def my_order(order_sn: str, query: models.OrderQuery) -> dict[str, Any]:
+    """Why one of my orders counts or does not in a programme, as `bounty explain --json` says it."""
     with reading() as connection:
         own = select(Order.order_sn).where(Order.promoter_id == own_promoter(), Order.order_sn == order_sn)
         if connection.execute(own).first() is None:
             raise not_found()
-        return service.explain(connection, order_sn, now()).as_json()
+        try:
+            return service.explain(connection, order_sn, now(), query.programme).as_json()
+        except BountyError as refusal:  # there is no such programme, or it has no terms for the period
+            raise Problem(404, "NOT_FOUND", refusal.zh, str(refusal)) from None
 
 
 @listing("/me/periods", "promoter", table=replace(tables.HISTORY, name="periods"))

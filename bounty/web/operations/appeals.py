@@ -27,7 +27,7 @@ from bounty.web.shared.tables import Column, Filter, Option, Search, Table, page
 blueprint = Blueprint("appeal_desk", __name__, url_prefix="/operations/appeals")
 TURN = Filter(
     "turn",
-    "轮到谁",
+    "待谁处理",
     "whose turn",
     (
         Option("operations", "轮到运营", "operations'", lambda row: row.c.state.in_(WITH_OPERATIONS)),

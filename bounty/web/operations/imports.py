@@ -59,7 +59,7 @@ STATES = {
     "WAITING": ("", "待试导入", "not tried yet"),
     "RUNNING": ("wait", "处理中", "being worked on"),
     "STOPPED": ("bad", "中断了", "stopped"),
-    "TRIED": ("wait", "已试，待导入", "tried, to be imported"),
+    "TRIED": ("wait", "试导入完成", "dry run done"),
     "IMPORTED": ("ok", "已导入", "imported"),
     "REFUSED": ("bad", "不能导入", "refused"),
     "UNDONE": ("", "已撤销", "undone"),
@@ -69,7 +69,7 @@ COUNTS = (
     ("new", "新增", "new"),
     ("changed", "变更", "changed"),
     ("unchanged", "未变", "unchanged"),
-    ("stale", "旧数据", "stale"),
+    ("stale", "已有更新的记录", "superseded"),
     ("quarantined", "隔离", "quarantined"),
 )
 FACTS = {
