@@ -7,7 +7,7 @@ from typing import Any
 import click
 import pytest
 from sqlalchemy import Column, Identity, Index, Numeric, Table, UniqueConstraint
-from sqlalchemy.types import Float
+from sqlalchemy.types import Float, LargeBinary
 
 from bounty import resources
 from bounty.app import main
@@ -88,6 +88,8 @@ def test_the_end_of_a_name_says_what_the_column_holds(table: Table) -> None:
 
 def kind_by_name(column: Column[Any]) -> type | None:
     name = column.name
+    if name == "credential_id":  # WebAuthn's own name for bytes
+        return LargeBinary
     if name.endswith(("_fen", "_at", "_permille", "_id")) and name != "p_id":
         return type(WholeNumber)
     if name.endswith("_on") or name in ("level_from", "first_day"):

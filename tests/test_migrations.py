@@ -276,6 +276,8 @@ COMMANDS = {
     "export": ("2022-12", "--out", "OUT"),
     "simulate": ("TERMS", "--periods", "2022-12"),
     "recompute": ("2022-12",),
+    "forecast": ("2022-12",),
+    "results": ("2022-12",),
     "lake export": ("2022-12", "--out", "OUT"),
     "check": (),
     "upload": ("1", "try", "--user", "1", "--folder", "OUT", "--report", "1"),

@@ -307,7 +307,7 @@ def explain(
         subsidy=subsidy,
         counted_fen=row["capped_fen"] if counts else 0,
         would_count_fen=row["capped_fen"],
-        subsidy_fen=None if order.paid_at is None else _given(connection, month, order_sn, now),
+        subsidy_fen=None if order.paid_at is None else _given(connection, month, order_sn, as_of),
         flags=_flags(row),
         known=known,
         elsewhere=elsewhere,
@@ -381,13 +381,11 @@ def _level_in(connection: Connection, month: Period, promoter_id: int, now: int)
     ).scalar()
 
 
-def _given(connection: Connection, month: Period, order_sn: str, now: int) -> int | None:
-    newest = connection.execute(
-        select(Settlement.settlement_id)
-        .where(Settlement.period == str(month), Settlement.settled_at <= now)
-        .order_by(Settlement.settlement_id.desc())
-        .limit(1)
-    ).scalar()
+def _given(connection: Connection, month: Period, order_sn: str, as_of: AsOf | None) -> int | None:
+    settlements = select(Settlement.settlement_id).where(Settlement.period == str(month))
+    if as_of is not None:
+        settlements = settlements.where(Settlement.settled_at <= as_of.moment)
+    newest = connection.execute(settlements.order_by(Settlement.settlement_id.desc()).limit(1)).scalar()
     if newest is None:
         return None
     # The order may have moved to another promoter since: look under every one it ever had.

@@ -54,7 +54,10 @@ def test_another_promise_is_answered_otherwise(old: str, new: str, chinese: bool
 def test_every_number_of_an_answer_is_of_the_terms(chinese: bool) -> None:
     terms = re.findall(r"[0-9]+", TERMS)
     percents = {"112", "34", "100", "152", "5"}  # 1.1234, 1.00 and 1.525 of a target
-    said = set(re.findall(r"[0-9]+", re.sub(r"V[0-9]", "", answers(TERMS, chinese=chinese))))
+    text = re.sub(
+        r"V[0-9]|(?<=[0-9]),(?=[0-9]{3})", "", answers(TERMS, chinese=chinese)
+    )  # no levels, no grouping
+    said = set(re.findall(r"[0-9]+", text))
     assert said - set(terms) - percents <= {
         "0",
         "1",

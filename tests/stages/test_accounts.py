@@ -146,4 +146,4 @@ def test_the_commands_invite_list_change_and_disable(database_url: str) -> None:
         assert refused.stderr.startswith("Error: ")
         assert refused.stderr.count("\n") == 1
     verified = bounty(database_url, "audit", "verify")
-    assert verified.stdout.startswith("1 events, the chain holds, head sha256:")
+    assert verified.stdout.startswith("1 event, the chain holds, head sha256:")

@@ -155,11 +155,11 @@ def test_a_second_notice_lists_each_order_that_it_judges_otherwise_and_why(
     said = bounty(database_url, "notice", "2022-12").stdout
     assert said.startswith("notice 2 of 2022-12, published 2023-01-15T12:00:00+08:00\n")
     for line in (
-        "  LATE_FAILURE 3 orders, subsidy -¥0.70: ",
-        "  CORRECTION 2 orders, subsidy -¥0.07: ",
+        "  LATE_FAILURE 3 orders, subsidy −¥0.70: ",
+        "  CORRECTION 2 orders, subsidy −¥0.07: ",
         "  NEW_DATA 2 orders, subsidy +¥2.56: ",
-        "  RESULT 1 orders, subsidy +¥1.28: ",
-        f"  order {sn(4)} of {PROMOTER}: LATE_FAILURE, counted 0.04 -> no, subsidy 0.04 -> 0.00",
+        "  RESULT 1 order, subsidy +¥1.28: ",
+        f"  order {sn(4)} of {PROMOTER}: LATE_FAILURE, counted ¥0.04 -> no, subsidy ¥0.04 -> ¥0.00",
     ):
         assert line in said
 

@@ -321,7 +321,7 @@ def test_the_command_says_who_is_on_the_roster_and_what_the_history_held(
             "  LEVEL_NOT_OFFERED 1",
             "  history 2022-08: 0 orders",
             "  history 2022-09: 0 orders",
-            "  history 2022-10: 1 orders",
+            "  history 2022-10: 1 order",
         ]
     shown = bounty(database_url, "progress", "2022-12", "2", now=now).stdout
     assert "target GMV ¥3,000.00, orders none" in shown

@@ -84,7 +84,7 @@ def test_the_command_prints_number_hash_and_how_many_rows_of_the_month_wait(
         ran = bounty(database_url, "settle", "2022-12", now="2023-01-11T00:00:00+08:00")
         first, content, *rest = ran.stdout.splitlines()
         assert first == f"settlement 1 of 2022-12 {state}"
-        assert rest == ["1 results, 1 lines, subsidy ¥100.00", "3 quarantined rows of the month wait"]
+        assert rest == ["1 result, 1 line, subsidy ¥100.00", "3 quarantined rows of the month wait"]
     assert content == f"content sha256:{month.settle().content_sha256}"
 
 

@@ -400,7 +400,7 @@ def test_every_programme_stands_in_the_list_and_each_is_asked_for_by_itself(
     says(database_url, "confirm-data", "2022-12", "--through", CUTOFF, "--reason", "ok")
     assert stands(database_url)[2]["FRESH"] == "PASSED"
     assert "no programme 'x'" in says(database_url, "status", "--programme", "x", code=1)
-    assert "write 2022-12, not 2022-12a" in says(database_url, "status", "2022-12a", code=1)
+    assert "add --programme sprint" in says(database_url, "status", "2022-12a", code=1)
     says(database_url, "programme", "retire", "sprint")
     assert [each["period"] for each in status(database_url, *of_sprint)] == ["2022-12a"]
     assert "is retired" in says(database_url, "status", "2023-01b", *of_sprint, code=1)
