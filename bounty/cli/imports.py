@@ -72,7 +72,8 @@ for _kind in importer.KINDS:
     help="Read a header as a column in all files from now on.",
 )
 @click.option("--forget", multiple=True, metavar="HEADER", help="No longer read a header as another column.")
-def import_headers(kind: str, keep: tuple[str, ...], forget: tuple[str, ...]) -> None:
+@json_option
+def import_headers(kind: str, keep: tuple[str, ...], forget: tuple[str, ...], *, as_json: bool) -> None:
     """List the headers that are read as another column in files of a kind; with options, change them."""
     books = open_books()
     if keep or forget:
@@ -83,6 +84,9 @@ def import_headers(kind: str, keep: tuple[str, ...], forget: tuple[str, ...]) ->
                 importer.keep_headers(connection, kind, _mapping_of(keep), books.now())
     with snapshot(books.engine) as connection:
         kept = header_names.kept_mapping(connection, kind)
+    if as_json:
+        echo_json_list({"header": header, "column": name} for header, name in kept.items())
+        return
     for header, name in kept.items():
         click.echo(f"{header}={name}")
     if not kept:
