@@ -34,6 +34,7 @@ from tests.payout.world import SETTLED
 NO_RESULT = {"worker", "stand-in", "upload", "run", "shell", "routes"}
 """They run until they are ended, or report to the process that started them."""
 SEEN_ELSEWHERE = {
+    "forecast",
     "approve", "void ask", "void answer", "payees approve", "payout answer", "payout reopen", "payout approve",
     "lake export", "sync", "sync coverage", "sync sweep", "outbox resend", "restore", "demo", "payout close",
 }  # fmt: skip
@@ -132,7 +133,7 @@ class Shell:
         answer = json.loads(said.stdout)
         shaped = (
             "import KIND"
-            if name.startswith("import ") and name.split()[1] not in ("list", "undo", "flags")
+            if name.startswith("import ") and name.split()[1] not in ("list", "undo", "flags", "headers")
             else name
         )
         self.seen.add(shaped)
@@ -172,6 +173,9 @@ def test_a_month_in_json(
     unknown = write_json(tmp_path / "unknown.json", [order_row(number=40, promoter_id=1234567)])
     assert shell("import orders", unknown)[0]["quarantined"] == 1
     assert [each["quarantined"] for each in shell("import list")] == [1, 0, 0]
+    assert shell("import headers", "orders", "--keep", "实付金额=实付金额(元)") == [
+        {"header": "实付金额", "column": "实付金额(元)"}
+    ]
     assert shell("import flags", batch)["batch"] == int(batch)
     (entry,) = shell("quarantine list")
     assert entry["errors"][0]["code"] == "E-PROMOTER"
@@ -185,6 +189,7 @@ def test_a_month_in_json(
     shell("confirm-data", "2022-12", "--through", "2023-01-11", "--reason", "试")
     assert shell("progress", "2022-12", str(PROMOTER))["promoter_id"] == PROMOTER
     assert shell("explain", sn(1))["order_sn"] == sn(1)
+    assert [each["promoter_id"] for each in shell("results", "2022-12")] == [PROMOTER]
     published(shell, month, terms, tmp_path)
     paid(shell, tmp_path)
     people(shell, engine, tmp_path)
