@@ -175,7 +175,7 @@ def test_the_periods_are_filtered_by_their_state_and_filed(operator: FlaskClient
     assert float(november[6]) > 0
     filed = operator.get("/operations/periods.csv?state=CORRECTED").data.decode("utf-8-sig").splitlines()
     assert filed == [header, lines[0]]
-    assert page.count(f"¥{float(november[6]):,.2f}") == 3  # its own, the page's, and all
+    assert page.count(f"¥{float(november[6]):,.2f}") == 4  # its own, the page's, all, and the trend
 
 
 def test_quarantine_is_read_again_or_dismissed_with_a_reason(operator: FlaskClient, engine: Engine) -> None:

@@ -14,7 +14,7 @@ from bounty.web.shared.request_context import now, reading, writing
 from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
 
 blueprint = Blueprint("outbox", __name__, url_prefix="/operations/outbox")
-CHIPS = {"sent": "ok", "waiting": "wait", "failed": "bad", "unset": ""}
+CHIPS = {"sent": "ok", "waiting": "wait", "failed": "bad", "unset": "", "page": ""}
 """State of a message -> the kind of its chip."""
 TABLE = Table(
     "outbox",
