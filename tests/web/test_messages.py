@@ -31,13 +31,13 @@ def test_a_promoter_chooses_and_is_mailed_so(app: Flask) -> None:
     client = app.test_client()
     log_in(client, EMAILS["promoter"])
     page = client.get("/messages", headers=CHINESE).text
-    assert page.count(" checked") == 4
+    assert page.count(" checked") == 6  # the five kinds of mails, and both languages
     answer = post(client, "/messages", language="zh", receipts="y", result="y")
     assert (answer.status_code, answer.location) == (303, "/messages")
     assert client.get("/messages").text.count(" checked") == 3
     with transaction(engine) as connection:
         user_id = connection.execute(select(User.id).where(User.promoter_id == PROMOTER)).scalar_one()
-        assert mail_choice_of(connection, user_id) == MailChoice("zh", target=False)
+        assert mail_choice_of(connection, user_id) == MailChoice("zh", target=False, appeal=False, payment=False)
         told = [
             notify_promoters(connection, kind, "x", lambda who: LETTER if who == PROMOTER else None, 1)
             for kind in ("target", "receipts")
