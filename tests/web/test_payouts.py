@@ -313,7 +313,7 @@ STATEMENTS = {
     "/finance/payees/": 9,
     "/finance/receipts/": 7,
     "/finance/receipts/1": 9,
-    "/finance/reconcile": 16,
+    "/finance/reconcile": 17,
     "/finance/adjustments": 8,
     "/finance/periods/2022-11": 13,
 }
