@@ -198,7 +198,12 @@ class LoginSite:
         return Asker(name, request.remote_addr or "", devices.known_device(user_id))
 
     def seconds_to_wait(self, kind: Kind, asker: Asker) -> int:
-        return seconds_to_wait(self.turn(), kind, asker, self.now())
+        wait = seconds_to_wait(self.turn(), kind, asker, self.now())
+        if wait:
+            # Whoever has to wait lets the others go on: the page that says so needs a connection of its own, and there
+            # may be none while all are held by requests that wait for this one.
+            self.session.rollback()
+        return wait
 
     def count(self, kind: Kind, asker: Asker) -> None:
         """In the transaction in which the try was evaluated, and kept whatever becomes of the request."""

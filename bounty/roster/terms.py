@@ -71,8 +71,24 @@ def require_cycle(period: Period, cycle: str | None) -> None:
     )
 
 
-def add_terms(connection: Connection, toml: str, now: int, programme: str = MAIN) -> tuple[Terms, bool]:
-    """Add a version to a programme; whether it was new.
+@dataclass(frozen=True, slots=True)
+class CheckedTerms:
+    """Terms that can be added to a programme."""
+
+    terms: Terms
+    effective_from: str
+    """The first period, with its programme."""
+    newest_sha256: str | None
+    """Of the version from the same period that they would take the place of; None if there is none."""
+
+    @property
+    def is_new(self) -> bool:
+        """Whether their content differs from that version's."""
+        return self.newest_sha256 != self.terms.sha256
+
+
+def check_terms(connection: Connection, toml: str, programme: str = MAIN) -> CheckedTerms:
+    """Read terms for a programme.
 
     Raises InvalidTerms, and BountyError where there is no such programme, the terms have another cycle than it, or they
     would apply to a period that is already open.
@@ -90,8 +106,9 @@ def add_terms(connection: Connection, toml: str, now: int, programme: str = MAIN
     effective_from = str(Period.parse(terms.effective_from, programme))
     versions = select(TermsVersion.sha256).where(TermsVersion.effective_from == effective_from)
     newest = connection.execute(versions.order_by(TermsVersion.terms_id.desc()).limit(1)).scalar()
-    if newest == terms.sha256:
-        return terms, False
+    checked = CheckedTerms(terms, effective_from, newest)
+    if not checked.is_new:
+        return checked
     for period, held_from in connection.execute(
         select(OpenPeriod.period, TermsVersion.effective_from)
         .join(TermsVersion)
@@ -103,14 +120,18 @@ def add_terms(connection: Connection, toml: str, now: int, programme: str = MAIN
                 f"Terms from {effective_from} would apply to {period}, which is already open with its terms "
                 f"frozen: let them begin with a later period."
             )
-    connection.execute(
-        insert(TermsVersion).values(
-            effective_from=effective_from, toml=toml, sha256=terms.sha256, added_at=now
-        )
-    )
-    added = {"effective_from": effective_from, "sha256": terms.sha256}
-    record(connection, "terms.add", effective_from, now, before=newest and {"sha256": newest}, after=added)
-    return terms, True
+    return checked
+
+
+def add_terms(connection: Connection, toml: str, now: int, programme: str = MAIN) -> tuple[Terms, bool]:
+    """Add a version to a programme; whether it was new. Raises what ``check_terms`` does."""
+    checked = check_terms(connection, toml, programme)
+    added = {"effective_from": checked.effective_from, "sha256": checked.terms.sha256}
+    if checked.is_new:
+        connection.execute(insert(TermsVersion).values(**added, toml=toml, added_at=now))
+        before = checked.newest_sha256 and {"sha256": checked.newest_sha256}
+        record(connection, "terms.add", checked.effective_from, now, before=before, after=added)
+    return checked.terms, checked.is_new
 
 
 def versions(connection: Connection) -> list[Any]:

@@ -37,7 +37,9 @@ def test_a_promoter_chooses_and_is_mailed_so(app: Flask) -> None:
     assert client.get("/messages").text.count(" checked") == 3
     with transaction(engine) as connection:
         user_id = connection.execute(select(User.id).where(User.promoter_id == PROMOTER)).scalar_one()
-        assert mail_choice_of(connection, user_id) == MailChoice("zh", target=False, appeal=False, payment=False)
+        assert mail_choice_of(connection, user_id) == MailChoice(
+            "zh", target=False, appeal=False, payment=False
+        )
         told = [
             notify_promoters(connection, kind, "x", lambda who: LETTER if who == PROMOTER else None, 1)
             for kind in ("target", "receipts")

@@ -116,10 +116,10 @@ def confirms(page: Page) -> None:
 
 def delete(page: Page, name: str) -> None:
     page.goto("/passkeys")
-    page.click("summary")
-    page.click("details button[data-passkey-confirm]")
-    expect(page.locator("details [data-passkey-done]")).to_be_visible()
-    page.click("details button[name=submit]")
+    page.click("main summary")
+    page.click("main details button[data-passkey-confirm]")
+    expect(page.locator("main details [data-passkey-done]")).to_be_visible()
+    page.click("main details button[name=submit]")
     expect(page.locator(".flash")).to_contain_text(f"已删除通行密钥“{name}”")
 
 

@@ -22,8 +22,8 @@ from tests.web.world import LEVELS, PASSWORD
 
 OTHER = PROMOTER + 1
 MIDDLE, AFTER = "2022-12-15 12:00:00", "2023-01-15 12:00:00"
-QUERIES = {"/orders": 9, "/orders/" + sn(1): 23, "/subsidy": 11, "/payments": 5, "/history": 4, "/task": 6}
-"""Page -> how many statements it takes at most, those of the account and its news included; whatever the number of
+QUERIES = {"/orders": 10, "/orders/" + sn(1): 24, "/subsidy": 12, "/payments": 5, "/history": 5, "/task": 8}
+"""Page -> how many statements it takes at most, with those of account, news and programmes; whatever the number of
 orders."""
 CASES: list[Row] = [
     {"amount_fen": 300_00},  # capped
@@ -243,7 +243,7 @@ def test_an_order_says_why_with_what_would_have_made_it_count(month: Month, visi
     assert "✕" not in pending  # it waits, it has not failed
     month.orders(detail_of(order_row(number=2, amount_fen=120_00, modified="2022-12-14 12:00:00"), 2))
     changed = shown(visitor(MIDDLE), f"/orders/{sn(2)}")
-    assert "售后：无 → 已完成" in changed
+    assert "售后状态：无 → 已完成" in changed
     assert "已退款：12-14 12:00" in changed
     assert "orders.json" in changed
 

@@ -50,7 +50,7 @@ def test_operators_land_on_what_is_due_with_its_deadline_and_where_it_is_done(ap
     assert operator.get("/").location == "/operations/"
     today = page(operator, "/operations/")
     assert "2022年12月期：处理 1 条隔离行 逐条修正，或写明理由放弃" in today
-    assert "期限 01-10 24点 处理隔离行" in today
+    assert "期限 01-10 24 点 处理隔离行" in today
     assert "答复 1 件申诉" in today
     assert "1 条消息未送达" in today
     assert "日程逾期：备份" in today

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as Redirect
 
 from bounty.db import Query, WholeNumber, Words, given_rows
 from bounty.errors import BountyError
-from bounty.roster.terms import add_terms, changes, versions
+from bounty.roster.terms import add_terms, changes, check_terms, versions
 from bounty.rules.periods import MAIN, Period
 from bounty.rules.terms import read_terms
 from bounty.rules.terms_text import terms_in_words
@@ -158,10 +158,10 @@ def _uploaded_text() -> str:
 
 def _adding(text: str, programme: str) -> str:
     """The page between: the terms in words, what they change, and for which periods."""
-    with writing() as connection:
+    with reading() as connection:
         before = _newest(versions(connection), programme)
-        terms, anew = add_terms(connection, text, now(), programme)
-        connection.rollback()
+        checked = check_terms(connection, text, programme)
+        terms, anew = checked.terms, checked.is_new
     return render_template(
         "operations/terms_adding.html",
         terms=terms,
