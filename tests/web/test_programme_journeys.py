@@ -59,7 +59,7 @@ def test_a_promoter_sees_both_tasks_and_why_one_order_counts_in_each(
     page.click(f"text={SPRINT_NAME} 2022-11a")
     text = seen(page, scheme)
     assert f"{SPRINT_NAME} 2022年11月上半月期" in text
-    assert "11-15 24 点前" in text
+    assert "11-01 0 点至 11-15 24 点" in text
     page.goto("/payments/1")
     text = seen(page, scheme)
     assert text.count("主项目 2022-11") == text.count(f"{SPRINT_NAME} 2022-11a") == 2

@@ -75,7 +75,7 @@ def test_no_page_of_any_role_shows_a_period_as_the_database_has_it(
             answer = reader.get(path, headers={"Accept-Language": language}, buffered=True)
             if answer.mimetype != "text/html" or answer.status_code in (302, 303):
                 continue
-            shown = visible(answer.text)
+            shown = re.sub(r"https?://\S+", "", visible(answer.text))  # an address has the key
             named += "sprint:" in path and SPRINT_NAME in shown
             if KEY.search(shown) or (
                 "sprint:" in path and answer.status_code < 400 and SPRINT_NAME not in shown

@@ -137,7 +137,7 @@ def file(period: Period) -> Response:
         open_period(connection, period)
         newest = newest_forecast(connection, period)
     return csv_response(
-        FORECASTS, _rows(period, newest.as_of if newest else 0), request.args, f"forecast-{period}"
+        FORECASTS, _rows(period, newest.as_of if newest else 0), request.args, f"forecast-{period.slug}"
     )
 
 
