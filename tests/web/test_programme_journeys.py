@@ -63,6 +63,8 @@ def test_a_promoter_sees_both_tasks_and_why_one_order_counts_in_each(
     page.goto("/payments/1")
     text = seen(page, scheme)
     assert text.count("主项目 2022-11") == text.count(f"{SPRINT_NAME} 2022-11a") == 2
+    if not page.is_visible("select[name=programme]"):  # folded on a phone
+        page.click("summary:has-text('筛选')")
     page.select_option("select[name=programme]", "sprint")
     page.click(".filters button")
     page.wait_for_url("**programme=sprint**")
@@ -91,7 +93,8 @@ def test_an_operator_finds_settles_and_publishes_a_half_month(
     operator.get_by_role("link", name="去冻结名单").first.click()
     assert operator.input_value("select[name=programme]") == "sprint"
     assert operator.input_value("input[name=period]") == "2022-12b"
-    operator.get_by_role("button", name="开期并冻结名单").click()
+    operator.get_by_role("button", name="核对名单").click()
+    operator.get_by_role("button", name="冻结名单").click()
     assert f"{SPRINT_NAME} 2022-12b 已开期" in seen(operator, scheme)
     # The half-month among all periods; orders in, settled, approved by another, published.
     paid: dict[str, Any] = {"paid": "2022-11-20 12:00:00", "received": "2022-11-25 12:00:00"}
@@ -112,6 +115,7 @@ def test_an_operator_finds_settles_and_publishes_a_half_month(
     finance.goto(SETTLING)
     finance.get_by_role("button", name="批准这份草稿").click()
     operator.goto(SETTLING)
+    operator.get_by_role("link", name="核对并公示").click()
     operator.get_by_role("button", name="公示", exact=True).click()
     operator.wait_for_load_state()
     nobody = visit(site, size=size)
