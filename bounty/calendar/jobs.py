@@ -294,7 +294,7 @@ def forecasts_made(
     context: JobContext, _slot: ScheduledSlot
 ) -> Iterator[tuple[list[Any], dict[Period, list[UnusualShare]]]]:
     """Make the forecasts and flags in a snapshot before the transaction, so that they block no writer."""
-    from bounty.forecast.making import make_forecast  # noqa: PLC0415 - numpy, which only this job needs
+    from bounty.forecast.period_forecast import make_forecast  # noqa: PLC0415 - numpy, which only this job needs
 
     now = context.now()
     with snapshot(context.engine) as connection:
@@ -310,7 +310,7 @@ def forecast(
     now: int,
 ) -> str:
     """Write the forecasts of the open periods and the flags, and score the forecasts of published periods."""
-    from bounty.forecast.making import keep_forecast  # noqa: PLC0415 - numpy, which only this job needs
+    from bounty.forecast.period_forecast import keep_forecast  # noqa: PLC0415 - numpy, which only this job needs
 
     made, flags = found
     for each in made:

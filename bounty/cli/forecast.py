@@ -29,7 +29,7 @@ def forecast(period: str | None, programme: str, *, backtest: bool, as_json: boo
         return
     if period is None:
         raise BountyError("Name the period to forecast, such as 2022-12, or ask for --backtest.")
-    from bounty.forecast.making import make_forecast  # noqa: PLC0415 - numpy, which no other command loads
+    from bounty.forecast.period_forecast import make_forecast  # noqa: PLC0415 - numpy, which no other command loads
 
     with snapshot(books.engine) as connection:
         made = make_forecast(connection, read_period(period, programme), books.now())

@@ -238,10 +238,10 @@ def _import(
 
 
 def _refused_json(refusal: BountyError, counts: Counts | None) -> dict[str, Any]:
-    told = {"code": None, "zh": refusal.zh, "en": " ".join(str(refusal).split())}
+    reason = {"code": None, "zh": refusal.zh, "en": " ".join(str(refusal).split())}
     if isinstance(refusal, RefusedFile):
-        told |= {"code": refusal.code, "en": refusal.en}
-    nothing: dict[str, Any] = {"batch": None, "footers": 0, "notes": [], "released": [], "refused": told}
+        reason |= {"code": refusal.code, "en": refusal.en}
+    nothing: dict[str, Any] = {"batch": None, "footers": 0, "notes": [], "released": [], "refused": reason}
     return {**counts_json(counts or Counts()), **nothing}
 
 

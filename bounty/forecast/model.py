@@ -416,14 +416,14 @@ class _Simulation:
         at = np.flatnonzero(self.open[span]) + span.start
         owner = orders.promoter[at]
         counts = self.rng.random((len(at), DRAWS), np.float32) < self.chance[at, None]
-        told = (self.rank[at] >= 0) & (self.rank[at] < nudge[owner])
+        nudged = (self.rank[at] >= 0) & (self.rank[at] < nudge[owner])
         rows = people.stop - people.start
         gmv, number, more_gmv, more = (np.zeros((rows, DRAWS)) for _ in range(4))
         for into, which, values in (
             (number, np.ones(len(at), bool), None),
             (gmv, np.ones(len(at), bool), orders.capped_fen[at]),
-            (more, told, None),
-            (more_gmv, told, orders.capped_fen[at]),
+            (more, nudged, None),
+            (more_gmv, nudged, orders.capped_fen[at]),
         ):
             chosen = np.flatnonzero(which)
             if not len(chosen):

@@ -13,7 +13,7 @@ from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.forecast.anomalies import WATCHED_SECONDS, flags_of, keep_flags, watched_periods
 from bounty.forecast.backtest import backtest
-from bounty.forecast.making import MadeForecast, keep_forecast, make_forecast
+from bounty.forecast.period_forecast import MadeForecast, keep_forecast, make_forecast
 from bounty.forecast.stored import newest_forecast, promoter_forecast, score_published
 from bounty.models import Message, PeriodForecast
 from bounty.rules.periods import Period

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from bounty.accounts.service import add_user
 from bounty.db import snapshot, transaction
 from bounty.forecast.anomalies import flags_of, keep_flags
-from bounty.forecast.making import keep_forecast, make_forecast
+from bounty.forecast.period_forecast import keep_forecast, make_forecast
 from bounty.rules.periods import Period
 from tests.factories import Month, order_row, promoter, sn, terms_toml
 from tests.web.clients import application, close, log_in, post, words_of

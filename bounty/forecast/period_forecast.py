@@ -24,7 +24,7 @@ _AT_ONCE = 5_000
 
 @dataclass(frozen=True, slots=True)
 class MadeForecast:
-    """A period's forecast, ready to be told or stored."""
+    """A period's forecast, ready to be printed or stored."""
 
     period: Period
     as_of: int
@@ -36,7 +36,7 @@ class MadeForecast:
 
     def as_json(self, *, promoters: bool) -> dict[str, Any]:
         """For the command."""
-        told: dict[str, Any] = {
+        content: dict[str, Any] = {
             **programme_key(self.period),
             **self.programme,
             "period": self.period.name,
@@ -45,10 +45,10 @@ class MadeForecast:
         }
         hidden = ("period", "as_of")
         if promoters:
-            told["forecasts"] = [
+            content["forecasts"] = [
                 {name: value for name, value in row.items() if name not in hidden} for row in self.promoters
             ]
-        return told
+        return content
 
 
 def make_forecast(connection: Connection, period: Period, now: int) -> MadeForecast:
