@@ -104,6 +104,13 @@ def notices(connection: Connection, period: Period | None = None) -> list[Any]:
     return list(connection.execute(query.order_by(Notice.period.desc(), Notice.notice.desc())))
 
 
+def settlement_of(connection: Connection, period: Period, notice: int) -> int | None:
+    """The settlement that a notice published; null where there is no such notice."""
+    published = select(Notice.settlement_id).where(Notice.period == str(period), Notice.notice == notice)
+    settlement_id: int | None = connection.execute(published).scalar()
+    return settlement_id
+
+
 def every_notice() -> Query:
     """Each notice with its settlement's facts, whether it is ``newest`` of its period, and what ``stands_fen`` by it:
     its subsidies, null once a later notice took its place. ``begins`` sorts the periods of all programmes as time

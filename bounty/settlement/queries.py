@@ -172,6 +172,15 @@ def summed_results(settlement_id: int, period: Period, reached: FromClause, line
     )
 
 
+def count_passed(connection: Connection, settlement_id: int) -> int:
+    """How many promoters passed in a settlement."""
+    passed = select(func.count()).where(
+        Result.settlement_id == settlement_id, Result.rate_permille.is_not(None)
+    )
+    counted: int = connection.execute(passed).scalar_one()
+    return counted
+
+
 def results_of(settlement_id: int, period: Period, results: FromClause = Result.__table__) -> Query:
     """The rows of results.csv, in its order.
 

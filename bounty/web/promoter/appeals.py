@@ -10,6 +10,7 @@ from bounty.appeals.attachments import attach, attachment, attachments_of
 from bounty.appeals.queries import STATES, appeals
 from bounty.errors import BountyError
 from bounty.models import Appeal
+from bounty.orders.queries import owns_order
 from bounty.progress.service import explain
 from bounty.rules.clause_texts import CLAUSE_TEXTS
 from bounty.rules.clauses import SUBSIDY_CLAUSES, TASK_CLAUSES
@@ -192,7 +193,7 @@ def _case(appeal_id: int, refused: str | None = None) -> str:
 
 
 def _require_own(connection: Any, order_sn: str | None) -> None:
-    if order_sn is not None and not service.owns_order(connection, own_promoter(), order_sn):
+    if order_sn is not None and not owns_order(connection, own_promoter(), order_sn):
         abort(404)
 
 
