@@ -268,4 +268,6 @@ def _hashes(connection: Connection, events: set[int]) -> dict[int, str]:
             AuditEvent.event_id.between(min(events), max(events))
         )
     )
-    return {0: "", **dict(rows.tuples())}  # 0: before the first event
+    hashes = {0: ""}  # before the first event
+    hashes.update((row.event_id, row.event_sha256) for row in rows)
+    return hashes

@@ -50,7 +50,8 @@ def _unreadable(connection: Connection, table: Table) -> int:
     ]
     if not texts:
         return 0
-    rows = connection.execute(select(*texts), execution_options={"yield_per": _ROWS_AT_A_TIME})
+    # A row in quarantine may have a megabyte.
+    rows = connection.execute(select(*texts), execution_options={"yield_per": 100})
     return sum(value is not None and not _is_stored(value) for row in rows for value in row)
 
 

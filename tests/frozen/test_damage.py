@@ -94,3 +94,17 @@ def test_what_is_proved_is_what_the_check_says(whole: Whole, tmp_path: Path) -> 
     for name in Base.metadata.tables:
         assert (f" {name}," in f"{proved.replace('.', ',')}") == (name in PROVED), name
         assert name in PROVED or name in others
+
+
+@pytest.mark.parametrize("damage", ["6100", "61ff"], ids=["a NUL", "no UTF-8"])
+def test_a_text_that_nobody_can_have_stored_is_found(whole: Whole, tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "books.sqlite"
+    path.write_bytes(whole.content)
+    owner = sqlite3.connect(path)
+    owner.execute(f"UPDATE users SET name = CAST(x'{damage}' AS TEXT) WHERE user_id = 1")
+    owner.commit()
+    owner.close()
+    engine = make_engine(f"sqlite:///{path}")
+    with snapshot(engine) as connection:
+        assert [each.name for each in run_checks(connection) if each.violations] == ["texts-readable"]
+    engine.dispose()
