@@ -70,6 +70,7 @@ PLANTED = [
         "an amount below nothing",
         """UPDATE orders SET order_amount_fen = -1 WHERE order_sn = '221208-4';
         UPDATE order_versions SET order_amount_fen = -1 WHERE order_sn = '221208-4'""",
+        besides={"rows-as-received"},
     ),
     Planted(
         "lines-within-caps",
@@ -168,6 +169,16 @@ PLANTED = [
         besides={"notices-unchanged"},
     ),
     Planted(
+        "rows-as-received",
+        "a fact that the fold doesn't take over",
+        "UPDATE order_versions SET link_made_at = 1 WHERE order_sn = '221208-4'",
+    ),
+    Planted(
+        "periods-as-terms-say",
+        "a month that ends later",
+        "UPDATE periods SET month_until = month_until + 1",
+    ),
+    Planted(
         "terms-unchanged",
         "terms that can't be read any more",
         "UPDATE terms SET toml = 'x'",
@@ -195,7 +206,7 @@ PLANTED = [
         """INSERT INTO periods SELECT '2023-01', terms_id, opened_at, task_from, task_until, receipt_cutoff,
         month_from, month_until FROM periods;
         UPDATE notices SET period = '2023-01', notice = 1 WHERE notice = 2""",
-        besides={"statements-chained", "made-as-recorded", "tranches-unchanged"},
+        besides={"statements-chained", "made-as-recorded", "tranches-unchanged", "periods-as-terms-say"},
     ),
     Planted(
         "made-as-recorded",
@@ -328,10 +339,8 @@ HALF_A_FEN = {
 
 
 def test_every_check_is_shown_to_find_something() -> None:
-    elsewhere = {
-        "whole-fen",
-        "storage-sound",
-    }  # below; and a damaged file, not a row, in tests/test_storage.py
+    # Below; and a damaged file, not a row, in tests/test_storage.py and tests/frozen/test_damage.py.
+    elsewhere = {"whole-fen", "storage-sound", "texts-readable"}
     assert {planted.check for planted in PLANTED} | elsewhere == CHECKS.keys()
 
 
