@@ -244,6 +244,7 @@ COMMANDS = {
     "programme list": (),
     "programme rename": ("main", "--name", "a trial"),
     "programme retire": ("main",),
+    "programme restore": ("main",),
     "terms add": ("FILE",),
     "terms show": ("2022-12",),
     "open": ("2022-12",),

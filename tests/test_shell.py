@@ -163,6 +163,7 @@ def test_a_month_in_json(
     shell("programme rename", "sprint", "--name", "冲刺")
     assert [each["code"] for each in shell("programme list")] == ["main", "sprint"]
     shell("programme retire", "sprint")
+    assert shell("programme restore", "sprint") == {"code": "sprint", "changed": True}
     (taken,) = shell("import promoters", write_table(tmp_path / "promoters.csv", [promoter()]))
     assert (taken["read"], taken["new"], taken["refused"]) == (1, 1, None)
     month = Month(engine, tmp_path)

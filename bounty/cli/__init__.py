@@ -17,7 +17,7 @@ class Entry(NamedTuple):
 
 COMMANDS: Final[dict[str, dict[str, Entry]]] = {
     "The month": {
-        "programme": Entry("programmes:programme", "Programmes that run side by side: add, list, rename, retire"),
+        "programme": Entry("programmes:programme", "Programmes that run side by side: add, list, retire, restore"),
         "terms": Entry("month:terms", "Add and show versions of the terms"),
         "open": Entry("month:open_", "Freeze the roster of a period"),
         "status": Entry("status:status", "Show where periods stand and what comes next"),
