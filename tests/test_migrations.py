@@ -269,6 +269,8 @@ COMMANDS = {
     "payout export": ("1", "--out", "OUT"),
     "payout receipt": ("FILE",),
     "payout mark": ("P1-1000939", "paid", "--reason", "a trial"),
+    "payout hold": ("2022-12", "1000939", "--reason", "a trial", "--due", "2023-02-01"),
+    "payout release": ("2022-12", "1000939", "--reason", "a trial"),
     "payout reconcile": (),
     "payout close": ("2022-12",),
     "payout unanswered": (),

@@ -221,6 +221,9 @@ def paid(shell: Shell, tmp_path: Path) -> None:
     given = shell("payees import", write_table(tmp_path / "payees.csv", [payee()]))
     assert (given["payees"], given["in_force"]) == (1, True)
     assert [each["promoter_id"] for each in shell("payees list")["in_force"]] == [PROMOTER]
+    held = shell("payout hold", "2022-12", str(PROMOTER), "--reason", "试", "--due", "2023-02-01")
+    assert held["due_at"] == "2023-02-02T00:00:00+08:00"
+    assert shell("payout release", "2022-12", str(PROMOTER), "--reason", "试")["state"] == "released"
     tranche = shell("payout prepare")
     number = str(tranche["tranche"])
     assert shell("payout list")[0]["content_sha256"] == tranche["content_sha256"]

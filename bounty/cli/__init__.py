@@ -48,7 +48,7 @@ COMMANDS: Final[dict[str, dict[str, Entry]]] = {
     },
     "Money out": {
         "payees": Entry("payees:payees", "Import, list and approve payees"),
-        "payout": Entry("tranches:payout", "Tranches, exports, payment results, closing a period"),
+        "payout": Entry("tranches:payout", "Tranches, holds, exports, payment results, closing a period"),
     },
     "People and messages": {
         "user": Entry("accounts:user", "Invite, change, disable and list accounts"),

@@ -79,7 +79,10 @@ def test_the_last_programme_stays_and_a_retired_one_comes_back(
         event = connection.execute(
             select(AuditEvent.subject, AuditEvent.before).where(AuditEvent.act == "programme.restore")
         ).one()
-    assert (event.subject, json.loads(event.before)) == ("main", {"retired_at": shanghai("2023-01-15 12:00:00")})
+    assert (event.subject, json.loads(event.before)) == (
+        "main",
+        {"retired_at": shanghai("2023-01-15 12:00:00")},
+    )
 
 
 def test_the_month_of_a_programme_of_half_months(engine: Engine, tmp_path: Path, database_url: str) -> None:

@@ -141,7 +141,12 @@ def test_a_renamed_programme_has_its_new_name_on_every_page_and_in_no_file_that_
     )
     told = {
         "nobody": ("/notices", f"/notices/{FIRST}/1", "/rules?programme=sprint"),
-        "promoter": ("/months/2022-12/task", f"/months/{OPEN}/task", f"/orders/{sn(100)}?programme=sprint", "/payments/1"),
+        "promoter": (
+            "/months/2022-12/task",
+            f"/months/{OPEN}/task",
+            f"/orders/{sn(100)}?programme=sprint",
+            "/payments/1",
+        ),
         "operator": ("/operations/periods", f"/operations/periods/{FIRST}", "/operations/schedule"),
         "finance": ("/finance/", "/finance/tranches/1/lines", f"/finance/{FIRST}/1/results"),
     }
@@ -174,7 +179,7 @@ def test_a_renamed_programme_has_its_new_name_on_every_page_and_in_no_file_that_
 def test_an_order_page_says_which_notice_keeps_an_exclusive_programme_from_paying(
     engine: Engine, database_url: str, tmp_path: Path
 ) -> None:
-    """The clause fails with the notice as its fact, linked; at the other order it holds, and in main it asks nothing."""
+    """The clause fails with the notice as its fact, linked; for the other order it holds, and main asks nothing."""
     main = Month(engine, tmp_path, now=JANUARY)
     main.begin(promoter())
     main.orders(order_row(number=1, amount_fen=100_00), order_row(number=2, amount_fen=50_00, type=94))
