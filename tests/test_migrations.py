@@ -287,6 +287,7 @@ COMMANDS = {
     "user add": ("a@example.com", "--role", "operator"),
     "user role": ("a@example.com", "finance"),
     "user disable": ("a@example.com",),
+    "user enable": ("a@example.com",),
     "user list": (),
     "token add": ("--role", "operator", "--name", "a"),
     "token list": (),

@@ -249,6 +249,8 @@ def people(shell: Shell, engine: Engine, tmp_path: Path) -> None:
     assert shell("user role", "b@example.com", "finance") == {"email": "b@example.com", "role": "finance"}
     shell("user disable", "b@example.com")
     assert [(each["role"], each["active"]) for each in shell("user list")] == [("finance", False)]
+    assert shell("user enable", "b@example.com") == {"email": "b@example.com", "active": True}
+    assert [each["active"] for each in shell("user list")] == [True]
     issued = shell("token add", "--role", "operator", "--name", "试")
     assert shell("token list")[0]["token_id"] == issued["token_id"]
     shell("token revoke", str(issued["token_id"]))

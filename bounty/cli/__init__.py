@@ -51,7 +51,7 @@ COMMANDS: Final[dict[str, dict[str, Entry]]] = {
         "payout": Entry("tranches:payout", "Tranches, holds, exports, payment results, closing a period"),
     },
     "People and messages": {
-        "user": Entry("accounts:user", "Invite, change, disable and list accounts"),
+        "user": Entry("accounts:user", "Invite, change, disable, enable and list accounts"),
         "token": Entry("tokens:token", "Issue, list and revoke API tokens"),
         "audit": Entry("accounts:audit", "Verify the audit log"),
         "outbox": Entry("notifications:outbox", "List messages, and send failed ones again"),
