@@ -263,3 +263,18 @@ def test_a_half_that_the_terms_do_not_reach_is_refused(engine: Engine, tmp_path:
     month.terms(half_month_terms(first_day=16))
     with pytest.raises(BountyError, match="begins on day 16, which late:2022-12a has not"):
         month.open()
+
+
+def test_a_half_is_opened_once_the_last_half_of_its_history_is_complete(
+    engine: Engine, tmp_path: Path
+) -> None:
+    """The first half of November ends with the 15th; ten whole days later its receipts are counted."""
+    with transaction(engine) as connection:
+        add_programme(connection, "sprint", "冲刺", 0)
+    month = Month(engine, tmp_path, period="sprint:2022-12a", now="2022-11-25 23:59:59")
+    month.table("promoters", promoter())
+    month.terms(half_month_terms())
+    with pytest.raises(BountyError, match="sprint:2022-12a can be opened from 2022-11-26T00:00:00"):
+        month.open()
+    month.now += 1
+    assert month.open().on_roster == 1

@@ -224,3 +224,16 @@ def test_an_order_page_says_which_notice_keeps_an_exclusive_programme_from_payin
             page(reader, f"{at}{sn(1)}?programme=mega", "en")
         )
     close(app)
+
+
+def test_the_form_of_terms_is_there_for_each_programme(readers: dict[str, FlaskClient]) -> None:
+    links = re.findall(
+        r'href="(/operations/terms/form[^"]*)">([^<]*)<', page(readers["operator"], "/operations/terms/")
+    )
+    assert links == [
+        ("/operations/terms/form?programme=main", "用表单填写：主项目"),
+        ("/operations/terms/form?programme=sprint", f"用表单填写：{SPRINT_NAME}"),
+    ]
+    form = page(readers["operator"], links[1][0])
+    assert 'value="half-month" selected' in form
+    assert 'name="programme" value="sprint"' in form or '<option value="sprint" selected' in form
