@@ -429,7 +429,8 @@ def sweep(
 
 def _difference(month: Month, was: Terms, now: Terms, outcome: Outcome) -> Difference:
     was = was.model_copy(update={"name": now.name, "effective_from": now.effective_from})
-    before = last = month.under(was)
+    # Under the same terms the month is computed once: that takes as long as settling it.
+    before = last = outcome if was == now else month.under(was)
     last_terms, causes = was, []
     for code, terms in _steps(was, now):
         if terms == last_terms:
