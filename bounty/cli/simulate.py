@@ -3,10 +3,8 @@
 from pathlib import Path
 
 import click
-from sqlalchemy import Connection
 
 from bounty.cli.context import (
-    CommandContext,
     open_books,
     programme_option,
     require_period_of_main,
@@ -16,7 +14,7 @@ from bounty.cli.month import read_terms_file
 from bounty.cli.output import echo_json, json_option, several, signed_yuan
 from bounty.clock import shown
 from bounty.db import snapshot
-from bounty.forecast.simulation import CAUSES, Difference, Figures, Month, Simulated, periods_from_to
+from bounty.forecast.simulation import CAUSES, Difference, Figures, Simulated, periods_from_to, sweep
 from bounty.forecast.simulation import simulate as simulate_month
 from bounty.forecast.variation import Variation, read_variation
 from bounty.money import grouped_yuan
@@ -49,7 +47,8 @@ def simulate(file: Path, span: str, programme: str, vary: Variation | None, *, a
     terms, books = read_terms(toml), open_books()
     with snapshot(books.engine) as connection:
         if vary is not None:
-            _sweep(connection, books, toml, periods, vary, as_json=as_json)
+            swept = sweep(connection, toml, periods, vary, books.now())
+            _tell_sweep(swept, periods, vary, as_json=as_json)
             return
         found = [simulate_month(connection, terms, period, books.now()) for period in periods]
     if as_json:
@@ -68,6 +67,11 @@ def _tell(month: Simulated) -> None:
     if month.difference is not None:
         click.echo(f"  terms in force  {_in_words(month.difference.was)}")
     click.echo(f"  published       {'nothing' if month.against is None else _in_words(month.against)}")
+    click.echo(f"  subsidy per GMV {month.figures.permille}‰")
+    if month.budget_fen is not None:
+        left = month.budget_fen - month.figures.subsidy_fen
+        verdict = f"{grouped_yuan(left)} left" if left >= 0 else f"passed by {grouped_yuan(-left)}"
+        click.echo(f"  budget          {grouped_yuan(month.budget_fen)}, {verdict}")
     if month.difference is not None:
         _tell_difference(month.figures, month.difference)
     for _zh, note in month.notes:
@@ -90,25 +94,17 @@ def _tell_difference(figures: Figures, difference: Difference) -> None:
         )
 
 
-def _sweep(
-    connection: Connection,
-    books: CommandContext,
-    toml: str,
-    periods: list[Period],
-    vary: Variation,
-    *,
-    as_json: bool,
+def _tell_sweep(
+    found: list[tuple[str, list[Figures]]], periods: list[Period], vary: Variation, *, as_json: bool
 ) -> None:
-    months = [Month(connection, period, books.now()) for period in periods]
-    found = [(value, [month.under(terms).figures for month in months]) for value, terms in vary.terms(toml)]
     if as_json:
         objects = [
             {
                 "key": vary.path,
                 "value": value,
                 "periods": [
-                    {**programme_key(month.period), "period": month.period.name, **figures.as_json()}
-                    for month, figures in zip(months, row, strict=True)
+                    {**programme_key(period), "period": period.name, **figures.as_json()}
+                    for period, figures in zip(periods, row, strict=True)
                 ],
             }
             for value, row in found
@@ -116,7 +112,7 @@ def _sweep(
         echo_json(objects)
         return
     width = max(len(vary.path), *(len(value) for value, _ in found))
-    head = "".join(f"{f'{month.period} passed':>16}{'subsidy':>16}" for month in months)
+    head = "".join(f"{f'{period} passed':>16}{'subsidy':>16}" for period in periods)
     click.echo(f"{vary.path:<{width}}{head}{'in all':>16}")
     for value, row in found:
         cells = "".join(f"{each.passed:>16}{grouped_yuan(each.subsidy_fen):>16}" for each in row)

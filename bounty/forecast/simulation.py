@@ -17,6 +17,7 @@ from bounty.clock import shown
 from bounty.db import avoid_loops
 from bounty.db.stand_in_rows import rows_instead_of
 from bounty.errors import BountyError
+from bounty.forecast.variation import Variation
 from bounty.models import Notice, OpenPeriod, Result, RosterEntry
 from bounty.roster.eligibility import Candidate, Eligibility, judge_candidate, targets_of
 from bounty.roster.programmes import cycle_of, require_programme
@@ -48,6 +49,11 @@ class Figures:
     lines: int
     """Orders that earn a subsidy above 0."""
     subsidy_fen: int
+
+    @property
+    def permille(self) -> int:
+        """The subsidy in thousandths of the counted GMV, rounded down; 0 without GMV."""
+        return self.subsidy_fen * 1000 // self.gmv_fen if self.gmv_fen else 0
 
     def as_json(self) -> dict[str, int]:
         """By name."""
@@ -343,6 +349,8 @@ class Simulated:
     """Null where no terms were in force."""
     notes: list[tuple[str, str]]
     """In Chinese and in English."""
+    budget_fen: int | None
+    """Of the given terms; null where they name none."""
 
     def as_json(self) -> dict[str, Any]:
         """As docs/promises.md, JSON, has it, with the difference and notes beside."""
@@ -395,13 +403,34 @@ def simulate(connection: Connection, terms: Terms, period: Period, now: int) -> 
     else:
         difference = _difference(month, in_force, terms, outcome)
     return Simulated(
-        period, month.opened_at, outcome.figures, month.published(), difference, month.notes(terms)
+        period,
+        month.opened_at,
+        outcome.figures,
+        month.published(),
+        difference,
+        month.notes(terms),
+        terms.subsidy.budget_fen,
     )
+
+
+def sweep(
+    connection: Connection, toml: str, periods: list[Period], vary: Variation, now: int
+) -> list[tuple[str, list[Figures]]]:
+    """Every value of a variation as text, with the figures of each period under it.
+
+    toml    terms that hold
+
+    Raises BountyError for a month that has not begun and for a key that the terms have not, InvalidTerms for a value
+    that can't be.
+    """
+    months = [Month(connection, period, now) for period in periods]
+    return [(value, [month.under(terms).figures for month in months]) for value, terms in vary.terms(toml)]
 
 
 def _difference(month: Month, was: Terms, now: Terms, outcome: Outcome) -> Difference:
     was = was.model_copy(update={"name": now.name, "effective_from": now.effective_from})
-    before = last = month.under(was)
+    # Under the same terms the month is computed once: that takes as long as settling it.
+    before = last = outcome if was == now else month.under(was)
     last_terms, causes = was, []
     for code, terms in _steps(was, now):
         if terms == last_terms:

@@ -27,7 +27,7 @@ from bounty.models.notifications import Message, MessageChoice, MessageTry
 from bounty.models.orders import CategorySet, Order, OrderRepeat, OrderVersion
 from bounty.models.payees import Payee, PayeeApproval, PayeeProposal
 from bounty.models.payment_results import PayoutOutcome, Receipt, ReceiptRow
-from bounty.models.promoters import Level, Link, Promoter, Target, Violation
+from bounty.models.promoters import Level, Link, LinkVersion, Promoter, Target, Violation
 from bounty.models.roster import OpenPeriod, Programme, RosterEntry, TermsVersion
 from bounty.models.settlement import KnownNotice, Line, Result, Settlement
 from bounty.models.sync import FetchWindow
@@ -103,6 +103,7 @@ __all__ = [
     "Level",
     "Line",
     "Link",
+    "LinkVersion",
     "Message",
     "MessageChoice",
     "MessageTry",

@@ -328,7 +328,7 @@ def undo(batch_id: int) -> Redirect | str | tuple[str, int]:
 
 def _undoing(batch_id: int) -> str | tuple[str, int]:
     try:
-        preview = undo_preview(engine(), batch_id, now())
+        preview = undo_preview(engine(), batch_id)
     except BountyError as refusal:
         return _index(said(refusal)), 409
     return render_template("operations/undo.html", preview=preview, now=now())

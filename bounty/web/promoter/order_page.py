@@ -55,7 +55,7 @@ def order_page(
         "month": month,
         "row": row,
         "line": line,
-        "pays_on": None if line is None or month is None else words.pays_on(month)(line),
+        "pays_on": None if month is None or (line or row) is None else words.pays_on(month)(line or row),
         "rate_permille": rate_permille,
         "trail": connection.execute(
             select(trail).where(trail.c.order_sn == order_sn).order_by(trail.c.tranche_id)
