@@ -269,7 +269,9 @@ def fold_equals_rebuild(connection: Connection) -> int:
     """Orders that are not what their rows fold into, orders without rows, and rows without an order."""
     version = aliased(OrderVersion)
     orphans = select(Order.order_sn).where(
-        ~select(version.order_sn).where(version.order_sn == Order.order_sn).exists()
+        ~select(version.order_sn)
+        .where(version.promoter_id == Order.promoter_id, version.order_sn == Order.order_sn)
+        .exists()
     )
     return count_of(connection, _unlike_their_rows()) + count_of(connection, orphans)
 
@@ -286,7 +288,10 @@ def _unlike_their_rows() -> Query:
     )
     return (
         select(rebuilt.c.order_sn)
-        .outerjoin(Order, Order.order_sn == rebuilt.c.order_sn)
+        .outerjoin(
+            Order,
+            and_(Order.promoter_id == rebuilt.c.promoter_id, Order.order_sn == rebuilt.c.order_sn),
+        )
         .where(or_(Order.order_sn.is_(None), differs))
     )
 

@@ -1,6 +1,9 @@
 """The command that simulates other terms in past months."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
@@ -9,6 +12,7 @@ from bounty.cli.context import (
     programme_option,
     require_period_of_main,
     require_same_programme,
+    spark_option,
 )
 from bounty.cli.month import read_terms_file
 from bounty.cli.output import echo_json, json_option, several, signed_yuan
@@ -18,8 +22,9 @@ from bounty.forecast.simulation import CAUSES, Difference, Figures, Simulated, p
 from bounty.forecast.simulation import simulate as simulate_month
 from bounty.forecast.variation import Variation, read_variation
 from bounty.money import grouped_yuan
-from bounty.rules.periods import Period, programme_key
+from bounty.rules.periods import programme_key
 from bounty.rules.terms import read_terms
+from bounty.settlement.queries import Outcomes, outcomes_in_the_books
 
 
 def _variation(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Variation | None:
@@ -33,8 +38,11 @@ def _variation(_ctx: click.Context, _param: click.Parameter, value: str | None) 
 @click.option(
     "--vary", metavar="KEY=FROM..TO:STEP", callback=_variation, help="Try values of one number of the terms."
 )
+@spark_option
 @json_option
-def simulate(file: Path, span: str, programme: str, vary: Variation | None, *, as_json: bool) -> None:
+def simulate(
+    file: Path, span: str, programme: str, vary: Variation | None, master: str | None, *, as_json: bool
+) -> None:
     """Simulate the results of terms in months whose orders are imported. Nothing is written.
 
     A month that is open keeps its roster, levels and eligibility; targets are computed again under the terms. Any other
@@ -45,17 +53,29 @@ def simulate(file: Path, span: str, programme: str, vary: Variation | None, *, a
     require_period_of_main(span, periods[0])
     toml = read_terms_file(file)
     terms, books = read_terms(toml), open_books()
-    with snapshot(books.engine) as connection:
+    with _computed_on(master) as outcomes, snapshot(books.engine) as connection:
         if vary is not None:
-            swept = sweep(connection, toml, periods, vary, books.now())
+            swept = sweep(connection, toml, periods, vary, books.now(), outcomes)
             _tell_sweep(swept, periods, vary, as_json=as_json)
             return
-        found = [simulate_month(connection, terms, period, books.now()) for period in periods]
+        found = [simulate_month(connection, terms, period, books.now(), outcomes) for period in periods]
     if as_json:
         echo_json([month.as_json() for month in found])
         return
     for month in found:
         _tell(month)
+
+
+@contextmanager
+def _computed_on(master: str | None) -> Iterator[Outcomes]:
+    """By the books, or by a Spark that is started for it."""
+    if master is None:
+        yield outcomes_in_the_books
+        return
+    from bounty.lake.spark import outcomes_on_session, spark_session  # noqa: PLC0415 - only here need Spark be there
+
+    with spark_session(master) as spark, TemporaryDirectory(prefix="bounty-lake-") as folder:
+        yield outcomes_on_session(spark, Path(folder))
 
 
 def _tell(month: Simulated) -> None:

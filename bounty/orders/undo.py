@@ -62,7 +62,12 @@ def undo_batch(connection: Connection, batch_id: int, now: int) -> int:
     )
     orders = select(_orphaned.c.order_sn)
     fold_orders(connection, lambda row: row.order_sn.in_(orders))
-    live = exists().where(OrderVersion.order_sn == Order.order_sn, OrderVersion.withdrawn.is_(false()))
+    # The fold has just moved each order to the promoter of its newest row, so a row that stands has that promoter.
+    live = exists().where(
+        OrderVersion.promoter_id == Order.promoter_id,
+        OrderVersion.order_sn == Order.order_sn,
+        OrderVersion.withdrawn.is_(false()),
+    )
     connection.execute(delete(Order).where(Order.order_sn.in_(orders), ~live))
     _undo_quarantine(connection, batch_id, now)
     record(connection, "batch.undo", f"batch {batch_id}", now, after={"rows_withdrawn": rows.rowcount})

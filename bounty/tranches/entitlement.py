@@ -253,7 +253,10 @@ def void_order_numbers(
     """Of some orders of a promoter, those whose line in the period's newest notice earns nothing any more."""
     due = orders_due(published_periods(connection, now), promoter_id=promoter_id).subquery("due").c
     void = select(due.order_sn).where(
-        due.period == str(period), due.void.is_not(None), due.order_sn.in_(order_numbers)
+        due.promoter_id == promoter_id,
+        due.period == str(period),
+        due.void.is_not(None),
+        due.order_sn.in_(order_numbers),
     )
     return set(connection.execute(void).scalars())
 
