@@ -22,7 +22,7 @@ from bounty.forecast.simulation import CAUSES, Difference, Figures, Simulated, p
 from bounty.forecast.simulation import simulate as simulate_month
 from bounty.forecast.variation import Variation, read_variation
 from bounty.money import grouped_yuan
-from bounty.rules.periods import programme_key
+from bounty.rules.periods import Period, programme_key
 from bounty.rules.terms import read_terms
 from bounty.settlement.queries import Outcomes, outcomes_in_the_books
 

@@ -66,7 +66,9 @@ def undo_preview(engine: Engine, batch_id: int) -> UndoPreview:
                 orders,
                 _changes(connection, Period.parse(period), undoing),
             )
-            for period, orders in sorted(each for each in undoing.periods.items() if each[0] is not None)
+            for period, orders in sorted(
+                (period, orders) for period, orders in undoing.periods.items() if period is not None
+            )
         ]
     return UndoPreview(batch_id, name, undoing.rows, sum(undoing.periods.values()), undoing.gone, periods)
 

@@ -129,7 +129,9 @@ def choose() -> Response | str:
     promoter_id = own_promoter()
     with reading() as connection:
         account = account_of_promoter(connection, promoter_id)
-        held = service.MailChoice() if account is None else service.mail_choice_of(connection, account.user_id)
+        held = (
+            service.MailChoice() if account is None else service.mail_choice_of(connection, account.user_id)
+        )
     form = ChoiceForm(obj=held)
     if form.validate_on_submit():
         names = (each.name for each in fields(service.MailChoice))
