@@ -30,7 +30,8 @@ from bounty.models import (
     Quarantined,
     Settlement,
 )
-from bounty.orders.service import fold_orders
+from bounty.orders.service import fold_orders, rows_of_orders
+from bounty.totals.service import recompute_touched
 
 _orphaned = workspace(
     "orphaned_rows",
@@ -72,6 +73,7 @@ def undo_batch(connection: Connection, batch_id: int, now: int) -> int:
     fold_orders(connection, lambda row: row.order_sn.in_(orders))
     live = exists().where(OrderVersion.order_sn == Order.order_sn, OrderVersion.withdrawn.is_(false()))
     connection.execute(delete(Order).where(Order.order_sn.in_(orders), ~live))
+    recompute_touched(connection, rows_of_orders(_orphaned))
     _undo_quarantine(connection, batch_id, now)
     record(connection, "batch.undo", f"batch {batch_id}", now, after={"rows_withdrawn": rows.rowcount})
     return rows.rowcount
