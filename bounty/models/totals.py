@@ -10,7 +10,24 @@ _CLUSTERED = {"sqlite_strict": True, "sqlite_with_rowid": False}
 """SQLite keeps the rows in the primary key itself, so that a promoter's rows lie together."""
 
 
-class DailyProgress(Base):
+class _Unknowns:
+    """Orders of which something is unknown (``rules.unknowns``)."""
+
+    received_orders: Mapped[int] = mapped_column(WholeNumber, sort_order=1)
+    """Orders whose status says that they were received."""
+    receipt_unknown: Mapped[int] = mapped_column(WholeNumber, sort_order=1)
+    """Of these, without the time."""
+    category_unknown: Mapped[int] = mapped_column(WholeNumber, sort_order=1)
+    """Orders without a category."""
+    type_unknown: Mapped[int] = mapped_column(WholeNumber, sort_order=1)
+    """Orders without a type."""
+    price_compare_unknown: Mapped[int] = mapped_column(WholeNumber, sort_order=1)
+    """Orders without a price-comparison state."""
+    link_unknown: Mapped[int] = mapped_column(WholeNumber, sort_order=1)
+    """Orders whose promotion link has no known channel."""
+
+
+class DailyProgress(_Unknowns, Base):
     """The orders paid on one day of a period, of one promoter on its roster, by verdict; no row where there are none.
 
     Task clauses decide the verdict; the clock is not asked.
@@ -71,7 +88,7 @@ class DailySubsidy(Base):
     """Each order's share at the tier's rate, at most the order cap of the subsidy, whole fen."""
 
 
-class PromoterProgress(Base):
+class PromoterProgress(_Unknowns, Base):
     """What the days of a period come to for one promoter: one row for each entry of the roster."""
 
     __tablename__ = "promoter_progress"
@@ -98,6 +115,8 @@ class PromoterProgress(Base):
     """Orders that count once they are received."""
     window_orders: Mapped[int] = mapped_column(WholeNumber)
     """Orders paid in the task window, whether they count or not."""
+    paid_orders: Mapped[int] = mapped_column(WholeNumber)
+    """Orders paid in the period."""
 
 
 class PromoterSubsidy(Base):

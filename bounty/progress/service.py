@@ -18,7 +18,6 @@ from bounty.models import (
     RosterEntry,
     Settlement,
 )
-from bounty.orders.unknowns import RECEIVED_STATUSES
 from bounty.progress.as_of import AsOf, See, as_it_is, notices_known, see_as_of
 from bounty.progress.history import PublishedMonth, month_of
 from bounty.progress.queries import VERDICT_SUMS, judged_order, verdict_totals
@@ -36,6 +35,7 @@ from bounty.rules.clauses import (
 )
 from bounty.rules.measure import COUNTED, PENDING, VERDICTS
 from bounty.rules.periods import MAIN, Period, bounds_of, programme_key
+from bounty.rules.unknowns import RECEIVED_STATUSES
 
 
 @dataclass(frozen=True, slots=True)

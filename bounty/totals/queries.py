@@ -30,6 +30,7 @@ from bounty.rules.measure import COUNTED, PENDING, VERDICTS, frozen_bounds, verd
 from bounty.rules.sql_math import Whole, capped_at, count_where, running_total, sum_or_zero, whole_part
 from bounty.rules.subsidy import after_promoter_cap, basis, before_promoter_cap
 from bounty.rules.terms import Terms
+from bounty.rules.unknowns import RECEIVED_STATUSES, unknowns
 
 A_DAY = 86_400
 """Shanghai's days are all of this length in seconds."""
@@ -53,6 +54,13 @@ def once_a_row(query: Query) -> FromClause:
     Without a LIMIT both databases put its expressions into the outer SELECT, and work them out wherever one is named.
     """
     return query.limit(2**63 - 1).subquery()
+
+
+def _unknowns() -> dict[str, ColumnElement[bool]]:
+    """Column -> which orders it counts."""
+    facts = Order.__table__.c
+    received = {"received_orders": facts.order_status.in_(RECEIVED_STATUSES)}
+    return received | {code.lower(): unknown for code, unknown in unknowns(facts).items()}
 
 
 def day_of(paid_at: ColumnElement[int]) -> Whole:
@@ -91,7 +99,13 @@ def daily_progress(terms: Terms, *, touched: bool) -> Query:
     place = day_of(facts.paid_at) * len(VERDICTS) + verdict_number(facts, frozen_bounds(terms), terms)
     judged = once_a_row(
         _orders_of_period(
-            select(facts.promoter_id, place.label("place"), facts.order_amount_fen), touched=touched
+            select(
+                facts.promoter_id,
+                place.label("place"),
+                facts.order_amount_fen,
+                *(case((one, 1), else_=0).label(name) for name, one in _unknowns().items()),
+            ),
+            touched=touched,
         )
     ).c
     sums = (
@@ -101,6 +115,7 @@ def daily_progress(terms: Terms, *, touched: bool) -> Query:
             func.count().label("orders"),
             sum_or_zero(judged.order_amount_fen).label("amount_fen"),
             sum_or_zero(capped_at(judged.order_amount_fen, terms.task.order_cap_fen)).label("capped_fen"),
+            *(sum_or_zero(judged[name]).label(name) for name in _unknowns()),
         )
         .group_by(judged.promoter_id, judged.place)
         .subquery("sums")
@@ -115,6 +130,7 @@ def daily_progress(terms: Terms, *, touched: bool) -> Query:
         sums.orders,
         sums.amount_fen,
         sums.capped_fen,
+        *(sums[name] for name in _unknowns()),
     )
 
 
@@ -208,6 +224,8 @@ def promoter_progress(*, touched: bool) -> Query:
             total(day.capped_fen, day.verdict == PENDING, "pending_fen"),
             total(day.orders, day.verdict == PENDING, "pending_orders"),
             total(day.orders, day.verdict.in_(_IN_WINDOW), "window_orders"),
+            sum_or_zero(day.orders).label("paid_orders"),
+            *(sum_or_zero(day[name]).label(name) for name in _unknowns()),
         )
         .select_from(entries)
         .outerjoin(DailyProgress, of_promoter)

@@ -18,7 +18,7 @@ from bounty.models import (
     TermsVersion,
 )
 from bounty.rules.periods import Period, programme_in_sql
-from bounty.rules.terms import Terms, read_terms
+from bounty.rules.terms import InvalidTerms, Terms, read_terms
 from bounty.totals import queries
 from bounty.totals.queries import A_PERIOD, day_of, once_a_row, touched_groups
 
@@ -108,12 +108,21 @@ def fill_missing(connection: Connection) -> None:
 
 
 def _open_periods(connection: Connection) -> list[tuple[str, Terms]]:
+    """The open periods whose terms can be read; ``bounty check`` tells of the others."""
     rows = connection.execute(
         select(OpenPeriod.period, TermsVersion.toml)
         .join(TermsVersion, TermsVersion.terms_id == OpenPeriod.terms_id)
         .order_by(OpenPeriod.period)
     )
-    return [(row.period, read_terms(row.toml)) for row in rows]
+    return [(row.period, read_terms(row.toml)) for row in rows if _readable(row.toml)]
+
+
+def _readable(toml: str) -> bool:
+    try:
+        read_terms(toml)
+    except InvalidTerms:
+        return False
+    return True
 
 
 def _rows(table: type[Base], terms: Terms, *, touched: bool) -> Query:

@@ -10,10 +10,14 @@ down_revision = "0021"
 branch_labels = None
 depends_on = None
 
+UNKNOWNS = "received_orders receipt_unknown category_unknown type_unknown price_compare_unknown link_unknown"
 TABLES = {
-    "daily_progress": (("day", "verdict"), "orders amount_fen capped_fen"),
+    "daily_progress": (("day", "verdict"), f"orders amount_fen capped_fen {UNKNOWNS}"),
     "daily_subsidy": (("day", "tier"), "orders basis_fen earned_fen"),
-    "promoter_progress": ((), "gmv_fen orders pending_fen pending_orders window_orders"),
+    "promoter_progress": (
+        (),
+        f"gmv_fen orders pending_fen pending_orders window_orders paid_orders {UNKNOWNS}",
+    ),
     "promoter_subsidy": (("tier",), "earned_fen orders basis_fen subsidy_fen"),
 }
 """Table -> the columns of its key after the period and the promoter, and its sums."""
