@@ -43,6 +43,8 @@ touched_groups = workspace(
     Column("day", WholeNumber, primary_key=True),
 )
 """The groups whose facts a transaction has changed: promoters on the roster of a period, and a day of it."""
+# PostgreSQL builds the indexes of such a table anew at every commit, and then plans all that uses it anew.
+touched_groups.primary_key.ddl_if(dialect="sqlite")
 
 _IN_WINDOW = [code for code in VERDICTS if code != "PAID_IN_WINDOW"]
 """The verdicts of orders paid in the task window: that clause is asked first."""
