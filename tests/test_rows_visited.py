@@ -52,10 +52,10 @@ class Visited:
 
 @pytest.fixture
 def books(engine: Engine, tmp_path: Path) -> None:
-    """December on the 25th: a promoter with 12,000 orders, twenty with 400 each."""
+    """December on the 25th: a promoter with 12,000 orders, twenty with 400 each; all have reached the target."""
     month = Month(engine, tmp_path, now=NOW)
     people = [promoter(each) for each in PROMOTERS]
-    month.begin(*people, toml=terms_toml(levels={"V0": 'direct_only = true\ngmv_yuan = "9000000.00"'}))
+    month.begin(*people, toml=terms_toml(levels={"V0": 'direct_only = true\ngmv_yuan = "9000.00"'}))
 
     def owner(number: int) -> int:
         return PROMOTER if number < BUSIEST else PROMOTERS[1 + number % 20]
@@ -119,7 +119,6 @@ def test_a_page_visits_no_more_rows_than_it_shows_and_a_constant(app: Flask, eng
         )
     } | {"/history": by("busiest", "/history")}
     busiest, median = by("busiest", "/task"), by("median", "/task")
-    print(found, busiest, median)
     assert {path: count for path, count in found.items() if count > few} == {}
-    assert busiest <= 1.5 * median
+    assert busiest <= min(1.5 * median, few)
     assert by("busiest", "/orders") > few  # which does read all orders of the month, and so is seen

@@ -58,7 +58,7 @@ def before_promoter_cap(facts: Facts, rate_permille: Whole, terms: Terms) -> Who
     return capped_at(share_half_even(basis(facts, terms), rate_permille), terms.subsidy.order_cap_fen)
 
 
-def after_promoter_cap(earned: Whole, running: Whole, cap: int | BindParameter[int]) -> Whole:
+def after_promoter_cap(earned: Whole, running: Whole, cap: int | Whole) -> Whole:
     """What is left of an order's share under the promoter cap.
 
     running   the sum of the promoter's shares up to and with this order, in (paid_at, order_sn) order

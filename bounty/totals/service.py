@@ -74,7 +74,9 @@ def recompute_elsewhere(connection: Connection, period: Period, *settlement_ids:
     settlement_ids   of the newest notice, and of the one before it
     """
     other = select(TermsVersion.toml).join(OpenPeriod, OpenPeriod.terms_id == TermsVersion.terms_id)
-    elsewhere = other.where(programme_in_sql(OpenPeriod.period) != programme_in_sql(literal(str(period))))
+    elsewhere = other.where(
+        programme_in_sql(OpenPeriod.period.expression) != programme_in_sql(literal(str(period)))
+    )
     if not any(read_terms(toml).subsidy.exclusive for toml in connection.execute(elsewhere).scalars()):
         return
     numbers = select(Line.order_sn).where(Line.settlement_id.in_(settlement_ids))

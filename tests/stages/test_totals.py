@@ -5,7 +5,7 @@ import random
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, func, literal, select, update
+from sqlalchemy import Engine, delete, func, literal, select, update
 
 from bounty import importer
 from bounty.accounts.service import add_user
@@ -230,7 +230,7 @@ def test_a_changed_total_is_found_and_a_rebuild_puts_it_right(engine: Engine, tm
     assert rows == {"daily_progress": 2, "daily_subsidy": 2, "promoter_progress": 1, "promoter_subsidy": 2}
     with transaction(engine) as connection:
         for table in reversed(TABLES):
-            connection.execute(table.__table__.delete())
+            connection.execute(delete(table))
         fill_missing(connection)  # as the upgrade of older books does
         assert unlike_recomputed(connection) == 0
 
