@@ -283,6 +283,7 @@ COMMANDS = {
     "results": ("2022-12",),
     "lake export": ("2022-12", "--out", "OUT"),
     "check": (),
+    "rebuild": (),
     "upload": ("1", "try", "--user", "1", "--folder", "OUT", "--report", "1"),
     "user add": ("a@example.com", "--role", "operator"),
     "user role": ("a@example.com", "finance"),

@@ -53,6 +53,7 @@ from bounty.rules.sql_math import capped_at, share_half_even, sum_or_zero
 from bounty.rules.terms import InvalidTerms, Terms, read_terms
 from bounty.settlement.files import content_sha256, lines_file, results_file
 from bounty.storage import unsound_parts
+from bounty.totals.service import unlike_recomputed
 
 CALENDAR_DONE = "calendar.do"
 """The act under which a slot of the calendar stands in the audit."""
@@ -454,6 +455,10 @@ CHECKS: dict[str, tuple[str, Callable[[Connection], int]]] = {
     "no-order-twice": ("no order is under two promoters", no_order_twice),
     "fold-equals-rebuild": ("every order is what its rows fold into", fold_equals_rebuild),
     "periods-as-terms-say": ("the bounds of a period are those of its terms", periods_as_terms_say),
+    "totals-equal-rebuild": (
+        "the totals of open periods are what a full recomputation makes",
+        unlike_recomputed,
+    ),
     "terms-unchanged": ("terms still read as when they were added", terms_unchanged),
     "notices-unchanged": ("settlements and notices still read as when they were made", notices_unchanged),
     "notices-in-sequence": ("notices are numbered without gaps", notices_in_sequence),

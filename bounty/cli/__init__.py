@@ -58,6 +58,7 @@ COMMANDS: Final[dict[str, dict[str, Entry]]] = {
     },
     "Running it": {
         "db": Entry("admin:db", "Create or upgrade the database schema"),
+        "rebuild": Entry("admin:rebuild", "Recompute the totals of open periods"),
         "slots": Entry("schedule:slots", "List what the calendar did and missed"),
         "backup": Entry("admin:backup", "Back up the database"),
         "restore": Entry("admin:restore", "Restore a backup into an empty database"),

@@ -32,6 +32,7 @@ from bounty.models.roster import OpenPeriod, Programme, RosterEntry, TermsVersio
 from bounty.models.settlement import KnownNotice, Line, Result, Settlement
 from bounty.models.sync import FetchWindow
 from bounty.models.tokens import TOKEN_ROLES, ApiAnswer, ApiToken, ApiTokenUse
+from bounty.models.totals import DailyProgress, DailySubsidy, PromoterProgress, PromoterSubsidy
 from bounty.models.tranches import Payout, Tranche, TrancheLine, TrancheStep
 from bounty.models.uploads import HeaderName, Upload
 
@@ -95,6 +96,8 @@ __all__ = [
     "Batch",
     "Books",
     "CategorySet",
+    "DailyProgress",
+    "DailySubsidy",
     "DataConfirmation",
     "FetchWindow",
     "HeaderName",
@@ -130,6 +133,8 @@ __all__ = [
     "Programme",
     "Promoter",
     "PromoterForecast",
+    "PromoterProgress",
+    "PromoterSubsidy",
     "Quarantined",
     "Receipt",
     "ReceiptRow",

@@ -26,6 +26,7 @@ from bounty.settlement.files import FileFacts, Rendering, content_sha256, lines_
 from bounty.settlement.period_lock import require_not_closed
 from bounty.settlement.revocations import require_voids_known
 from bounty.settlement.service import newest_settlement
+from bounty.totals.service import recompute_elsewhere
 
 MANIFEST = "manifest.json"
 """Describes the files of an export; last to come and first to go."""
@@ -73,6 +74,8 @@ def publish(connection: Connection, period: Period, now: int, *, approval_requir
             period=str(period), notice=number, settlement_id=draft.settlement_id, published_at=now
         )
     )
+    in_force = (draft,) if last is None else (draft, last)
+    recompute_elsewhere(connection, period, *(each.settlement_id for each in in_force))
     facts = {
         "notice": number,
         "settlement": draft.settlement_id,

@@ -34,7 +34,8 @@ from bounty.models import (
     Settlement,
 )
 from bounty.orders.fold import Rows
-from bounty.orders.service import fold_orders
+from bounty.orders.service import fold_orders, rows_of_orders
+from bounty.totals.service import recompute_touched
 
 _orphaned = workspace(
     "orphaned_rows",
@@ -69,6 +70,7 @@ def undo_batch(connection: Connection, batch_id: int, now: int) -> int:
         OrderVersion.withdrawn.is_(false()),
     )
     connection.execute(delete(Order).where(Order.order_sn.in_(orders), ~live))
+    recompute_touched(connection, rows_of_orders(_orphaned))
     _undo_quarantine(connection, batch_id, now)
     record(connection, "batch.undo", f"batch {batch_id}", now, after={"rows_withdrawn": rows.rowcount})
     return rows.rowcount
