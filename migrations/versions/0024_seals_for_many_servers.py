@@ -5,7 +5,7 @@ alone and then look for the seal: a server that holds the rows of some promoters
 from alembic import op
 
 revision = "0024"
-down_revision = "0022"
+down_revision = "0023"
 branch_labels = None
 depends_on = None
 
