@@ -270,9 +270,7 @@ def fold_equals_rebuild(connection: Connection) -> int:
     """Orders that are not what their rows fold into, orders without rows, and rows without an order."""
     version = aliased(OrderVersion)
     orphans = select(Order.order_sn).where(
-        ~select(version.order_sn)
-        .where(version.promoter_id == Order.promoter_id, version.order_sn == Order.order_sn)
-        .exists()
+        ~select(version.order_sn).where(version.order_sn == Order.order_sn).exists()
     )
     return count_of(connection, _unlike_their_rows()) + count_of(connection, orphans)
 
