@@ -129,7 +129,7 @@ def orders_due(
     judged        as ``published_periods`` gives it
     but           a tranche that is about to be replaced, and holds nothing any more
     promoter_id   of this promoter alone
-    order_numbers   of these orders alone
+    order_numbers   of these of the promoter's orders alone
 
     Returns promoter_id, order_sn, period, settlement_id, line_fen (the notice's; 0 without a line), deserved_fen,
     held_fen (by tranches), due_fen (0 while it waits for its commission), cause (a key of CAUSES, of what is due),
@@ -163,8 +163,8 @@ def orders_due(
         )
     if order_numbers is not None:
         given, held = (
-            given.where(Line.order_sn.in_(order_numbers)),
-            held.where(TrancheLine.order_sn.in_(order_numbers)),
+            given.where(Line.promoter_id == promoter_id, Line.order_sn.in_(order_numbers)),
+            held.where(TrancheLine.promoter_id == promoter_id, TrancheLine.order_sn.in_(order_numbers)),
         )
     return _judged_orders(union_all(given, held).subquery("sides"), at)
 
