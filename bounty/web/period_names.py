@@ -11,8 +11,6 @@ from bounty.web.shared.language import t
 from bounty.web.shared.request_context import reading
 from bounty.web.shared.tables import Filter, Option, Table
 
-_HALVES = (("", ""), ("上半月", "1st half of "), ("下半月", "2nd half of "))
-
 
 def programme_names() -> dict[str, str]:
     """Code -> name of every programme in the reader's language, ``main`` first."""
@@ -30,8 +28,12 @@ def several_programmes() -> bool:
 def period_title(period: Period | str) -> str:
     """A period in a heading: ``2022年12月期``, ``半月冲刺 2022年12月上半月期``."""
     of = Period.parse(period) if isinstance(period, str) else period
-    zh, en = _HALVES[of.half]
-    title = t(f"{of.year}年{of.month}月{zh}期", f"{en}{of.name[:7]}")
+    named = {"year": of.year, "month": of.month, "name": of.name[:7]}
+    title = (
+        t("%(year)s年%(month)s月期", "%(name)s", **named),
+        t("%(year)s年%(month)s月上半月期", "1st half of %(name)s", **named),
+        t("%(year)s年%(month)s月下半月期", "2nd half of %(name)s", **named),
+    )[of.half]
     return f"{_prefix(of.programme)}{title}"
 
 

@@ -50,7 +50,7 @@ def revoke(token_id: int) -> Response:
         if connection.execute(_tokens().where(ApiToken.token_id == token_id)).first() is None:
             abort(404)
         service.revoke(connection, token_id, now())
-    flash(t(f"第 {token_id} 号令牌已吊销。", f"Token {token_id} is revoked."), "success")
+    flash(t("第 %(token_id)s 号令牌已吊销。", "Token %(token_id)s is revoked.", token_id=token_id), "success")
     return redirect(url_for(".index"), 303)
 
 

@@ -130,11 +130,12 @@ def propose() -> Any:
         )
         return redirect(url_for(".index"), 303)
     flash(
-        t(f"{made.payees} 位推手的收款信息已生效。", f"{made.payees} payees are in force.")
+        t("%(payees)s 位推手的收款信息已生效。", "%(payees)s payees are in force.", payees=made.payees)
         if made.in_force
         else t(
-            f"{made.payees} 位推手的收款信息待另一人批准。",
-            f"{made.payees} payees wait for a second person's approval.",
+            "%(payees)s 位推手的收款信息待另一人批准。",
+            "%(payees)s payees wait for a second person's approval.",
+            payees=made.payees,
         ),
         "success",
     )

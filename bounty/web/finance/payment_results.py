@@ -148,11 +148,12 @@ def take() -> Any:
     except BountyError as refusal:
         return _index(said(refusal)), 409
     told = (
-        t(f"回单 {taken.receipt_id} 已导入。", f"Receipt {taken.receipt_id} is taken in.")
+        t("回单 %(receipt_id)s 已导入。", "Receipt %(receipt_id)s is taken in.", receipt_id=taken.receipt_id)
         if taken.anew
         else t(
-            f"与回单 {taken.receipt_id} 相同，没有变化。",
-            f"It says the same as receipt {taken.receipt_id}: nothing changed.",
+            "与回单 %(receipt_id)s 相同，没有变化。",
+            "It says the same as receipt %(receipt_id)s: nothing changed.",
+            receipt_id=taken.receipt_id,
         )
     )
     flash(told, "success")

@@ -209,7 +209,7 @@ def close(period: Period) -> Any:
 
     def act(connection: Connection) -> str:
         period_closing.close(connection, period, now())
-        return t(f"{period_label(period)} 已关账。", f"{period_label(period)} is closed.")
+        return t("%(period)s 已关账。", "%(period)s is closed.", period=period_label(period))
 
     return _done(period, act)
 
@@ -233,7 +233,7 @@ def reopen(period: Period) -> Any:
 
     def act(connection: Connection) -> str:
         period_closing.reopen(connection, period, now(), approval_required=site().settings.approval_required)
-        return t(f"{period_label(period)} 已重新打开。", f"{period_label(period)} is open again.")
+        return t("%(period)s 已重新打开。", "%(period)s is open again.", period=period_label(period))
 
     return _done(period, act, fresh=True)
 

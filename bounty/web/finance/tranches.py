@@ -73,10 +73,16 @@ def prepare() -> Any:
         return _desk(said(refusal)), 409
     number = made.tranche_id
     flash(
-        t(f"批次 {number} 已准备好，待批准。", f"Tranche {number} is prepared, and waits for approval.")
+        t(
+            "批次 %(number)s 已准备好，待批准。",
+            "Tranche %(number)s is prepared, and waits for approval.",
+            number=number,
+        )
         if anew
         else t(
-            f"数据没有变化：批次 {number} 仍然有效。", f"Nothing has changed: tranche {number} still stands."
+            "数据没有变化：批次 %(number)s 仍然有效。",
+            "Nothing has changed: tranche %(number)s still stands.",
+            number=number,
         ),
         "success",
     )
@@ -329,7 +335,9 @@ def mark(tranche_id: int) -> Any:
         with writing() as connection:
             marked = service.mark_by_hand(connection, payouts, paid=paid, reason=reason, now=now())
         many = len(marked)
-        return t(f"已标记 {many} 笔，其余原本如此。", f"{many} marked; the others were so already.")
+        return t(
+            "已标记 %(many)s 笔，其余原本如此。", "%(many)s marked; the others were so already.", many=many
+        )
 
     return _done(tranche_id, act)
 

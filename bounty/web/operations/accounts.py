@@ -93,7 +93,9 @@ def invite() -> Redirect | tuple[str, int]:
             raise BountyError("Choose a role.", "请选择角色。")
         invited = service.invite(connection, [(email, name, role, None)], now())
         service.mail_invitations(connection, invited, now())
-        return t(f"邀请已写好，将发送到 {invited[0].email}。", f"The invitation goes to {invited[0].email}.")
+        return t(
+            "邀请已写好，将发送到 %(email)s。", "The invitation goes to %(email)s.", email=invited[0].email
+        )
 
     return _done(act)
 
@@ -107,8 +109,9 @@ def invite_again() -> Redirect | tuple[str, int]:
         invited = service.invite_again(connection, request.form.get("email", ""), now())
         service.mail_invitations(connection, [invited], now())
         return t(
-            f"新的链接将发送到 {invited.email}，旧链接已失效。",
-            f"A new link goes to {invited.email}; the one before no longer holds.",
+            "新的链接将发送到 %(email)s，旧链接已失效。",
+            "A new link goes to %(email)s; the one before no longer holds.",
+            email=invited.email,
         )
 
     return _done(act)
@@ -123,9 +126,15 @@ def change(change: str) -> Redirect | tuple[str, int]:
         email = request.form.get("email", "")
         if change == "disable":
             service.disable(connection, email, now())
-            return t(f"{email} 已停用，会话已结束。", f"{email} is disabled; its sessions have ended.")
+            return t(
+                "%(email)s 已停用，会话已结束。",
+                "%(email)s is disabled; its sessions have ended.",
+                email=email,
+            )
         service.enable(connection, email, now())
-        return t(f"{email} 已启用，可以重新登录。", f"{email} is enabled and can log in again.")
+        return t(
+            "%(email)s 已启用，可以重新登录。", "%(email)s is enabled and can log in again.", email=email
+        )
 
     return _done(act)
 

@@ -38,7 +38,7 @@ from bounty.web.shared.access import allows, person
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.errors import said
 from bounty.web.shared.form_files import over_limit, uploaded_file
-from bounty.web.shared.language import counted, t
+from bounty.web.shared.language import t, tn
 from bounty.web.shared.request_context import engine, now, reading, site, writing
 from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
 
@@ -318,9 +318,12 @@ def undo(batch_id: int) -> Redirect | str | tuple[str, int]:
     except BountyError as refusal:
         return _index(said(refusal)), 409
     flash(
-        t(
-            f"批次 {batch_id} 已撤销，收回 {rows} 行。",
-            f"Batch {batch_id} is undone: {counted(rows, '行', 'row')} withdrawn.",
+        tn(
+            "批次 %(batch_id)s 已撤销，收回 %(num)s 行。",
+            "Batch %(batch_id)s is undone: %(num)s row withdrawn.",
+            "Batch %(batch_id)s is undone: %(num)s rows withdrawn.",
+            rows,
+            batch_id=batch_id,
         ),
         "success",
     )

@@ -97,8 +97,9 @@ def test() -> Redirect:
         recipient = send_test(connection, now())
     flash(
         t(
-            f"测试消息已写好，将由后台程序发送给 {recipient} 和 webhook。",
-            f"The test is written; the worker sends it to {recipient} and to the webhook.",
+            "测试消息已写好，将由后台程序发送给 %(recipient)s 和 webhook。",
+            "The test is written; the worker sends it to %(recipient)s and to the webhook.",
+            recipient=recipient,
         ),
         "success",
     )
@@ -111,5 +112,8 @@ def send_again(message: str) -> Redirect:
     """Schedule an unsent message to be sent again."""
     with writing() as connection:
         recipient = resend(connection, message, now())
-    flash(t(f"将再次发送给 {recipient}。", f"It will be sent to {recipient} again."), "success")
+    flash(
+        t("将再次发送给 %(recipient)s。", "It will be sent to %(recipient)s again.", recipient=recipient),
+        "success",
+    )
     return redirect(url_for(".index"), 303)

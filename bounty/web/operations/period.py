@@ -37,7 +37,7 @@ from bounty.web.shared.access import allows
 from bounty.web.shared.charts import month_bars
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.formats import day
-from bounty.web.shared.language import counted, t
+from bounty.web.shared.language import t, tn
 from bounty.web.shared.request_context import now, reading, site, writing
 from bounty.web.shared.tables import Column, Filter, Option, Table, equal, page_of
 
@@ -146,9 +146,12 @@ def remind(period: Period) -> Redirect:
     with writing() as connection:
         behind, mailed = nudge(connection, period, now())
     flash(
-        t(
-            f"需要提醒的 {behind} 人中，{mailed} 人会收到邮件；每人每天最多一封。",
-            f"Of {counted(behind, '人', 'promoter')} who need a nudge, {mailed} are mailed; nobody twice a day.",
+        tn(
+            "需要提醒的 %(num)s 人中，%(mailed)s 人会收到邮件；每人每天最多一封。",
+            "Of %(num)s promoter who need a nudge, %(mailed)s are mailed; nobody twice a day.",
+            "Of %(num)s promoters who need a nudge, %(mailed)s are mailed; nobody twice a day.",
+            behind,
+            mailed=mailed,
         ),
         "success",
     )
@@ -246,12 +249,12 @@ def steps_of(stage: PeriodStatus, moment: int) -> list[tuple[str, str, str]]:
     facts: list[tuple[str, str, bool]] = [
         (
             t("推广", "Promote"),
-            t(f"至 {ends} 24 点", f"until the end of {ends}"),
+            t("至 %(ends)s 24 点", "until the end of %(ends)s", ends=ends),
             moment >= bounds.task_until,
         ),
         (
             t("收货截止", "Receipts end"),
-            t(f"{cutoff} 24 点", f"end of {cutoff}"),
+            t("%(cutoff)s 24 点", "end of %(cutoff)s", cutoff=cutoff),
             moment >= bounds.receipt_cutoff,
         ),
         (
@@ -262,8 +265,10 @@ def steps_of(stage: PeriodStatus, moment: int) -> list[tuple[str, str, str]]:
         (
             t("公示", "Publish"),
             t(
-                f"第 {notices[0].notice} 号 {day(notices[0].published_at)}",
-                f"no. {notices[0].notice}, {day(notices[0].published_at)}",
+                "第 %(notice)s 号 %(day)s",
+                "no. %(notice)s, %(day)s",
+                notice=notices[0].notice,
+                day=day(notices[0].published_at),
             )
             if out
             else t("核算批准后", "once approved"),

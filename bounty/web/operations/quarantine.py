@@ -23,7 +23,7 @@ from bounty.web.period_names import period_label
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import attachment, csv_response
 from bounty.web.shared.errors import said
-from bounty.web.shared.language import counted, t
+from bounty.web.shared.language import t, tn
 from bounty.web.shared.request_context import engine, now, reading, writing
 from bounty.web.shared.tables import (
     Column,
@@ -112,7 +112,7 @@ def retry() -> Redirect:
     released = importer.retry(engine(), now())
     if released:
         told = "; ".join(f"{t(*KIND_NAMES[kind])} {counts}" for kind, counts in released)
-        flash(t(f"已放行：{told}", f"Taken in: {told}"), "success")
+        flash(t("已放行：%(told)s", "Taken in: %(told)s", told=told), "success")
     else:
         flash(
             t(
@@ -133,7 +133,7 @@ def dismissal(entry: int) -> Redirect | tuple[str, int]:
             dismiss_entries(connection, entry, request.form.get("reason", ""), now())
     except BountyError as refusal:
         return _index(said(refusal)), 422
-    flash(t(f"第 {entry} 条已放弃。", f"Entry {entry} is dismissed."), "success")
+    flash(t("第 %(entry)s 条已放弃。", "Entry %(entry)s is dismissed.", entry=entry), "success")
     return redirect(url_for(".index"), 303)
 
 
@@ -155,7 +155,8 @@ def dismissals() -> Redirect | tuple[str, int]:
     except BountyError as refusal:
         return _index(said(refusal)), 422
     flash(
-        t(f"已放弃 {dismissed} 行。", f"{counted(dismissed, '行', 'entry', 'entries')} dismissed."), "success"
+        tn("已放弃 %(num)s 行。", "%(num)s entry dismissed.", "%(num)s entries dismissed.", dismissed),
+        "success",
     )
     return redirect(url_for(".index"), 303)
 

@@ -32,7 +32,7 @@ from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.errors import said
 from bounty.web.shared.form_files import uploaded_file
-from bounty.web.shared.language import language, t
+from bounty.web.shared.language import language, listed, t
 from bounty.web.shared.request_context import now, reading, site, writing
 from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
 
@@ -121,11 +121,14 @@ def open_period() -> str | Redirect | tuple[str, int]:
         return _reopened(refusal)
     history = "、".join(f"{each} {orders}" for each, orders in opened.history.items())
     told = t(
-        f"{period_label(month)} 已开期：名单 {opened.on_roster} 人，有资格 {opened.eligible} 人",
-        f"{period_label(month)} is open: {opened.on_roster} on the roster, {opened.eligible} eligible",
+        "%(period)s 已开期：名单 %(on_roster)s 人，有资格 %(eligible)s 人",
+        "%(period)s is open: %(on_roster)s on the roster, %(eligible)s eligible",
+        period=period_label(month),
+        on_roster=opened.on_roster,
+        eligible=opened.eligible,
     )
-    held = t(f"；历史月份的订单数：{history}", f"; orders held of the history: {history}") if history else ""
-    flash(told + with_period_labels(held), "success")
+    held = t("历史月份的订单数：%(history)s", "orders held of the history: %(history)s", history=history)
+    flash(listed((told, with_period_labels(held) if history else ""), ";"), "success")
     return redirect(url_for(".listing", period=month), 303)
 
 

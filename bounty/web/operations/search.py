@@ -70,7 +70,7 @@ def _payouts(connection: Connection, words: str) -> Iterator[Hit]:
         yield Hit(
             t("付款", "Payout"),
             payout_id(tranche_id, promoter_id),
-            t(f"批次 {tranche_id}", f"tranche {tranche_id}"),
+            t("批次 %(tranche_id)s", "tranche %(tranche_id)s", tranche_id=tranche_id),
             url_for("payouts.tranche", tranche_id=tranche_id, q=promoter_id),
         )
 
@@ -94,7 +94,7 @@ def _orders(connection: Connection, words: str) -> Iterator[Hit]:
         yield Hit(
             t("隔离行", "Quarantined row"),
             words,
-            t(f"{entries} 条待处理", f"waiting: {entries}"),
+            t("%(entries)s 条待处理", "waiting: %(entries)s", entries=entries),
             url_for("quarantine.index", q=words),
         )
 

@@ -90,12 +90,14 @@ def make(period: Period) -> Any:
         settled = settle(connection, period, now())
         if settled.anew:
             return t(
-                f"核算 {settled.settlement_id} 已完成，成为草稿。",
-                f"Settlement {settled.settlement_id} is made: it is the draft.",
+                "核算 %(settlement_id)s 已完成，成为草稿。",
+                "Settlement %(settlement_id)s is made: it is the draft.",
+                settlement_id=settled.settlement_id,
             )
         return t(
-            f"数据没有带来变化：核算 {settled.settlement_id} 仍然有效。",
-            f"Nothing has changed: settlement {settled.settlement_id} still stands.",
+            "数据没有带来变化：核算 %(settlement_id)s 仍然有效。",
+            "Nothing has changed: settlement %(settlement_id)s still stands.",
+            settlement_id=settled.settlement_id,
         )
 
     return _done(period, act, afterwards=_check)
@@ -118,7 +120,7 @@ def waive(period: Period) -> Any:
         required = site().settings.approval_required
         reason = request.form.get("reason", "")
         closing.waive(connection, period, _seen(), line, reason, now(), approval_required=required)
-        return t(f"{LINES[line][0]}：已写明理由放行。", f"{LINES[line][1]}: waived, with your reason.")
+        return t("%(line)s：已写明理由放行。", "%(line)s: waived, with your reason.", line=t(*LINES[line]))
 
     return _done(period, act)
 
@@ -194,7 +196,7 @@ def publish(period: Period) -> Any:
             approval_required=site().settings.approval_required,
             seen=(_seen(), request.form.get("content_sha256", "")),
         )
-        return t(f"第 {notice.notice} 号公示已发布。", f"Notice {notice.notice} is out.")
+        return t("第 %(notice)s 号公示已发布。", "Notice %(notice)s is out.", notice=notice.notice)
 
     return _done(period, act, fresh=True)
 

@@ -137,10 +137,7 @@ def add() -> Redirect | str | tuple[str, int]:
         return _index(said(refusal)), 422
     begins = period_label(Period.parse(terms.effective_from, programme))
     flash(
-        t(
-            f"条款已加入，自 {begins} 期起。",
-            f"The terms are in, from period {begins} on.",
-        )
+        t("条款已加入，自 %(begins)s 期起。", "The terms are in, from period %(begins)s on.", begins=begins)
         if anew
         else t("内容与现有版本相同，没有改动。", "The newest version says the same: nothing was changed."),
         "success",

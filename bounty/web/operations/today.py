@@ -10,7 +10,7 @@ from bounty.web.operations.period import place_of
 from bounty.web.operations.schedule import JOBS
 from bounty.web.period_names import period_title
 from bounty.web.shared.access import allows, person
-from bounty.web.shared.language import counted, t
+from bounty.web.shared.language import labelled, t, tn
 from bounty.web.shared.request_context import now, reading, site
 
 blueprint = Blueprint("today", __name__, url_prefix="/operations")
@@ -63,10 +63,12 @@ def _roster(item: DueItem) -> _Words:
     assert item.period is not None
     title = period_title(item.period)
     return (
-        t(f"冻结{title}的名单", f"Freeze the roster of {title}"),
-        t(
-            f"已晚 {item.count} 天；推手要看到下期的目标",
-            f"{counted(item.count, '天', 'day')} late; promoters wait for their targets",
+        t("冻结%(title)s的名单", "Freeze the roster of %(title)s", title=title),
+        tn(
+            "已晚 %(num)s 天；推手要看到下期的目标",
+            "%(num)s day late; promoters wait for their targets",
+            "%(num)s days late; promoters wait for their targets",
+            item.count,
         )
         if item.count
         else t("冻结后推手可以看到下期的目标", "Promoters see their next targets once it is frozen"),
@@ -82,7 +84,7 @@ def _step(item: DueItem) -> _Words:
     assert item.step is not None
     step = item.step
     return (
-        f"{period_title(item.period)}{t('：', ': ')}{t(step.zh, step.en)}",
+        labelled(period_title(item.period), t(step.zh, step.en)),
         t(step.why_zh, step.why_en),
         t(step.do_zh, step.do_en),
         place_of(step, item.period),
@@ -94,7 +96,11 @@ def _late(item: DueItem) -> _Words:
     assert item.late is not None
     title = period_title(item.period)
     return (
-        t(f"{title}：公示之后有新数据，再次核算", f"{title}: data came after the notice, settle again"),
+        t(
+            "%(title)s：公示之后有新数据，再次核算",
+            "%(title)s: data came after the notice, settle again",
+            title=title,
+        ),
         t(*in_words(item.late)),
         t("去再次核算", "Go and settle again"),
         url_for("settling.show", period=item.period),
@@ -103,7 +109,7 @@ def _late(item: DueItem) -> _Words:
 
 def _appeals(item: DueItem) -> _Words:
     return (
-        t(f"答复 {item.count} 件申诉", f"Answer {counted(item.count, '件申诉', 'appeal')}"),
+        tn("答复 %(num)s 件申诉", "Answer %(num)s appeal", "Answer %(num)s appeals", item.count),
         t("所示为最早一件的答复期限", "The deadline shown is the earliest of them"),
         t("去答复", "Answer them"),
         url_for("appeal_desk.index"),
@@ -112,7 +118,12 @@ def _appeals(item: DueItem) -> _Words:
 
 def _quarantine(item: DueItem) -> _Words:
     return (
-        t(f"处理 {item.count:,} 条隔离行", f"Mend {counted(item.count, '条', 'quarantined row')}"),
+        tn(
+            "处理 %(num)s 条隔离行",
+            "Mend %(num)s quarantined row",
+            "Mend %(num)s quarantined rows",
+            item.count,
+        ),
         t(
             "收货截止前修正，或写明理由放弃",
             "Mend each before the receipt cutoff, or dismiss it with a reason",
@@ -124,7 +135,12 @@ def _quarantine(item: DueItem) -> _Words:
 
 def _undelivered(item: DueItem) -> _Words:
     return (
-        t(f"{item.count:,} 条消息未送达", f"{counted(item.count, '条', 'message')} not delivered"),
+        tn(
+            "%(num)s 条消息未送达",
+            "%(num)s message not delivered",
+            "%(num)s messages not delivered",
+            item.count,
+        ),
         t("多次尝试仍失败，不会再自动重发", "Every try failed; they are not tried again by themselves"),
         t("查看未送达的消息", "See them"),
         url_for("outbox.index", state="failed"),
@@ -134,10 +150,12 @@ def _undelivered(item: DueItem) -> _Words:
 def _slot(item: DueItem) -> _Words:
     job = t(*JOBS[item.code])
     return (
-        t(f"日程逾期：{job}", f"Overdue in the schedule: {job}"),
-        t(
-            f"后台程序有 {item.count} 次没有按时完成；所示为最早一次",
-            f"The worker missed it {counted(item.count, '次', 'time')}; the earliest is shown",
+        t("日程逾期：%(job)s", "Overdue in the schedule: %(job)s", job=job),
+        tn(
+            "后台程序有 %(num)s 次没有按时完成；所示为最早一次",
+            "The worker missed it %(num)s time; the earliest is shown",
+            "The worker missed it %(num)s times; the earliest is shown",
+            item.count,
         ),
         t("查看日程", "See the schedule"),
         url_for("schedule.index"),
@@ -145,13 +163,26 @@ def _slot(item: DueItem) -> _Words:
 
 
 def _tranche(item: DueItem) -> _Words:
-    zh, en = {
-        "prepared": ("待第二人批准", "waits for a second person's approval"),
-        "approved": ("已批准，待财务导出", "is approved; finance exports it"),
-        "exported": ("已导出，待回单", "is exported; the bank return is awaited"),
+    number = item.count
+    title = {
+        "prepared": t(
+            "付款批次 %(number)s：待第二人批准",
+            "Tranche %(number)s waits for a second person's approval",
+            number=number,
+        ),
+        "approved": t(
+            "付款批次 %(number)s：已批准，待财务导出",
+            "Tranche %(number)s is approved; finance exports it",
+            number=number,
+        ),
+        "exported": t(
+            "付款批次 %(number)s：已导出，待回单",
+            "Tranche %(number)s is exported; the bank return is awaited",
+            number=number,
+        ),
     }[item.code]
     return (
-        t(f"付款批次 {item.count}：{zh}", f"Tranche {item.count} {en}"),
+        title,
         t("由财务办理", "Done by finance"),
         t("查看批次", "See the tranche"),
         url_for("payouts.tranche", tranche_id=item.count),

@@ -81,14 +81,14 @@ def steps(month: PromoterMonth, now: int) -> list[tuple[str, str, str]]:
     named = [
         (t("推广", "Promote"), deadline(bounds.task_until)),
         (t("收货截止", "Receipts"), deadline(bounds.receipt_cutoff)),
-        (t("核算", "Settle"), t(f"{settled} 起", f"from {settled}")),
+        (t("核算", "Settle"), t("%(settled)s 起", "from %(settled)s", settled=settled)),
         (
             t("公示", "Notice"),
-            t(f"{published} 前", f"by {published}")
+            t("%(published)s 前", "by %(published)s", published=published)
             if month.published is None
             else spelled_day(month.published.published_at),
         ),
-        (t("补贴", "Subsidy"), t(f"{paid} 起", f"from {paid}")),
+        (t("补贴", "Subsidy"), t("%(paid)s 起", "from %(paid)s", paid=paid)),
     ]
     return [
         (name, note, "done" if at < present else "now" if at == present and begun else "ahead")
@@ -123,18 +123,18 @@ def chip(row: Any, known: OrderContext, now: int) -> Chip:
         return (
             "ok",
             t("已计入", "counted"),
-            t(f"{moment(row.received_at)} 收货", f"received {moment(row.received_at)}"),
+            t("%(moment)s 收货", "received %(moment)s", moment=moment(row.received_at)),
         )
     if row.verdict == PENDING:
         cutoff = deadline(known.bounds.receipt_cutoff)
         if now >= known.bounds.receipt_cutoff:
-            why = t(f"{cutoff}前的收货尚未同步", f"no receipt by {cutoff} is known")
+            why = t("%(cutoff)s前的收货尚未同步", "no receipt by %(cutoff)s is known", cutoff=cutoff)
         else:
-            why = t(f"{cutoff}前收货即计入", f"counts if received by {cutoff}")
+            why = t("%(cutoff)s前收货即计入", "counts if received by %(cutoff)s", cutoff=cutoff)
         return "wait", t("待收货", "pending"), why
     if row.verdict == RECEIVED_IN_TIME.code and row.received_at is None:
         cutoff = deadline(known.bounds.receipt_cutoff)
-        why = t(f"{cutoff}前没有收货记录", f"no receipt by {cutoff} is known")
+        why = t("%(cutoff)s前没有收货记录", "no receipt by %(cutoff)s is known", cutoff=cutoff)
         return "bad", t("未按时收货", "not received in time"), why
     _, plain = CLAUSES[row.verdict]
     return "bad", t("不计入", "not counted"), t(*plain.why_not(known))
@@ -149,16 +149,11 @@ def percent(share: int) -> str:
     return f"{share // 100}.{share % 100 // 10}%".replace(".0%", "%")
 
 
-def orders(count: int) -> str:
-    """The word behind a number of orders."""
-    return t("单", "order" if count == 1 else "orders")
-
-
 def day_mark(mark: Any) -> str:
     """A day below a chart."""
     if mark.today:
-        return t(f"今天 {mark.day}", f"today {mark.day}")
-    return t(f"{mark.day} 日", f"day {mark.day}") if mark.end else str(mark.day)
+        return t("今天 %(day)s", "today %(day)s", day=mark.day)
+    return t("%(day)s 日", "day %(day)s", day=mark.day) if mark.end else str(mark.day)
 
 
 def flag(code: str) -> str:
@@ -282,12 +277,15 @@ def verdict_of(why: Explanation, row: Any | None, line: Any | None, now: int) ->
     if not failing:
         chips = [("ok", t("已计入任务", "counts"))]
         at = full_moment(facts["received_at"])
-        title, if_only = t(f"已于 {at} 收货，计入任务", f"Received {at}: it counts to the task"), None
+        title, if_only = (
+            t("已于 %(at)s 收货，计入任务", "Received %(at)s: it counts to the task", at=at),
+            None,
+        )
     elif pending:
         chips = [("wait", t("待收货", "pending"))]
         if now < cutoff:
             time = left(cutoff - now)
-            title = t(f"待收货：还剩 {time}", f"Not received yet: {time} left")
+            title = t("待收货：还剩 %(time)s", "Not received yet: %(time)s left", time=time)
         else:
             title = t("收货截止已过，尚未收到收货记录", "The cutoff has passed, and no receipt is known")
         if_only = t(*(CLAUSE_TEXTS[failing[0].clause].if_only(why.known) or ("", "")))
@@ -297,7 +295,7 @@ def verdict_of(why: Explanation, row: Any | None, line: Any | None, now: int) ->
         title = t(*plain.why_not(why.known))
         said = plain.if_only(why.known)
         if any(judged.clause is NOT_FAILED_BY_CUTOFF for judged in failing):  # whatever else may change
-            title += t("，不能再计入", "; it can no longer count")
+            title = t("%(why_not)s，不能再计入", "%(why_not)s; it can no longer count", why_not=title)
             said = None
         if_only = None if said is None else t(*said)
     if line is not None and line.state in ("VOID", "TAKEN_BACK"):

@@ -29,6 +29,7 @@ def over_limit() -> str:
     """The sentence for a file over the limit of uploads."""
     megabytes = site().settings.upload_megabytes
     return t(
-        f"文件超过 {megabytes} MB 的上限，没有上传：请拆分后再上传。",
-        f"The file is over the limit of {megabytes} MB and was not uploaded: split it and upload the parts.",
+        "文件超过 %(megabytes)s MB 的上限，没有上传：请拆分后再上传。",
+        "The file is over the limit of %(megabytes)s MB and was not uploaded: split it and upload the parts.",
+        megabytes=megabytes,
     )

@@ -7,7 +7,7 @@ from bounty.clock import shanghai_date, shown
 from bounty.money import grouped_yuan, shown_yuan
 from bounty.rules.clause_texts import deadline_text
 from bounty.web.shared.access import Person
-from bounty.web.shared.language import t
+from bounty.web.shared.language import language, t
 
 NAVIGATION: dict[str, tuple[tuple[str, str, str], ...]] = {
     "promoter": (
@@ -61,7 +61,7 @@ def short_money(fen: int) -> str:
     yuan = fen / 100
     if abs(yuan) < (unit := int(t("10000", "1000"))):
         return f"¥{yuan:,.0f}"
-    return t(f"¥{yuan / unit:,.2f}万", f"¥{yuan / unit:,.1f}k")
+    return f"¥{yuan / unit:,.2f}万" if language() == "zh" else f"¥{yuan / unit:,.1f}k"
 
 
 def day(instant: int) -> str:
@@ -94,7 +94,7 @@ def full_moment(instant: int) -> str:
 def spelled_day(instant: int) -> str:
     """An instant's Shanghai date in the reader's language: ``11-25``, ``25 Nov``."""
     on = shanghai_date(instant)
-    return t(f"{on:%m-%d}", f"{on.day} {on:%b}")
+    return f"{on:%m-%d}" if language() == "zh" else f"{on.day} {on:%b}"
 
 
 def deadline(instant: int) -> str:

@@ -1,10 +1,11 @@
 """The two languages. A text is written in both languages where it is used."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from flask import Flask, Response, g, redirect, request
 from flask_babel import Babel
-from markupsafe import escape
+from jinja2 import Undefined
+from markupsafe import Markup, escape
 
 from bounty.web.shared.access import public
 from bounty.web.shared.url_converters import is_page
@@ -61,10 +62,35 @@ def counted(number: int, zh: str, en: str, many: str | None = None) -> str:
     return t(f"{number:,} {zh}", f"{number:,} {en if number == 1 else many or en + 's'}")
 
 
+def listed(items: Iterable[str | Undefined], mark: str = ",") -> str:
+    """The items, one after the other, with the reader's comma (or semicolon) between them.
+
+    Left out are blank items and what a template's ``... if condition`` leaves undefined.
+    """
+    between = {",": t("，", ", "), ";": t("；", "; ")}[mark]
+    return escape(between).join(item for item in items if not isinstance(item, Undefined) and item)
+
+
+def labelled(label: str, value: str) -> str:
+    """A label, a colon and what it labels."""
+    return t("%(label)s：%(value)s", "%(label)s: %(value)s", label=label, value=value)
+
+
+def bold(value: str, kind: str = "") -> Markup:
+    """A value of a sentence in bold; ``kind`` is a class of the style sheet."""
+    return Markup('<b class="{}">{}</b>').format(kind, value) if kind else Markup("<b>{}</b>").format(value)
+
+
+def code(value: str) -> Markup:
+    """A value of a sentence as code."""
+    return Markup("<code>{}</code>").format(value)
+
+
 def install(app: Flask) -> None:
     """Register ``t``, ``tn``, ``counted`` and ``language`` for templates and the route that saves the choice."""
     Babel(app, locale_selector=lambda: LANGUAGES[language()], default_timezone="Asia/Shanghai")
-    app.jinja_env.globals.update(t=t, tn=tn, counted=counted)
+    app.jinja_env.globals.update(t=t, tn=tn, counted=counted, listed=listed, labelled=labelled)
+    app.jinja_env.filters.update(bold=bold, code=code)
 
     @app.context_processor
     def _language() -> dict[str, str]:
