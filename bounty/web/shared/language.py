@@ -1,7 +1,10 @@
 """The two languages. A text is written in both languages where it is used."""
 
+from collections.abc import Mapping
+
 from flask import Flask, Response, g, redirect, request
 from flask_babel import Babel
+from markupsafe import Markup, escape
 
 from bounty.web.shared.access import public
 from bounty.web.shared.url_converters import is_page
@@ -22,9 +25,30 @@ def language() -> str:
     return found
 
 
-def t(zh: str, en: str) -> str:
-    """A text in the reader's language."""
-    return zh if language() == "zh" else en
+def t(zh: str, en: str, **values: object) -> str:
+    """A sentence in the reader's language, with its values in place of ``%(name)s``.
+
+    Without values the text is taken as it is; with values a percent sign in it is written ``%%``. If a value is
+    markup (a link, for example), the result is markup, and the sentence and its other values are escaped.
+    """
+    return _filled(zh if language() == "zh" else en, values)
+
+
+def tn(zh: str, en: str, en_many: str, num: int, **values: object) -> str:
+    """A sentence about a number, which it shows as ``%(num)s`` with thousands separators; other values as in ``t``.
+
+    en       the English sentence for one
+    en_many  the English sentence for any other number
+    """
+    return t(zh, en if num == 1 else en_many, num=f"{num:,}", **values)
+
+
+def _filled(text: str, values: Mapping[str, object]) -> str:
+    if not values:
+        return text
+    if any(hasattr(value, "__html__") for value in values.values()):
+        return Markup(escape(text)) % values
+    return text % values
 
 
 def counted(number: int, zh: str, en: str, many: str | None = None) -> str:
@@ -38,9 +62,9 @@ def counted(number: int, zh: str, en: str, many: str | None = None) -> str:
 
 
 def install(app: Flask) -> None:
-    """Register ``t``, ``counted`` and ``language`` for templates, and the route that saves a reader's choice."""
+    """Register ``t``, ``tn``, ``counted`` and ``language`` for templates, and the route that saves a reader's choice."""
     Babel(app, locale_selector=lambda: LANGUAGES[language()], default_timezone="Asia/Shanghai")
-    app.jinja_env.globals.update(t=t, counted=counted)
+    app.jinja_env.globals.update(t=t, tn=tn, counted=counted)
 
     @app.context_processor
     def _language() -> dict[str, str]:
