@@ -21,14 +21,11 @@ from bounty.clock import midnight, shanghai_date, shown
 from bounty.errors import BountyError
 from bounty.models import Appeal, AppealAnswer, Notice, OpenPeriod, Order, RosterEntry, User
 from bounty.progress.service import explain, progress_of
+from bounty.roster.terms import frozen_terms, terms_in_force
 from bounty.rules.clause_texts import deadline_text
 from bounty.rules.periods import MAIN, Period
+from bounty.rules.terms import NoticeTerms
 
-DAYS = 3
-"""Full days to ask in after the day of each notice, and to answer in after the day it was asked."""
-LAST_DAY = 19
-"""Of the month after: until then at least it can be asked; what is answered by then is in the commission's first
-settlement, on the 20th."""
 LOOKED_BACK = 2
 """Months back whose windows may still be open: one published, one unsettled."""
 WORDS = 2000
@@ -42,6 +39,8 @@ class Window:
     until: int
     """Epoch seconds, half-open."""
     is_open: bool
+    days: int
+    """Full days in which an appeal is answered, after the day of the appeal."""
     notice: int | None
     """The newest; null while there is none."""
 
@@ -112,10 +111,12 @@ def results_to_ask_about(connection: Connection, promoter_id: int, now: int) -> 
 def window_of(connection: Connection, period: Period, now: int) -> Window | None:
     """Until when a promoter may ask about a period; null where it is not open yet.
 
-    It may be asked about until the last day, and for DAYS full days after the day of each notice, whichever is later: a
-    deadline that was shown once is never earlier afterwards, whenever a notice comes.
+    By the period's own terms: until ``notice.appeals_until_day``, and for ``notice.appeal_days`` full days after the
+    day of each notice, whichever is later. So a deadline that was shown once is never earlier afterwards, whenever a
+    notice comes.
     """
-    if connection.execute(select(OpenPeriod.period).where(OpenPeriod.period == str(period))).first() is None:
+    frozen = frozen_terms(connection, period)
+    if frozen is None:
         return None
     newest = connection.execute(
         select(Notice.notice, Notice.published_at)
@@ -123,22 +124,30 @@ def window_of(connection: Connection, period: Period, now: int) -> Window | None
         .order_by(Notice.notice.desc())
         .limit(1)
     ).first()
-    ends = last_instant(period)
+    terms = frozen.notice
+    ends = _first_deadline(period, terms)
     if newest is not None:
-        ends = max(ends, midnight(shanghai_date(newest.published_at) + timedelta(days=DAYS + 1)))
-    return Window(ends, now < ends, None if newest is None else newest.notice)
+        ends = max(ends, _end_of_days_after(newest.published_at, terms))
+    return Window(ends, now < ends, terms.appeal_days, None if newest is None else newest.notice)
 
 
-def last_instant(period: Period) -> int:
-    """The first instant after the last day."""
-    return midnight(Period(period.year, period.month).plus(1).day(LAST_DAY) + timedelta(days=1))
+def due_at(period: Period, asked_at: int, terms: NoticeTerms) -> int:
+    """Until when operations answer an appeal of that instant: epoch seconds, half-open.
+
+    The end of the ``appeal_days``-th day after; but an appeal before the first deadline is answered by then.
+    """
+    due, first = _end_of_days_after(asked_at, terms), _first_deadline(period, terms)
+    return min(due, first) if asked_at < first else due
 
 
-def due_at(period: Period, asked_at: int) -> int:
-    """Until when operations answer what was asked then: the end of the DAYS-th day after; or the last day, for what was
-    asked before its end."""
-    due, last = midnight(shanghai_date(asked_at) + timedelta(days=DAYS + 1)), last_instant(period)
-    return min(due, last) if asked_at < last else due
+def _first_deadline(period: Period, terms: NoticeTerms) -> int:
+    return midnight(
+        Period(period.year, period.month).plus(1).day(terms.appeals_until_day) + timedelta(days=1)
+    )
+
+
+def _end_of_days_after(at: int, terms: NoticeTerms) -> int:
+    return midnight(shanghai_date(at) + timedelta(days=terms.appeal_days + 1))
 
 
 def owns_order(connection: Connection, promoter_id: int, order_sn: str) -> bool:
@@ -188,7 +197,7 @@ def ask(
         zh, en = deadline_text(window.until)
         raise BountyError(f"Appeals about {period} closed on {en}.", f"{period} 的申诉已于 {zh}截止。")
     appeal_id: int = connection.execute(select(func.coalesce(func.max(Appeal.appeal_id), 0) + 1)).scalar_one()
-    due = due_at(period, now)
+    due = due_at(period, now, terms_in_force(connection, period).terms.notice)
     connection.execute(
         insert(Appeal).values(
             promoter_id=promoter_id,

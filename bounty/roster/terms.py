@@ -56,6 +56,12 @@ def terms_in_force(connection: Connection, period: Period) -> TermsInForce:
     return TermsInForce(row.terms_id, terms, row.toml, row.sha256)
 
 
+def frozen_terms(connection: Connection, period: Period) -> Terms | None:
+    """The terms that were frozen with a period's roster; null where the period is not open."""
+    row = connection.execute(_FROZEN, {"period": str(period)}).first()
+    return None if row is None else read_terms(row.toml)
+
+
 def require_cycle(period: Period, cycle: str | None) -> None:
     """Raises BountyError for a period that its programme has not, because its periods are months, or halves."""
     if cycle is None or period.cycle == cycle:

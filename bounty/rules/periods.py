@@ -14,11 +14,6 @@ from bounty.rules.terms import HALF_MONTH, MONTH, Terms
 MAIN = "main"
 """The code of the first programme."""
 
-PUBLISHED_BY_DAY = 19
-"""Of the next month: until when a notice is due, the day before the first subsidies are paid."""
-PAID_FROM_DAY = 20
-"""Of the next month: from when subsidies are paid, as commissions settle."""
-
 
 _CODE = "[a-z][a-z0-9-]{0,31}"
 _TEXT = re.compile(rf"(?:({_CODE}):)?([0-9]{{4}})-([0-9]{{2}})([ab]?)")

@@ -221,6 +221,18 @@ class SubsidyTerms(_Part):
         return self
 
 
+class NoticeTerms(_Part):
+    """``[notice]``: until when results are public and how long they can be appealed; they change no amount."""
+
+    published_by_day: DayOfMonth = 19
+    """Of the month after: until when a notice is due."""
+    appeals_until_day: DayOfMonth = 19
+    """Of the month after, inclusive: until then at least it can be appealed. What is answered by then is in the
+    commission's first settlement."""
+    appeal_days: Annotated[int, Field(ge=3, le=60)] = 3
+    """Full days to appeal in after the day of each notice, and to answer in after the day of an appeal."""
+
+
 _ADDED_KEYS = (
     ("task", "count_live_room", False),
     ("task", "category_ids", None),
@@ -231,6 +243,9 @@ _ADDED_KEYS = (
     ("subsidy", "audited_by_day", 15),
     ("subsidy", "settled_on_day", 20),
     ("subsidy", "budget_fen", None),
+    ("notice", "published_by_day", 19),
+    ("notice", "appeals_until_day", 19),
+    ("notice", "appeal_days", 3),
 )
 """Keys that terms gained after the first were published, with what their absence means: absent or said, such a value
 is no part of the hash, so that the hashes of older terms stay."""
@@ -249,6 +264,7 @@ class Terms(_Part):
         dict[Annotated[str, Field(min_length=1, max_length=32)], LevelTerms], Field(min_length=1)
     ]
     subsidy: SubsidyTerms
+    notice: NoticeTerms = NoticeTerms()
 
     @model_validator(mode="after")
     def _one_cycle(self) -> Self:
@@ -291,6 +307,8 @@ class Terms(_Part):
         for part, key, absent in _ADDED_KEYS:
             if content[part][key] == absent:
                 del content[part][key]
+        if not content["notice"]:
+            del content["notice"]
         text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -25,7 +25,8 @@ from bounty.notices import service as publication
 from bounty.payees.encryption import PayeeCipher
 from bounty.roster.service import open_roster
 from bounty.roster.terms import add_terms
-from bounty.rules.periods import PAID_FROM_DAY, Period
+from bounty.rules.periods import Period
+from bounty.rules.terms import read_terms
 from bounty.sample import SampleHistory
 from bounty.sample.accounts import DemoPerson, add_promoters, add_staff
 from bounty.sample.appeal import ask_about_an_order
@@ -76,16 +77,17 @@ class _Loader:
     def steps(self) -> Iterator[tuple[int, Callable[[int], None]]]:
         """Instant -> what happens then; in no order."""
         periods = self.sample.periods
+        payday = read_terms(self.sample.terms.read_text("utf-8")).subsidy.settled_on_day
         for delivery, paths in self.sample.deliveries.items():
             yield delivery.at, lambda at, paths=paths: self.deliver(at, paths)  # type: ignore[misc]
-        yield midnight(periods[0].plus(-1).day(PAID_FROM_DAY)) + 10 * HOUR, self.begin
+        yield midnight(periods[0].plus(-1).day(payday)) + 10 * HOUR, self.begin
         for period in (*periods, periods[-1].plus(1)):
             frozen_at = midnight(period.plus(-1).day(FREEZE_DAY)) + 10 * HOUR
             yield frozen_at, lambda at, period=period: self.freeze(at, period)  # type: ignore[misc]
         for period in periods[:-1]:
             settled_at = midnight(period.plus(1).day(DELIVERY_DAY)) + 10 * HOUR
             yield settled_at, lambda at, period=period: self.publish(at, period)  # type: ignore[misc]
-        yield midnight(periods[-2].day(PAID_FROM_DAY)) + 10 * HOUR, self.pay
+        yield midnight(periods[-2].day(payday)) + 10 * HOUR, self.pay
 
     def run(self) -> LoadedSample:
         """All steps up to the present; those that would come later happen now, where that is possible."""

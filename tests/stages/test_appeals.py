@@ -14,7 +14,8 @@ from bounty.checks.books import run_checks
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.models import AppealAnswer, AuditEvent, Batch, NoticeChange, OrderVersion
-from tests.factories import PROMOTER, Month, order_row, promoter, shanghai, sn
+from bounty.rules.terms import NoticeTerms
+from tests.factories import PROMOTER, Month, order_row, plain_terms, promoter, shanghai, sn
 
 OTHER = PROMOTER + 1
 
@@ -228,7 +229,7 @@ def test_appeals_close_with_the_19th_or_three_full_days_after_the_newest_notice(
     # Published on the 15th: the 19th was shown before, and stays.
     assert window("2023-01-19 23:59:59").is_open
     assert not window("2023-01-20 00:00:00").is_open
-    assert appeals.due_at(counter.month.period, shanghai("2023-01-17 23:59:59")) == shanghai(
+    assert appeals.due_at(counter.month.period, shanghai("2023-01-17 23:59:59"), NoticeTerms()) == shanghai(
         "2023-01-20 00:00:00"
     )
     counter.now = shanghai("2023-01-20 00:00:00")
@@ -241,9 +242,21 @@ def test_appeals_close_with_the_19th_or_three_full_days_after_the_newest_notice(
     counter.month.publish()
     assert window("2023-01-28 23:59:59").is_open
     assert not window("2023-01-29 00:00:00").is_open
-    assert appeals.due_at(counter.month.period, shanghai("2023-01-28 09:00:00")) == shanghai(
+    assert appeals.due_at(counter.month.period, shanghai("2023-01-28 09:00:00"), NoticeTerms()) == shanghai(
         "2023-02-01 00:00:00"
     )
+
+
+def test_the_days_of_appeals_are_those_of_the_period_s_terms(engine: Engine, tmp_path: Any) -> None:
+    month = Month(engine, tmp_path, now="2023-01-11 09:00:00")
+    month.begin(toml=f"{plain_terms()}\n[notice]\nappeals_until_day = 12\nappeal_days = 5\n")
+    month.orders(order_row())
+    month.settle()
+    month.publish()
+    with snapshot(engine) as connection:
+        window = appeals.window_of(connection, month.period, month.now)
+    assert window is not None
+    assert (window.until, window.days) == (shanghai("2023-01-17 00:00:00"), 5)
 
 
 @pytest.mark.parametrize("published", ["2023-01-11 09:00:00", "2023-01-18 09:00:00", "2023-02-20 09:00:00"])
@@ -275,7 +288,7 @@ def test_while_nothing_is_published_it_can_be_asked(engine: Engine, tmp_path: An
     assert counter.case(appeal_id).facts.due_at == shanghai("2022-12-19 00:00:00")
     with snapshot(engine) as connection:
         window = appeals.window_of(connection, month.period, month.now)
-    assert window == appeals.Window(shanghai("2023-01-20 00:00:00"), True, None)
+    assert window == appeals.Window(shanghai("2023-01-20 00:00:00"), True, 3, None)
 
 
 def test_what_cannot_be_is_refused_with_a_sentence(counter: Counter) -> None:

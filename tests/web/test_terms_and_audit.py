@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -12,6 +13,8 @@ from sqlalchemy import Engine
 
 from bounty.accounts.service import add_user
 from bounty.db import transaction
+from bounty.rules.terms import read_terms, terms_of
+from bounty.web.operations import terms_form
 from tests.factories import Month, plain_terms, promoter
 from tests.web.clients import application, close, log_in, post, words_of
 from tests.web.world import PASSWORD
@@ -120,6 +123,52 @@ def form_fields(page: str) -> dict[str, str]:
         assert chosen is not None
         fields[name[1]] = chosen[1]
     return fields
+
+
+def test_a_form_begun_from_a_version_loses_none_of_its_terms() -> None:
+    every: dict[str, Any] = {
+        "name": "每一项",
+        "effective_from": "2023-01a",
+        "cycle": "half-month",
+        "task": {
+            "first_day": 1,
+            "last_day": "end",
+            "receipt_cutoff_days": 10,
+            "order_cap_yuan": "200.00",
+            "count_price_compare": False,
+            "count_live_room": True,
+            "category_ids": [8000],
+            "min_order_yuan": "9.90",
+        },
+        "virtual": {"types": [94], "category_ids": [8724]},
+        "levels": {"V2": {"direct_only": True, "min_tenure_months": 2, "orders": 3, "gmv_yuan": "10.00"}},
+        "subsidy": {
+            "basis": "commission",
+            "include_price_compare": True,
+            "include_live_room": True,
+            "links": "app",
+            "order_cap_yuan": "1.00",
+            "promoter_cap_yuan": "9.00",
+            "lapse_months": 7,
+            "audited_by_day": 14,
+            "settled_on_day": 21,
+            "budget_yuan": "500.00",
+            "exclusive": True,
+            "tiers": [{"at": "1.00", "rate_permille": 5}],
+        },
+        "notice": {"published_by_day": 20, "appeals_until_day": 25, "appeal_days": 5},
+    }
+    terms = terms_of(every)
+    keys = {part: set(every[part]) for part in ("task", "virtual", "subsidy", "notice")}
+    for part, named in keys.items():
+        fields = type(getattr(terms, part)).model_fields
+        missing = {field.alias or name for name, field in fields.items()} - named
+        assert missing == ({"receipt_cutoff_day"} if part == "task" else set()), (
+            "name it above, and in the form"
+        )
+    again = terms_form.document_of(terms_form.form_of(every))
+    assert again == every
+    assert read_terms(terms_form.toml_of(again)) == terms
 
 
 @pytest.mark.parametrize(

@@ -229,6 +229,71 @@ PARTS = (
                 "flag",
                 left_out="",
             ),
+            TermField(
+                "audited_by_day",
+                "当月结算的审核截止",
+                "Audited by, to settle in the same month",
+                "日；只影响展示的日期",
+                "day; for the dates shown only",
+                "whole",
+                "15",
+                left_out="15",
+            ),
+            TermField(
+                "settled_on_day",
+                "佣金结算日",
+                "Commissions settle on",
+                "日；只影响展示的日期",
+                "day; for the dates shown only",
+                "whole",
+                "20",
+                left_out="20",
+            ),
+            TermField(
+                "budget_yuan",
+                "每期预算",
+                "Budget of a period",
+                "元；只提醒，不减补贴；空为没有预算",
+                "yuan; it only warns and cuts nothing; blank: none",
+                "yuan",
+            ),
+        ),
+    ),
+    TermPart(
+        "notice",
+        "公示与申诉",
+        "Notice and appeals",
+        (
+            TermField(
+                "published_by_day",
+                "公示截止（次月）",
+                "Published by, next month",
+                "日，含当天",
+                "day, inclusive",
+                "whole",
+                "19",
+                left_out="19",
+            ),
+            TermField(
+                "appeals_until_day",
+                "申诉截止（次月）",
+                "Appeals until, next month",
+                "日，含当天；公示后的申诉期可能更晚",
+                "day, inclusive; later where the notice comes late",
+                "whole",
+                "19",
+                left_out="19",
+            ),
+            TermField(
+                "appeal_days",
+                "申诉与答复期限",
+                "Days to appeal and to answer",
+                "整天，至少 3",
+                "full days, at least 3",
+                "whole",
+                "3",
+                left_out="3",
+            ),
         ),
     ),
 )
@@ -284,9 +349,7 @@ def form_of(document: Mapping[str, Any] | None) -> FilledForm:
         return _with_blank_rows(FilledForm(parts, [dict(_DEFAULT_LEVEL)], [dict(_DEFAULT_TIER)]))
     parts = {
         part.key: {
-            field.key: _text(
-                _part_of(document, part.key).get(field.key, field.default if field.key == "cycle" else None)
-            )
+            field.key: _text(_part_of(document, part.key).get(field.key, field.left_out))
             for field in part.fields
         }
         for part in PARTS
@@ -315,7 +378,7 @@ def document_of(form: FilledForm) -> dict[str, Any]:
     document: dict[str, Any] = {}
     for part in PARTS:
         values = _values(form.parts[part.key], part.fields)
-        document |= values if not part.key else {part.key: values}
+        document |= values if not part.key else {part.key: values} if values else {}
     document["virtual"] = {"types": [], "category_ids": []} | document["virtual"]
     levels = {}
     for row in form.levels:
@@ -337,7 +400,9 @@ def toml_of(document: Mapping[str, Any]) -> str:
     """A document of terms as TOML text."""
     top = [f"{key} = {_toml(value)}" for key, value in document.items() if not isinstance(value, dict)]
     lines = [*top]
-    for key in ("task", "virtual", "levels", "subsidy"):
+    for key in ("task", "virtual", "levels", "subsidy", "notice"):
+        if key not in document:
+            continue
         tables = {f"levels.{_key(name)}": level for name, level in document[key].items()}
         for name, table in (tables if key == "levels" else {key: document[key]}).items():
             lines += [
@@ -382,7 +447,7 @@ def _rows(fields: Mapping[str, str], name: str, of: tuple[TermField, ...]) -> li
 
 
 def _part_of(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    part: Mapping[str, Any] = document if not key else document[key]
+    part: Mapping[str, Any] = document if not key else document.get(key, {})
     return part
 
 

@@ -166,7 +166,7 @@ def _form(order_sn: str | None, period: str | None, refused: str | None = None) 
         now=now(),
         refused=refused,
         words=words,
-        days=service.DAYS,
+        days=panel.window.days,
         limits=limits(),
     )
 

@@ -27,7 +27,7 @@ from bounty.rules.clauses import (
     OrderContext,
 )
 from bounty.rules.measure import COUNTED, PENDING
-from bounty.rules.periods import PUBLISHED_BY_DAY, Period
+from bounty.rules.periods import Period
 from bounty.web.period_names import period_label, period_title
 from bounty.web.promoter.tables import CLAUSES
 from bounty.web.shared.formats import deadline, full_moment, moment, money, spelled_day
@@ -75,7 +75,7 @@ def steps(month: PromoterMonth, now: int) -> list[tuple[str, str, str]]:
         present = 1
     else:
         present = 3 if month.settled else 2
-    published = spelled_day(midnight(following.day(PUBLISHED_BY_DAY)))
+    published = spelled_day(midnight(following.day(month.terms.notice.published_by_day)))
     paid = spelled_day(midnight(following.day(month.terms.subsidy.settled_on_day)))
     settled = spelled_day(bounds.receipt_cutoff)
     named = [
@@ -100,7 +100,7 @@ def pays_on(month: PromoterMonth) -> Callable[[Any], date | None]:
     """When each order's subsidy of a month is expected: of rows of ``promoter_statement.month_lines``."""
     following = Period(month.period.year, month.period.month).plus(1)
     published = (
-        following.day(PUBLISHED_BY_DAY)
+        following.day(month.terms.notice.published_by_day)
         if month.published is None
         else shanghai_date(month.published.published_at)
     )
