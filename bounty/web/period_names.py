@@ -7,9 +7,11 @@ from flask import Flask, g
 
 from bounty.roster.programmes import programme_titles
 from bounty.rules.periods import MAIN, PERIOD_KEY, Period, in_programme
-from bounty.web.shared.language import t
+from bounty.web.shared.language import in_language
 from bounty.web.shared.request_context import reading
 from bounty.web.shared.tables import Filter, Option, Table
+
+_HALVES = (("", ""), ("上半月", "1st half of "), ("下半月", "2nd half of "))
 
 
 def programme_names() -> dict[str, str]:
@@ -17,7 +19,7 @@ def programme_names() -> dict[str, str]:
     if "programme_titles" not in g:
         with reading() as connection:
             g.programme_titles = programme_titles(connection)
-    return {code: t(*title) for code, title in g.programme_titles.items()}
+    return {code: in_language(*title) for code, title in g.programme_titles.items()}
 
 
 def several_programmes() -> bool:
@@ -28,12 +30,8 @@ def several_programmes() -> bool:
 def period_title(period: Period | str) -> str:
     """A period in a heading: ``2022年12月期``, ``半月冲刺 2022年12月上半月期``."""
     of = Period.parse(period) if isinstance(period, str) else period
-    named = {"year": of.year, "month": of.month, "name": of.name[:7]}
-    title = (
-        t("%(year)s年%(month)s月期", "%(name)s", **named),
-        t("%(year)s年%(month)s月上半月期", "1st half of %(name)s", **named),
-        t("%(year)s年%(month)s月下半月期", "2nd half of %(name)s", **named),
-    )[of.half]
+    zh, en = _HALVES[of.half]
+    title = in_language(f"{of.year}年{of.month}月{zh}期", f"{en}{of.name[:7]}")
     return f"{_prefix(of.programme)}{title}"
 
 

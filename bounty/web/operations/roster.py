@@ -32,7 +32,7 @@ from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.errors import said
 from bounty.web.shared.form_files import uploaded_file
-from bounty.web.shared.language import language, listed, t
+from bounty.web.shared.language import _, in_language, language, listed
 from bounty.web.shared.request_context import now, reading, site, writing
 from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
 
@@ -107,27 +107,19 @@ def open_period() -> str | Redirect | tuple[str, int]:
         with writing() as connection:
             seen = request.form.get("digest", "")
             if not seen or roster_preview(connection, month, now()).digest != seen:
-                refused = (
-                    None
-                    if not seen
-                    else t(
-                        "名单在您查看之后有变化：请重新核对后再冻结。",
-                        "The roster changed since you looked at it: look through it again.",
-                    )
-                )
+                refused = None if not seen else _("名单在您查看之后有变化：请重新核对后再冻结。")
                 return _opening(month, refused), 409 if seen else 200
             opened = open_roster(connection, month, now())
     except BountyError as refusal:
         return _reopened(refusal)
     history = "、".join(f"{each} {orders}" for each, orders in opened.history.items())
-    told = t(
+    told = _(
         "%(period)s 已开期：名单 %(on_roster)s 人，有资格 %(eligible)s 人",
-        "%(period)s is open: %(on_roster)s on the roster, %(eligible)s eligible",
         period=period_label(month),
         on_roster=opened.on_roster,
         eligible=opened.eligible,
     )
-    held = t("历史月份的订单数：%(history)s", "orders held of the history: %(history)s", history=history)
+    held = _("历史月份的订单数：%(history)s", history=history)
     flash(listed((told, with_period_labels(held) if history else ""), ";"), "success")
     return redirect(url_for(".listing", period=month), 303)
 
@@ -176,9 +168,7 @@ def put_right(period: Period, promoter_id: int) -> Redirect | tuple[str, int]:
     except BountyError as refusal:
         return _entry(period, promoter_id, said(refusal)), 422
     flash(
-        t("名单已调整，推手会看到理由。", "The roster is put right; the promoter sees the reason.")
-        if done
-        else t("名单本就如此，没有改动。", "It stands so already: nothing was changed."),
+        _("名单已调整，推手会看到理由。") if done else _("名单本就如此，没有改动。"),
         "success",
     )
     return redirect(url_for(".entry", period=period, promoter_id=promoter_id), 303)
@@ -273,7 +263,11 @@ def _entry(month: Period, promoter_id: int, refused: str | None = None) -> str:
     if rules is not None and rules.min_tenure_months:
         tenure = (rules.min_tenure_months, tenure_reached(row.registered_on, rules.min_tenure_months))
     stands = next((each for each in violations if _stands(each, month)), None)
-    reason = None if row.reason is None else t(*ineligibility_text(row.reason, row.level, derivation, stands))
+    reason = (
+        None
+        if row.reason is None
+        else in_language(*ineligibility_text(row.reason, row.level, derivation, stands))
+    )
     return render_template(
         "operations/roster_entry.html",
         row=row,

@@ -14,7 +14,7 @@ from bounty.models import Level, OpenPeriod, Order, Payout, Quarantined, RosterE
 from bounty.payment_results.payout_lookup import ids_of
 from bounty.tranches.files import payout_id
 from bounty.web.shared.access import allows, person
-from bounty.web.shared.language import t
+from bounty.web.shared.language import _, _p
 from bounty.web.shared.request_context import now, reading
 
 blueprint = Blueprint("search", __name__, url_prefix="/search")
@@ -68,9 +68,9 @@ def _payouts(connection: Connection, words: str) -> Iterator[Hit]:
     )
     if connection.execute(held).first() is not None:
         yield Hit(
-            t("付款", "Payout"),
+            _("付款"),
             payout_id(tranche_id, promoter_id),
-            t("批次 %(tranche_id)s", "tranche %(tranche_id)s", tranche_id=tranche_id),
+            _("批次 %(tranche_id)s", tranche_id=tranche_id),
             url_for("payouts.tranche", tranche_id=tranche_id, q=promoter_id),
         )
 
@@ -82,7 +82,7 @@ def _orders(connection: Connection, words: str) -> Iterator[Hit]:
     ).first()
     if row is not None:
         place = url_for("payouts.order", promoter_id=row.promoter_id, order_sn=words)
-        yield Hit(t("订单", "Order"), words, row.goods_name or "", place)
+        yield Hit(_p("forecast_promoter", "订单"), words, row.goods_name or "", place)
     if person().role == "finance" or not re.fullmatch(r"[0-9]{6}-[0-9]{1,30}", words):
         return
     entries = connection.execute(
@@ -92,19 +92,20 @@ def _orders(connection: Connection, words: str) -> Iterator[Hit]:
     ).scalar_one()
     if entries:
         yield Hit(
-            t("隔离行", "Quarantined row"),
+            _("隔离行"),
             words,
-            t("%(entries)s 条待处理", "waiting: %(entries)s", entries=entries),
+            _("%(entries)s 条待处理", entries=entries),
             url_for("quarantine.index", q=words),
         )
 
 
 def _promoters(connection: Connection, words: str) -> Iterator[Hit]:
     for row in connection.execute(_named(words)):
+        place = row.period or _("不在任何一期名单上")
         yield Hit(
-            t("推手", "Promoter"),
+            _("推手"),
             row.name,
-            f"{row.promoter_id} · {row.period or t('不在任何一期名单上', 'on no roster')}",
+            f"{row.promoter_id} · {place}",
             _place_of(row.promoter_id, row.period),
         )
 

@@ -10,7 +10,7 @@ from bounty.web.operations.period import place_of
 from bounty.web.operations.schedule import JOBS
 from bounty.web.period_names import period_title
 from bounty.web.shared.access import allows, person
-from bounty.web.shared.language import labelled, t, tn
+from bounty.web.shared.language import _, _n, in_language, labelled
 from bounty.web.shared.request_context import now, reading, site
 
 blueprint = Blueprint("today", __name__, url_prefix="/operations")
@@ -63,16 +63,11 @@ def _roster(item: DueItem) -> _Words:
     assert item.period is not None
     title = period_title(item.period)
     return (
-        t("冻结%(title)s的名单", "Freeze the roster of %(title)s", title=title),
-        tn(
-            "已晚 %(num)s 天；推手要看到下期的目标",
-            "%(num)s day late; promoters wait for their targets",
-            "%(num)s days late; promoters wait for their targets",
-            item.count,
-        )
+        _("冻结%(title)s的名单", title=title),
+        _n("已晚 %(num)s 天；推手要看到下期的目标", item.count)
         if item.count
-        else t("冻结后推手可以看到下期的目标", "Promoters see their next targets once it is frozen"),
-        t("去冻结名单", "Freeze the roster"),
+        else _("冻结后推手可以看到下期的目标"),
+        _("去冻结名单"),
         url_for("roster.opening", period=item.period)
         if person().role == "operator"
         else url_for("roster.index"),
@@ -84,9 +79,9 @@ def _step(item: DueItem) -> _Words:
     assert item.step is not None
     step = item.step
     return (
-        labelled(period_title(item.period), t(step.zh, step.en)),
-        t(step.why_zh, step.why_en),
-        t(step.do_zh, step.do_en),
+        labelled(period_title(item.period), in_language(step.zh, step.en)),
+        in_language(step.why_zh, step.why_en),
+        in_language(step.do_zh, step.do_en),
         place_of(step, item.period),
     )
 
@@ -96,68 +91,46 @@ def _late(item: DueItem) -> _Words:
     assert item.late is not None
     title = period_title(item.period)
     return (
-        t(
-            "%(title)s：公示之后有新数据，再次核算",
-            "%(title)s: data came after the notice, settle again",
-            title=title,
-        ),
-        t(*in_words(item.late)),
-        t("去再次核算", "Go and settle again"),
+        _("%(title)s：公示之后有新数据，再次核算", title=title),
+        in_language(*in_words(item.late)),
+        _("去再次核算"),
         url_for("settling.show", period=item.period),
     )
 
 
 def _appeals(item: DueItem) -> _Words:
     return (
-        tn("答复 %(num)s 件申诉", "Answer %(num)s appeal", "Answer %(num)s appeals", item.count),
-        t("所示为最早一件的答复期限", "The deadline shown is the earliest of them"),
-        t("去答复", "Answer them"),
+        _n("答复 %(num)s 件申诉", item.count),
+        _("所示为最早一件的答复期限"),
+        _("去答复"),
         url_for("appeal_desk.index"),
     )
 
 
 def _quarantine(item: DueItem) -> _Words:
     return (
-        tn(
-            "处理 %(num)s 条隔离行",
-            "Mend %(num)s quarantined row",
-            "Mend %(num)s quarantined rows",
-            item.count,
-        ),
-        t(
-            "收货截止前修正，或写明理由放弃",
-            "Mend each before the receipt cutoff, or dismiss it with a reason",
-        ),
-        t("处理隔离行", "Mend the rows"),
+        _n("处理 %(num)s 条隔离行", item.count),
+        _("收货截止前修正，或写明理由放弃"),
+        _("处理隔离行"),
         url_for("quarantine.index"),
     )
 
 
 def _undelivered(item: DueItem) -> _Words:
     return (
-        tn(
-            "%(num)s 条消息未送达",
-            "%(num)s message not delivered",
-            "%(num)s messages not delivered",
-            item.count,
-        ),
-        t("多次尝试仍失败，不会再自动重发", "Every try failed; they are not tried again by themselves"),
-        t("查看未送达的消息", "See them"),
+        _n("%(num)s 条消息未送达", item.count),
+        _("多次尝试仍失败，不会再自动重发"),
+        _("查看未送达的消息"),
         url_for("outbox.index", state="failed"),
     )
 
 
 def _slot(item: DueItem) -> _Words:
-    job = t(*JOBS[item.code])
+    job = in_language(*JOBS[item.code])
     return (
-        t("日程逾期：%(job)s", "Overdue in the schedule: %(job)s", job=job),
-        tn(
-            "后台程序有 %(num)s 次没有按时完成；所示为最早一次",
-            "The worker missed it %(num)s time; the earliest is shown",
-            "The worker missed it %(num)s times; the earliest is shown",
-            item.count,
-        ),
-        t("查看日程", "See the schedule"),
+        _("日程逾期：%(job)s", job=job),
+        _n("后台程序有 %(num)s 次没有按时完成；所示为最早一次", item.count),
+        _("查看日程"),
         url_for("schedule.index"),
     )
 
@@ -165,25 +138,13 @@ def _slot(item: DueItem) -> _Words:
 def _tranche(item: DueItem) -> _Words:
     number = item.count
     title = {
-        "prepared": t(
-            "付款批次 %(number)s：待第二人批准",
-            "Tranche %(number)s waits for a second person's approval",
-            number=number,
-        ),
-        "approved": t(
-            "付款批次 %(number)s：已批准，待财务导出",
-            "Tranche %(number)s is approved; finance exports it",
-            number=number,
-        ),
-        "exported": t(
-            "付款批次 %(number)s：已导出，待回单",
-            "Tranche %(number)s is exported; the bank return is awaited",
-            number=number,
-        ),
+        "prepared": _("付款批次 %(number)s：待第二人批准", number=number),
+        "approved": _("付款批次 %(number)s：已批准，待财务导出", number=number),
+        "exported": _("付款批次 %(number)s：已导出，待回单", number=number),
     }[item.code]
     return (
         title,
-        t("由财务办理", "Done by finance"),
-        t("查看批次", "See the tranche"),
+        _("由财务办理"),
+        _("查看批次"),
         url_for("payouts.tranche", tranche_id=item.count),
     )

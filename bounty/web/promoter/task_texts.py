@@ -9,15 +9,15 @@ from bounty.progress.pace import TargetProgress
 from bounty.progress.task import Task
 from bounty.rules.terms_text import percent
 from bounty.web.shared.formats import about, deadline, money, spelled_day
-from bounty.web.shared.language import bold, counted, t, tn
+from bounty.web.shared.language import _, _n, _np, bold
 
 
 def measures(gmv_fen: int | None, orders: int | None, *, rough: bool = False) -> str:
     """``¥41.70 与 3 单``, in bold; what is 0 or null is left out."""
     gmv = bold(about(gmv_fen) if rough else money(gmv_fen)) if gmv_fen else None
-    some = bold(counted(orders, "单", "order")) if orders else None
+    some = bold(_n("%(num)s 单", orders)) if orders else None
     if gmv and some:
-        return t("%(gmv)s 与 %(orders)s", "%(gmv)s and %(orders)s", gmv=gmv, orders=some)
+        return _("%(gmv)s 与 %(orders)s", gmv=gmv, orders=some)
     return gmv or some or ""
 
 
@@ -43,12 +43,7 @@ def lead(task: Task, now: int) -> str:
     """The sentence that matters: how far an eligible promoter is; blank for whose pass was taken back."""
     bounds = task.month.bounds
     if not task.days.gone:
-        return t(
-            "%(day)s 开始，目标 %(target)s",
-            "%(day)s is the first day; the target is %(target)s",
-            day=spelled_day(bounds.task_from),
-            target=target(task),
-        )
+        return _("%(day)s 开始，目标 %(target)s", day=spelled_day(bounds.task_from), target=target(task))
     if task.passed:
         return _passed(task, now)
     if task.month.void is not None:
@@ -57,10 +52,8 @@ def lead(task: Task, now: int) -> str:
         return _out_of_reach(task)
     if task.would_pass:
         return _would_pass(task, now)
-    return tn(
+    return _n(
         "还差 %(missing)s（含待收货）；剩 %(num)s 天，每天约 %(a_day)s",
-        "Missing: %(missing)s (with pending ones); %(num)s day left, about %(a_day)s a day",
-        "Missing: %(missing)s (with pending ones); %(num)s days left, about %(a_day)s a day",
         task.days.left,
         missing=missing(task),
         a_day=measures(*_both(task, lambda each: each.needed_per_day), rough=True),
@@ -71,44 +64,23 @@ def _would_pass(task: Task, now: int) -> str:
     cutoff = task.month.bounds.receipt_cutoff
     end = bold(deadline(cutoff))
     if now < cutoff:
-        return t(
-            "待收货的订单在 %(end)s前收货即达标",
-            "Passed once the pending orders are received by %(end)s",
-            end=end,
-        )
-    return t(
-        "待收货的订单在 %(end)s前收货即达标；截止已过，等待数据同步",
-        "Passed once the pending orders are received by %(end)s; the cutoff has passed, and data may still come in",
-        end=end,
-    )
+        return _("待收货的订单在 %(end)s前收货即达标", end=end)
+    return _("待收货的订单在 %(end)s前收货即达标；截止已过，等待数据同步", end=end)
 
 
 def _passed(task: Task, now: int) -> str:
     if task.month.published is not None:
-        return t("已达标", "Passed")
+        return _("已达标")
     if now < task.month.bounds.receipt_cutoff:
-        return t(
-            "已达标：收货截止前若有退款、处罚，会重新计算",
-            "Passed so far: a refund or punishment before the cutoff would still change it",
-        )
-    return t("已达标：以公示为准", "Passed so far: the notice has the last word")
+        return _("已达标：收货截止前若有退款、处罚，会重新计算")
+    return _("已达标：以公示为准")
 
 
 def _out_of_reach(task: Task) -> str:
-    lost = bold(t("本期不能再达标", "Passing is no longer possible this month"), "bad")
+    lost = bold(_("本期不能再达标"), "bad")
     if task.pending.orders:
-        return t(
-            "%(lost)s：任务期已结束，还差 %(missing)s（已含待收货）。",
-            "%(lost)s: the task window is over, and what was missing is %(missing)s (pending ones included).",
-            lost=lost,
-            missing=missing(task),
-        )
-    return t(
-        "%(lost)s：任务期已结束，还差 %(missing)s。",
-        "%(lost)s: the task window is over, and what was missing is %(missing)s.",
-        lost=lost,
-        missing=missing(task),
-    )
+        return _("%(lost)s：任务期已结束，还差 %(missing)s（已含待收货）。", lost=lost, missing=missing(task))
+    return _("%(lost)s：任务期已结束，还差 %(missing)s。", lost=lost, missing=missing(task))
 
 
 def pace(task: Task) -> str:
@@ -120,13 +92,11 @@ def pace(task: Task) -> str:
         ahead.append(_ahead(task.gmv.ahead, money(abs(task.gmv.ahead))))
         forecast.append(about(task.gmv.forecast))
     if task.orders:
-        ahead.append(_ahead(task.orders.ahead, counted(abs(task.orders.ahead), "单", "order")))
-        forecast.append(counted(task.orders.forecast, "单", "order"))
+        ahead.append(_ahead(task.orders.ahead, _n("%(num)s 单", abs(task.orders.ahead))))
+        forecast.append(_n("%(num)s 单", task.orders.forecast))
     first = shanghai_date(task.month.bounds.task_from).day
-    return t(
+    return _(
         "含待收货比今日节奏%(ahead)s；照 %(first)s–%(today)s 日的速度，到 %(last)s 日约 %(forecast)s。",
-        "With pending ones, against today's pace: %(ahead)s; at the speed of days %(first)s–%(today)s it comes "
-        "to about %(forecast)s by day %(last)s.",
         ahead=_gmv_and_orders(ahead),
         forecast=_gmv_and_orders(forecast),
         first=first,
@@ -138,21 +108,19 @@ def pace(task: Task) -> str:
 def _gmv_and_orders(measured: list[str]) -> str:
     if len(measured) == 1:
         return measured[0]
-    return t("%(gmv)s、%(orders)s", "%(gmv)s and %(orders)s", gmv=measured[0], orders=measured[1])
+    return _("%(gmv)s、%(orders)s", gmv=measured[0], orders=measured[1])
 
 
 def _ahead(difference: int, amount: str) -> str:
     if difference >= 0:
-        return t("快 %(amount)s", "ahead by %(amount)s", amount=amount)
-    return t("慢 %(amount)s", "behind by %(amount)s", amount=amount)
+        return _("快 %(amount)s", amount=amount)
+    return _("慢 %(amount)s", amount=amount)
 
 
 def bring_home(found: BringHome, task: Task) -> str:
     """Which of the pending orders would do."""
-    return tn(
+    return _n(
         "还差 %(missing)s（不含待收货）；%(num)s 单待收货，%(enough)s",
-        "%(missing)s missing without pending ones; %(num)s order waits for receipt; %(enough)s",
-        "%(missing)s missing without pending ones; %(num)s orders wait for receipt; %(enough)s",
         found.waiting,
         missing=measures(found.gmv_fen, found.orders),
         enough=_enough(found, task),
@@ -163,51 +131,31 @@ def _enough(found: BringHome, task: Task) -> str:
     needed, any_of = found.needed, found.any_of
     if needed is None:
         if task.would_pass:
-            return t("须收货超过 %(most)s 单才够", "more than %(most)s of them are needed", most=LOOKED_AT)
-        return t(
-            "全部收货后仍差 %(rest)s",
-            "even with all of them received, %(rest)s would be missing",
-            rest=missing(task),
-        )
+            return _("须收货超过 %(most)s 单才够", most=LOOKED_AT)
+        return _("全部收货后仍差 %(rest)s", rest=missing(task))
     if needed == found.waiting:
         if found.waiting == 1:
-            return t("收货就够", "it is enough")
-        return t("全部收货才够", "all of them are needed")
+            return _("收货就够")
+        return _("全部收货才够")
     if needed == any_of:
-        largest = bold(tn("%(num)s 单", "largest one", "%(num)s largest", needed))
-        return tn(
-            "最大的 %(largest)s收货就够",
-            "the %(largest)s is enough",
-            "the %(largest)s are enough",
-            needed,
-            largest=largest,
-        )
-    some = bold(tn("任意 %(num)s 单", "any one", "any %(num)s", needed))
-    return tn(
-        "最大的 %(any_of)s 单中%(some)s收货就够",
-        "%(some)s of the %(any_of)s largest is enough",
-        "%(some)s of the %(any_of)s largest are enough",
-        needed,
-        some=some,
-        any_of=any_of,
-    )
+        largest = bold(_np("task_texts", "%(num)s 单", needed))
+        return _n("最大的 %(largest)s收货就够", needed, largest=largest)
+    some = bold(_n("任意 %(num)s 单", needed))
+    return _n("最大的 %(any_of)s 单中%(some)s收货就够", needed, some=some, any_of=any_of)
 
 
 def next_tier(found: NextTier) -> str:
     """What is missing for the tier above, and what it is worth on the orders so far."""
     at, rate, more = percent(found.at), found.rate_permille, bold(money(found.more_fen))
     if not found.gmv_fen and not found.orders:
-        return t(
+        return _(
             "待收货的都收货后达到目标的 %(at)s：补贴 %(rate)s‰，现有订单约多 %(more)s",
-            "Once the pending orders are received, %(at)s of the target is reached: %(rate)s‰, about %(more)s more "
-            "on the orders so far",
             at=at,
             rate=rate,
             more=more,
         )
-    return t(
+    return _(
         "再有 %(missing)s（目标的 %(at)s）：补贴 %(rate)s‰，现有订单约多 %(more)s",
-        "%(missing)s more (%(at)s of the target): %(rate)s‰, about %(more)s more on the orders so far",
         missing=measures(found.gmv_fen, found.orders),
         at=at,
         rate=rate,
@@ -219,5 +167,5 @@ def days_since(paid_at: int, now: int) -> str:
     """How long ago an order was paid, in days of the calendar."""
     days = (shanghai_date(now) - shanghai_date(paid_at)).days
     if not days:
-        return t("今天付款", "paid today")
-    return tn("付款 %(num)s 天", "paid %(num)s day ago", "paid %(num)s days ago", days)
+        return _("今天付款")
+    return _n("付款 %(num)s 天", days)

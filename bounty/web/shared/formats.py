@@ -7,7 +7,7 @@ from bounty.clock import shanghai_date, shown
 from bounty.money import grouped_yuan, shown_yuan
 from bounty.rules.clause_texts import deadline_text
 from bounty.web.shared.access import Person
-from bounty.web.shared.language import language, t
+from bounty.web.shared.language import _, in_language, language
 
 NAVIGATION: dict[str, tuple[tuple[str, str, str], ...]] = {
     "promoter": (
@@ -59,7 +59,7 @@ def about(fen: int) -> str:
 def short_money(fen: int) -> str:
     """An amount short enough to stand above a bar, in the reader's language: ``¥950``, ``¥1.13万``, ``¥11.3k``."""
     yuan = fen / 100
-    if abs(yuan) < (unit := int(t("10000", "1000"))):
+    if abs(yuan) < (unit := int(_("10000"))):
         return f"¥{yuan:,.0f}"
     return f"¥{yuan / unit:,.2f}万" if language() == "zh" else f"¥{yuan / unit:,.1f}k"
 
@@ -99,12 +99,12 @@ def spelled_day(instant: int) -> str:
 
 def deadline(instant: int) -> str:
     """The end of a window in the reader's language: ``12-10 24 点``, ``10 Dec, end of day``."""
-    return t(*deadline_text(instant))
+    return in_language(*deadline_text(instant))
 
 
 def dated_deadline(instant: int) -> str:
     """The same with its year, for what may be far off: ``2027-04-30 24 点``."""
-    return t(*deadline_text(instant, year=True))
+    return in_language(*deadline_text(instant, year=True))
 
 
 def navigation(person: Person | None) -> tuple[tuple[str, str, str], ...]:
@@ -114,7 +114,7 @@ def navigation(person: Person | None) -> tuple[tuple[str, str, str], ...]:
 
 def first_page() -> str | None:
     """The endpoint of the person's start page; None without a log-in."""
-    return next((endpoint for endpoint, *_ in _own(g.get("person"))), None)
+    return next((endpoint for endpoint, *_rest in _own(g.get("person"))), None)
 
 
 def _own(person: Person | None) -> tuple[tuple[str, str, str], ...]:

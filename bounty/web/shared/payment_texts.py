@@ -8,7 +8,7 @@ from bounty.accounting.promoter_statement import STATES, PayeeState
 from bounty.rules.clause_texts import BothLanguages
 from bounty.tranches.entitlement import LINE_CAUSES, VOID_REASONS
 from bounty.web.shared.formats import full_moment, money
-from bounty.web.shared.language import language, listed, t
+from bounty.web.shared.language import _, in_language, language, listed
 
 METHODS: dict[str, BothLanguages] = {"alipay": ("支付宝", "Alipay"), "bank": ("银行卡", "bank account")}
 """Method of a payee -> its name."""
@@ -36,7 +36,7 @@ REASONS: dict[str, BothLanguages] = {
 
 def state_name(state: str) -> str:
     """The name of a state of ``promoter_statement.STATES``."""
-    return t(*STATES[state])
+    return in_language(*STATES[state])
 
 
 def english_date(day: date) -> str:
@@ -50,7 +50,7 @@ def _date(day: date) -> str:
 
 def reason(code: str) -> str:
     """The text of a reason code."""
-    return t(*REASONS[code])
+    return in_language(*REASONS[code])
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,32 +70,19 @@ def payee(state: PayeeState, contact: str) -> PayeeSentence:
     if state.method is None:
         held = money(state.held_fen)
         text = (
-            t(
-                "没有您的收款信息，%(held)s 暂扣；请把收款信息发到 %(contact)s。",
-                "Your payment details are not on file, and %(held)s is held; send them to %(contact)s.",
-                held=held,
-                contact=contact,
-            )
+            _("没有您的收款信息，%(held)s 暂扣；请把收款信息发到 %(contact)s。", held=held, contact=contact)
             if state.held_fen
-            else t(
-                "没有您的收款信息：请在发放前发到 %(contact)s。",
-                "Your payment details are not on file: send them to %(contact)s before you are paid.",
-                contact=contact,
-            )
+            else _("没有您的收款信息：请在发放前发到 %(contact)s。", contact=contact)
         )
         return PayeeSentence("refused", text)
-    method = t(*METHODS[state.method])
+    method = in_language(*METHODS[state.method])
     if not state.in_force:
-        text = t(
-            "您的收款信息（%(method)s %(account)s）正在审核。",
-            "Your payment details (%(method)s %(account)s) wait for approval.",
-            method=method,
-            account=state.shown_account,
+        text = _(
+            "您的收款信息（%(method)s %(account)s）正在审核。", method=method, account=state.shown_account
         )
     else:
-        text = t(
+        text = _(
             "收款账户：%(method)s %(account)s。有误请联系 %(contact)s。",
-            "You are paid to %(method)s %(account)s. If that is wrong, write to %(contact)s.",
             method=method,
             account=state.shown_account,
             contact=contact,
@@ -111,11 +98,7 @@ def whereabouts(line: Any, pays_on: date | None) -> str:
     """
     text = _whereabouts(line, pays_on)
     if line.open_fen and line.state not in ("EXPECTED", "PAYABLE", "TAKEN_BACK"):
-        more = t(
-            "另有更正 %(amount)s 待入批次",
-            "a correction of %(amount)s is to come",
-            amount=money(line.open_fen),
-        )
+        more = _("另有更正 %(amount)s 待入批次", amount=money(line.open_fen))
         return listed((text, more), ";")
     return text
 
@@ -124,28 +107,17 @@ def _whereabouts(line: Any, pays_on: date | None) -> str:
     if line.state in ("VOID", "TAKEN_BACK"):
         if line.state == "VOID" or line.open_fen >= 0:
             return reason(line.why)
-        return t(
-            "%(reason)s，下一批扣回",
-            "%(reason)s; to be taken back in the next tranche",
-            reason=reason(line.why),
-        )
+        return _("%(reason)s，下一批扣回", reason=reason(line.why))
     if line.state == "EXPECTED":
         return (
-            t("收货并审核后，随佣金结算发放", "paid once it is received, audited and its commission settles")
+            _("收货并审核后，随佣金结算发放")
             if pays_on is None
-            else t(
-                "佣金结算后发放，约 %(day)s",
-                "paid once its commission settles, about %(day)s",
-                day=_date(pays_on),
-            )
+            else _("佣金结算后发放，约 %(day)s", day=_date(pays_on))
         )
     if line.state == "PAYABLE":
         assert pays_on is not None
-        return t(
-            "佣金结算于 %(at)s，进入下一批，约 %(day)s",
-            "its commission settled %(at)s; it goes into the next tranche, about %(day)s",
-            at=full_moment(line.settled_at),
-            day=_date(pays_on),
+        return _(
+            "佣金结算于 %(at)s，进入下一批，约 %(day)s", at=full_moment(line.settled_at), day=_date(pays_on)
         )
     return _in_tranche(line)
 
@@ -154,28 +126,12 @@ def _in_tranche(line: Any) -> str:
     number = line.tranche_id
     at = "" if line.told_at is None else full_moment(line.told_at)
     sentences = {
-        "PREPARED": t(
-            "在第 %(number)s 批，还没有交付款方",
-            "in tranche %(number)s, not sent to the payer yet",
-            number=number,
-        ),
-        "PAYING": t(
-            "第 %(number)s 批已交付款方，等结果", "tranche %(number)s is with the payer", number=number
-        ),
-        "HELD": t(
-            "第 %(number)s 批：没有您的收款信息，请联系运营登记",
-            "tranche %(number)s: no payee of yours is on file; ask operations",
-            number=number,
-        ),
-        "FAILED": t(
-            "第 %(number)s 批没有付成，金额转入下一批",
-            "tranche %(number)s failed; the amount goes into the next",
-            number=number,
-        ),
-        "SET_OFF": t(
-            "第 %(number)s 批抵扣了此前的欠款", "set off against a debt in tranche %(number)s", number=number
-        ),
-        "PAID": t("第 %(number)s 批，%(at)s", "tranche %(number)s, %(at)s", number=number, at=at),
+        "PREPARED": _("在第 %(number)s 批，还没有交付款方", number=number),
+        "PAYING": _("第 %(number)s 批已交付款方，等结果", number=number),
+        "HELD": _("第 %(number)s 批：没有您的收款信息，请联系运营登记", number=number),
+        "FAILED": _("第 %(number)s 批没有付成，金额转入下一批", number=number),
+        "SET_OFF": _("第 %(number)s 批抵扣了此前的欠款", number=number),
+        "PAID": _("第 %(number)s 批，%(at)s", number=number, at=at),
     }
     return sentences[line.state]
 
@@ -183,8 +139,8 @@ def _in_tranche(line: Any) -> str:
 def if_published(pays_on: date | None) -> str:
     """When a line of a month without a notice would be paid, as a sentence."""
     if pays_on is None:
-        return t("达标、公示并收货后发放", "paid once passed, published and received")
-    return t("达标并公示后发放，约 %(day)s", "once passed and published, about %(day)s", day=_date(pays_on))
+        return _("达标、公示并收货后发放")
+    return _("达标并公示后发放，约 %(day)s", day=_date(pays_on))
 
 
 def came_of(payment: Any) -> str:
@@ -193,29 +149,21 @@ def came_of(payment: Any) -> str:
     payment   a row of ``promoter_statement.payments``
     """
     if payment.fate == "HELD":
-        return t(
-            "没有您的收款信息：请联系运营登记，金额转入下一批",
-            "no payee of yours is on file: ask operations; the amount goes into the next tranche",
-        )
+        return _("没有您的收款信息：请联系运营登记，金额转入下一批")
     if payment.fate == "FAILED":
-        words = payment.words or t("付款方没有说明", "the payer did not say why")
-        return t(
-            "付款方：%(words)s；金额转入下一批",
-            "the payer says: %(words)s; the amount goes into the next tranche",
-            words=words,
-        )
+        words = payment.words or _("付款方没有说明")
+        return _("付款方：%(words)s；金额转入下一批", words=words)
     if payment.fate == "PAID":
-        return t(
+        return _(
             "%(full_moment)s 付至 %(account)s",
-            "%(full_moment)s to %(account)s",
             full_moment=full_moment(payment.told_at),
             account=payment.account,
         )
     if payment.fate == "PAYING":
-        return t("已交付款方，等结果", "with the payer")
+        return _("已交付款方，等结果")
     if payment.fate == "PREPARED":
-        return t("还没有交付款方，内容可能再变", "not sent to the payer yet; it may still change")
-    return t("没有应付款", "nothing is payable")
+        return _("还没有交付款方，内容可能再变")
+    return _("没有应付款")
 
 
 def of_line(row: Any) -> str:
@@ -225,9 +173,4 @@ def of_line(row: Any) -> str:
     """
     if row.corrects_id is None:
         return reason(row.cause)
-    return t(
-        "%(reason)s（原在第 %(tranche)s 批）",
-        "%(reason)s (first paid in tranche %(tranche)s)",
-        reason=reason(row.cause),
-        tranche=row.corrects_id,
-    )
+    return _("%(reason)s（原在第 %(tranche)s 批）", reason=reason(row.cause), tranche=row.corrects_id)
