@@ -32,6 +32,7 @@ from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.errors import said
 from bounty.web.shared.form_files import uploaded_file
+from bounty.web.shared.formats import INELIGIBLE_NAMES
 from bounty.web.shared.language import _, in_language, language, listed
 from bounty.web.shared.request_context import now, reading, site, writing
 from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
@@ -40,12 +41,6 @@ blueprint = Blueprint("roster", __name__, url_prefix="/operations/roster")
 READERS = ("operator", "admin")
 CHANGES_SHOWN = 200
 """Promoters listed on the page before freezing; the counts are of all."""
-REASONS = {
-    "LEVEL_NOT_OFFERED": ("本期没有该等级", "the terms have no such level"),
-    "TENURE_TOO_SHORT": ("注册时间不足", "registered too late"),
-    "VIOLATION": ("有违规", "a violation stands"),
-    "NO_TARGET": ("没有目标", "no target"),
-}
 COLUMNS = (
     Column("promoter_id", "推手", "promoter", "id", sortable=True),
     Column("name", "姓名", "name", sortable=True),
@@ -141,7 +136,7 @@ def _opening(month: Period, refused: str | None = None) -> str:
         "operations/opening.html",
         preview=preview,
         changes=preview.changes[:CHANGES_SHOWN],
-        reasons=REASONS,
+        reasons=INELIGIBLE_NAMES,
         accounts=accounts,
         refused=refused,
         now=now(),
@@ -224,7 +219,7 @@ def _listing(month: Period, refused: str | None = None) -> str:
         periods=periods,
         offered=_offered(periods, request.args.get("programme", month.programme)),
         opened_at=opened_at,
-        reasons=REASONS,
+        reasons=INELIGIBLE_NAMES,
         refused=refused,
         now=now(),
     )
@@ -282,7 +277,7 @@ def _entry(month: Period, promoter_id: int, refused: str | None = None) -> str:
         why=reason,
         tenure=tenure,
         account=account,
-        reasons=REASONS,
+        reasons=INELIGIBLE_NAMES,
         posted=request.form,
         refused=refused,
         now=now(),
@@ -358,7 +353,7 @@ def _table(connection: Connection, month: Period) -> Table:
                 "reason",
                 "原因",
                 "reason",
-                tuple(Option(code, *REASONS[code], equal("reason", code)) for code in INELIGIBLE),
+                tuple(Option(code, *INELIGIBLE_NAMES[code], equal("reason", code)) for code in INELIGIBLE),
             ),
             Filter(
                 "level",

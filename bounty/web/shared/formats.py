@@ -37,6 +37,14 @@ else operators and administrators have is in groups (``operations.navigation``).
 FOR_EVERYBODY = (("public.notices", "公示", "Notices"), ("public.rules", "规则", "Rules"))
 """Navigation entries after those of the role; the only ones without a log-in."""
 
+INELIGIBLE_NAMES = {
+    "LEVEL_NOT_OFFERED": ("本期没有该等级", "the terms have no such level"),
+    "TENURE_TOO_SHORT": ("注册时间不足", "registered too late"),
+    "VIOLATION": ("有违规", "a violation stands"),
+    "NO_TARGET": ("没有目标", "no target"),
+}
+"""Code of ``roster.eligibility`` -> its name."""
+
 
 def money(fen: int) -> str:
     """Whole fen as yuan with the currency sign and thousands separators.
@@ -123,6 +131,11 @@ def _own(person: Person | None) -> tuple[tuple[str, str, str], ...]:
     return NAVIGATION["promoter" if person.viewing_as else person.role]
 
 
+def ineligible(code: str) -> str:
+    """The name of a reason why a promoter may not take part."""
+    return in_language(*INELIGIBLE_NAMES.get(code, (code, code)))
+
+
 def install(app: Flask, site_environment: str) -> None:
     """Register the filters and globals of the templates."""
     app.jinja_env.filters.update(
@@ -137,6 +150,7 @@ def install(app: Flask, site_environment: str) -> None:
         spelled_day=spelled_day,
         deadline=deadline,
         dated_deadline=dated_deadline,
+        ineligible=ineligible,
     )
     app.jinja_env.globals.update(
         csrf_token=generate_csrf, until=deadline_text, navigation=navigation, environment=site_environment
