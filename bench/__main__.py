@@ -64,6 +64,13 @@ class Bench:
         again = [self._call("bench.steps:settle", url=databases.url("settled")) for _ in range(self.runs)]
         assert not any(run["result"]["anew"] for run in again), "settling again made another settlement"
         self._note("settle again", again, None, data.plan.orders)
+        for step, target, arguments in (
+            ("simulate, its own terms", "bench.steps:simulate", {"changed": False}),
+            ("simulate, other terms", "bench.steps:simulate", {"changed": True}),
+            ("forecast", "bench.steps:forecast", {}),
+        ):
+            runs = [self._call(target, url=databases.url("settled"), **arguments) for _ in range(self.runs)]
+            self._note(step, runs, None, data.plan.orders)
 
     def imports(self) -> None:
         """Measure the import of the CSV, of the same CSV again, of details, and of pages."""

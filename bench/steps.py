@@ -7,10 +7,11 @@ from typing import Any
 import psycopg  # noqa: F401 - loaded before the measurement starts, as in the floors
 from sqlalchemy import Engine
 
-from bench.data import IMPORTED_AT, OPENED_AT, PERIOD, SETTLED_AT, epoch
+from bench.data import FORECAST_AT, IMPORTED_AT, OPENED_AT, PERIOD, SETTLED_AT, TERMS, epoch
 from bench.watch import watch
 from bounty import importer, schema
 from bounty.db import make_engine, snapshot, transaction
+from bounty.forecast.simulation import simulate as simulate_month
 from bounty.ingest.batches import Counts
 from bounty.notices.service import export as export_settlement
 from bounty.platforms.pdd.account import PlatformAccount
@@ -19,6 +20,7 @@ from bounty.progress.service import progress_of
 from bounty.roster.service import open_roster
 from bounty.roster.terms import add_terms
 from bounty.rules.periods import Period
+from bounty.rules.terms import read_terms
 from bounty.settlement import service as settlement
 from bounty.sync import service as syncing
 
@@ -100,6 +102,37 @@ def settle(url: str) -> dict[str, Any]:
         "settlement": settled.settlement_id,
         "anew": settled.anew,
     }
+
+
+def simulate(url: str, *, changed: bool) -> dict[str, Any]:
+    """Simulate the settled month under its own terms, or with another target, cap and rate, each a cause."""
+    engine = make_engine(url)
+    toml = TERMS
+    if changed:
+        for was, now in (
+            ('"2000.00"', '"1800.00"'),
+            ('"20.00"', '"15.00"'),
+            ("permille = 20", "permille = 25"),
+        ):
+            toml = toml.replace(was, now)
+    with snapshot(engine) as connection:
+        found = simulate_month(connection, read_terms(toml), MONTH, epoch(SETTLED_AT))
+    engine.dispose()
+    causes = [] if found.difference is None else [cause.code for cause in found.difference.causes]
+    return {"rows": found.figures.lines, "subsidy_fen": found.figures.subsidy_fen, "causes": causes}
+
+
+def forecast(url: str) -> dict[str, Any]:
+    """Make the month's forecast in the middle of its window, and write it, as the worker does."""
+    from bounty.forecast.period_forecast import keep_forecast, make_forecast  # noqa: PLC0415 - numpy
+
+    engine = make_engine(url)
+    with snapshot(engine) as connection:
+        made = make_forecast(connection, MONTH, epoch(FORECAST_AT))
+    with transaction(engine) as connection:
+        keep_forecast(connection, made)
+    engine.dispose()
+    return {"rows": len(made.promoters), "passes": made.programme["passes"]}
 
 
 def export(url: str, folder: str) -> dict[str, Any]:

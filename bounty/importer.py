@@ -35,6 +35,7 @@ from bounty.promoters.reference_files import (
 )
 from bounty.promoters.service import LINKS, PROMOTERS, VIOLATIONS
 from bounty.roster.service import PERIOD_OPEN, TARGETS
+from bounty.totals.service import recompute_links
 
 REFERENCE = {kind.name: kind for kind in (PROMOTERS, VIOLATIONS, LINKS, TARGETS)}
 KINDS = (*REFERENCE, "orders")
@@ -370,6 +371,8 @@ def _take_in(
         counts = reference_upsert.upsert_reference_rows(
             connection, REFERENCE[source.kind], batch_id, rows, now, refusals, headers=headers
         )
+    if source.kind == "links" and counts.new + counts.changed:
+        recompute_links(connection, batch_id)
     finish_batch(connection, batch_id, counts)
     return batch_id, counts
 

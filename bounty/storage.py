@@ -14,11 +14,12 @@ _TABLES = text(
 
 
 def unsound_parts(connection: Connection) -> int:
-    """What the database finds damaged: on SQLite by PRAGMA integrity_check, on PostgreSQL by amcheck, where it may be
-    used (``not_looked_at``)."""
+    """What the database finds damaged: on SQLite by PRAGMA integrity_check and foreign_key_check, on PostgreSQL by
+    amcheck, where it may be used (``not_looked_at``)."""
     if connection.dialect.name == "sqlite":
         told = connection.execute(text("PRAGMA integrity_check")).scalars().all()
-        return 0 if told == ["ok"] else len(told)
+        dangling = len(connection.execute(text("PRAGMA foreign_key_check")).all())
+        return dangling + (0 if told == ["ok"] else len(told))
     if not _amcheck(connection):
         return 0
     damaged = sum(
@@ -30,9 +31,9 @@ def unsound_parts(connection: Connection) -> int:
 
 
 def not_looked_at(connection: Connection) -> str:
-    """What no check has looked at, in a sentence."""
+    """What of its own files the database could not look at, in a sentence; blank if there is nothing."""
     if connection.dialect.name == "sqlite" or _amcheck(connection):
-        return "Not looked at: texts that nothing is counted from, such as names of goods."
+        return ""
     return (
         "Not looked at: the pages and indexes of the database itself. Let its owner run CREATE EXTENSION amcheck and "
         "grant this account its functions."

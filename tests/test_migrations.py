@@ -23,9 +23,9 @@ from sqlalchemy.exc import IntegrityError
 from bounty import importer, schema
 from bounty.app import main
 from bounty.db import Base, make_engine, snapshot, transaction
-from bounty.models import FROZEN, Batch, Link, Promoter
+from bounty.models import FROZEN, Batch, Link, Order, OrderVersion, Promoter
 from tests import postgres
-from tests.factories import terms_toml
+from tests.factories import Month, order_row, promoter, terms_toml, write_csv_api
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 
@@ -160,6 +160,38 @@ def downgrade():
 """
 
 
+def test_rows_and_orders_outlast_the_change_of_their_keys(empty: Engine, tmp_path: Path) -> None:
+    schema.upgrade(empty)
+    Month(empty, tmp_path).table("promoters", promoter())
+    rows = [
+        order_row(number=1),
+        order_row(number=2),
+        order_row(number=1, status=3, modified="2022-12-20 12:00:00"),
+    ]
+    importer.import_file(empty, "orders", write_csv_api(tmp_path / "orders.csv", rows), 0)
+
+    def contents() -> list[list[Any]]:
+        with snapshot(empty) as connection:
+            return [
+                sorted(tuple(row) for row in connection.execute(select(*sorted(table.c, key=str))))
+                for table in (Order.__table__, OrderVersion.__table__)
+            ]
+
+    before, guarded = contents(), guards(empty)
+    assert [len(found) for found in before] == [2, 3]
+    for move, revision in ((command.downgrade, "0021"), (command.upgrade, "head")):
+        move(alembic(empty), revision)
+        assert contents() == before
+        assert guards(empty) == guarded
+    assert schema.differences(empty, str(schema.program_revision(empty))) == []
+    one = select(*(column for column in Order.__table__.c)).limit(1)
+    with transaction(empty) as connection:
+        connection.execute(insert(Promoter).values(promoter_id=7))
+        order = dict(connection.execute(one).mappings().one())
+    with pytest.raises(IntegrityError), transaction(empty) as connection:  # an order is of one promoter
+        connection.execute(insert(Order).values(**order | {"promoter_id": 7}))
+
+
 def test_rebuilding_a_table_keeps_its_childrens_rows_and_the_foreign_keys_whole(tmp_path: Path) -> None:
     head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
     (tmp_path / "rebuilding.py").write_text(REBUILDING.format(head=head))
@@ -244,6 +276,7 @@ COMMANDS = {
     "programme list": (),
     "programme rename": ("main", "--name", "a trial"),
     "programme retire": ("main",),
+    "programme restore": ("main",),
     "terms add": ("FILE",),
     "terms show": ("2022-12",),
     "open": ("2022-12",),
@@ -268,6 +301,8 @@ COMMANDS = {
     "payout export": ("1", "--out", "OUT"),
     "payout receipt": ("FILE",),
     "payout mark": ("P1-1000939", "paid", "--reason", "a trial"),
+    "payout hold": ("2022-12", "1000939", "--reason", "a trial", "--due", "2023-02-01"),
+    "payout release": ("2022-12", "1000939", "--reason", "a trial"),
     "payout reconcile": (),
     "payout close": ("2022-12",),
     "payout unanswered": (),
@@ -280,10 +315,12 @@ COMMANDS = {
     "results": ("2022-12",),
     "lake export": ("2022-12", "--out", "OUT"),
     "check": (),
+    "rebuild": (),
     "upload": ("1", "try", "--user", "1", "--folder", "OUT", "--report", "1"),
     "user add": ("a@example.com", "--role", "operator"),
     "user role": ("a@example.com", "finance"),
     "user disable": ("a@example.com",),
+    "user enable": ("a@example.com",),
     "user list": (),
     "token add": ("--role", "operator", "--name", "a"),
     "token list": (),

@@ -72,19 +72,18 @@ def test_a_settlement_measures_from_the_task_index_alone(engine: Engine, period:
 def test_the_fold_finds_an_orders_rows_by_its_number(engine: Engine, period: Period) -> None:
     with snapshot(engine) as connection:
         plan = plan_of(connection, folded(lambda row: row.order_sn == "221201-000000000000001"))
-    assert "ix_order_versions_newest" in plan, plan
+    assert "order_versions_1" in plan or "pk_order_versions" in plan, plan  # the key of either database
     assert "SCAN" not in plan
 
 
 def test_the_fold_of_all_orders_looks_into_no_index_past_the_number(engine: Engine, period: Period) -> None:
-    """Rather than search a status of every instant, PostgreSQL would go through the primary key, promoter by promoter,
-    for each order that failed: over a million orders that had not ended after ten minutes."""
+    """Rather than search a status of every instant, PostgreSQL went through a key led by the promoter, for each order
+    that failed: over a million orders that had not ended after ten minutes."""
     with transaction(engine) as connection:
         analyze(connection, OrderVersion)
         plan = plan_of(connection, folded())
     conditions = [line for line in plan.splitlines() if "Index Cond" in line]
     assert not any("order_status = ANY" in line for line in conditions), plan
-    assert "pk_order_versions" not in plan, plan
 
 
 def test_rows_that_come_again_are_each_looked_up_by_their_key(engine: Engine, period: Period) -> None:

@@ -163,6 +163,7 @@ def test_a_month_in_json(
     shell("programme rename", "sprint", "--name", "冲刺")
     assert [each["code"] for each in shell("programme list")] == ["main", "sprint"]
     shell("programme retire", "sprint")
+    assert shell("programme restore", "sprint") == {"code": "sprint", "changed": True}
     (taken,) = shell("import promoters", write_table(tmp_path / "promoters.csv", [promoter()]))
     assert (taken["read"], taken["new"], taken["refused"]) == (1, 1, None)
     month = Month(engine, tmp_path)
@@ -220,6 +221,9 @@ def paid(shell: Shell, tmp_path: Path) -> None:
     given = shell("payees import", write_table(tmp_path / "payees.csv", [payee()]))
     assert (given["payees"], given["in_force"]) == (1, True)
     assert [each["promoter_id"] for each in shell("payees list")["in_force"]] == [PROMOTER]
+    held = shell("payout hold", "2022-12", str(PROMOTER), "--reason", "试", "--due", "2023-02-01")
+    assert held["due_at"] == "2023-02-02T00:00:00+08:00"
+    assert shell("payout release", "2022-12", str(PROMOTER), "--reason", "试")["state"] == "released"
     tranche = shell("payout prepare")
     number = str(tranche["tranche"])
     assert shell("payout list")[0]["content_sha256"] == tranche["content_sha256"]
@@ -245,6 +249,8 @@ def people(shell: Shell, engine: Engine, tmp_path: Path) -> None:
     assert shell("user role", "b@example.com", "finance") == {"email": "b@example.com", "role": "finance"}
     shell("user disable", "b@example.com")
     assert [(each["role"], each["active"]) for each in shell("user list")] == [("finance", False)]
+    assert shell("user enable", "b@example.com") == {"email": "b@example.com", "active": True}
+    assert [each["active"] for each in shell("user list")] == [True]
     issued = shell("token add", "--role", "operator", "--name", "试")
     assert shell("token list")[0]["token_id"] == issued["token_id"]
     shell("token revoke", str(issued["token_id"]))

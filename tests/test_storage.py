@@ -20,7 +20,7 @@ def test_a_damaged_page_is_found(engine: Engine, tmp_path: Path) -> None:
     month.orders(*(order_row(number=number) for number in range(1, 200)))
     with snapshot(engine) as connection:
         assert unsound_parts(connection) == 0
-        assert "names of goods" in not_looked_at(connection)
+        assert not_looked_at(connection) == ""
     damage(engine)
     with snapshot(engine) as connection:
         assert unsound_parts(connection) > 0
@@ -68,4 +68,8 @@ def test_it_says_what_it_could_not_look_at(database_url: str) -> None:
     said = bounty(database_url, "check")
     assert said.returncode == 0
     kind = make_engine(database_url).dialect.name
-    assert ("CREATE EXTENSION amcheck" if kind == "postgresql" else "names of goods") in said.stderr
+    assert ("CREATE EXTENSION amcheck" in said.stderr) == (kind == "postgresql")
+    if kind == "postgresql" and "has a checksum" in said.stderr:
+        return
+    assert "order_versions (created_at, goods_name, raw)" in said.stderr
+    assert " users" in said.stderr.partition("Not proved")[2]

@@ -54,6 +54,10 @@ COMMITTED = {
     "0019_what_waits.py": "a20cbe162476d9edd5b3338c96f3685a581b3d054e421b2fabc522abfcad4790",
     "0020_attachments_and_wechat.py": "37137b9349cedcb360d551f37c4e92c08e04991992e05201f4c2ee9ae5518c8b",
     "0021_forecasts.py": "9411872d990189cdc5139836a4f9fac254668882b88cf404485c825738d2cc6c",
+    "0022_totals.py": "1bfac7c413929cae65cee8b520cf60163ab1b269d336706933c30dc7a67df640",
+    "0023_keys_by_order_number.py": "d01b706e3735d463829c38da28362bd029d6997489628128eeb1f0a42c22bb44",
+    "0024_seals_for_many_servers.py": "c8f22b8553d8fce6c9ccf37bb6f457315d2b09976c623275d9f2638a5e54a41d",
+    "0025_link_versions.py": "a9917734af3f77792ef9c98f5df4ca20a69e124ea6db7f0046f7d38b30025c36",
 }
 """Every migration that was committed. Books out there were made by it as it stands: what is wrong with one is mended by
 the next."""

@@ -312,13 +312,17 @@ def _published(books: PromoterBooks, month: PromoterMonth) -> Query:
     ).subquery("become")
     of_programme = in_programme(TrancheLine.period.expression, month.period.programme)
     newest = (
-        select(TrancheLine.order_sn, func.max(TrancheLine.tranche_id).label("tranche_id"))
+        select(
+            TrancheLine.promoter_id,
+            TrancheLine.order_sn,
+            func.max(TrancheLine.tranche_id).label("tranche_id"),
+        )
         .where(TrancheLine.promoter_id == promoter_id, of_programme, not_replaced())
-        .group_by(TrancheLine.order_sn)
+        .group_by(TrancheLine.promoter_id, TrancheLine.order_sn)
         .subquery("newest")
     )
     last = (
-        select(TrancheLine.order_sn, TrancheLine.tranche_id, TrancheLine.cause)
+        select(TrancheLine.promoter_id, TrancheLine.order_sn, TrancheLine.tranche_id, TrancheLine.cause)
         .where(TrancheLine.promoter_id == promoter_id, of_programme)
         .subquery("last")
     )
@@ -357,8 +361,15 @@ def _published(books: PromoterBooks, month: PromoterMonth) -> Query:
             Order.settled_at,
         )
         .select_from(due.order_sn.table)
-        .outerjoin(newest, newest.c.order_sn == due.order_sn)
-        .outerjoin(last, and_(last.c.order_sn == newest.c.order_sn, last.c.tranche_id == newest.c.tranche_id))
+        .outerjoin(newest, and_(newest.c.promoter_id == due.promoter_id, newest.c.order_sn == due.order_sn))
+        .outerjoin(
+            last,
+            and_(
+                last.c.promoter_id == newest.c.promoter_id,
+                last.c.order_sn == newest.c.order_sn,
+                last.c.tranche_id == newest.c.tranche_id,
+            ),
+        )
         .outerjoin(become, become.c.tranche_id == newest.c.tranche_id)
         .outerjoin(
             Line,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, delete, exists, func, insert, or_, select, true, update
 
 from bounty.accounts.limits import normalised
 from bounty.accounts.passwords import SHORTEST, hashed
@@ -310,6 +310,19 @@ def accounts() -> Query:
         User.created_at,
         login.label("logged_in_at"),
     )
+
+
+def account_of_promoter(connection: Connection, promoter_id: int) -> Row[int, str] | None:
+    """user_id and email of a promoter's account; null where there is none."""
+    account = select(User.id.label("user_id"), User.email).where(User.promoter_id == promoter_id)
+    return connection.execute(account).first()
+
+
+def count_promoter_accounts(connection: Connection) -> int:
+    """How many promoters can log in."""
+    active = select(func.count()).where(User.role == "promoter", User.active.is_(true()))
+    counted: int = connection.execute(active).scalar_one()
+    return counted
 
 
 def _user(connection: Connection, email: str) -> Any:

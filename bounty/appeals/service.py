@@ -19,7 +19,8 @@ from bounty.appeals.queries import WITH_OPERATIONS, appeals
 from bounty.audit.service import actor_of, record
 from bounty.clock import midnight, shanghai_date, shown
 from bounty.errors import BountyError
-from bounty.models import Appeal, AppealAnswer, Notice, OpenPeriod, Order, RosterEntry, User
+from bounty.models import Appeal, AppealAnswer, Notice, OpenPeriod, RosterEntry, User
+from bounty.orders.queries import owns_order
 from bounty.progress.service import explain, progress_of
 from bounty.roster.terms import frozen_terms, terms_in_force
 from bounty.rules.clause_texts import deadline_text
@@ -148,12 +149,6 @@ def _first_deadline(period: Period, terms: NoticeTerms) -> int:
 
 def _end_of_days_after(at: int, terms: NoticeTerms) -> int:
     return midnight(shanghai_date(at) + timedelta(days=terms.appeal_days + 1))
-
-
-def owns_order(connection: Connection, promoter_id: int, order_sn: str) -> bool:
-    """Whether there is such an order, and it is this promoter's."""
-    order = select(Order.order_sn).where(Order.promoter_id == promoter_id, Order.order_sn == order_sn)
-    return connection.execute(order).first() is not None
 
 
 def ask(

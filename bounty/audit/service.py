@@ -10,6 +10,7 @@ from hashlib import sha256
 
 from sqlalchemy import Connection, Engine, func, insert, select
 
+from bounty.audit.journal import name_books
 from bounty.db import wait_for_turn
 from bounty.models import AuditEvent
 
@@ -74,6 +75,8 @@ def record(
     wait_for_turn(connection)
     last = connection.execute(_LAST).first()
     number, previous = (1, FIRST) if last is None else (last.event_id + 1, last.event_sha256)
+    if last is None:
+        name_books(connection)
     actor = by or actor_of(connection)
     event = {
         "event_id": number,

@@ -17,7 +17,7 @@ class Entry(NamedTuple):
 
 COMMANDS: Final[dict[str, dict[str, Entry]]] = {
     "The month": {
-        "programme": Entry("programmes:programme", "Programmes that run side by side: add, list, rename, retire"),
+        "programme": Entry("programmes:programme", "Programmes that run side by side: add, list, retire, restore"),
         "terms": Entry("month:terms", "Add and show versions of the terms"),
         "open": Entry("month:open_", "Freeze the roster of a period"),
         "status": Entry("status:status", "Show where periods stand and what comes next"),
@@ -48,16 +48,17 @@ COMMANDS: Final[dict[str, dict[str, Entry]]] = {
     },
     "Money out": {
         "payees": Entry("payees:payees", "Import, list and approve payees"),
-        "payout": Entry("tranches:payout", "Tranches, exports, payment results, closing a period"),
+        "payout": Entry("tranches:payout", "Tranches, holds, exports, payment results, closing a period"),
     },
     "People and messages": {
-        "user": Entry("accounts:user", "Invite, change, disable and list accounts"),
+        "user": Entry("accounts:user", "Invite, change, disable, enable and list accounts"),
         "token": Entry("tokens:token", "Issue, list and revoke API tokens"),
         "audit": Entry("accounts:audit", "Verify the audit log"),
         "outbox": Entry("notifications:outbox", "List messages, and send failed ones again"),
     },
     "Running it": {
         "db": Entry("admin:db", "Create or upgrade the database schema"),
+        "rebuild": Entry("admin:rebuild", "Recompute the totals of open periods"),
         "slots": Entry("schedule:slots", "List what the calendar did and missed"),
         "backup": Entry("admin:backup", "Back up the database"),
         "restore": Entry("admin:restore", "Restore a backup into an empty database"),

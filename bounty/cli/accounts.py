@@ -15,7 +15,7 @@ from bounty.models import ROLES
 
 @click.group()
 def user() -> None:
-    """Invite, change, disable and list accounts."""
+    """Invite, change, disable, enable and list accounts."""
 
 
 @user.command("add")
@@ -72,6 +72,20 @@ def user_disable(email: str, *, as_json: bool) -> None:
         echo_json({"email": email, "active": False})
         return
     click.echo(f"{email} is disabled")
+
+
+@user.command("enable")
+@click.argument("email")
+@json_option
+def user_enable(email: str, *, as_json: bool) -> None:
+    """Let a disabled account log in again."""
+    books = open_books()
+    with transaction(books.engine) as connection:
+        accounts.enable(connection, email, books.now())
+    if as_json:
+        echo_json({"email": email, "active": True})
+        return
+    click.echo(f"{email} is enabled")
 
 
 @user.command("list")

@@ -15,7 +15,7 @@ from bounty.cli import BOOKS
 from bounty.cli.context import CommandContext, open_books, progress_bar
 from bounty.cli.output import counts_json, echo_json, json_option, several
 from bounty.clock import shown
-from bounty.db import snapshot
+from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.models import Message
 from bounty.money import grouped_yuan
@@ -23,6 +23,7 @@ from bounty.notices import service as publication
 from bounty.notifications.service import RESTORED, messages
 from bounty.sample import write_sample
 from bounty.sample.loading import LoadedSample, load_sample
+from bounty.totals import service as totals
 from bounty.tranches import departures
 
 
@@ -37,10 +38,26 @@ def db_upgrade(*, as_json: bool) -> None:
     """Create the schema or upgrade it to the program's version."""
     engine = click.get_current_context().meta[BOOKS]().engine
     schema.upgrade(engine)
+    with transaction(engine) as connection:
+        totals.fill_missing(connection)
     if as_json:
         echo_json({"schema": schema.program_revision(engine)})
         return
     click.echo("The schema is up to date.")
+
+
+@click.command()
+@json_option
+def rebuild(*, as_json: bool) -> None:
+    """Delete the totals of open periods and recompute them from orders and links. What is published does not depend on
+    them."""
+    with transaction(open_books().engine) as connection:
+        rows = totals.rebuild(connection)
+    if as_json:
+        echo_json({"rows": rows})
+        return
+    for table, count in rows.items():
+        click.echo(f"{table}: {several(count, 'row')}")
 
 
 @click.command()

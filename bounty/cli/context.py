@@ -138,6 +138,15 @@ programme_option = _programme_option("programme", eager=False)
 """``--programme``, as the command's parameter ``programme``."""
 
 
+spark_option: Callable[[_Command], _Command] = click.option(
+    "--on",
+    "master",
+    metavar="MASTER",
+    help="Compute on Spark: local[2], local-cluster[2,1,1024], spark://HOST:PORT.",
+)
+"""``--on``, as the command's parameter ``master``; null for the books' own database."""
+
+
 def period_argument(command: _Command) -> _Command:
     """A period of the programme that ``--programme`` names, or that the period's own text does."""
     with_option = _programme_option("of_programme", eager=True)(command)

@@ -1,4 +1,4 @@
-"""Programmes: which there are, adding, renaming and retiring one."""
+"""Programmes: which there are, adding, renaming, retiring and restoring one."""
 
 import click
 
@@ -11,6 +11,7 @@ from bounty.roster.programmes import (
     cycle_of,
     programmes,
     rename_programme,
+    restore_programme,
     retire_programme,
 )
 
@@ -76,7 +77,7 @@ def programme_rename(code: str, name: str, *, as_json: bool) -> None:
 @click.argument("code")
 @json_option
 def programme_retire(code: str, *, as_json: bool) -> None:
-    """Open no new period of a programme; what is open goes on."""
+    """Open no new period of a programme; what is open goes on. `bounty programme restore` takes it back."""
     books = open_books()
     with transaction(books.engine) as connection:
         anew = retire_programme(connection, code, books.now())
@@ -84,3 +85,17 @@ def programme_retire(code: str, *, as_json: bool) -> None:
         echo_json({"code": code, "changed": anew})
         return
     click.echo(f"programme {code} {'retired' if anew else 'is retired already, nothing changed'}")
+
+
+@programme.command("restore")
+@click.argument("code")
+@json_option
+def programme_restore(code: str, *, as_json: bool) -> None:
+    """Let a retired programme open periods again."""
+    books = open_books()
+    with transaction(books.engine) as connection:
+        anew = restore_programme(connection, code, books.now())
+    if as_json:
+        echo_json({"code": code, "changed": anew})
+        return
+    click.echo(f"programme {code} {'restored' if anew else 'is not retired, nothing changed'}")

@@ -3,6 +3,7 @@
 import click
 
 from bounty.checks import books
+from bounty.checks.content import not_proved
 from bounty.cli.context import open_books, period_argument, programme_option, promoter_of
 from bounty.cli.output import echo_json, json_option, several
 from bounty.clock import shown
@@ -130,7 +131,8 @@ def check(*, as_json: bool) -> None:
             )
             if not as_json:
                 click.echo(f"{finding.violations:>8}  {finding.name}: {finding.promise}")
-        click.echo(not_looked_at(connection), err=True)
+        for sentence in filter(None, (not_looked_at(connection), not_proved(connection))):
+            click.echo(sentence, err=True)
     if as_json:
         echo_json({"violations": violations, "checks": objects})
     if violations:

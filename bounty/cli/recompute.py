@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from bounty.cli.context import open_books, period_argument
+from bounty.cli.context import open_books, period_argument, spark_option
 from bounty.cli.month import sums_in_words
 from bounty.cli.output import echo_json, json_option, several
 from bounty.db import snapshot
@@ -20,12 +20,7 @@ from bounty.settlement.service import newest_settlement
 
 @click.command()
 @period_argument
-@click.option(
-    "--on",
-    "master",
-    metavar="MASTER",
-    help="Compute on Spark: local[2], local-cluster[2,1,1024], spark://HOST:PORT.",
-)
+@spark_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=True),

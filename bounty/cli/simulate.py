@@ -1,27 +1,30 @@
 """The command that simulates other terms in past months."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
-from sqlalchemy import Connection
 
 from bounty.cli.context import (
-    CommandContext,
     open_books,
     programme_option,
     require_period_of_main,
     require_same_programme,
+    spark_option,
 )
 from bounty.cli.month import read_terms_file
 from bounty.cli.output import echo_json, json_option, several, signed_yuan
 from bounty.clock import shown
 from bounty.db import snapshot
-from bounty.forecast.simulation import CAUSES, Difference, Figures, Month, Simulated, periods_from_to
+from bounty.forecast.simulation import CAUSES, Difference, Figures, Simulated, periods_from_to, sweep
 from bounty.forecast.simulation import simulate as simulate_month
 from bounty.forecast.variation import Variation, read_variation
 from bounty.money import grouped_yuan
 from bounty.rules.periods import Period, programme_key
 from bounty.rules.terms import read_terms
+from bounty.settlement.queries import Outcomes, outcomes_in_the_books
 
 
 def _variation(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Variation | None:
@@ -35,8 +38,11 @@ def _variation(_ctx: click.Context, _param: click.Parameter, value: str | None) 
 @click.option(
     "--vary", metavar="KEY=FROM..TO:STEP", callback=_variation, help="Try values of one number of the terms."
 )
+@spark_option
 @json_option
-def simulate(file: Path, span: str, programme: str, vary: Variation | None, *, as_json: bool) -> None:
+def simulate(
+    file: Path, span: str, programme: str, vary: Variation | None, master: str | None, *, as_json: bool
+) -> None:
     """Simulate the results of terms in months whose orders are imported. Nothing is written.
 
     A month that is open keeps its roster, levels and eligibility; targets are computed again under the terms. Any other
@@ -47,16 +53,29 @@ def simulate(file: Path, span: str, programme: str, vary: Variation | None, *, a
     require_period_of_main(span, periods[0])
     toml = read_terms_file(file)
     terms, books = read_terms(toml), open_books()
-    with snapshot(books.engine) as connection:
+    with _computed_on(master) as outcomes, snapshot(books.engine) as connection:
         if vary is not None:
-            _sweep(connection, books, toml, periods, vary, as_json=as_json)
+            swept = sweep(connection, toml, periods, vary, books.now(), outcomes)
+            _tell_sweep(swept, periods, vary, as_json=as_json)
             return
-        found = [simulate_month(connection, terms, period, books.now()) for period in periods]
+        found = [simulate_month(connection, terms, period, books.now(), outcomes) for period in periods]
     if as_json:
         echo_json([month.as_json() for month in found])
         return
     for month in found:
         _tell(month)
+
+
+@contextmanager
+def _computed_on(master: str | None) -> Iterator[Outcomes]:
+    """By the books, or by a Spark that is started for it."""
+    if master is None:
+        yield outcomes_in_the_books
+        return
+    from bounty.lake.spark import outcomes_on_session, spark_session  # noqa: PLC0415 - only here need Spark be there
+
+    with spark_session(master) as spark, TemporaryDirectory(prefix="bounty-lake-") as folder:
+        yield outcomes_on_session(spark, Path(folder))
 
 
 def _tell(month: Simulated) -> None:
@@ -68,6 +87,11 @@ def _tell(month: Simulated) -> None:
     if month.difference is not None:
         click.echo(f"  terms in force  {_in_words(month.difference.was)}")
     click.echo(f"  published       {'nothing' if month.against is None else _in_words(month.against)}")
+    click.echo(f"  subsidy per GMV {month.figures.permille}‰")
+    if month.budget_fen is not None:
+        left = month.budget_fen - month.figures.subsidy_fen
+        verdict = f"{grouped_yuan(left)} left" if left >= 0 else f"passed by {grouped_yuan(-left)}"
+        click.echo(f"  budget          {grouped_yuan(month.budget_fen)}, {verdict}")
     if month.difference is not None:
         _tell_difference(month.figures, month.difference)
     for _zh, note in month.notes:
@@ -90,25 +114,17 @@ def _tell_difference(figures: Figures, difference: Difference) -> None:
         )
 
 
-def _sweep(
-    connection: Connection,
-    books: CommandContext,
-    toml: str,
-    periods: list[Period],
-    vary: Variation,
-    *,
-    as_json: bool,
+def _tell_sweep(
+    found: list[tuple[str, list[Figures]]], periods: list[Period], vary: Variation, *, as_json: bool
 ) -> None:
-    months = [Month(connection, period, books.now()) for period in periods]
-    found = [(value, [month.under(terms).figures for month in months]) for value, terms in vary.terms(toml)]
     if as_json:
         objects = [
             {
                 "key": vary.path,
                 "value": value,
                 "periods": [
-                    {**programme_key(month.period), "period": month.period.name, **figures.as_json()}
-                    for month, figures in zip(months, row, strict=True)
+                    {**programme_key(period), "period": period.name, **figures.as_json()}
+                    for period, figures in zip(periods, row, strict=True)
                 ],
             }
             for value, row in found
@@ -116,7 +132,7 @@ def _sweep(
         echo_json(objects)
         return
     width = max(len(vary.path), *(len(value) for value, _ in found))
-    head = "".join(f"{f'{month.period} passed':>16}{'subsidy':>16}" for month in months)
+    head = "".join(f"{f'{period} passed':>16}{'subsidy':>16}" for period in periods)
     click.echo(f"{vary.path:<{width}}{head}{'in all':>16}")
     for value, row in found:
         cells = "".join(f"{each.passed:>16}{grouped_yuan(each.subsidy_fen):>16}" for each in row)

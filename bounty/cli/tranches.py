@@ -9,7 +9,7 @@ import click
 from sqlalchemy import Connection
 
 from bounty.checks.books import require_balanced
-from bounty.cli import payment_results
+from bounty.cli import holds, payment_results
 from bounty.cli.context import number_of, open_books
 from bounty.cli.identity import as_option, books_as, books_as_anyone
 from bounty.cli.output import echo_json, json_option, several
@@ -28,10 +28,10 @@ from bounty.tranches.unusual_amounts import unusual
 
 @click.group()
 def payout() -> None:
-    """Prepare, approve and export tranches, record payment results, and close periods."""
+    """Prepare, approve and export tranches, hold payouts, record payment results, and close periods."""
 
 
-for _command in payment_results.COMMANDS:
+for _command in (*payment_results.COMMANDS, *holds.COMMANDS):
     payout.add_command(_command)
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 from bounty.errors import RefusedFile
@@ -78,9 +79,17 @@ def say(case: str, **facts: object) -> ProblemText:
     case    a case of the catalogue, or a code for its first case
     Raises  KeyError for a case or a fact that is not there
     """
+    if not facts:
+        return _plain(case)
     code, zh, en = SAYINGS[case]
     shown = {name: " ".join(storable(str(fact))[:VALUE_SHOWN].split()) for name, fact in facts.items()}
     return ProblemText(code, zh.format(**shown), en.format(**shown))
+
+
+@cache  # a file of many bad rows says the same of each
+def _plain(case: str) -> ProblemText:
+    code, zh, en = SAYINGS[case]
+    return ProblemText(code, zh.format(), en.format())
 
 
 def refused(case: str, **facts: object) -> RefusedFile:

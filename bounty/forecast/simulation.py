@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, func, select
 
 from bounty.clock import shown
 from bounty.db import avoid_loops
 from bounty.db.stand_in_rows import rows_instead_of
 from bounty.errors import BountyError
+from bounty.forecast.variation import Variation
 from bounty.models import Notice, OpenPeriod, Result, RosterEntry
 from bounty.roster.eligibility import Candidate, Eligibility, judge_candidate, targets_of
 from bounty.roster.programmes import cycle_of, require_programme
@@ -32,7 +33,7 @@ from bounty.roster.terms import require_cycle, terms_in_force
 from bounty.rules.periods import MAIN, Period, bounds_of, programme_key
 from bounty.rules.sql_math import count_where, sum_or_zero
 from bounty.rules.terms import Formula, Terms
-from bounty.settlement.queries import recomputation
+from bounty.settlement.queries import Outcomes, outcomes_in_the_books
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,11 @@ class Figures:
     lines: int
     """Orders that earn a subsidy above 0."""
     subsidy_fen: int
+
+    @property
+    def permille(self) -> int:
+        """The subsidy in thousandths of the counted GMV, rounded down; 0 without GMV."""
+        return self.subsidy_fen * 1000 // self.gmv_fen if self.gmv_fen else 0
 
     def as_json(self) -> dict[str, int]:
         """By name."""
@@ -106,10 +112,18 @@ CAUSES = {
 class Month:
     """A month whose orders are known, to be tried under any terms; of one snapshot.
 
+    outcomes   where it is computed
+
     Raises BountyError for a period that its programme has not, or that has not begun.
     """
 
-    def __init__(self, connection: Connection, period: Period, now: int) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        period: Period,
+        now: int,
+        outcomes: Outcomes = outcomes_in_the_books,
+    ) -> None:
         avoid_loops(connection)
         require_programme(connection, period.programme)
         require_cycle(period, cycle_of(connection, period.programme))
@@ -120,7 +134,7 @@ class Month:
         row = opened.first()
         self._opened = None if row is None else dict(row)
         self._rosters: dict[str, list[dict[str, Any]]] = {}
-        self._now = now
+        self._now, self._outcomes = now, outcomes
 
     @property
     def opened_at(self) -> int | None:
@@ -148,13 +162,11 @@ class Month:
             )
         roster = self._roster(terms)
         dialect = self._connection.dialect.name
-        made = recomputation(self.period, terms).results
         instead = (
             rows_instead_of(dialect, OpenPeriod, [(self._opened or {}) | bounds_columns(self.period, terms)]),
             rows_instead_of(dialect, RosterEntry, roster),
         )
-        columns = (made.c[name] for name in _COLUMNS)
-        rows = self._connection.execute(select(*columns).add_cte(*instead)).all()
+        rows = list(self._outcomes(self._connection, self.period, terms, instead))
         eligible = sum(entry["reason"] is None for entry in roster)
         return Outcome(
             _figures(eligible, rows),
@@ -286,10 +298,7 @@ class Month:
         return Eligibility(reason, gmv_fen or None, orders or None, derivation)
 
 
-_COLUMNS = ("promoter_id", "gmv_fen", "orders", "passed", "subsidy_orders", "subsidy_fen")
-
-
-def _figures(eligible: int, rows: Iterable[Row[Any]]) -> Figures:
+def _figures(eligible: int, rows: Iterable[Any]) -> Figures:
     passed = orders = gmv_fen = lines = subsidy_fen = 0
     for row in rows:
         passed += bool(row.passed)
@@ -343,6 +352,8 @@ class Simulated:
     """Null where no terms were in force."""
     notes: list[tuple[str, str]]
     """In Chinese and in English."""
+    budget_fen: int | None
+    """Of the given terms; null where they name none."""
 
     def as_json(self) -> dict[str, Any]:
         """As docs/promises.md, JSON, has it, with the difference and notes beside."""
@@ -384,9 +395,15 @@ def periods_from_to(text: str, programme: str = MAIN) -> list[Period]:
     return periods
 
 
-def simulate(connection: Connection, terms: Terms, period: Period, now: int) -> Simulated:
+def simulate(
+    connection: Connection,
+    terms: Terms,
+    period: Period,
+    now: int,
+    outcomes: Outcomes = outcomes_in_the_books,
+) -> Simulated:
     """A month under terms. Raises BountyError for a month that has not begun."""
-    month = Month(connection, period, now)
+    month = Month(connection, period, now, outcomes)
     outcome = month.under(terms)
     try:
         in_force = month.terms_in_force
@@ -395,13 +412,40 @@ def simulate(connection: Connection, terms: Terms, period: Period, now: int) -> 
     else:
         difference = _difference(month, in_force, terms, outcome)
     return Simulated(
-        period, month.opened_at, outcome.figures, month.published(), difference, month.notes(terms)
+        period,
+        month.opened_at,
+        outcome.figures,
+        month.published(),
+        difference,
+        month.notes(terms),
+        terms.subsidy.budget_fen,
     )
+
+
+def sweep(
+    connection: Connection,
+    toml: str,
+    periods: list[Period],
+    vary: Variation,
+    now: int,
+    outcomes: Outcomes = outcomes_in_the_books,
+) -> list[tuple[str, list[Figures]]]:
+    """Every value of a variation as text, with the figures of each period under it.
+
+    toml      terms that hold
+    outcomes  where it is computed
+
+    Raises BountyError for a month that has not begun and for a key that the terms have not, InvalidTerms for a value
+    that can't be.
+    """
+    months = [Month(connection, period, now, outcomes) for period in periods]
+    return [(value, [month.under(terms).figures for month in months]) for value, terms in vary.terms(toml)]
 
 
 def _difference(month: Month, was: Terms, now: Terms, outcome: Outcome) -> Difference:
     was = was.model_copy(update={"name": now.name, "effective_from": now.effective_from})
-    before = last = month.under(was)
+    # Under the same terms the month is computed once: that takes as long as settling it.
+    before = last = outcome if was == now else month.under(was)
     last_terms, causes = was, []
     for code, terms in _steps(was, now):
         if terms == last_terms:

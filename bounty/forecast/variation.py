@@ -57,6 +57,76 @@ def read_variation(text: str) -> Variation:
     return Variation(path, [first + step * place for place in range(int((last - first) // step) + 1)])
 
 
+@dataclass(frozen=True, slots=True)
+class VariedKey:
+    """A number of the terms that people vary."""
+
+    path: str
+    zh: str
+    en: str
+    value: str
+    """The present one, as the terms write it."""
+
+
+def varied_keys(toml: str) -> list[VariedKey]:
+    """The caps, rates and targets that a text of terms has; none of a text that is no TOML."""
+    try:
+        document = tomllib.loads(toml)
+    except tomllib.TOMLDecodeError:
+        return []
+    found = [VariedKey(path, zh, en, str(value)) for path, zh, en, value in _numbers(document)]
+    return [key for key in found if re.fullmatch(_NUMBER, key.value)]
+
+
+def _numbers(document: Any) -> Iterator[tuple[str, str, str, Any]]:
+    subsidy = _table(document, "subsidy")
+    yield (
+        "subsidy.order_cap_yuan",
+        "单笔补贴上限（元）",
+        "subsidy of an order at most (yuan)",
+        subsidy.get("order_cap_yuan"),
+    )
+    yield (
+        "subsidy.promoter_cap_yuan",
+        "每人补贴上限（元）",
+        "subsidy of a promoter at most (yuan)",
+        subsidy.get("promoter_cap_yuan"),
+    )
+    tiers = subsidy.get("tiers")
+    for place, tier in enumerate(tiers if isinstance(tiers, list) else []):
+        rate = tier.get("rate_permille") if isinstance(tier, dict) else None
+        yield (
+            f"subsidy.tiers.{place}.rate_permille",
+            f"第 {place + 1} 档比例（‰）",
+            f"rate of tier {place + 1} (‰)",
+            rate,
+        )
+    yield (
+        "task.order_cap_yuan",
+        "单笔计入上限（元）",
+        "an order counts at most (yuan)",
+        _table(document, "task").get("order_cap_yuan"),
+    )
+    levels = _table(document, "levels")
+    for name in levels:
+        level, path = _table(levels, name), f"levels.{name}"
+        yield f"{path}.orders", f"{name} 订单目标", f"orders asked of {name}", level.get("orders")
+        yield (
+            f"{path}.gmv_yuan",
+            f"{name} GMV 目标（元）",
+            f"GMV asked of {name} (yuan)",
+            level.get("gmv_yuan"),
+        )
+        factor = _table(level, "gmv_yuan").get("factor")
+        yield f"{path}.gmv_yuan.factor", f"{name} GMV 系数", f"factor on the past GMV of {name}", factor
+
+
+def _table(document: Any, name: str) -> dict[str, Any]:
+    """A table within a table; an empty one where there is none."""
+    found = document.get(name) if isinstance(document, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
 def _put(document: dict[str, Any], path: str, value: Decimal) -> str:
     """Set a key of a document of terms to a number, in the way the terms write it; the number as text."""
     *above, key = path.split(".")

@@ -67,8 +67,8 @@ def export_facts(
                 f"{folder} is not empty: name a new folder, so that no older facts lie among these."
             )
         tables = {
-            table.name: _write_table(
-                connection, _rows_of(table, columns, period, bounds, elsewhere), table.name, folder
+            table.name: write_table(
+                connection, rows_of(table, columns, period, bounds, elsewhere), table.name, folder
             )
             for table, columns in named.items()
         }
@@ -90,7 +90,7 @@ def export_facts(
     return manifest
 
 
-def _rows_of(
+def rows_of(
     table: Table, columns: list[Column[Any]], period: Period, bounds: Bounds, elsewhere: list[int]
 ) -> Query:
     """The rows of a table that may matter to a period."""
@@ -119,8 +119,9 @@ class _File:
     rows: int = 0
 
 
-def _write_table(connection: Connection, query: Query, name: str, folder: Path) -> dict[str, Any]:
-    """Write a table's rows; its rows, columns, and files with their rows and hashes."""
+def write_table(connection: Connection, query: Query, name: str, folder: Path) -> dict[str, Any]:
+    """Write a table's rows; its rows, columns, and files with their rows and hashes. Raises BountyError where pyarrow
+    is not installed."""
     try:
         import pyarrow as pa  # noqa: PLC0415 - an extra: only the lake needs it
         import pyarrow.compute as pc  # noqa: PLC0415

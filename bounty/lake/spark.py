@@ -1,4 +1,4 @@
-"""A settlement on Spark: facts exported as Parquet, the settlement's own expressions, rows in the files' order.
+"""A settlement or a simulated month on Spark: facts exported as Parquet, and the settlement's own expressions.
 
 It is a way past one machine and an independent proof, not a speed-up on one machine.
 """
@@ -8,22 +8,23 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection
+from sqlalchemy import CTE, Connection
 
 from bounty.db import Query
 from bounty.errors import BountyError
-from bounty.lake.export import export_facts
+from bounty.lake.export import columns_named, export_facts, rows_of, write_table
 from bounty.lake.recompute import Compute, ComputedRows
 from bounty.lake.spark_dialect import spark_sql
 from bounty.roster.terms import TermsInForce
-from bounty.rules.periods import Period
+from bounty.rules.periods import Period, bounds_of
+from bounty.rules.terms import Terms
 from bounty.settlement.files import ROWS_AT_A_TIME
-from bounty.settlement.queries import recomputation
+from bounty.settlement.queries import Outcomes, notices_elsewhere, recomputation
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -80,6 +81,37 @@ def on_session(spark: "SparkSession") -> Compute:
             yield ComputedRows(rows_on(spark, made.results_rows()), rows_on(spark, made.lines_rows()))
 
     return compute
+
+
+def outcomes_on_session(spark: "SparkSession", folder: Path) -> Outcomes:
+    """Simulated months computed by a Spark session, from facts exported into a folder.
+
+    folder  empty; executors read it for as long as months are simulated. Facts are exported once for all terms that
+            read the same columns of them
+    """
+    held: dict[str, Any] = {}
+    paths = (folder / str(number) for number in count())
+
+    def outcomes(
+        connection: Connection, period: Period, terms: Terms, instead: Sequence[CTE]
+    ) -> Iterable[Any]:
+        elsewhere, bounds = notices_elsewhere(connection, period), bounds_of(period, terms)
+        query = recomputation(period, terms, elsewhere).outcome_rows()
+        simulated = {cte.name: cte for cte in instead}
+        for table, columns in columns_named([query]).items():
+            rows = rows_of(table, columns, period, bounds, elsewhere)
+            facts = (str(period), bounds, tuple(column.name for column in columns))
+            if table.name in simulated:
+                rows = rows.add_cte(simulated[table.name])
+            elif held.get(table.name) == facts:
+                continue
+            path = next(paths)
+            write_table(connection, rows, table.name, path)
+            spark.read.parquet(str(path / table.name)).createOrReplaceTempView(table.name)
+            held[table.name] = facts
+        return (row for part in rows_on(spark, query) for row in part)
+
+    return outcomes
 
 
 def rows_on(spark: "SparkSession", query: Query) -> Iterable[Sequence[Any]]:

@@ -27,11 +27,12 @@ from bounty.models.notifications import Message, MessageChoice, MessageTry
 from bounty.models.orders import CategorySet, Order, OrderRepeat, OrderVersion
 from bounty.models.payees import Payee, PayeeApproval, PayeeProposal
 from bounty.models.payment_results import PayoutOutcome, Receipt, ReceiptRow
-from bounty.models.promoters import Level, Link, Promoter, Target, Violation
+from bounty.models.promoters import Level, Link, LinkVersion, Promoter, Target, Violation
 from bounty.models.roster import OpenPeriod, Programme, RosterEntry, TermsVersion
 from bounty.models.settlement import KnownNotice, Line, Result, Settlement
 from bounty.models.sync import FetchWindow
 from bounty.models.tokens import TOKEN_ROLES, ApiAnswer, ApiToken, ApiTokenUse
+from bounty.models.totals import DailyProgress, DailySubsidy, PromoterProgress, PromoterSubsidy
 from bounty.models.tranches import Payout, Tranche, TrancheLine, TrancheStep
 from bounty.models.uploads import HeaderName, Upload
 
@@ -95,6 +96,8 @@ __all__ = [
     "Batch",
     "Books",
     "CategorySet",
+    "DailyProgress",
+    "DailySubsidy",
     "DataConfirmation",
     "FetchWindow",
     "HeaderName",
@@ -103,6 +106,7 @@ __all__ = [
     "Level",
     "Line",
     "Link",
+    "LinkVersion",
     "Message",
     "MessageChoice",
     "MessageTry",
@@ -129,6 +133,8 @@ __all__ = [
     "Programme",
     "Promoter",
     "PromoterForecast",
+    "PromoterProgress",
+    "PromoterSubsidy",
     "Quarantined",
     "Receipt",
     "ReceiptRow",

@@ -1,6 +1,6 @@
 """Orders: every distinct row received, and the order state folded from these rows."""
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import ForeignKey, Index, PrimaryKeyConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bounty.db import Base, Bytes, Flag, WholeNumber, Words
@@ -54,25 +54,16 @@ class OrderVersion(_Facts, Base):
 
     __tablename__ = "order_versions"
     __table_args__ = (
-        # All columns that decide which row of an order is newest, so the fold reads only this index (except on a tie).
-        Index(
-            "ix_order_versions_newest",
-            "order_sn",
-            "modified_at",
-            "order_status",
-            "row_hash",
-            "is_detail",
-            "withdrawn",
-        ),
+        # Led by the order number, which begins with its date: an import writes beside what it wrote last, and the fold
+        # finds an order's rows. Led by the promoter, it was written all over (docs/decisions/48).
+        PrimaryKeyConstraint("order_sn", "row_hash", "promoter_id"),
         Index("ix_order_versions_batch", "batch_id", "place"),
         {"sqlite_strict": True},
     )
 
-    promoter_id: Mapped[int] = mapped_column(
-        ForeignKey(Promoter.promoter_id), primary_key=True, autoincrement=False
-    )
-    order_sn: Mapped[str] = mapped_column(Words, primary_key=True)
-    row_hash: Mapped[bytes] = mapped_column(Bytes, primary_key=True)
+    promoter_id: Mapped[int] = mapped_column(ForeignKey(Promoter.promoter_id), autoincrement=False)
+    order_sn: Mapped[str] = mapped_column(Words)
+    row_hash: Mapped[bytes] = mapped_column(Bytes)
     """16-byte hash of the row's facts, independent of the file format."""
     is_detail: Mapped[bool] = mapped_column(Flag)
     """True if the row comes from ``order.detail.get``, the only source of after-sales facts."""
@@ -108,6 +99,7 @@ class Order(_Facts, Base):
 
     __tablename__ = "orders"
     __table_args__ = (
+        PrimaryKeyConstraint("order_sn", "promoter_id"),
         # Without promoter_id: an order number identifies one order over all promoters (`bounty check` verifies it).
         Index("uq_orders_order_sn", "order_sn", unique=True),
         # All columns that the task clauses use, so a promoter's month is an index-only scan.
@@ -125,13 +117,12 @@ class Order(_Facts, Base):
             "received_at",
             "live_room",
         ),
-        {"sqlite_strict": True},
+        # SQLite keeps the rows themselves by the primary key.
+        {"sqlite_strict": True, "sqlite_with_rowid": False},
     )
 
-    promoter_id: Mapped[int] = mapped_column(
-        ForeignKey(Promoter.promoter_id), primary_key=True, autoincrement=False
-    )
-    order_sn: Mapped[str] = mapped_column(Words, primary_key=True)
+    promoter_id: Mapped[int] = mapped_column(ForeignKey(Promoter.promoter_id), autoincrement=False)
+    order_sn: Mapped[str] = mapped_column(Words)
     failed_at: Mapped[int | None] = mapped_column(WholeNumber)
     """When the order failed by audit, punishment or a completed after-sale, by its newest rows; epoch seconds; null if
     it did not fail."""

@@ -82,6 +82,25 @@ class Link(Base):
     """The row's line in the batch."""
 
 
+class LinkVersion(Base):
+    """The channel of a promotion link ID from a batch on; the newest one is the row of ``links``."""
+
+    __tablename__ = "link_versions"
+    __table_args__ = {"sqlite_strict": True}
+
+    promoter_id: Mapped[int] = mapped_column(
+        ForeignKey(Promoter.promoter_id), primary_key=True, autoincrement=False
+    )
+    p_id: Mapped[str] = mapped_column(Words, primary_key=True)
+    """The promotion link ID (推广位ID)."""
+    batch_id: Mapped[int] = mapped_column(ForeignKey(Batch.batch_id), primary_key=True, autoincrement=False)
+    """The batch that contained the row."""
+    channel: Mapped[str] = mapped_column(Words)
+    """``app`` or ``other``."""
+    place: Mapped[int] = mapped_column(WholeNumber)
+    """The row's line in the batch."""
+
+
 class Target(Base):
     """A promoter's imported targets for a period, which replace the targets that the terms would give."""
 

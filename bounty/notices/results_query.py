@@ -10,7 +10,6 @@ from sqlalchemy import (
     and_,
     case,
     cast,
-    exists,
     func,
     literal,
     null,
@@ -20,13 +19,12 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from bounty.db import Query, WholeNumber, Words
-from bounty.models import Line, Order, Result, RosterEntry
-from bounty.rules.measure import frozen_bounds, may_count, measured, of_eligible
+from bounty.models import Line, PromoterProgress, PromoterSubsidy, Result, RosterEntry
 from bounty.rules.periods import Period
+from bounty.rules.revocations import void_stands
 from bounty.rules.sql_math import Whole, count_where, myriads_of, sum_or_zero
-from bounty.rules.subsidy import attains
+from bounty.rules.subsidy import attains, tier_reached
 from bounty.rules.terms import Terms
-from bounty.settlement.queries import earned_lines, measured_roster
 
 AT_RISK = -1000
 """Who has not passed and is no further from the target than this is at risk; ten-thousandths."""
@@ -55,7 +53,7 @@ def results_query(
     """One row per promoter on the roster.
 
     bounds          the columns of ``periods``
-    settlement_id   the settlement to read; null measures the orders as they are now, by the same expressions
+    settlement_id   the settlement to read; null takes the totals of the orders as they are now
     before_id       an earlier settlement to compare with
     now             adds where each is heading, for a period whose receipts are awaited
 
@@ -74,14 +72,10 @@ def results_query(
     )
     was = aliased(Result, name="was")
     margin = _margin(found)
-    active = exists().where(
-        Order.promoter_id == RosterEntry.promoter_id,
-        Order.paid_at >= bounds.task_from,
-        Order.paid_at < bounds.task_until,
-    )
+    total = PromoterProgress
     compared = ("gmv_fen", "orders", "passed", "rate_permille", "subsidy_orders", "subsidy_fen")
     differs = or_(*(found.c[name].is_distinct_from(getattr(was, name)) for name in compared))
-    heading = _heading(bounds, terms, found, now)
+    heading = _heading(bounds, found, now)
     return (
         select(
             RosterEntry.promoter_id,
@@ -96,15 +90,16 @@ def results_query(
             found.c.rate_permille,
             func.coalesce(found.c.subsidy_orders, 0).label("subsidy_orders"),
             func.coalesce(found.c.subsidy_fen, 0).label("subsidy_fen"),
-            _one(active).label("active"),
+            _one(total.window_orders > 0).label("active"),
             margin.label("margin"),
             (-func.abs(margin, type_=WholeNumber)).label("nearness"),
             _one(was.rate_permille.is_not(None)).label("was_passed"),
             case((was.promoter_id.is_not(None), found.c.subsidy_fen - was.subsidy_fen)).label("moved_fen"),
             _one(and_(was.promoter_id.is_not(None), differs)).label("changed"),
-            *heading.columns,
+            *heading,
         )
-        .select_from(heading.joined.outerjoin(found, found.c.promoter_id == RosterEntry.promoter_id))
+        .join(total, and_(total.period == RosterEntry.period, total.promoter_id == RosterEntry.promoter_id))
+        .outerjoin(found, found.c.promoter_id == RosterEntry.promoter_id)
         .outerjoin(
             was,
             and_(
@@ -116,33 +111,19 @@ def results_query(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Heading:
-    """The columns of where each promoter is heading, and the roster joined with what they need."""
-
-    columns: list[ColumnElement[Any]]
-    joined: FromClause
-
-
-def _heading(bounds: Any, terms: Terms, found: FromClause, now: int | None) -> _Heading:
-    entry = RosterEntry.__table__
+def _heading(bounds: Any, found: FromClause, now: int | None) -> list[ColumnElement[Any]]:
+    """pending_fen, pending_orders and outlook."""
     if now is None:
         number: Any = cast(null(), WholeNumber)
         outlook: Any = cast(null(), Words)
-        return _Heading(
-            [number.label("pending_fen"), number.label("pending_orders"), outlook.label("outlook")], entry
-        )
-    possible = _possible(bounds, terms).subquery("possible")
-    gmv_fen, orders = (func.coalesce(possible.c[name], 0) for name in ("gmv_fen", "orders"))
-    eligible = entry.c.reason.is_(None)
-    return _Heading(
-        [
-            case((eligible, gmv_fen - found.c.gmv_fen)).label("pending_fen"),
-            case((eligible, orders - found.c.orders)).label("pending_orders"),
-            case((eligible, _outlook(bounds, now, gmv_fen, orders))).label("outlook"),
-        ],
-        entry.outerjoin(possible, possible.c.promoter_id == entry.c.promoter_id),
-    )
+        return [number.label("pending_fen"), number.label("pending_orders"), outlook.label("outlook")]
+    total, eligible = PromoterProgress.__table__.c, RosterEntry.reason.is_(None)
+    gmv_fen, orders = total.gmv_fen + total.pending_fen, total.orders + total.pending_orders
+    return [
+        case((eligible, total.pending_fen)).label("pending_fen"),
+        case((eligible, total.pending_orders)).label("pending_orders"),
+        case((eligible, _outlook(bounds, now, gmv_fen, orders))).label("outlook"),
+    ]
 
 
 def _one(condition: Any) -> Whole:
@@ -156,27 +137,46 @@ def _margin(found: FromClause) -> Whole:
 
 
 def _now(period: Period, terms: Terms) -> Query:
-    """The results that a settlement would have now, with the columns of ``results``; of who is eligible."""
-    reached = measured_roster(period, terms).cte("reached")
-    line = earned_lines(period, terms, reached).subquery("line").c
-    sums = (
+    """The results that a settlement would have now, with the columns of ``results`` and basis_fen; of who is eligible.
+
+    From the totals by promoter, which hold what the orders come to at each tier.
+    """
+    entry, total = RosterEntry.__table__.c, PromoterProgress.__table__.c
+    reached = tier_reached(terms, total.gmv_fen, total.orders, entry.target_gmv_fen, entry.target_orders)
+    by_promoter = (
         select(
-            line.promoter_id,
-            func.count().label("subsidy_orders"),
-            sum_or_zero(line.subsidy_fen).label("subsidy_fen"),
+            total.promoter_id,
+            total.gmv_fen,
+            total.orders,
+            case((~void_stands(total.promoter_id, str(period)), reached)).label("tier"),
         )
-        .group_by(line.promoter_id)
-        .subquery("sums")
+        .join(
+            RosterEntry,
+            and_(entry.promoter_id == total.promoter_id, entry.period == total.period),
+        )
+        .where(total.period == str(period), entry.reason.is_(None))
+        .subquery("by_promoter")
+        .c
     )
+    given = PromoterSubsidy
+    rates = {place: tier.rate_permille for place, tier in enumerate(terms.subsidy.tiers)}
     return select(
-        reached.c.promoter_id,
-        reached.c.gmv_fen,
-        reached.c.orders,
-        reached.c.rate_permille.is_not(None).label("passed"),
-        reached.c.rate_permille,
-        func.coalesce(sums.c.subsidy_orders, 0).label("subsidy_orders"),
-        func.coalesce(sums.c.subsidy_fen, 0).label("subsidy_fen"),
-    ).outerjoin(sums, sums.c.promoter_id == reached.c.promoter_id)
+        by_promoter.promoter_id,
+        by_promoter.gmv_fen,
+        by_promoter.orders,
+        by_promoter.tier.is_not(None).label("passed"),
+        case(rates, value=by_promoter.tier, else_=null()).label("rate_permille"),
+        func.coalesce(given.orders, 0).label("subsidy_orders"),
+        func.coalesce(given.basis_fen, 0).label("basis_fen"),
+        func.coalesce(given.subsidy_fen, 0).label("subsidy_fen"),
+    ).outerjoin(
+        given,
+        and_(
+            given.period == str(period),
+            given.promoter_id == by_promoter.promoter_id,
+            given.tier == by_promoter.tier,
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,18 +230,6 @@ def at_risk(row: Any) -> ColumnElement[bool]:
     return and_(row.active == 1, row.passed == 0, row.margin.is_not(None), row.margin >= AT_RISK)
 
 
-def _possible(bounds: Any, terms: Terms) -> Query:
-    """What each eligible promoter with such an order would count with every pending order: promoter_id, gmv_fen,
-    orders."""
-    facts = Order.__table__.c
-    measure = measured(facts, terms)
-    return of_eligible(
-        select(RosterEntry.promoter_id, measure.gmv_fen.label("gmv_fen"), measure.orders.label("orders")),
-        Period.parse(bounds.period),
-        may_count(facts, frozen_bounds(terms), terms),
-    ).group_by(RosterEntry.promoter_id)
-
-
 def _outlook(bounds: Any, now: int, gmv_fen: Whole, orders: Whole) -> ColumnElement[str]:
     """One of OUTLOOKS, from what is counted and pending against the part of the task window that has gone by."""
     window = bounds.task_until - bounds.task_from
@@ -258,31 +246,39 @@ def _outlook(bounds: Any, now: int, gmv_fen: Whole, orders: Whole) -> ColumnElem
 def by_tier(connection: Connection, bounds: Any, terms: Terms, settlement_id: int | None) -> list[Any]:
     """Per rate: rate_permille, promoters, basis_fen and subsidy_fen of their lines; the lowest rate first."""
     if settlement_id is None:
-        reached: Any = measured_roster(Period.parse(bounds.period), terms).cte("reached")
-        line: Any = earned_lines(Period.parse(bounds.period), terms, reached).subquery("line")
-    else:
-        reached = select(Result.__table__).where(Result.settlement_id == settlement_id).subquery("reached")
-        line = select(Line.__table__).where(Line.settlement_id == settlement_id).subquery("line")
-    sums = (
-        select(
-            line.c.promoter_id,
-            sum_or_zero(line.c.basis_fen).label("basis_fen"),
-            sum_or_zero(line.c.subsidy_fen).label("subsidy_fen"),
-        )
-        .group_by(line.c.promoter_id)
-        .subquery("sums")
+        return _by_rate(connection, _now(Period.parse(bounds.period), terms))
+    result, line = Result.__table__.c, Line.__table__.c
+    basis = (
+        select(line.promoter_id, sum_or_zero(line.basis_fen).label("basis_fen"))
+        .where(line.settlement_id == settlement_id)
+        .group_by(line.promoter_id)
+        .subquery("basis")
     )
+    results = (
+        select(
+            result.rate_permille,
+            result.subsidy_fen,
+            func.coalesce(basis.c.basis_fen, 0).label("basis_fen"),
+        )
+        .select_from(Result)
+        .outerjoin(basis, basis.c.promoter_id == result.promoter_id)
+        .where(result.settlement_id == settlement_id)
+    )
+    return _by_rate(connection, results)
+
+
+def _by_rate(connection: Connection, results: Query) -> list[Any]:
+    row = results.subquery("row").c
     return list(
         connection.execute(
             select(
-                reached.c.rate_permille,
+                row.rate_permille,
                 func.count().label("promoters"),
-                sum_or_zero(sums.c.basis_fen).label("basis_fen"),
-                sum_or_zero(sums.c.subsidy_fen).label("subsidy_fen"),
+                sum_or_zero(row.basis_fen).label("basis_fen"),
+                sum_or_zero(row.subsidy_fen).label("subsidy_fen"),
             )
-            .outerjoin(sums, sums.c.promoter_id == reached.c.promoter_id)
-            .where(reached.c.rate_permille.is_not(None))
-            .group_by(reached.c.rate_permille)
-            .order_by(reached.c.rate_permille)
+            .where(row.rate_permille.is_not(None))
+            .group_by(row.rate_permille)
+            .order_by(row.rate_permille)
         )
     )

@@ -26,6 +26,7 @@ from bounty.settlement.files import FileFacts, Rendering, content_sha256, lines_
 from bounty.settlement.period_lock import require_not_closed
 from bounty.settlement.revocations import require_voids_known
 from bounty.settlement.service import newest_settlement
+from bounty.totals.service import recompute_elsewhere
 
 MANIFEST = "manifest.json"
 """Describes the files of an export; last to come and first to go."""
@@ -73,6 +74,8 @@ def publish(connection: Connection, period: Period, now: int, *, approval_requir
             period=str(period), notice=number, settlement_id=draft.settlement_id, published_at=now
         )
     )
+    in_force = (draft,) if last is None else (draft, last)
+    recompute_elsewhere(connection, period, *(each.settlement_id for each in in_force))
     facts = {
         "notice": number,
         "settlement": draft.settlement_id,
@@ -102,6 +105,13 @@ def notices(connection: Connection, period: Period | None = None) -> list[Any]:
     if period is not None:
         query = query.where(Notice.period == str(period))
     return list(connection.execute(query.order_by(Notice.period.desc(), Notice.notice.desc())))
+
+
+def settlement_of(connection: Connection, period: Period, notice: int) -> int | None:
+    """The settlement that a notice published; null where there is no such notice."""
+    published = select(Notice.settlement_id).where(Notice.period == str(period), Notice.notice == notice)
+    settlement_id: int | None = connection.execute(published).scalar()
+    return settlement_id
 
 
 def every_notice() -> Query:

@@ -12,6 +12,7 @@ from sqlalchemy import (
     CompoundSelect,
     Connection,
     Executable,
+    Table,
     and_,
     bindparam,
     case,
@@ -49,6 +50,7 @@ from bounty.models import Batch, CategorySet, Order, OrderRepeat, OrderVersion, 
 from bounty.orders.fold import Rows, canonical_facts, folded, folded_alone, is_alone
 from bounty.platforms.pdd.order_files import OrderRow
 from bounty.rules.sql_math import count_where
+from bounty.totals.service import recompute_touched
 
 CHUNK = 20_000
 """Rows folded at a time: large enough for the statements to be cheap a row, small enough for flat memory."""
@@ -131,6 +133,7 @@ def import_order_rows(
     if kept:
         counts.new, counts.changed = connection.execute(statements.count_touched).one()
         connection.execute(statements.supersede, {"batch": batch_id, "now": now})
+        recompute_touched(connection, rows_of_orders(_touched))
     counts.stale = kept - counts.new - counts.changed
     return counts
 
@@ -232,6 +235,17 @@ def _stands_otherwise() -> ColumnElement[bool]:
             before.live_room.is_distinct_from(Order.live_room),
             before.facts != canonical_facts(Order),
         ),
+    )
+
+
+def rows_of_orders(numbers: Table) -> Query:
+    """promoter_id and paid_at of every row of some orders: what an order is now, and was before, is one of them.
+
+    numbers   has the order numbers, as order_sn; they may repeat
+    """
+    # Outer, and from the numbers, so that SQLite, which knows nothing of a temporary table, does not read all rows.
+    return select(OrderVersion.promoter_id, OrderVersion.paid_at).outerjoin_from(
+        numbers, OrderVersion, OrderVersion.order_sn == numbers.c.order_sn
     )
 
 

@@ -1,11 +1,13 @@
 """Taking a batch of orders back, as if it had never come."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    FromClause,
     and_,
     delete,
     exists,
@@ -16,9 +18,10 @@ from sqlalchemy import (
     union,
     update,
 )
+from sqlalchemy.orm import aliased
 
 from bounty.audit.service import record
-from bounty.db import Bytes, WholeNumber, Words, clear, insert_into, workspace
+from bounty.db import Bytes, Query, WholeNumber, Words, clear, insert_into, workspace
 from bounty.errors import BountyError
 from bounty.models import (
     Batch,
@@ -30,7 +33,9 @@ from bounty.models import (
     Quarantined,
     Settlement,
 )
-from bounty.orders.service import fold_orders
+from bounty.orders.fold import Rows
+from bounty.orders.service import fold_orders, rows_of_orders
+from bounty.totals.service import recompute_touched
 
 _orphaned = workspace(
     "orphaned_rows",
@@ -49,6 +54,29 @@ def undo_batch(connection: Connection, batch_id: int, now: int) -> int:
 
     Raises BountyError if there is no such batch of orders, it is undone already, or a notice rests on it.
     """
+    _require_undoable(connection, batch_id)
+    connection.execute(update(Batch).where(Batch.batch_id == batch_id).values(undone_at=now))
+    _gather_orphans(connection, batch_id)
+    _refuse_if_published(connection, batch_id, _orphaned)
+    rows = connection.execute(
+        update(OrderVersion).where(exists().where(_is(OrderVersion, _orphaned))).values(withdrawn=True)
+    )
+    orders = select(_orphaned.c.order_sn)
+    fold_orders(connection, lambda row: row.order_sn.in_(orders))
+    # The fold has just moved each order to the promoter of its newest row, so a row that stands has that promoter.
+    live = exists().where(
+        OrderVersion.promoter_id == Order.promoter_id,
+        OrderVersion.order_sn == Order.order_sn,
+        OrderVersion.withdrawn.is_(false()),
+    )
+    connection.execute(delete(Order).where(Order.order_sn.in_(orders), ~live))
+    recompute_touched(connection, rows_of_orders(_orphaned))
+    _undo_quarantine(connection, batch_id, now)
+    record(connection, "batch.undo", f"batch {batch_id}", now, after={"rows_withdrawn": rows.rowcount})
+    return rows.rowcount
+
+
+def _require_undoable(connection: Connection, batch_id: int) -> None:
     batch = connection.execute(select(Batch.kind, Batch.undone_at).where(Batch.batch_id == batch_id)).first()
     if batch is None:
         raise BountyError(
@@ -62,59 +90,113 @@ def undo_batch(connection: Connection, batch_id: int, now: int) -> int:
         )
     if batch.undone_at is not None:
         raise BountyError(f"Batch {batch_id} is undone already.", f"批次 {batch_id} 已经撤销过。")
-    connection.execute(update(Batch).where(Batch.batch_id == batch_id).values(undone_at=now))
-    _gather_orphans(connection, batch_id)
-    _refuse_if_published(connection, batch_id)
-    rows = connection.execute(
-        update(OrderVersion).where(exists().where(_is(OrderVersion))).values(withdrawn=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Undoing:
+    """What undoing a batch would take back; nothing is written."""
+
+    rows: int
+    """Rows that would be withdrawn."""
+    periods: dict[str | None, int]
+    """Open period (null for orders in none) -> orders that would change."""
+    gone: int
+    """Orders of which nothing would be left."""
+    promoters: Query
+    """Everybody who has, or had, an order that the batch brought."""
+    stays: Rows
+    """Whether a row would still be held, for the fold."""
+
+
+def would_undo(connection: Connection, batch_id: int) -> Undoing:
+    """What ``undo_batch`` would do, by reading alone. Raises BountyError as it does."""
+    _require_undoable(connection, batch_id)
+    orphaned = _orphaned_rows(batch_id).cte("orphaned")
+    _refuse_if_published(connection, batch_id, orphaned)
+    version = OrderVersion.__table__.c
+    withdrawn = select(func.count()).select_from(orphaned).join(OrderVersion, _is(OrderVersion, orphaned))
+    of_batch = select(orphaned.c.order_sn).distinct().subquery("of_batch")
+    left = aliased(OrderVersion, name="left_over")
+    remains = exists().where(
+        left.order_sn == of_batch.c.order_sn, left.withdrawn.is_(false()), ~_is_orphaned(left, batch_id)
     )
-    orders = select(_orphaned.c.order_sn)
-    fold_orders(connection, lambda row: row.order_sn.in_(orders))
-    live = exists().where(OrderVersion.order_sn == Order.order_sn, OrderVersion.withdrawn.is_(false()))
-    connection.execute(delete(Order).where(Order.order_sn.in_(orders), ~live))
-    _undo_quarantine(connection, batch_id, now)
-    record(connection, "batch.undo", f"batch {batch_id}", now, after={"rows_withdrawn": rows.rowcount})
-    return rows.rowcount
+    gone = (
+        select(func.count())
+        .select_from(of_batch)
+        .join(Order, Order.order_sn == of_batch.c.order_sn)
+        .where(~remains)
+    )
+    brought = union(
+        *(select(table.order_sn).where(table.batch_id == batch_id) for table in (OrderVersion, OrderRepeat))
+    )
+    return Undoing(
+        rows=connection.execute(withdrawn).scalar_one(),
+        periods=_periods_touched(connection, orphaned),
+        gone=connection.execute(gone).scalar_one(),
+        promoters=select(version.promoter_id).distinct().where(version.order_sn.in_(brought)),
+        stays=lambda row: ~_is_orphaned(row, batch_id),
+    )
 
 
-def orders_touched(connection: Connection) -> dict[str | None, int]:
-    """Open period (null for orders in none) -> orders that ``undo_batch`` changed, in the same transaction."""
+def _periods_touched(connection: Connection, orphaned: FromClause) -> dict[str | None, int]:
     in_period = and_(
         OrderVersion.paid_at >= OpenPeriod.month_from, OrderVersion.paid_at < OpenPeriod.month_until
     )
     rows = connection.execute(
         select(OpenPeriod.period, func.count(OrderVersion.order_sn.distinct()))
-        .select_from(_orphaned)
-        .join(OrderVersion, _is(OrderVersion))
+        .select_from(orphaned)
+        .join(OrderVersion, _is(OrderVersion, orphaned))
         .outerjoin(OpenPeriod, in_period)
         .group_by(OpenPeriod.period)
     )
     return dict(rows.all())
 
 
-def _is(row: Any) -> ColumnElement[bool]:
+_KEY = tuple(column.name for column in _orphaned.c)
+
+
+def _is(row: Any, orphaned: FromClause) -> ColumnElement[bool]:
     """Whether a row of ``order_versions`` or ``order_repeats`` is one of the orphaned."""
-    return and_(*(column == getattr(row, column.name) for column in _orphaned.c))
+    return and_(*(orphaned.c[name] == getattr(row, name) for name in _KEY))
+
+
+def _is_orphaned(row: Any, batch_id: int) -> ColumnElement[bool]:
+    """The same of a row of ``order_versions``, asked of the row by its key."""
+    repeat = aliased(OrderRepeat, name="repeat")
+    again = and_(*(getattr(repeat, name) == getattr(row, name) for name in _KEY))
+    held = _held(batch_id)
+    brought = or_(row.batch_id == batch_id, exists().where(again, repeat.batch_id == batch_id))
+    return and_(brought, ~or_(row.batch_id.in_(held), exists().where(again, repeat.batch_id.in_(held))))
+
+
+def _held(batch_id: int) -> Query:
+    """The other batches that are not undone."""
+    return select(Batch.batch_id).where(Batch.undone_at.is_(None), Batch.batch_id != batch_id)
+
+
+def _orphaned_rows(batch_id: int) -> Query:
+    """The rows that a batch brought, first or again, and no other batch that still holds did: their key."""
+    brought = union(
+        *(
+            select(*(getattr(table, name) for name in _KEY)).where(table.batch_id == batch_id)
+            for table in (OrderVersion, OrderRepeat)
+        )
+    ).cte("brought")
+    elsewhere = [
+        exists().where(_is(table, brought), table.batch_id.in_(_held(batch_id)))
+        for table in (OrderVersion, OrderRepeat)
+    ]
+    return select(*brought.c).where(~or_(*elsewhere))
 
 
 def _gather_orphans(connection: Connection, batch_id: int) -> None:
-    names = [column.name for column in _orphaned.c]
-    brought = union(
-        *(
-            select(*(getattr(table, name) for name in names)).where(table.batch_id == batch_id)
-            for table in (OrderVersion, OrderRepeat)
-        )
-    )
     clear(connection, _orphaned)
-    connection.execute(insert_into(connection.dialect.name, _orphaned).from_select(names, brought))
-    held = select(Batch.batch_id).where(Batch.undone_at.is_(None))
-    elsewhere = [
-        exists().where(_is(table), table.batch_id.in_(held)) for table in (OrderVersion, OrderRepeat)
-    ]
-    connection.execute(delete(_orphaned).where(or_(*elsewhere)))
+    connection.execute(
+        insert_into(connection.dialect.name, _orphaned).from_select(list(_KEY), _orphaned_rows(batch_id))
+    )
 
 
-def _refuse_if_published(connection: Connection, batch_id: int) -> None:
+def _refuse_if_published(connection: Connection, batch_id: int, orphaned: FromClause) -> None:
     """A notice rests on a batch that its settlement knew, and whose rows are, or made, orders of its month."""
     of_month = [
         and_(paid_at >= OpenPeriod.month_from, paid_at < OpenPeriod.month_until)
@@ -122,8 +204,8 @@ def _refuse_if_published(connection: Connection, batch_id: int) -> None:
     ]
     resting = connection.execute(
         select(Notice.period, func.max(Notice.notice).label("notice"))
-        .select_from(_orphaned)
-        .join(OrderVersion, _is(OrderVersion))
+        .select_from(orphaned)
+        .join(OrderVersion, _is(OrderVersion, orphaned))
         .outerjoin(Order, Order.order_sn == OrderVersion.order_sn)
         .join(OpenPeriod, or_(*of_month))
         .join(Notice, Notice.period == OpenPeriod.period)

@@ -8,15 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from bounty.db import Query
-from bounty.models import Link, OpenPeriod, Order, OrderVersion, RosterEntry
+from bounty.models import OrderVersion, PromoterProgress, RosterEntry
 from bounty.rules.periods import Period
-from bounty.rules.sql_math import count_where
-
-RECEIVED_STATUSES = (2, 3, 5)
-"""Received, audited, settled: what has one of these was received, whether or not its row says when."""
+from bounty.rules.sql_math import count_where, sum_or_zero
+from bounty.rules.unknowns import RECEIVED_STATUSES, unknowns
 
 _SENTENCES = {
     "RECEIPT_UNKNOWN": (
@@ -63,11 +61,6 @@ class Unknown:
         return _SENTENCES[self.code][1].format(rows=self.rows, of=self.of)
 
 
-def receipt_unknown(row: Any) -> ColumnElement[bool]:
-    """Whether a row says that it was received, but not when."""
-    return and_(row.order_status.in_(RECEIVED_STATUSES), row.received_at.is_(None))
-
-
 def unknown_in_batch(connection: Connection, batch_id: int) -> list[Unknown]:
     """What is not known of the rows that a batch brought."""
     row = OrderVersion
@@ -76,32 +69,29 @@ def unknown_in_batch(connection: Connection, batch_id: int) -> list[Unknown]:
 
 def unknown_in_month(connection: Connection, period: Period) -> list[Unknown]:
     """What is not known of the orders paid in an open period's month by who is eligible in it."""
-    of_month = and_(
-        Order.promoter_id == RosterEntry.promoter_id,
-        Order.paid_at >= OpenPeriod.month_from,
-        Order.paid_at < OpenPeriod.month_until,
+    total = PromoterProgress.__table__.c
+    eligible = and_(
+        RosterEntry.promoter_id == total.promoter_id,
+        RosterEntry.period == total.period,
+        RosterEntry.reason.is_(None),
     )
-    eligible = and_(RosterEntry.period == OpenPeriod.period, RosterEntry.reason.is_(None))
     return _counted(
         connection,
-        select(*_counts(Order))
-        .select_from(OpenPeriod)
+        select(
+            sum_or_zero(total.paid_orders).label("every"),
+            sum_or_zero(total.received_orders).label("received"),
+            *(sum_or_zero(total[code.lower()]).label(code) for code in _SENTENCES),
+        )
         .join(RosterEntry, eligible)
-        .join(Order, of_month)
-        .where(OpenPeriod.period == str(period)),
+        .where(total.period == str(period)),
     )
 
 
 def _counts(row: Any) -> Sequence[ColumnElement[int]]:
-    linked = exists().where(Link.promoter_id == row.promoter_id, Link.p_id == row.p_id).correlate_except(Link)
     return (
         func.count(row.order_sn).label("every"),
         count_where(row.order_status.in_(RECEIVED_STATUSES)).label("received"),
-        count_where(receipt_unknown(row)).label("RECEIPT_UNKNOWN"),
-        count_where(row.cat_ids.is_(None)).label("CATEGORY_UNKNOWN"),
-        count_where(row.type.is_(None)).label("TYPE_UNKNOWN"),
-        count_where(row.price_compare_status.is_(None)).label("PRICE_COMPARE_UNKNOWN"),
-        count_where(~linked).label("LINK_UNKNOWN"),
+        *(count_where(unknown).label(code) for code, unknown in unknowns(row).items()),
     )
 
 

@@ -14,9 +14,9 @@ from bounty.files.cells import FORMULA_STARTS
 from bounty.files.csv_records import Record
 from bounty.files.tables import reread_record
 from bounty.models import Batch, Order, OrderVersion
-from bounty.orders.unknowns import receipt_unknown
 from bounty.platforms.pdd.sheet_orders import layout_of, without_seconds
 from bounty.rules.periods import Period
+from bounty.rules.unknowns import receipt_unknown
 
 _UNSEEN = tuple("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufffd")
 """Characters that turn the direction of what is read, and the one that stands for a lost character."""

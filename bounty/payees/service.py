@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, insert, select
+from sqlalchemy import Connection, Row, and_, func, insert, select
 
 from bounty.accounts.service import require_account
 from bounty.audit.service import actor_of, record
@@ -58,6 +58,25 @@ def payees_in_force() -> Query:
         Payee.shown_name,
         Payee.secret,
     ).join(newest, same)
+
+
+def proposal_of(connection: Connection, proposal_id: int) -> Row[*tuple[Any, ...]] | None:
+    """A proposal with who made and who approved it; null where there is none.
+
+    Columns as of ``PayeeProposal``, ``proposed_by``, ``approved_at`` (epoch seconds) and ``approved_by_id``.
+    """
+    query = (
+        select(
+            PayeeProposal.__table__,
+            User.name.label("proposed_by"),
+            PayeeApproval.approved_at,
+            PayeeApproval.user_id.label("approved_by_id"),
+        )
+        .outerjoin(User, User.id == PayeeProposal.proposed_by_id)
+        .outerjoin(PayeeApproval, PayeeApproval.proposal_id == PayeeProposal.proposal_id)
+        .where(PayeeProposal.proposal_id == proposal_id)
+    )
+    return connection.execute(query).first()
 
 
 def waiting_proposals() -> Query:

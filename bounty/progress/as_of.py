@@ -1,8 +1,8 @@
 """What the books knew at a past moment: tables hidden by their earlier content, for statements that read them by name.
 
-Orders are folded from the rows of the batches that were imported by then, by the fold's own expressions. Roster entries
-that were changed by hand later are as they were, and later notices and voids are not there. Links are as they are now:
-the books keep no earlier channel of a link.
+Orders are folded from the rows of the batches that were imported by then, by the fold's own expressions, and links have
+the channel that those batches gave them. Roster entries that were changed by hand later are as they were, and later
+notices and voids are not there.
 """
 
 import re
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import CTE, ColumnElement, Connection, and_, exists, func, or_, select, true
+from sqlalchemy.orm import aliased
 
 from bounty.clock import read_instant, shown
 from bounty.db import Query
@@ -18,6 +19,8 @@ from bounty.db.stand_in_rows import rows_instead_of
 from bounty.errors import BountyError
 from bounty.models import (
     Batch,
+    Link,
+    LinkVersion,
     Notice,
     OpenPeriod,
     OrderRepeat,
@@ -116,11 +119,30 @@ def see_as_of(connection: Connection, as_of: AsOf, period: Period | None, orders
     """
     hidden = [
         folded(orders, known_at(connection, as_of), with_withdrawn=True).cte("orders"),
+        *_links(connection, as_of),
         *_decisions(connection, as_of),
         *([] if period is None else _roster(connection, as_of, period)),
     ]
     # Around the query and not into it: a statement that `written_out` made keeps what is added to it for ever.
     return lambda query: select(query.subquery("as_it_was")).add_cte(*hidden)
+
+
+def _links(connection: Connection, as_of: AsOf) -> list[CTE]:
+    """The links with the channels of by then; nothing where no later batch brought or changed one."""
+    later = select(Link.batch_id).where(Link.batch_id > as_of.batch_id).limit(1)
+    if connection.execute(later).first() is None:
+        return []
+    was, newer = LinkVersion.__table__, aliased(LinkVersion, name="newer")
+    superseded = exists().where(
+        newer.promoter_id == was.c.promoter_id,
+        newer.p_id == was.c.p_id,
+        newer.batch_id > was.c.batch_id,
+        newer.batch_id <= as_of.batch_id,
+    )
+    columns = (was.c[column.name] for column in Link.__table__.c)
+    known = select(*columns).where(was.c.batch_id <= as_of.batch_id, ~superseded)
+    # Each order looks its link up by the key of `link_versions`; a materialized expression has none.
+    return [known.cte("links").prefix_with("NOT MATERIALIZED")]
 
 
 def _decisions(connection: Connection, as_of: AsOf) -> list[CTE]:

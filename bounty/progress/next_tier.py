@@ -1,6 +1,6 @@
 """The tier above the one that is reached: what is missing for it, and what it would be worth."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,23 +28,21 @@ def next_tier_of(
     rate_permille: int,
     gmv: TargetProgress | None,
     orders: TargetProgress | None,
-    totals: Sequence[Any],
+    tiers: Mapping[int, Any],
     expected_fen: int,
 ) -> NextTier | None:
     """The tier above a rate; null above the last.
 
-    totals         the rows of ``order_list.daily_totals``
+    tiers          place of a tier -> the columns of ``promoter_subsidy``
     expected_fen   what the orders so far are expected to earn now
     """
     for place, tier in enumerate(terms.subsidy.tiers):
         if tier.rate_permille > rate_permille:
-            earned = sum(row._mapping[f"earned_{place}_fen"] for row in totals)
-            cap = terms.subsidy.promoter_cap_fen
             return NextTier(
                 tier.at,
                 tier.rate_permille,
                 0 if gmv is None else max(tier.needs(gmv.target) - gmv.sure_or_pending, 0),
                 0 if orders is None else max(tier.needs(orders.target) - orders.sure_or_pending, 0),
-                max((earned if cap is None else min(earned, cap)) - expected_fen, 0),
+                max(tiers[place].subsidy_fen - expected_fen, 0),
             )
     return None

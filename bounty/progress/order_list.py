@@ -1,5 +1,6 @@
-"""A promoter's orders of a month, each with what it counts as and what it earns; and what they come to by day."""
+"""A promoter's orders of a month, each with what it counts as and what it earns."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -7,87 +8,15 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, FromClause, and_, bindparam, case, func, literal, select
 
 from bounty.db import Query, WholeNumber, written_out
-from bounty.models import Line, OpenPeriod, Order
+from bounty.models import Line, Order, PromoterProgress
 from bounty.progress.history import PromoterMonth
-from bounty.progress.queries import A_PERIOD, A_PROMOTER, month_of_promoter, once_a_row
-from bounty.rules.clauses import RECEIVED_IN_TIME, SUBSIDY_CLAUSES, all_hold, reason
-from bounty.rules.measure import (
-    COUNTED,
-    PENDING,
-    VERDICTS,
-    frozen_bounds,
-    may_count,
-    verdict,
-    verdict_number,
-)
+from bounty.progress.queries import A_PERIOD, A_PROMOTER, month_of_promoter
+from bounty.rules.clauses import RECEIVED_IN_TIME, SUBSIDY_CLAUSES, reason
+from bounty.rules.measure import COUNTED, PENDING, frozen_bounds, verdict
 from bounty.rules.periods import Period
-from bounty.rules.sql_math import Whole, capped_at, count_where, sum_or_zero, whole_part
+from bounty.rules.sql_math import Whole, capped_at
 from bounty.rules.subsidy import basis, before_promoter_cap, under_promoter_cap
 from bounty.rules.terms import Terms
-
-A_DAY = 86_400
-"""Shanghai's days are all of this length in seconds."""
-
-
-@lru_cache(maxsize=64)
-def daily_totals(terms: Terms) -> Query:
-    """The orders a promoter was paid for in the month by day of the month and verdict; asked with period, promoter_id.
-
-    day_verdict  orders  amount_fen  capped_fen  earning_0  basis_0_fen  earned_0_fen  earning_1 ...
-            123       2       27300       27300          2        27300           546          2
-
-    day_verdict is the day times the number of verdicts, plus the place of the verdict in VERDICTS: to sort the orders
-    of a busy promoter by one number takes a fraction of what it takes by a number and a word.
-    For each tier: how many orders would earn above 0, on what, and what, before the promoter cap.
-    """
-    facts, bounds = Order.__table__.c, frozen_bounds(terms)
-    tiers = terms.subsidy.tiers
-    earns = all_hold(SUBSIDY_CLAUSES, facts, bounds, terms)
-    day = whole_part(facts.paid_at - OpenPeriod.month_from, A_DAY) + 1
-    held = once_a_row(
-        month_of_promoter(
-            select(
-                (day * len(VERDICTS) + verdict_number(facts, bounds, terms)).label("day_verdict"),
-                facts.order_amount_fen,
-                *([] if terms.subsidy.basis == "order_amount" else [facts.promotion_amount_fen]),
-                case((earns, 1), else_=0).label("earns"),
-            ),
-            A_PERIOD,
-            A_PROMOTER,
-        )
-    ).c
-    judged = once_a_row(
-        select(
-            held.day_verdict,
-            held.order_amount_fen,
-            basis(held, terms).label("basis_fen"),
-            *(
-                case(
-                    (held.earns == 1, before_promoter_cap(held, literal(tier.rate_permille), terms)), else_=0
-                ).label(f"earned_{at}_fen")
-                for at, tier in enumerate(tiers)
-            ),
-        )
-    ).c
-    earned = [
-        part
-        for at in range(len(tiers))
-        for part in (
-            count_where(judged[f"earned_{at}_fen"] > 0).label(f"earning_{at}"),
-            sum_or_zero(case((judged[f"earned_{at}_fen"] > 0, judged.basis_fen), else_=0)).label(
-                f"basis_{at}_fen"
-            ),
-            sum_or_zero(judged[f"earned_{at}_fen"]).label(f"earned_{at}_fen"),
-        )
-    ]
-    totals = select(
-        judged.day_verdict,
-        func.count().label("orders"),
-        sum_or_zero(judged.order_amount_fen).label("amount_fen"),
-        sum_or_zero(capped_at(judged.order_amount_fen, terms.task.order_cap_fen)).label("capped_fen"),
-        *earned,
-    ).group_by(judged.day_verdict)
-    return written_out(totals)
 
 
 def rate_reached(
@@ -211,80 +140,19 @@ class Expected:
     basis_fen: int
     subsidy_fen: int
 
-    def __add__(self, other: "Expected") -> "Expected":
-        return Expected(
-            self.orders + other.orders,
-            self.basis_fen + other.basis_fen,
-            self.subsidy_fen + other.subsidy_fen,
-        )
 
-
-def expected_of(
-    connection: Connection,
-    period: Period,
-    promoter_id: int,
-    terms: Terms,
-    days: list[Any],
-    rate_permille: int,
-) -> tuple[Expected, int]:
+def expected_of(terms: Terms, tiers: Mapping[int, Any], rate_permille: int) -> tuple[Expected, int]:
     """What a month's orders earn together at a rate, and what that were without the promoter cap, whole fen.
 
-    days   the rows of ``daily_totals``
+    tiers   place of a tier -> the columns of ``promoter_subsidy``
     """
     at = next(
         (at for at, tier in enumerate(terms.subsidy.tiers) if tier.rate_permille == rate_permille), None
     )
     if at is None:  # of who does not take part
         return Expected(0, 0, 0), 0
-    by_day: dict[int, Expected] = {}
-    for row in days:
-        each = row._mapping
-        day = row.day_verdict // len(VERDICTS)
-        by_day[day] = by_day.get(day, Expected(0, 0, 0)) + Expected(
-            each[f"earning_{at}"], each[f"basis_{at}_fen"], each[f"earned_{at}_fen"]
-        )
-    whole = sum(by_day.values(), Expected(0, 0, 0))
-    cap = terms.subsidy.promoter_cap_fen
-    if cap is None or whole.subsidy_fen <= cap:
-        return whole, whole.subsidy_fen
-    # Only on the day on which the cap is met need it be asked which order met it.
-    before = Expected(0, 0, 0)
-    for day in sorted(by_day):
-        if before.subsidy_fen + by_day[day].subsidy_fen > cap:
-            break
-        before += by_day[day]
-    asked = {"period": str(period), "promoter_id": promoter_id, "rate_permille": rate_permille}
-    room = {"day": day, "room_fen": cap - before.subsidy_fen}
-    met = Expected(*connection.execute(_given_on_a_day(terms), asked | room).one())
-    return before + met, whole.subsidy_fen
-
-
-@lru_cache(maxsize=64)
-def _given_on_a_day(terms: Terms) -> Query:
-    """What one day's orders are given under what is left of the promoter cap: orders, basis_fen, subsidy_fen; asked
-    with period, promoter_id, rate_permille, day, room_fen."""
-    facts, bounds = Order.__table__.c, frozen_bounds(terms)
-    earns = all_hold(SUBSIDY_CLAUSES, facts, bounds, terms)
-    earned = before_promoter_cap(facts, bindparam("rate_permille", type_=WholeNumber), terms)
-    begins = OpenPeriod.month_from + (bindparam("day", type_=WholeNumber) - 1) * A_DAY
-    shares = (
-        month_of_promoter(
-            select(
-                facts.promoter_id,
-                facts.order_sn,
-                facts.paid_at,
-                basis(facts, terms).label("basis_fen"),
-                case((earns, earned), else_=0).label("earned_fen"),
-            ),
-            A_PERIOD,
-            A_PROMOTER,
-        )
-        .where(facts.paid_at >= begins, facts.paid_at < begins + A_DAY)
-        .subquery("shares")
-    )
-    capped, given = under_promoter_cap(shares, bindparam("room_fen", type_=WholeNumber))
-    found = select(func.count(), sum_or_zero(capped.c.basis_fen), sum_or_zero(given)).where(given > 0)
-    return written_out(found)
+    held = tiers[at]
+    return Expected(held.orders, held.basis_fen, held.subsidy_fen), held.earned_fen
 
 
 @lru_cache(maxsize=256)
@@ -333,17 +201,13 @@ def listed_now(connection: Connection, promoter_id: int, month: PromoterMonth, n
         return listed_orders(
             month.period, promoter_id, terms, permille, month.published.settlement_id
         ), permille
-    facts = Order.__table__.c
-    bounds = frozen_bounds(terms)
-    capped = capped_at(facts.order_amount_fen, terms.task.order_cap_fen)
-    received = facts.received_at.is_not(None)
-    sums = select(
-        sum_or_zero(capped), func.count(facts.promoter_id), sum_or_zero(case((received, capped), else_=0)),
-        count_where(received),
-    )  # fmt: skip
-    # What may count and was received counts.
-    may = month_of_promoter(sums, month.period, promoter_id).where(may_count(facts, bounds, terms))
-    may_gmv_fen, may_orders, gmv_fen, orders = connection.execute(may).one()
+    held = connection.execute(
+        select(PromoterProgress.__table__).where(
+            PromoterProgress.period == str(month.period), PromoterProgress.promoter_id == promoter_id
+        )
+    ).one()
+    gmv_fen, orders = held.gmv_fen, held.orders
+    may_gmv_fen, may_orders = gmv_fen + held.pending_fen, orders + held.pending_orders
     reachable = within_reach(month, may_gmv_fen, may_orders, now)
     reached = rate_reached(terms, gmv_fen, orders, month.target_gmv_fen, month.target_orders)
     permille = expected_rate(terms, reached, month, reachable=reachable)

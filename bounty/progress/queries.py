@@ -2,16 +2,17 @@
 
 from functools import lru_cache
 
-from sqlalchemy import BindParameter, Subquery, and_, bindparam, func, select
+from sqlalchemy import BindParameter, and_, bindparam, func, select
 
 from bounty.db import Query, WholeNumber, Words, written_out
-from bounty.models import OpenPeriod, Order, RosterEntry
+from bounty.models import DailyProgress, OpenPeriod, Order, RosterEntry
 from bounty.orders.warnings import times_out_of_order, warning_text
 from bounty.rules.clauses import BoundColumns, Clause, Facts, link_channel
 from bounty.rules.measure import frozen_bounds, verdict_number
 from bounty.rules.periods import Period
 from bounty.rules.sql_math import capped_at, sum_or_zero
 from bounty.rules.terms import Terms
+from bounty.totals.queries import once_a_row
 
 A_PERIOD: BindParameter[str] = bindparam("period", type_=Words())
 A_PROMOTER: BindParameter[int] = bindparam("promoter_id", type_=WholeNumber)
@@ -41,17 +42,23 @@ def month_of_promoter(
     )
 
 
-def once_a_row(query: Query) -> Subquery:
-    """A SELECT to take sums of, each of its columns worked out once a row.
-
-    Without a LIMIT both databases put its expressions into the outer SELECT, and work them out wherever one is named.
-    """
-    return query.limit(2**63 - 1).subquery()
+VERDICT_SUMS: Query = (
+    select(
+        DailyProgress.verdict,
+        sum_or_zero(DailyProgress.__table__.c.orders).label("orders"),
+        sum_or_zero(DailyProgress.__table__.c.amount_fen).label("amount_fen"),
+        sum_or_zero(DailyProgress.__table__.c.capped_fen).label("capped_fen"),
+    )
+    .where(DailyProgress.period == A_PERIOD, DailyProgress.promoter_id == A_PROMOTER)
+    .group_by(DailyProgress.verdict)
+)
+"""A promoter's orders of a month by verdict, as they are now, from the totals; asked with period, promoter_id."""
 
 
 @lru_cache(maxsize=64)
 def verdict_totals(terms: Terms) -> Query:
-    """The orders a promoter was paid for in the month, by verdict: verdict (its place in VERDICTS), orders,
+    """The orders a promoter was paid for in the month, by verdict, added up from the orders themselves, also as they
+    were at a past moment: verdict (its place in VERDICTS), orders,
     amount_fen, capped_fen; asked with period, promoter_id.
 
     6    9   100450   90950

@@ -3,21 +3,18 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, and_, select
 
 from bounty.audit.service import record
 from bounty.clock import shanghai_date, shown
 from bounty.db import Query
-from bounty.models import Order
+from bounty.models import PromoterProgress, RosterEntry
 from bounty.money import shown_yuan
 from bounty.notifications.outbox import MessageText, announce, notify_promoters
 from bounty.roster.programmes import period_in_words
-from bounty.roster.terms import open_period, terms_in_force
+from bounty.roster.terms import open_period
 from bounty.rules.clause_texts import BothLanguages, deadline_text
-from bounty.rules.measure import frozen_bounds, may_count, of_eligible
 from bounty.rules.periods import Period
-from bounty.rules.sql_math import capped_at, sum_or_zero
-from bounty.rules.terms import Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +36,7 @@ def remind(connection: Connection, period: Period, now: int) -> Reminded:
     Raises BountyError if the period is not open.
     """
     bounds = open_period(connection, period)
-    terms = terms_in_force(connection, period).terms
-    pending = {row.promoter_id: row for row in connection.execute(pending_of(period, terms))}
+    pending = {row.promoter_id: row for row in connection.execute(pending_of(period))}
     deadline, named = deadline_text(bounds.receipt_cutoff), period_in_words(connection, period)
 
     def letter_for(promoter_id: int) -> MessageText | None:
@@ -70,16 +66,14 @@ def remind(connection: Connection, period: Period, now: int) -> Reminded:
     return reminded
 
 
-def pending_of(period: Period, terms: Terms) -> Query:
+def pending_of(period: Period) -> Query:
     """Every eligible promoter's orders that count once they are received: promoter_id, orders, capped_fen."""
-    facts = Order.__table__.c
-    awaited = and_(may_count(facts, frozen_bounds(terms), terms), facts.received_at.is_(None))
-    columns = select(
-        facts.promoter_id,
-        func.count().label("orders"),
-        sum_or_zero(capped_at(facts.order_amount_fen, terms.task.order_cap_fen)).label("capped_fen"),
+    total, entry = PromoterProgress, RosterEntry
+    return (
+        select(total.promoter_id, total.pending_orders.label("orders"), total.pending_fen.label("capped_fen"))
+        .join(entry, and_(entry.promoter_id == total.promoter_id, entry.period == total.period))
+        .where(total.period == str(period), entry.reason.is_(None), total.pending_orders > 0)
     )
-    return of_eligible(columns, period, awaited).group_by(facts.promoter_id)
 
 
 def _letter(row: Any, period: BothLanguages, path: str, deadline: BothLanguages, now: int) -> MessageText:

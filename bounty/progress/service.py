@@ -18,10 +18,9 @@ from bounty.models import (
     RosterEntry,
     Settlement,
 )
-from bounty.orders.unknowns import RECEIVED_STATUSES
 from bounty.progress.as_of import AsOf, See, as_it_is, notices_known, see_as_of
 from bounty.progress.history import PublishedMonth, month_of
-from bounty.progress.queries import judged_order, verdict_totals
+from bounty.progress.queries import VERDICT_SUMS, judged_order, verdict_totals
 from bounty.roster.levels import level_in
 from bounty.roster.programmes import cycle_or_month, require_programme
 from bounty.roster.terms import open_period, terms_in_force
@@ -36,6 +35,7 @@ from bounty.rules.clauses import (
 )
 from bounty.rules.measure import COUNTED, PENDING, VERDICTS
 from bounty.rules.periods import MAIN, Period, bounds_of, programme_key
+from bounty.rules.unknowns import RECEIVED_STATUSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +137,12 @@ def progress_of(
             f"{period.first_day}, as known when it was opened."
         )
     asked = {"period": str(period), "promoter_id": promoter_id}
+    query = VERDICT_SUMS if as_of is None else see(verdict_totals(month.terms))
     tallies = {
-        VERDICTS[row.verdict]: Tally(row.orders, row.amount_fen, row.capped_fen)
-        for row in connection.execute(see(verdict_totals(month.terms)), asked)
+        row.verdict if as_of is None else VERDICTS[row.verdict]: Tally(
+            row.orders, row.amount_fen, row.capped_fen
+        )
+        for row in connection.execute(query, asked)
     }
     return Progress(
         period=period,

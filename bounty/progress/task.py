@@ -5,13 +5,12 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from bounty.models import RosterOverride, Violation
+from bounty.models import DailyProgress, PromoterSubsidy, RosterOverride, Violation
 from bounty.progress.bring_home import BringHome, bring_home_of
 from bounty.progress.history import PromoterMonth
 from bounty.progress.next_tier import NextTier, next_tier_of
 from bounty.progress.order_list import (
     Expected,
-    daily_totals,
     expected_of,
     expected_rate,
     newest_orders,
@@ -22,7 +21,7 @@ from bounty.progress.pace import TargetProgress, WindowDays, days_of
 from bounty.progress.queries import A_PERIOD, A_PROMOTER
 from bounty.progress.service import Tally
 from bounty.rules.clauses import RECEIVED_IN_TIME, TASK_CLAUSES
-from bounty.rules.measure import COUNTED, PENDING, VERDICTS
+from bounty.rules.measure import COUNTED, PENDING
 from bounty.rules.terms import Terms
 
 NEWEST = 10
@@ -103,6 +102,16 @@ _NEWEST_OVERRIDE = (
     .order_by(RosterOverride.number.desc())
     .limit(1)
 )
+_DAYS = select(
+    DailyProgress.day,
+    DailyProgress.verdict,
+    DailyProgress.orders,
+    DailyProgress.amount_fen,
+    DailyProgress.capped_fen,
+).where(DailyProgress.period == A_PERIOD, DailyProgress.promoter_id == A_PROMOTER)
+_TIERS = select(PromoterSubsidy.__table__).where(
+    PromoterSubsidy.period == A_PERIOD, PromoterSubsidy.promoter_id == A_PROMOTER
+)
 
 
 def task_of(
@@ -113,20 +122,17 @@ def task_of(
     *,
     following: PromoterMonth | None = None,
 ) -> Task:
-    """Where a promoter stands in a month: two queries, and one more each for who has pending orders to bring home, is
-    out over a violation, whose entry was put right by hand, or who is above the promoter cap.
+    """Where a promoter stands in a month: three queries, and one more each for who has pending orders to bring home,
+    is out over a violation, or whose entry was put right by hand.
     """
     terms = month.terms
     verdicts: dict[str, Tally] = {}
     by_day: dict[int, dict[str, Tally]] = {}
     asked = {"period": str(month.period), "promoter_id": promoter_id}
-    rows = list(connection.execute(daily_totals(terms), asked))
-    for row in rows:
-        of_day = Tally(row.orders, row.amount_fen, row.capped_fen)
-        day, number = divmod(row.day_verdict, len(VERDICTS))
-        verdict = VERDICTS[number]
-        if verdict == PENDING and month.published is not None:  # its receipt comes too late
-            verdict = RECEIVED_IN_TIME.code
+    for day, stands, *sums in connection.execute(_DAYS, asked):
+        of_day = Tally(*sums)
+        too_late = stands == PENDING and month.published is not None
+        verdict = RECEIVED_IN_TIME.code if too_late else stands
         verdicts[verdict] = verdicts.get(verdict, Tally()) + of_day
         if verdict in (COUNTED, PENDING):
             by_day.setdefault(day, {})[verdict] = of_day
@@ -146,10 +152,11 @@ def task_of(
         terms, counted.capped_fen, counted.orders, month.target_gmv_fen, month.target_orders
     )
     permille = expected_rate(terms, reached, month, reachable=reachable)
-    expected, earned_fen = expected_of(connection, month.period, promoter_id, terms, rows, permille)
+    tiers = {row.tier: row for row in connection.execute(_TIERS, asked)}
+    expected, earned_fen = expected_of(terms, tiers, permille)
     published = month.published
     helps = bool(pending.orders) and reachable and reached is None and now < month.bounds.receipt_cutoff
-    next_tier = next_tier_of(terms, permille, gmv, orders, rows, expected.subsidy_fen) if reachable else None
+    next_tier = next_tier_of(terms, permille, gmv, orders, tiers, expected.subsidy_fen) if reachable else None
     if next_tier is not None and now >= month.bounds.task_until and (next_tier.gmv_fen or next_tier.orders):
         next_tier = None  # no order can be added
     newest = connection.execute(

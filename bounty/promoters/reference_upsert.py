@@ -15,6 +15,7 @@ from sqlalchemy import (
     delete,
     exists,
     func,
+    insert,
     literal,
     or_,
     select,
@@ -44,6 +45,8 @@ class ReferenceKind:
     """The column of the file that names the promoter."""
     names_promoters: bool = False
     """Whether its rows make promoters known; other kinds wait in quarantine for theirs."""
+    versions: type[Base] | None = None
+    """The table of the same columns that keeps what every batch changed, under the key and the batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +175,13 @@ def _merge(
         subject = subject + literal(" ") + cast(row.c[name], Text)
     fresh = connection.execute(select(subject).select_from(by_key).where(is_last, ~held)).scalars().all()
     names = [*kind.key, *kind.values]
+    columns = [*names, "place", "batch_id"]
+    content = (*(row.c[name] for name in names), row.c.place, literal(batch_id))
+    if kind.versions is not None:
+        changed = select(*content).select_from(by_key).where(is_last, ~held)
+        connection.execute(insert(kind.versions).from_select(columns, changed))
     upsert = insert_into(connection.dialect.name, kind.table).from_select(
-        [*names, "place", "batch_id"],
-        select(*(row.c[name] for name in names), row.c.place, literal(batch_id)).where(is_last),
+        columns, select(*content).where(is_last)
     )
     new: Any = upsert.excluded
     connection.execute(

@@ -1,6 +1,6 @@
 """Promoters, violations and links from their files."""
 
-from bounty.models import Level, Link, Violation
+from bounty.models import Level, Link, LinkVersion, Violation
 from bounty.promoters.reference_upsert import ReferenceKind
 
 PROMOTERS = ReferenceKind(
@@ -13,4 +13,11 @@ PROMOTERS = ReferenceKind(
 VIOLATIONS = ReferenceKind(
     "violations", Violation, key=("promoter_id", "occurred_on"), values=("reason", "cleared_on")
 )
-LINKS = ReferenceKind("links", Link, key=("promoter_id", "p_id"), values=("channel",), promoter_column="p_id")
+LINKS = ReferenceKind(
+    "links",
+    Link,
+    key=("promoter_id", "p_id"),
+    values=("channel",),
+    promoter_column="p_id",
+    versions=LinkVersion,
+)

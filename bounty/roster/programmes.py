@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from bounty.audit.service import record
+from bounty.db import wait_for_turn
 from bounty.errors import BountyError
 from bounty.models import OpenPeriod, Programme, TermsVersion
 from bounty.rules.periods import MAIN, Period, in_programme, is_programme_code
@@ -87,12 +88,33 @@ def rename_programme(connection: Connection, code: str, name: str, now: int) -> 
 def retire_programme(connection: Connection, code: str, now: int) -> bool:
     """Open no new period of a programme any more, while what is open goes on; again changes nothing, and is False.
 
-    Raises BountyError where there is no such programme.
+    Raises BountyError where there is no such programme, and for the last one that is not retired: no programme at all
+    would open a period.
     """
+    wait_for_turn(connection)
     if require_programme(connection, code).retired_at is not None:
         return False
+    others = select(Programme.code).where(Programme.code != code, Programme.retired_at.is_(None)).limit(1)
+    if connection.execute(others).first() is None:
+        raise BountyError(
+            f"Programme {code} is the last that opens periods: add another one, or restore one, before it is retired.",
+            f"{code} 是最后一个还在开期的项目：请先新增或恢复另一个项目，再停用它。",
+        )
     connection.execute(update(Programme).where(Programme.code == code).values(retired_at=now))
     record(connection, "programme.retire", code, now)
+    return True
+
+
+def restore_programme(connection: Connection, code: str, now: int) -> bool:
+    """Let a retired programme open periods again; one that is not retired stays as it is, and is False.
+
+    Raises BountyError where there is no such programme.
+    """
+    retired_at = require_programme(connection, code).retired_at
+    if retired_at is None:
+        return False
+    connection.execute(update(Programme).where(Programme.code == code).values(retired_at=None))
+    record(connection, "programme.restore", code, now, before={"retired_at": retired_at})
     return True
 
 
@@ -114,8 +136,9 @@ def require_running(connection: Connection, code: str) -> None:
     """Raises BountyError where there is no such programme, or it opens no period any more."""
     if require_programme(connection, code).retired_at is not None:
         raise BountyError(
-            f"Programme {code} is retired: it opens no new period, and what is open goes on.",
-            f"项目 {code} 已停用：不再开新的期次，已开的期次照常进行。",
+            f"Programme {code} is retired: it opens no new period, and what is open goes on; "
+            f"`bounty programme restore {code}` lets it open periods again.",
+            f"项目 {code} 已停用：不再开新的期次，已开的期次照常进行；`bounty programme restore {code}` 可恢复。",
         )
 
 

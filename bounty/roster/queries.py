@@ -4,16 +4,57 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, and_, column, func, literal, or_, select, values
+from sqlalchemy import BigInteger, Connection, Row, and_, column, func, literal, or_, select, values
 
 from bounty.clock import midnight
 from bounty.db import Query
-from bounty.models import Level, Order, Target, Violation
+from bounty.models import Level, OpenPeriod, Order, RosterEntry, Target, Violation
 from bounty.rules.clauses import BoundColumns
 from bounty.rules.measure import counts, measured
 from bounty.rules.periods import Period, bounds_of
 from bounty.rules.sql_math import count_where
 from bounty.rules.terms import Terms
+
+
+def open_periods(connection: Connection) -> Sequence[Row[str, int, int, int]]:
+    """Every open period of all programmes, the newest first: period, opened_at, month_from and month_until."""
+    periods = select(OpenPeriod.period, OpenPeriod.opened_at, OpenPeriod.month_from, OpenPeriod.month_until)
+    return connection.execute(periods.order_by(OpenPeriod.month_from.desc(), OpenPeriod.period)).all()
+
+
+def roster_entries(period: Period) -> Query:
+    """Everybody on a roster: columns as of ``RosterEntry``, ``eligible``, and ``overridden`` if by a person."""
+    entry = RosterEntry
+    return select(
+        entry.promoter_id,
+        entry.name,
+        entry.level,
+        entry.registered_on,
+        entry.reason,
+        entry.target_gmv_fen,
+        entry.target_orders,
+        entry.reason.is_(None).label("eligible"),
+        entry.derivation.startswith('{"source":"override"', autoescape=True).label("overridden"),
+    ).where(entry.period == str(period))
+
+
+def levels_on_roster(connection: Connection, period: Period) -> list[str]:
+    """The names of the levels that a roster has, in their order."""
+    levels = select(RosterEntry.level).where(RosterEntry.period == str(period))
+    found = connection.execute(levels.distinct().order_by(RosterEntry.level)).scalars()
+    return [level for level in found if level is not None]
+
+
+def levels_of(connection: Connection, promoter_id: int) -> Sequence[Row[*tuple[Any, ...]]]:
+    """A promoter's levels, the newest first: columns as of ``Level``."""
+    levels = select(Level.__table__).where(Level.promoter_id == promoter_id)
+    return connection.execute(levels.order_by(Level.level_from.desc())).all()
+
+
+def violations_of(connection: Connection, promoter_id: int) -> Sequence[Row[*tuple[Any, ...]]]:
+    """A promoter's violations, the newest first: columns as of ``Violation``."""
+    violations = select(Violation.__table__).where(Violation.promoter_id == promoter_id)
+    return connection.execute(violations.order_by(Violation.occurred_on.desc())).all()
 
 
 def candidates(first_day: dt.date) -> Query:

@@ -20,6 +20,7 @@ from bounty.roster.queries import candidates, given_targets, history_of, orders_
 from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import Period, bounds_of
 from bounty.rules.terms import Formula, Terms
+from bounty.totals.service import recompute_period
 
 TARGETS = ReferenceKind("targets", Target, key=("promoter_id", "period"), values=("gmv_fen", "orders"))
 PERIOD_OPEN = Refusal(
@@ -57,6 +58,7 @@ def open_roster(connection: Connection, period: Period, now: int) -> Opening:
         opened = bounds_columns(period, in_force.terms) | {"terms_id": in_force.terms_id, "opened_at": now}
         connection.execute(insert(OpenPeriod).values(opened))
         connection.execute(insert(RosterEntry), entries)
+        recompute_period(connection, period)
     opening = _opening(connection, period, in_force.terms, anew=already is None)
     if opening.anew:
         frozen = {"terms_id": in_force.terms_id, "on_roster": opening.on_roster, "eligible": opening.eligible}

@@ -22,7 +22,7 @@ def sum_or_zero(amounts: ColumnElement[int]) -> Whole:
     return cast(func.coalesce(func.sum(amounts), 0), WholeNumber)
 
 
-def running_total(amounts: Whole, within: Whole, *order: ColumnElement[Any]) -> Whole:
+def running_total(amounts: Whole, within: Whole | tuple[Whole, ...], *order: ColumnElement[Any]) -> Whole:
     """The sum of amounts up to and with each row, in an order, within each value of ``within``."""
     return cast(func.sum(amounts).over(partition_by=within, order_by=order, rows=(None, 0)), WholeNumber)
 

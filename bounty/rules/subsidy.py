@@ -1,5 +1,7 @@
 """The subsidy: who passed, at which rate, and what an order earns before and after the caps."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import BindParameter, ColumnElement, FromClause, and_, case, null, or_, select
 
 from bounty.rules.clauses import Facts
@@ -17,18 +19,30 @@ def attains(
     )
 
 
+def tier_reached(
+    terms: Terms, gmv_fen: Whole, orders: Whole, target_gmv_fen: Whole, target_orders: Whole
+) -> ColumnElement[int | None]:
+    """The place of the last tier that is attained; null for who did not pass. For eligible promoters."""
+    return _of_tier_reached(
+        terms, range(len(terms.subsidy.tiers)), gmv_fen, orders, target_gmv_fen, target_orders
+    )
+
+
 def rate(
     terms: Terms, gmv_fen: Whole, orders: Whole, target_gmv_fen: Whole, target_orders: Whole
 ) -> ColumnElement[int | None]:
     """The rate of the last tier that is attained, per mille; null for who did not pass. For eligible promoters."""
-    falling = reversed(terms.subsidy.tiers)
-    return case(
-        *(
-            (attains(tier.at, gmv_fen, orders, target_gmv_fen, target_orders), tier.rate_permille)
-            for tier in falling
-        ),
-        else_=null(),
-    )
+    rates = [tier.rate_permille for tier in terms.subsidy.tiers]
+    return _of_tier_reached(terms, rates, gmv_fen, orders, target_gmv_fen, target_orders)
+
+
+def _of_tier_reached(terms: Terms, values: Sequence[int], *measured: Whole) -> ColumnElement[int | None]:
+    """Of each tier's value, that of the last tier that is attained.
+
+    measured   gmv_fen, orders, target_gmv_fen, target_orders
+    """
+    falling = zip(reversed(terms.subsidy.tiers), reversed(values), strict=True)
+    return case(*((attains(tier.at, *measured), value) for tier, value in falling), else_=null())
 
 
 def basis(facts: Facts, terms: Terms) -> Whole:
@@ -44,7 +58,7 @@ def before_promoter_cap(facts: Facts, rate_permille: Whole, terms: Terms) -> Who
     return capped_at(share_half_even(basis(facts, terms), rate_permille), terms.subsidy.order_cap_fen)
 
 
-def after_promoter_cap(earned: Whole, running: Whole, cap: int | BindParameter[int]) -> Whole:
+def after_promoter_cap(earned: Whole, running: Whole, cap: int | Whole) -> Whole:
     """What is left of an order's share under the promoter cap.
 
     running   the sum of the promoter's shares up to and with this order, in (paid_at, order_sn) order

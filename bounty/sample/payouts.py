@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, select
+from sqlalchemy import Connection, Engine, Row, exists, select
 
 from bounty import importer
 from bounty.audit.service import Actor, acting
@@ -130,18 +130,15 @@ def _payment_results(connection: Connection, tranche_id: int, path: Path) -> tup
 
 def _refund(connection: Connection, tranche_id: int, promoter_id: int | None, now: int, path: Path) -> Path:
     """Write an order file with one order that the tranche paid and that was refunded since."""
-    paid = (
-        select(Order)
-        .join(
-            TrancheLine,
-            (TrancheLine.promoter_id == Order.promoter_id) & (TrancheLine.order_sn == Order.order_sn),
-        )
-        .where(TrancheLine.tranche_id == tranche_id, Order.is_direct == 1)
+    paid = exists().where(
+        TrancheLine.promoter_id == Order.promoter_id,
+        TrancheLine.order_sn == Order.order_sn,
+        TrancheLine.tranche_id == tranche_id,
     )
     theirs_first = (Order.promoter_id == (promoter_id or 0)).desc()
     order = connection.execute(
         select(*Order.__table__.c)
-        .where(Order.order_sn.in_(select(paid.subquery().c.order_sn)))
+        .where(paid, Order.is_direct == 1)
         .order_by(theirs_first, Order.paid_at.desc(), Order.order_sn)
         .limit(1)
     ).one()

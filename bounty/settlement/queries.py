@@ -1,6 +1,8 @@
 """A settlement as a handful of set-based statements, whatever the size of the month."""
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import (
     CTE,
@@ -172,6 +174,15 @@ def summed_results(settlement_id: int, period: Period, reached: FromClause, line
     )
 
 
+def count_passed(connection: Connection, settlement_id: int) -> int:
+    """How many promoters passed in a settlement."""
+    passed = select(func.count()).where(
+        Result.settlement_id == settlement_id, Result.rate_permille.is_not(None)
+    )
+    counted: int = connection.execute(passed).scalar_one()
+    return counted
+
+
 def results_of(settlement_id: int, period: Period, results: FromClause = Result.__table__) -> Query:
     """The rows of results.csv, in its order.
 
@@ -244,9 +255,26 @@ class Recomputation:
         """The rows of results.csv."""
         return results_of(0, self.period, self.results)
 
+    def outcome_rows(self) -> Query:
+        """What each promoter's month comes to, in no order."""
+        names = ("promoter_id", "gmv_fen", "orders", "passed", "subsidy_orders", "subsidy_fen")
+        return select(*(self.results.c[name] for name in names))
+
     def lines_rows(self) -> Query:
         """The rows of subsidy_lines.csv."""
         return lines_of(0, self.results, self.lines)
+
+
+Outcomes = Callable[[Connection, Period, Terms, Sequence[CTE]], Iterable[Any]]
+"""Where a simulated month is computed: the rows of ``Recomputation.outcome_rows`` under terms; the last are the common
+table expressions that hide ``periods`` and ``roster``."""
+
+
+def outcomes_in_the_books(
+    connection: Connection, period: Period, terms: Terms, instead: Sequence[CTE]
+) -> Iterable[Any]:
+    """Computed by the database that holds the books."""
+    return connection.execute(recomputation(period, terms).outcome_rows().add_cte(*instead)).all()
 
 
 def known_notices(connection: Connection, settlement_id: int) -> list[int]:

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, and_, func, select
 
-from bounty.db import snapshot, transaction
-from bounty.models import Batch, Notice, Order, RosterEntry
-from bounty.orders.undo import orders_touched, undo_batch
+from bounty.db import Query, snapshot
+from bounty.models import Batch, Notice, RosterEntry
+from bounty.orders.fold import folded
+from bounty.orders.undo import Undoing, would_undo
+from bounty.progress.as_of import of_month
 from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import Period
 from bounty.settlement.queries import measured_roster
@@ -49,57 +51,53 @@ class UndoPreview:
     periods: list[TouchedPeriod]
 
 
-def undo_preview(engine: Engine, batch_id: int, now: int) -> UndoPreview:
-    """The real undoing, in a transaction that is rolled back.
+def undo_preview(engine: Engine, batch_id: int) -> UndoPreview:
+    """What the undoing would do, read without holding anybody up: no row is written, not even to be rolled back.
 
     Raises BountyError as ``undo_batch`` does.
     """
-    with transaction(engine) as connection:
-        orders_before = _orders(connection)
-        rows = undo_batch(connection, batch_id, now)
-        touched = orders_touched(connection)
-        gone = orders_before - _orders(connection)
-        orders = sum(touched.values())
-        after = {period: _passing(connection, period) for period in touched if period is not None}
-        connection.rollback()
     with snapshot(engine) as connection:
+        undoing = would_undo(connection, batch_id)
         name = connection.execute(select(Batch.file_name).where(Batch.batch_id == batch_id)).scalar_one()
         periods = [
             TouchedPeriod(
-                period, _notice(connection, period), touched[period], _changes(connection, period, passing)
+                period,
+                _notice(connection, period),
+                orders,
+                _changes(connection, Period.parse(period), undoing),
             )
-            for period, passing in sorted(after.items())
+            for period, orders in sorted(
+                (period, orders) for period, orders in undoing.periods.items() if period is not None
+            )
         ]
-    return UndoPreview(batch_id, name, rows, orders, gone, periods)
-
-
-def _orders(connection: Connection) -> int:
-    return connection.execute(select(func.count()).select_from(Order)).scalar_one()
+    return UndoPreview(batch_id, name, undoing.rows, sum(undoing.periods.values()), undoing.gone, periods)
 
 
 def _notice(connection: Connection, period: str) -> int | None:
     return connection.execute(select(func.max(Notice.notice)).where(Notice.period == period)).scalar()
 
 
-def _passing(connection: Connection, period: str) -> set[int]:
-    """Who would pass a period by the orders as they are."""
-    of = Period.parse(period)
-    reached = measured_roster(of, terms_in_force(connection, of).terms).subquery("reached").c
-    return set(
-        connection.execute(select(reached.promoter_id).where(reached.rate_permille.is_not(None))).scalars()
-    )
+def _changes(connection: Connection, period: Period, undoing: Undoing) -> list[PassChange]:
+    """Whose pass would change: only who has one of the orders can be among them."""
+    reached = measured_roster(period, terms_in_force(connection, period).terms)
 
+    def passing(query: Query) -> set[int]:
+        return {row.promoter_id for row in connection.execute(query) if row.rate_permille is not None}
 
-def _changes(connection: Connection, period: str, after: set[int]) -> list[PassChange]:
-    changed = sorted(_passing(connection, period) ^ after)
+    paid_in_it = of_month(connection, period)
+    after = folded(
+        lambda row: and_(paid_in_it(row), row.promoter_id.in_(undoing.promoters)), undoing.stays
+    ).cte("orders")
+    now, then = passing(reached), passing(select(reached.subquery("reached")).add_cte(after))
+    changed = sorted((now ^ then) & set(connection.execute(undoing.promoters).scalars()))
     entry = RosterEntry
     names = {
         row.promoter_id: row.name
         for start in range(0, len(changed), 500)
         for row in connection.execute(
             select(entry.promoter_id, entry.name).where(
-                entry.period == period, entry.promoter_id.in_(changed[start : start + 500])
+                entry.period == str(period), entry.promoter_id.in_(changed[start : start + 500])
             )
         )
     }
-    return [PassChange(each, names[each], each in after) for each in changed]
+    return [PassChange(each, names[each], each in then) for each in changed]

@@ -117,12 +117,19 @@ def not_replaced(but: int | None = None) -> ColumnElement[bool]:
     return stands if but is None else and_(stands, TrancheLine.tranche_id != but)
 
 
-def orders_due(judged: Query, *, but: int | None = None, promoter_id: int | None = None) -> Query:
+def orders_due(
+    judged: Query,
+    *,
+    but: int | None = None,
+    promoter_id: int | None = None,
+    order_numbers: Sequence[str] | None = None,
+) -> Query:
     """Every order with a line in a newest notice or in a standing tranche, by programme, and what is due to it.
 
     judged        as ``published_periods`` gives it
     but           a tranche that is about to be replaced, and holds nothing any more
     promoter_id   of this promoter alone
+    order_numbers   of these orders alone
 
     Returns promoter_id, order_sn, period, settlement_id, line_fen (the notice's; 0 without a line), deserved_fen,
     held_fen (by tranches), due_fen (0 while it waits for its commission), cause (a key of CAUSES, of what is due),
@@ -153,6 +160,11 @@ def orders_due(judged: Query, *, but: int | None = None, promoter_id: int | None
         given, held = (
             given.where(Line.promoter_id == promoter_id),
             held.where(TrancheLine.promoter_id == promoter_id),
+        )
+    if order_numbers is not None:
+        given, held = (
+            given.where(Line.order_sn.in_(order_numbers)),
+            held.where(TrancheLine.order_sn.in_(order_numbers)),
         )
     return _judged_orders(union_all(given, held).subquery("sides"), at)
 
@@ -251,9 +263,10 @@ def void_order_numbers(
     connection: Connection, promoter_id: int, period: Period, order_numbers: Sequence[str], now: int
 ) -> set[str]:
     """Of some orders of a promoter, those whose line in the period's newest notice earns nothing any more."""
-    due = orders_due(published_periods(connection, now), promoter_id=promoter_id).subquery("due").c
+    judged = published_periods(connection, now)
+    due = orders_due(judged, promoter_id=promoter_id, order_numbers=order_numbers).subquery("due").c
     void = select(due.order_sn).where(
-        due.period == str(period), due.void.is_not(None), due.order_sn.in_(order_numbers)
+        due.promoter_id == promoter_id, due.period == str(period), due.void.is_not(None)
     )
     return set(connection.execute(void).scalars())
 

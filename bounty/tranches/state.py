@@ -140,6 +140,20 @@ def tranche_of(connection: Connection, tranche_id: int) -> Any:
     return found
 
 
+def is_tranche(connection: Connection, tranche_id: int) -> bool:
+    """Whether there is a tranche of this number."""
+    tranche = select(Tranche.tranche_id).where(Tranche.tranche_id == tranche_id)
+    return connection.execute(tranche).first() is not None
+
+
+def has_payout(connection: Connection, tranche_id: int, promoter_id: int) -> bool:
+    """Whether a tranche pays a promoter, or is to."""
+    payout = select(Payout.promoter_id).where(
+        Payout.promoter_id == promoter_id, Payout.tranche_id == tranche_id
+    )
+    return connection.execute(payout).first() is not None
+
+
 def open_tranche(connection: Connection) -> Any | None:
     """The tranche that is prepared or approved and not exported yet; null where there is none.
 

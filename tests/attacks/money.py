@@ -29,7 +29,7 @@ AMOUNTS = (
     "1.0.0",
 )
 """Of a form that takes yuan, none of which is an amount of at most two places that a target may have."""
-FEN = (-1, -(2**63), 2**63, 10**30, 1.5, True, None, "１２", "12.5", [1], {"a": 1}, "NaN", "1e3")
+FEN = (-1, -(2**63), 2**63, 10**30, 1.5, True, None, "٣", "12.5", [1], {"a": 1}, "NaN", "1e3")
 """Of an order, none of which is an amount in fen."""
 
 
@@ -100,6 +100,16 @@ def by_hand(target: Target, table: Table) -> None:
     )
     table.tried("another account for a payee without a reason", said.status_code, 422)
     table.tried("all of these together: the sums of the books", _digest(target), before)
+    _full_width(target, table)
+
+
+def _full_width(target: Target, table: Table) -> None:
+    """Digits of full width are read, as every value is normalised (docs/promises.md): as the amount they say."""
+    order = order_row(number=799) | {"order_amount": "１２"}
+    text = json.dumps({"order_list_get_response": {"order_list": [order]}})
+    target.shell("import", "orders", write_text(target.folder / "wide.json", text))
+    query = f"SELECT max(order_amount_fen) FROM orders WHERE order_sn = '{order['order_sn']}'"
+    table.tried("an order of １２ fen is read as 12", target.count(query), 12)
 
 
 def _sha_of(who: Visitor, path: str) -> str:

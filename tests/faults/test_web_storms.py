@@ -29,7 +29,7 @@ from bounty.db import make_engine, snapshot
 from tests.api.conftest import copy_of, filled, tokens_of  # noqa: F401 - a fixture
 from tests.api.test_contract import row
 from tests.attacks.world import Visitor
-from tests.conftest import DATABASES
+from tests.conftest import SQLITE_AND_IN_SOAK_BOTH
 from tests.factories import PROMOTER, SCRIPT, environment, write_jsonl
 from tests.faults.books import State, copied, differences, state_of
 from tests.web.world import DECEMBER, EMAILS, PAYEE_KEY, serving
@@ -228,7 +228,7 @@ def draft_of(storm: Storm) -> str:
     return str(sha256)
 
 
-@pytest.fixture(params=DATABASES)
+@pytest.fixture(params=SQLITE_AND_IN_SOAK_BOTH)
 def storms(
     request: pytest.FixtureRequest,
     filled: dict[str, str],  # noqa: F811
@@ -255,7 +255,7 @@ def storms(
         yield begin
 
 
-@pytest.mark.parametrize(("size", "kills"), [pytest.param(8, 4, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(("size", "kills"), [(2, 1), pytest.param(8, 4, marks=pytest.mark.soak)])
 def test_a_storm_leaves_the_books_of_a_quiet_day(
     storms: Callable[[str], Storm], size: int, kills: int, record_property: Callable[[str, object], None]
 ) -> None:

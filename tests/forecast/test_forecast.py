@@ -20,6 +20,7 @@ from bounty.rules.periods import Period
 from bounty.rules.terms import read_terms
 from bounty.tranches.holds import hold_payout, release_payout
 from tests.factories import PROMOTER, Month, command, order_row, plain_terms, promoter, shanghai, terms_toml
+from tests.payout.people import PASSWORD, Person, typed, typed_as
 from tests.payout.world import JANUARY_20, OTHER, Paying, earning
 
 DECEMBER = Period(2022, 12)
@@ -190,3 +191,31 @@ def test_a_held_payout_stays_out_of_tranches_until_two_release_it(engine: Engine
     assert {line[0] for line in paying.lines(again.tranche_id)} == {PROMOTER, OTHER}
     with snapshot(engine) as connection:
         assert run_checks_clean(connection)
+
+
+def test_the_shell_holds_and_two_accounts_release(engine: Engine, tmp_path: Path, database_url: str) -> None:
+    paying = Paying(engine, tmp_path)
+    paying.payee(PROMOTER)
+    paying.publish(earning(1))
+    ada, ben = (Person(engine, name, "operator") for name in ("ada", "ben"))
+    finance, weak = Person(engine, "fin", "finance"), Person(engine, "weak", "operator", second_factor=False)
+    now, who = "2023-01-20T12:00:00+08:00", ("2022-12", str(PROMOTER), "--reason", "bursts")
+    held = ("payout", "hold", *who, "--due", "2023-01-31")
+    assert "takes an account" in typed(database_url, now, *held).stderr
+    assert "is finance" in typed_as(finance, database_url, now, *held).stderr
+    done = typed_as(ada, database_url, now, *held)
+    assert (done.exit_code, done.stdout) == (
+        0,
+        f"payout of promoter {PROMOTER} for 2022-12 held for a review until 2023-02-01T00:00:00+08:00\n",
+    )
+    assert "held already" in typed_as(ada, database_url, now, *held).stderr
+    assert "not a date" in typed(database_url, now, *held[:-1], "soon").stderr
+    released = ("payout", "release", *who)
+    assert "takes an account" in typed(database_url, now, *released).stderr
+    lines = ("--as", weak.email)
+    assert "no second factor" in typed(database_url, now, *released, *lines, lines=(PASSWORD,)).stderr
+    assert "a second account must agree" in typed_as(ada, database_url, now, *released).stdout
+    assert "second person" in typed_as(ada, database_url, now, *released).stderr
+    assert "the next tranche pays it" in typed_as(ben, database_url, now, *released).stdout
+    assert "No payout" in typed_as(ben, database_url, now, *released).stderr
+    assert {line[0] for line in paying.lines(paying.prepare().tranche_id)} == {PROMOTER}

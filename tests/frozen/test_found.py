@@ -70,6 +70,7 @@ PLANTED = [
         "an amount below nothing",
         """UPDATE orders SET order_amount_fen = -1 WHERE order_sn = '221208-4';
         UPDATE order_versions SET order_amount_fen = -1 WHERE order_sn = '221208-4'""",
+        besides={"rows-as-received", "totals-equal-rebuild"},
     ),
     Planted(
         "lines-within-caps",
@@ -102,6 +103,7 @@ PLANTED = [
         "somebody on the roster without a result",
         """INSERT INTO roster (promoter_id, period, name, registered_on, reason, derivation)
         VALUES (1004, '2022-12', '丁', '2022-12-01', 'LEVEL_NOT_OFFERED', '{}')""",
+        besides={"totals-equal-rebuild"},
     ),
     Planted(
         "one-result-per-promoter",
@@ -148,7 +150,7 @@ PLANTED = [
         "fold-equals-rebuild",
         "rows without an order",
         "DELETE FROM orders WHERE order_sn = '221208-4'",
-        besides={"counted-within-cap"},
+        besides={"counted-within-cap", "totals-equal-rebuild"},
     ),
     Planted(
         "notices-unchanged",
@@ -166,6 +168,16 @@ PLANTED = [
         "a result that counts more than its orders can",
         f"UPDATE results SET gmv_fen = 100000000 WHERE {RESULT_OF} 1001",
         besides={"notices-unchanged"},
+    ),
+    Planted(
+        "rows-as-received",
+        "a fact that the fold doesn't take over",
+        "UPDATE order_versions SET link_made_at = 1 WHERE order_sn = '221208-4'",
+    ),
+    Planted(
+        "periods-as-terms-say",
+        "a month that ends later",
+        "UPDATE periods SET month_until = month_until + 1",
     ),
     Planted(
         "terms-unchanged",
@@ -195,7 +207,7 @@ PLANTED = [
         """INSERT INTO periods SELECT '2023-01', terms_id, opened_at, task_from, task_until, receipt_cutoff,
         month_from, month_until FROM periods;
         UPDATE notices SET period = '2023-01', notice = 1 WHERE notice = 2""",
-        besides={"statements-chained", "made-as-recorded", "tranches-unchanged"},
+        besides={"statements-chained", "made-as-recorded", "tranches-unchanged", "periods-as-terms-say"},
     ),
     Planted(
         "made-as-recorded",
@@ -328,10 +340,8 @@ HALF_A_FEN = {
 
 
 def test_every_check_is_shown_to_find_something() -> None:
-    elsewhere = {
-        "whole-fen",
-        "storage-sound",
-    }  # below; and a damaged file, not a row, in tests/test_storage.py
+    # Below; and a damaged file, not a row, in tests/test_storage.py and tests/frozen/test_damage.py.
+    elsewhere = {"whole-fen", "storage-sound", "texts-readable"}
     assert {planted.check for planted in PLANTED} | elsewhere == CHECKS.keys()
 
 

@@ -14,8 +14,9 @@ from sqlalchemy import Engine, case, literal, select, union_all
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from bounty.db import Query, WholeNumber, Words, snapshot
+from bounty.forecast.simulation import simulate
 from bounty.lake.recompute import recompute
-from bounty.lake.spark import on_session, rows_on, spark_session
+from bounty.lake.spark import on_session, outcomes_on_session, rows_on, spark_session
 from bounty.lake.spark_dialect import SparkCompiler, SparkDialect, spark_sql
 from bounty.rules.periods import Period
 from bounty.rules.sql_math import (
@@ -28,10 +29,12 @@ from bounty.rules.sql_math import (
     whole_part,
 )
 from bounty.rules.subsidy import after_promoter_cap
+from bounty.rules.terms import read_terms
 from bounty.settlement.service import Settled
 from tests.agreement import months
 from tests.agreement.verdict import import_orders, import_tables, settle_case, written
-from tests.factories import Month, bounty, command, order_row, plain_terms, promoter
+from tests.factories import Month, bounty, command, order_row, plain_terms, promoter, write_text
+from tests.forecast.test_simulation import other_terms
 
 pytestmark = pytest.mark.xdist_group("spark")  # one Spark for all of them: starting it takes longest
 NOW = "2023-01-15T12:00:00+08:00"
@@ -155,15 +158,26 @@ def taken_in(engine: Engine, case: months.Case, folder: Path) -> Settled:
 
 
 @pytest.mark.parametrize("seed", [12, pytest.param(29, marks=pytest.mark.soak)])
-def test_a_generated_month_has_one_content_hash_on_both_databases_and_on_spark(
+def test_a_generated_month_is_the_same_on_both_databases_and_on_spark_also_under_other_terms(
     spark: Any, engine: Engine, tmp_path: Path, seed: int
 ) -> None:
     case = months.generate(seed, promoters=40)
     settled = taken_in(engine, case, tmp_path)
     assert settled.lines.rows > 20
+    period, terms = Period.parse(case.period), read_terms(other_terms(case, seed + 300, same_levels=True))
+    outcomes = outcomes_on_session(spark, tmp_path / "lake")
     with snapshot(engine) as connection:
-        found = recompute(connection, Period.parse(case.period), compute=on_session(spark))
+        found = recompute(connection, period, compute=on_session(spark))
+        here = simulate(connection, terms, period, case.now)
+        there = simulate(connection, terms, period, case.now, outcomes)
     assert (found.content_sha256, found.equal, found.later) == (settled.content_sha256, True, [])
+    assert there == here
+    assert here.difference is not None
+    assert here.difference.was != here.figures  # the terms do change it
+    orders = {str(path.parent.parent) for path in tmp_path.glob("lake/*/orders/bucket=*/*.parquet")}
+    assert len(orders) < len(
+        [*tmp_path.glob("lake/*/roster")]
+    )  # exported for several terms, the roster for each
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -243,7 +257,7 @@ def test_the_lake_holds_the_months_facts_with_their_hashes(
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_without_java_or_with_no_such_master_it_says_so_in_one_sentence(
-    engine: Engine, database_url: str, tmp_path: Path
+    engine: Engine, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     month = Month(engine, tmp_path)
     month.begin(promoter(), toml=plain_terms())
@@ -253,6 +267,14 @@ def test_without_java_or_with_no_such_master_it_says_so_in_one_sentence(
     without = bounty(*asked, "local[2]", now=NOW, JAVA_HOME=str(tmp_path))
     assert (without.returncode, without.stdout, without.stderr.count("\n")) == (1, "", 1)
     assert "Spark needs Java 17 or newer" in without.stderr
+    terms = write_text(tmp_path / "terms.toml", plain_terms())
+    with monkeypatch.context() as patch:
+        patch.setenv("JAVA_HOME", str(tmp_path))
+        simulated = command(
+            database_url, NOW, "simulate", str(terms), "--periods", "2022-12", "--on", "local[2]"
+        )
+    assert (simulated.exit_code, simulated.stdout) == (1, "")
+    assert simulated.stderr == without.stderr
     nowhere = bounty(*asked, "nowhere", now=NOW, **BRIEFLY)
     assert (nowhere.returncode, nowhere.stdout, nowhere.stderr.count("\n")) == (1, "", 1)
     assert "Spark on nowhere gave up" in nowhere.stderr

@@ -18,7 +18,7 @@ from sqlalchemy import Engine, delete, insert, make_url, select
 from bounty.app import main
 from bounty.checks import books
 from bounty.db import make_engine, snapshot, transaction
-from bounty.models import AuditEvent, Message
+from bounty.models import AuditEvent, Books, Message
 from tests import postgres
 from tests.factories import PROMOTER, SCRIPT, environment, write_text
 from tests.payout.desk import HEAD
@@ -270,6 +270,32 @@ def test_a_copy_put_back_by_hand_is_found_out_too(paying: Paying, database_url: 
     assert "older than their journal" in shell.does("payout", "unanswered")
     shell.does("payout", "answer", "copy", "nothing-else", "--reason", "x")
     assert shell.does("payout", "unanswered").startswith("nothing")
+    assert "the chain holds" in shell.does("audit", "verify")
+
+
+def test_books_that_lost_their_name_do_not_begin_another_journal(
+    paying: Paying, database_url: str, tmp_path: Path
+) -> None:
+    """Without its name nobody would find the journal that tells what left."""
+    shell = Shell(database_url, tmp_path)
+    spend(shell, tmp_path)
+    (journal,) = shell.backups.glob("journal-*.jsonl")
+    with transaction(paying.engine) as connection:
+        connection.execute(delete(Books))
+    paying.engine.dispose()
+    for words in (
+        ("audit", "verify"),
+        ("payout", "unanswered"),
+        ("backup",),
+        ("payout", "export", "1", "--out", tmp_path / "again"),
+        ("void", "ask", "2022-12", str(PROMOTER), "--reason", "x"),
+    ):
+        assert "journal-NAME.jsonl" in shell.refuses(*words)
+    assert list(shell.backups.glob("journal-*.jsonl")) == [journal]
+    with transaction(paying.engine) as connection:
+        name = journal.stem.removeprefix("journal-")
+        connection.execute(insert(Books).values(name=name))
+    paying.engine.dispose()
     assert "the chain holds" in shell.does("audit", "verify")
 
 

@@ -13,7 +13,7 @@ from bounty.audit.service import Actor, acting
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.importer import import_file
-from bounty.models import Notice, Result, Settlement
+from bounty.models import LinkVersion, Notice, Result, Settlement
 from bounty.notices.as_of import results_as_of
 from bounty.notices.service import publish
 from bounty.orders.undo import undo_batch
@@ -24,7 +24,18 @@ from bounty.rules.periods import Period
 from bounty.settlement.service import settle
 from tests.agreement import months
 from tests.agreement.verdict import import_orders, import_tables, settle_case, written
-from tests.factories import Month, command, order_row, plain_terms, promoter, shanghai, sn, write_json
+from tests.factories import (
+    Month,
+    command,
+    link,
+    order_row,
+    plain_terms,
+    promoter,
+    shanghai,
+    sn,
+    write_json,
+    write_table,
+)
 
 COLUMNS = ("promoter_id", "gmv_fen", "orders", "passed", "rate_permille", "subsidy_orders", "subsidy_fen")
 DECEMBER = Period(2022, 12)
@@ -72,7 +83,7 @@ def test_a_generated_months_notices_are_known_again_at_their_batches(
     period = Period.parse(case.period)
     with transaction(engine) as connection:
         publish(connection, period, case.now, approval_required=False)
-    # Then a third of the orders fail, and a second notice says so.
+    # Then every link has the other channel, a third of the orders fail, and a second notice says so.
     now = shanghai("2099-01-01 00:00:00")
     newest = {row["order_sn"]: row for row in case.rows if "p_id" in row}
     failing = [
@@ -80,6 +91,9 @@ def test_a_generated_months_notices_are_known_again_at_their_batches(
         for row in list(newest.values())[::3]
     ]
     once(engine, tmp_path / "failing.json", now, *failing)
+    channels = {row["p_id"]: row["channel"] for row in case.links}
+    turned = [link(p_id, "app" if channel == "other" else "other") for p_id, channel in channels.items()]
+    import_file(engine, "links", write_table(tmp_path / "turned.csv", turned), now)
     with transaction(engine) as connection:
         settle(connection, period, now)
         publish(connection, period, now, approval_required=False)
@@ -191,3 +205,42 @@ def test_a_target_changed_by_hand_later_is_as_it_was(engine: Engine, tmp_path: P
         as_of = read_as_of(connection, "2022-12-17T00:00:00", now)
         assert progress_of(connection, DECEMBER, 1, now).target_gmv_fen == 777_00
         assert progress_of(connection, DECEMBER, 1, now, as_of).target_gmv_fen == before.target_gmv_fen
+
+
+def test_links_have_the_channel_that_was_known_then(
+    engine: Engine, database_url: str, tmp_path: Path
+) -> None:
+    """Unknown, then of the app, then from elsewhere: each notice is known again, and so is why its order earned."""
+    month = Month(engine, tmp_path, now="2023-01-12 12:00:00")
+    month.begin(promoter(1), promoter(2), toml=plain_terms(links="app"))
+    month.orders(*(order_row(number=who, promoter_id=who, amount_fen=100_00) for who in (1, 2)))
+    month.table("links", link("2_107021838", "app"))
+    for day, channel in ((12, None), (13, "app"), (14, "other")):
+        month.now = shanghai(f"2023-01-{day} 12:00:00")
+        if channel is not None:
+            month.table("links", link("1_107021838", channel))
+        month.settle()
+        month.publish()
+    notices = frozen(engine, DECEMBER)
+    assert {number: results[0][5] for number, (_, results) in notices.items()} == {1: 0, 2: 1, 3: 0}
+    for as_of, results in notices.values():
+        assert known(engine, DECEMBER, as_of) == results
+    channels = {}
+    for day in (12, 13, 14):
+        said = command(
+            database_url,
+            "2023-01-15T12:00:00",
+            *("explain", sn(1), "--as-of", f"2023-01-{day}T12:00:00+08:00", "--json"),
+        )
+        clauses = {each["code"]: each for each in json.loads(said.stdout)["subsidy"]["clauses"]}
+        channels[day] = (clauses["APP_LINK"]["fact"], clauses["APP_LINK"]["holds"])
+    assert channels == {12: ("unknown", False), 13: ("app", True), 14: ("other", False)}
+    with snapshot(engine) as connection:
+        versions = connection.execute(
+            select(LinkVersion.p_id, LinkVersion.channel).order_by(LinkVersion.batch_id)
+        )
+        assert [tuple(row) for row in versions] == [
+            ("2_107021838", "app"),
+            ("1_107021838", "app"),
+            ("1_107021838", "other"),
+        ]

@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
-from bounty.db import transaction
+from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
+from bounty.models import AuditEvent
 from bounty.roster.programmes import add_programme
 from tests.factories import (
     PROMOTER,
@@ -19,6 +20,7 @@ from tests.factories import (
     plain_terms,
     promoter,
     rows_of,
+    shanghai,
     terms_toml,
     write_table,
 )
@@ -53,8 +55,34 @@ def test_a_programme_is_added_renamed_and_retired(engine: Engine, database_url: 
     for code in ("", "Sprint", "1st", "a" * 33, "a_b", "a:b", "main "):
         assert "can't be a programme's code" in refused(database_url, "programme", "add", code, "--name", "x")
     assert "at most 200" in refused(database_url, "programme", "add", "x", "--name", " ")
-    for act in (("rename", "no", "--name", "x"), ("retire", "no")):
+    for act in (("rename", "no", "--name", "x"), ("retire", "no"), ("restore", "no")):
         assert "no programme 'no'" in refused(database_url, "programme", *act)
+
+
+def test_the_last_programme_stays_and_a_retired_one_comes_back(
+    engine: Engine, tmp_path: Path, database_url: str
+) -> None:
+    """Retiring opens no new period and stops nothing that is open; restoring takes it back, periods and all."""
+    Month(engine, tmp_path).begin(promoter(), promoter(1000940))
+    assert "the last that opens periods" in refused(database_url, "programme", "retire", "main")
+    assert "not retired, nothing changed" in said(database_url, "programme", "restore", "main")
+    said(database_url, "programme", "add", "goods", "--name", "618 类目")
+    said(database_url, "programme", "retire", "main")
+    assert "the last that opens periods" in refused(database_url, "programme", "retire", "goods")
+    main = Month(engine, tmp_path)
+    main.orders(order_row(number=1))
+    assert "settlement 1 of 2022-12 made" in said(database_url, "settle", "2022-12")  # what is open goes on
+    assert "restore main" in refused(database_url, "open", "2023-01")
+    assert said(database_url, "programme", "restore", "main") == "programme main restored\n"
+    assert "2 on the roster" in said(database_url, "open", "2023-01")
+    with snapshot(engine) as connection:
+        event = connection.execute(
+            select(AuditEvent.subject, AuditEvent.before).where(AuditEvent.act == "programme.restore")
+        ).one()
+    assert (event.subject, json.loads(event.before)) == (
+        "main",
+        {"retired_at": shanghai("2023-01-15 12:00:00")},
+    )
 
 
 def test_the_month_of_a_programme_of_half_months(engine: Engine, tmp_path: Path, database_url: str) -> None:
@@ -235,3 +263,18 @@ def test_a_half_that_the_terms_do_not_reach_is_refused(engine: Engine, tmp_path:
     month.terms(half_month_terms(first_day=16))
     with pytest.raises(BountyError, match="begins on day 16, which late:2022-12a has not"):
         month.open()
+
+
+def test_a_half_is_opened_once_the_last_half_of_its_history_is_complete(
+    engine: Engine, tmp_path: Path
+) -> None:
+    """The first half of November ends with the 15th; ten whole days later its receipts are counted."""
+    with transaction(engine) as connection:
+        add_programme(connection, "sprint", "冲刺", 0)
+    month = Month(engine, tmp_path, period="sprint:2022-12a", now="2022-11-25 23:59:59")
+    month.table("promoters", promoter())
+    month.terms(half_month_terms())
+    with pytest.raises(BountyError, match="sprint:2022-12a can be opened from 2022-11-26T00:00:00"):
+        month.open()
+    month.now += 1
+    assert month.open().on_roster == 1

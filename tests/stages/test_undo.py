@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, false, select
+from sqlalchemy import Connection, Engine, false, func, select, true
 
 from bounty import importer
+from bounty.audit.service import record
 from bounty.checks import books
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
@@ -15,9 +16,11 @@ from bounty.models import Order, OrderVersion, Quarantined
 from bounty.notices.service import publish
 from bounty.orders.undo import batches, undo_batch
 from bounty.roster.service import open_roster
-from bounty.roster.terms import add_terms
+from bounty.roster.terms import add_terms, terms_in_force
 from bounty.rules.periods import Period
+from bounty.settlement.queries import measured_roster
 from bounty.settlement.service import settle
+from bounty.settlement.undo_preview import undo_preview
 from tests import oracle
 from tests.agreement import months
 from tests.agreement.months import Case, OrderFile
@@ -115,6 +118,50 @@ def test_the_orders_that_remain_fold_as_the_oracle_says(
     assert {row.order_sn: (row.order_status, row.failed_at) for row in found} == {
         order_sn: (order.status, order.failed_at) for order_sn, order in expected.items()
     }
+
+
+def test_the_preview_reads_alone_and_says_what_undoing_does(
+    engine: Engine, case: tuple[Case, list[OrderFile], Path]
+) -> None:
+    """While somebody else writes; each figure is that of the undoing itself, which is then rolled back."""
+    made, files, folder = case
+    import_reference(engine, made, folder)
+    with transaction(engine) as connection:
+        add_terms(connection, made.terms_toml, made.now)
+        open_roster(connection, Period.parse(made.period), made.now)
+    for file in [*files, *files[:2]]:  # the first two twice: of the batches that repeat them, nothing goes
+        importer.import_file(engine, "orders", file.path, made.now)
+    with snapshot(engine) as connection:
+        numbers = [row.batch_id for row in batches(connection) if row.kind == "orders"]
+    with transaction(engine) as writer:
+        record(writer, "a.trial", "the lock that everybody who writes takes", made.now)
+        previews = {number: undo_preview(engine, number) for number in numbers}
+    flips = 0
+    for number, preview in previews.items():
+        with transaction(engine) as connection:
+            before, passed = count(connection), passing(connection, made.period)
+            rows = undo_batch(connection, number, made.now)
+            withdrawn = select(OrderVersion.order_sn).where(OrderVersion.withdrawn.is_(true())).distinct()
+            changed = connection.execute(withdrawn).scalars().all()
+            gone, after = before - count(connection), passing(connection, made.period)
+            connection.rollback()
+        assert (preview.rows, preview.gone) == (rows, gone)
+        assert preview.orders >= len(changed)  # an order whose rows lie in two periods counts in both
+        found = {each.promoter_id: each.gained for of in preview.periods for each in of.passes}
+        assert found == {each: each in after for each in passed ^ after}
+        flips += len(found)
+    assert flips > 0
+    assert any(preview.rows == 0 for preview in previews.values())
+
+
+def count(connection: Connection) -> int:
+    return connection.execute(select(func.count()).select_from(Order)).scalar_one()
+
+
+def passing(connection: Connection, name: str) -> set[int]:
+    period = Period.parse(name)
+    rows = connection.execute(measured_roster(period, terms_in_force(connection, period).terms))
+    return {row.promoter_id for row in rows if row.rate_permille is not None}
 
 
 def test_what_can_not_be_undone_says_why(engine: Engine, case: tuple[Case, list[OrderFile], Path]) -> None:

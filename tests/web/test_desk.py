@@ -296,7 +296,12 @@ def test_an_appeal_goes_from_the_promoter_to_the_desk_and_back(
     page = page_of(mine, said.location)
     assert "待答复" in page
     assert "12-18 24 点 运营答复期限" in page
-    assert "DIRECT 否" in page
+    for shown in (page, page_of(operator, f"/operations/appeals/{number}")):
+        assert (
+            "直推 否 非直推 该等级只计直推订单" in shown
+        )  # in words: as it stood, not the fields of the file
+        assert "is_direct" not in shown
+        assert re.search(r"\b[A-Z]+_[A-Z_]+\b", shown) is None
 
     desk = f"/operations/appeals/{number}"
     assert f"申诉 {number}" in page_of(operator, "/operations/appeals/")

@@ -13,7 +13,8 @@ from bounty.forecast.anomalies import flags_of, keep_flags
 from bounty.forecast.period_forecast import keep_forecast, make_forecast
 from bounty.rules.periods import Period
 from tests.factories import Month, order_row, promoter, sn, terms_toml
-from tests.web.clients import application, close, log_in, post, words_of
+from tests.payout.people import Codes
+from tests.web.clients import KEYS, application, close, log_in, post, words_of
 from tests.web.world import PASSWORD
 
 NOW = "2022-12-25 12:00:00"
@@ -86,8 +87,9 @@ def test_the_forecast_names_who_needs_receipts_and_warns_of_the_budget(
 
 
 def test_a_person_holds_a_payout_the_promoter_sees_why_and_a_second_person_releases(
-    clients: dict[str, FlaskClient],
+    clients: dict[str, FlaskClient], engine: Engine
 ) -> None:
+    """Releasing takes a fresh code, which works once; without a second factor nobody releases."""
     page(clients["op"], FLAGS)
     holds = "/operations/periods/2022-12/holds"
     assert post(clients["op"], holds, promoter_id="2", reason="bursts", due_on="x").status_code == 409
@@ -98,10 +100,18 @@ def test_a_person_holds_a_payout_the_promoter_sees_why_and_a_second_person_relea
     assert "The subsidy is under review" in own
     assert "bursts" in own
     assert "under review" not in page(clients["q"], "/task")
-    assert post(clients["op"], f"{holds}/2", reason="fine").status_code == 303
-    assert "a second person must agree" in page(clients["op2"], FLAGS)
+    assert "Set up a second factor first" in page(clients["op"], FLAGS)
     assert post(clients["op"], f"{holds}/2", reason="fine").status_code == 409
-    assert post(clients["op2"], f"{holds}/2", reason="agreed").status_code == 303
+    codes = {name: Codes(engine, f"{name}@example.com", KEYS["totp_key"]) for name in ("op", "op2")}
+    assert "One-time code of your authenticator" in page(clients["op"], FLAGS)
+    assert post(clients["op"], f"{holds}/2", reason="fine", code="000000").status_code == 409
+    assert post(clients["op"], f"{holds}/2", reason="fine", code=codes["op"].fresh()).status_code == 303
+    assert "a second person must agree" in page(clients["op2"], FLAGS)
+    assert post(clients["op"], f"{holds}/2", reason="fine", code=codes["op"].fresh()).status_code == 409
+    used = codes["op2"].fresh()
+    assert post(clients["op2"], f"{holds}/1", reason="of nobody", code=used).status_code == 409
+    assert post(clients["op2"], f"{holds}/2", reason="agreed", code=used).status_code == 409
+    assert post(clients["op2"], f"{holds}/2", reason="agreed", code=codes["op2"].fresh()).status_code == 303
     assert "under review" not in page(clients["p"], "/task")
 
 

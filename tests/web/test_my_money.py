@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from tests.factories import PROMOTER
+from tests.factories import PROMOTER, sn
 from tests.web.clients import application, close, log_in, post, words_of
 from tests.web.world import DECEMBER, EMAILS
 
@@ -53,6 +53,16 @@ def test_each_order_has_its_date_and_the_lapse_is_small_print(client_of: Callabl
     assert "paid once its commission settles, about 20 Dec 2022" in english
     assert "What has not settled by 31 May 2023, end of day is void." in english
     assert "达标并公示后发放，约 2023-01-20" in shown(client, "/months/2022-12/subsidy")
+    # The same days in the files, also of a month without a notice, and on the page of an order.
+    days = {}
+    for month in ("2022-11", "2022-12"):
+        file = client.get(f"/months/{month}/subsidy.csv").data.decode("utf-8-sig")
+        days[month] = [
+            (row["state"], row["pays_on"]) for row in csv.DictReader(io.StringIO(file, newline=""))
+        ]
+    assert ("EXPECTED", "2023-01-20") in days["2022-12"]
+    assert all(bool(day) == (state == "PAYABLE") for state, day in days["2022-11"] if state != "EXPECTED")
+    assert "达标并公示后发放，约 2023-01-20" in shown(client, f"/orders/{sn(200)}")
 
 
 @pytest.mark.parametrize("promoter_id", [PROMOTER, PROMOTER + 1, PROMOTER + 2])

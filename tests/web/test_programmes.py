@@ -1,18 +1,25 @@
 """The pages where there are two programmes: each period is told by its programme, and each reader gets to both."""
 
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import Engine
 
+from bounty.accounts.service import add_user
+from bounty.db import make_engine, transaction
+from bounty.roster.programmes import add_programme, rename_programme
 from bounty.web.shared.access import allowed
-from tests.factories import PROMOTER, sn
+from tests.factories import PROMOTER, Month, order_row, plain_terms, promoter, shanghai, sn
 from tests.web.clients import application, close, log_in, post, words_of
 from tests.web.test_routes import ROLES, address, routes
-from tests.web.world import DECEMBER, EMAILS, SPRINT_NAME, copied
+from tests.web.world import DECEMBER, EMAILS, JANUARY, PASSWORD, SPRINT_NAME, copied
 
 FIRST, OPEN = "sprint:2022-11a", "sprint:2022-12a"
 """The periods of the programme of half-months: published, and open."""
@@ -117,3 +124,116 @@ def test_every_page_of_a_period_is_there_for_another_programmes(
     readers: dict[str, FlaskClient], role: str, path: str, language: str
 ) -> None:
     assert page(readers[role], path, language)
+
+
+RENAMED = "下沉冲刺"
+
+
+def test_a_renamed_programme_has_its_new_name_on_every_page_and_in_no_file_that_was_published(
+    paid_books_of_two: Path, tmp_path: Path
+) -> None:
+    """Names are for people: the public notice, the task, the lines of a tranche. What a notice froze has the code."""
+    url = copied(paid_books_of_two, tmp_path)
+    frozen = (
+        f"/notices/{FIRST}/1/statement.json",
+        f"/finance/{FIRST}/1/export.zip",
+        f"/finance/{FIRST}/1/lines.csv",
+    )
+    told = {
+        "nobody": ("/notices", f"/notices/{FIRST}/1", "/rules?programme=sprint"),
+        "promoter": (
+            "/months/2022-12/task",
+            f"/months/{OPEN}/task",
+            f"/orders/{sn(100)}?programme=sprint",
+            "/payments/1",
+        ),
+        "operator": ("/operations/periods", f"/operations/periods/{FIRST}", "/operations/schedule"),
+        "finance": ("/finance/", "/finance/tranches/1/lines", f"/finance/{FIRST}/1/results"),
+    }
+    app = application(url, DECEMBER, tmp_path)
+    readers = {role: app.test_client() for role in told}
+    for role in ("promoter", "operator", "finance"):
+        log_in(readers[role], EMAILS[role])
+
+    def published() -> list[Any]:
+        answers = [readers["finance"].get(path).data for path in frozen]
+        archive = ZipFile(io.BytesIO(answers[1]))  # of which each download has its own time
+        return [answers[0], {name: archive.read(name) for name in archive.namelist()}, answers[2]]
+
+    before = published()
+    engine = make_engine(url)
+    with transaction(engine) as connection:
+        assert rename_programme(connection, "sprint", RENAMED, shanghai(DECEMBER))
+    engine.dispose()
+    for role, paths in told.items():
+        for path in paths:
+            # The terms have a name of their own, which they froze.
+            shown = visible(page(readers[role], path)).replace(f"{SPRINT_NAME}补贴", "")
+            assert RENAMED in shown, (role, path)
+            assert SPRINT_NAME not in shown, (role, path)
+    assert published() == before
+    close(app)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_an_order_page_says_which_notice_keeps_an_exclusive_programme_from_paying(
+    engine: Engine, database_url: str, tmp_path: Path
+) -> None:
+    """The clause fails with the notice as its fact, linked; for the other order it holds, and main asks nothing."""
+    main = Month(engine, tmp_path, now=JANUARY)
+    main.begin(promoter())
+    main.orders(order_row(number=1, amount_fen=100_00), order_row(number=2, amount_fen=50_00, type=94))
+    with transaction(engine) as connection:
+        add_programme(connection, "mega", "618 大促", 0)
+        for role, promoter_id in (("promoter", PROMOTER), ("finance", None)):
+            add_user(
+                connection,
+                email=f"{role}@example.com",
+                name=role,
+                role=role,
+                promoter_id=promoter_id,
+                password=PASSWORD,
+                now=0,
+            )
+    main.settle()
+    main.publish()
+    mega = Month(engine, tmp_path / "mega", period="mega:2022-12", now=JANUARY)
+    mega.folder.mkdir()
+    toml = plain_terms().replace("types = [94]", "types = []")
+    mega.terms(toml.replace("[subsidy]\n", "[subsidy]\nexclusive = true\n"))
+    mega.open()
+    mega.settle()
+    mega.publish()
+    app = application(database_url, JANUARY, tmp_path)
+    own, desk = app.test_client(), app.test_client()
+    log_in(own, "promoter@example.com")
+    log_in(desk, "finance@example.com")
+    for reader, at in ((own, "/orders/"), (desk, f"/finance/promoters/{PROMOTER}/orders/")):
+        kept = page(reader, f"{at}{sn(1)}?programme=mega")
+        failing = re.findall(r'(?s)<tr class="failing">.*?</tr>', kept)
+        assert [words_of(row) for row in failing] == [
+            "✕ 其他项目没有补贴 主项目 2022-12 第 1 号公示 没有在其他项目的最新公示中获得补贴"
+        ]
+        assert 'href="/notices/2022-12/1"' in failing[0]
+        free = page(reader, f"{at}{sn(2)}?programme=mega")
+        assert 'class="failing"' not in free
+        assert "其他项目没有补贴 没有 没有在其他项目的最新公示中获得补贴" in words_of(free)
+        assert "其他项目没有补贴 没有 本期条款不限" in words_of(page(reader, f"{at}{sn(1)}?programme=main"))
+        assert "main, notice 1" not in kept
+        assert "Main programme 2022-12, notice 1" in words_of(
+            page(reader, f"{at}{sn(1)}?programme=mega", "en")
+        )
+    close(app)
+
+
+def test_the_form_of_terms_is_there_for_each_programme(readers: dict[str, FlaskClient]) -> None:
+    links = re.findall(
+        r'href="(/operations/terms/form[^"]*)">([^<]*)<', page(readers["operator"], "/operations/terms/")
+    )
+    assert links == [
+        ("/operations/terms/form?programme=main", "用表单填写：主项目"),
+        ("/operations/terms/form?programme=sprint", f"用表单填写：{SPRINT_NAME}"),
+    ]
+    form = page(readers["operator"], links[1][0])
+    assert 'value="half-month" selected' in form
+    assert 'name="programme" value="sprint"' in form or '<option value="sprint" selected' in form

@@ -247,7 +247,7 @@ def test_the_number_of_queries_is_fixed(month: Month, client_at: Callable[..., F
             )
     finally:
         event.remove(Engine, "before_cursor_execute", note)
-    assert numbers[0] == numbers[1] <= 9  # with the programmes, the unread messages and the forecast
+    assert numbers[0] == numbers[1] <= 10  # with the programmes, the unread messages and the forecast
 
 
 def test_above_the_promoter_cap_the_newest_orders_earn_nothing(

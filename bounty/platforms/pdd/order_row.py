@@ -59,10 +59,11 @@ class OrderRow(NamedTuple):
 
 UNPAID: Final = -1
 """The status code of an unpaid order."""
-_FACTS: Final = OrderRow._fields[1:-2]
+FACTS: Final = OrderRow._fields[1:-2]
+"""The fields from is_detail to live_room, in the order in which they are hashed."""
 _UNHASHED: Final = {fact.name for fact in STORED if not fact.hashed}
 _hashed_facts: Final = itemgetter(
-    *(at for at, name in enumerate(_FACTS) if name not in _UNHASHED and name != "live_room")
+    *(at for at, name in enumerate(FACTS) if name not in _UNHASHED and name != "live_room")
 )
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -83,14 +84,21 @@ PROMOTERS: Final = _Promoters()
 
 
 def order_row(place: int, facts: tuple[Any, ...], raw: str) -> OrderRow:
-    """Build an order row with its hash: BLAKE2b of the hashed facts as a JSON list without blanks.
+    """Build an order row with its hash.
 
-    facts   the fields from is_detail to live_room, in that order
+    facts   as in FACTS
+    """
+    return OrderRow._make((place, *facts, hash_of(facts), raw))
+
+
+def hash_of(facts: tuple[Any, ...]) -> bytes:
+    """The row_hash of facts: BLAKE2b of those that are hashed, as a JSON list without blanks.
+
+    facts   as in FACTS
     """
     live_room = facts[-1]
     hashed = _hashed_facts(facts) if live_room is None else (*_hashed_facts(facts), live_room)
-    row_hash = blake2b(_encode(hashed), digest_size=16).digest()
-    return OrderRow._make((place, *facts, row_hash, raw))
+    return blake2b(_encode(hashed), digest_size=16).digest()
 
 
 def check_together(columns: tuple[FileColumn, ...], reading: CellReading) -> None:
@@ -126,7 +134,7 @@ def row_from(
     facts = reading.facts
     if not reading.faults:
         facts["is_detail"] = is_detail
-        return order_row(place, tuple(map(facts.get, _FACTS)), raw)
+        return order_row(place, tuple(map(facts.get, FACTS)), raw)
     return row_of_errors(
         reading.errors(shown, place_of),
         place=place,

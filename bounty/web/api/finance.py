@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from bounty.accounting import finance_queries
 from bounty.db import Query
-from bounty.models import Notice, Tranche
-from bounty.notices.service import every_notice
+from bounty.notices.service import every_notice, settlement_of
 from bounty.rules.periods import Period
 from bounty.settlement.queries import lines_of, results_of
+from bounty.tranches.state import is_tranche
 from bounty.web.api.lists import listing
 from bounty.web.api.problems import not_found
 from bounty.web.finance import tables
@@ -60,14 +60,12 @@ def list_tranche_lines(connection: Connection, tranche_id: int) -> Query:
 
 def _settlement(connection: Connection, period: Period, notice: int) -> int:
     """The settlement that a notice published."""
-    told = select(Notice.settlement_id).where(Notice.period == str(period), Notice.notice == notice)
-    settlement_id: int | None = connection.execute(told).scalar()
+    settlement_id = settlement_of(connection, period, notice)
     if settlement_id is None:
         raise not_found()
     return settlement_id
 
 
 def _known(connection: Connection, tranche_id: int) -> None:
-    known = select(Tranche.tranche_id).where(Tranche.tranche_id == tranche_id)
-    if connection.execute(known).first() is None:
+    if not is_tranche(connection, tranche_id):
         raise not_found()

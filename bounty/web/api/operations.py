@@ -8,10 +8,13 @@ from sqlalchemy import Connection
 from bounty.clock import shown
 from bounty.db import Query
 from bounty.errors import BountyError
+from bounty.ingest.queries import open_entries
 from bounty.notices.period_status import PeriodStatus, period_status
 from bounty.release.checklist import checklist
+from bounty.roster.queries import roster_entries
 from bounty.roster.terms import open_period
 from bounty.rules.periods import Period, programme_key
+from bounty.uploads.batch_list import batch_list
 from bounty.web.api import models
 from bounty.web.api.lists import listing
 from bounty.web.api.operation import operation
@@ -48,20 +51,20 @@ def list_periods(connection: Connection) -> Query:
 @listing("/batches", "operator", table=replace(imports.BATCHES, name="batches"))
 def list_batches(_connection: Connection) -> Query:
     """The batches, with what became of their rows."""
-    return imports.batch_rows()
+    return batch_list()
 
 
 @listing("/quarantine", "operator", table=QUARANTINE)
 def list_quarantine(_connection: Connection) -> Query:
     """The rows that could not be taken in and wait, each with what would be right."""
-    return quarantine.open_entries()
+    return open_entries()
 
 
 @listing("/periods/<period:period>/roster", "operator", table=ROSTER)
 def list_roster(connection: Connection, period: Period) -> Query:
     """Everybody on the roster of a period, with level, eligibility and targets."""
     _stage(connection, period)
-    return roster.roster_rows(period)
+    return roster_entries(period)
 
 
 @listing("/periods/<period:period>/progress", "operator", table=PROGRESS)

@@ -3,12 +3,13 @@
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from bounty.accounting import promoter_statement
 from bounty.db import Query
 from bounty.errors import BountyError
-from bounty.models import Order, Payout
+from bounty.models import Payout
+from bounty.orders.queries import owns_order
 from bounty.progress import service
 from bounty.progress.history import PromoterMonth, month_of, months
 from bounty.progress.order_list import listed_now
@@ -36,8 +37,7 @@ def my_progress(period: Period) -> dict[str, Any]:
 def my_order(order_sn: str, query: models.OrderQuery) -> dict[str, Any]:
     """Why one of my orders counts or does not in a programme, as `bounty explain --json` says it."""
     with reading() as connection:
-        own = select(Order.order_sn).where(Order.promoter_id == own_promoter(), Order.order_sn == order_sn)
-        if connection.execute(own).first() is None:
+        if not owns_order(connection, own_promoter(), order_sn):
             raise not_found()
         try:
             return service.explain(connection, order_sn, now(), query.programme).as_json()

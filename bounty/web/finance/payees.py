@@ -5,13 +5,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from flask import Blueprint, Response, abort, flash, g, redirect, render_template, request, url_for
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from bounty.accounting import finance_queries
 from bounty.errors import BountyError
-from bounty.models import PayeeApproval, PayeeProposal, User
 from bounty.payees import service
 from bounty.payees.files import PayeeRow, read_payee, read_payees
 from bounty.uploads.service import ending_of
@@ -225,18 +224,7 @@ def approve(number: int) -> Any:
 
 
 def _found(connection: Connection, number: int) -> Any:
-    query = (
-        select(
-            PayeeProposal.__table__,
-            User.name.label("proposed_by"),
-            PayeeApproval.approved_at,
-            PayeeApproval.user_id.label("approved_by_id"),
-        )
-        .outerjoin(User, User.id == PayeeProposal.proposed_by_id)
-        .outerjoin(PayeeApproval, PayeeApproval.proposal_id == PayeeProposal.proposal_id)
-        .where(PayeeProposal.proposal_id == number)
-    )
-    return connection.execute(query).first() or abort(404)
+    return service.proposal_of(connection, number) or abort(404)
 
 
 def _index(refused: str | None = None) -> str:

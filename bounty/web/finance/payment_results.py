@@ -7,17 +7,15 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from flask import Blueprint, Response, abort, flash, g, redirect, render_template, request, url_for
-from sqlalchemy import Connection, case, false, func, select, true
+from sqlalchemy import Connection, false, true
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from bounty.db import Query
 from bounty.errors import BountyError
-from bounty.models import Receipt, ReceiptRow, User
 from bounty.models.payment_results import AMBIGUOUS, MATCHED, UNMATCHED
 from bounty.payment_results import service
 from bounty.payment_results.files import PaymentResultFile, read_payment_results
 from bounty.payment_results.matching import VERDICTS, MatchedRow
-from bounty.rules.sql_math import count_where, sum_or_zero
+from bounty.payment_results.queries import payment_result_files, payment_result_rows
 from bounty.uploads.service import ending_of
 from bounty.web.finance.notices import READERS
 from bounty.web.shared.access import allows, person
@@ -160,7 +158,7 @@ def take() -> Any:
 @allows(*READERS)
 def file() -> Response:
     """Exactly the receipts that the filters leave."""
-    return csv_response(RECEIPTS, _receipts(), request.args, "receipts")
+    return csv_response(RECEIPTS, payment_result_files(), request.args, "receipts")
 
 
 @blueprint.get("/<int:number>")
@@ -169,7 +167,7 @@ def receipt(number: int) -> str:
     """Every row of a receipt with its verdict, the exceptions first."""
     with reading() as connection:
         found = _found(connection, number)
-        page = page_of(connection, ROWS, _rows(number), request.args, counted=True)
+        page = page_of(connection, ROWS, payment_result_rows(number), request.args, counted=True)
     return render_template(
         "finance/receipt.html", receipt=found, page=page, verdicts=VERDICTS, chips=CHIPS, now=now()
     )
@@ -181,52 +179,17 @@ def rows_csv(number: int) -> Response:
     """Exactly the rows that the filters leave."""
     with reading() as connection:
         _found(connection, number)
-    return csv_response(ROWS, _rows(number), request.args, f"receipt-{number}")
-
-
-def _receipts() -> Query:
-    """Each receipt with how many rows have which verdict, and what the payer says was paid and was not."""
-    row = ReceiptRow
-    verdicts = (
-        select(
-            row.receipt_id,
-            *(count_where(row.verdict == code).label(code.lower()) for code in VERDICTS),
-            sum_or_zero(case((row.paid, row.amount_fen), else_=0)).label("paid_fen"),
-            sum_or_zero(case((row.paid, 0), else_=row.amount_fen)).label("failed_fen"),
-        )
-        .group_by(row.receipt_id)
-        .subquery("of_rows")
-    )
-    return (
-        select(
-            Receipt.receipt_id,
-            Receipt.name,
-            Receipt.taken_at,
-            User.name.label("taken_by"),
-            Receipt.rows.label("rows_read"),
-            *(func.coalesce(verdicts.c[code.lower()], 0).label(code.lower()) for code in VERDICTS),
-            verdicts.c.paid_fen,
-            verdicts.c.failed_fen,
-            Receipt.sha256,
-        )
-        .outerjoin(verdicts, verdicts.c.receipt_id == Receipt.receipt_id)
-        .outerjoin(User, User.id == Receipt.taken_by_id)
-    )
-
-
-def _rows(number: int) -> Query:
-    at = case({UNMATCHED: 0, AMBIGUOUS: 1}, value=ReceiptRow.verdict, else_=2)
-    return select(ReceiptRow.__table__, at.label("at")).where(ReceiptRow.receipt_id == number)
+    return csv_response(ROWS, payment_result_rows(number), request.args, f"receipt-{number}")
 
 
 def _found(connection: Connection, number: int) -> Any:
-    row = _receipts().subquery("row")
+    row = payment_result_files().subquery("row")
     return connection.execute(row.select().where(row.c.receipt_id == number)).first() or abort(404)
 
 
 def _index(refused: str | None = None) -> str:
     with reading() as connection:
-        page = page_of(connection, RECEIPTS, _receipts(), request.args)
+        page = page_of(connection, RECEIPTS, payment_result_files(), request.args)
     megabytes = site().settings.upload_megabytes
     return render_template(
         "finance/receipts.html", page=page, refused=refused, megabytes=megabytes, now=now()

@@ -1,14 +1,14 @@
 """The books held against the platform and the payers: differences only; and closing a period once nothing is open."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
-from sqlalchemy import Connection, case, func, or_, select
+from sqlalchemy import Connection, and_, case, func, or_, select
 
 from bounty.accounting import period_closing
-from bounty.accounting.reconciliation import KINDS, KindSum, difference_text, differences, sums_of
+from bounty.accounting.reconciliation import KINDS, KindSum, difference_text, differences
 from bounty.db import Query
 from bounty.errors import BountyError
 from bounty.models import (
@@ -87,10 +87,8 @@ def index() -> str:
     """What differs, kind by kind; or that all agrees, and what was held against what."""
     tranche_id = _tranche()
     with reading() as connection:
-        waiting = _waiting(connection, tranche_id)
         page = page_of(connection, _table(), _differences(connection, tranche_id), request.args)
-        sums = [each for each in sums_of(connection, tranche_id) if each.kind != NO_RECEIPT]
-        sums += _missing(connection, tranche_id)
+        sums, waiting = _sums(connection, tranche_id)
         compared = _compared(connection, tranche_id)
         tranches = connection.execute(_exported().order_by(Tranche.tranche_id.desc())).scalars().all()
     return render_template(
@@ -152,25 +150,30 @@ def _differences(connection: Connection, tranche_id: int | None) -> Query:
     ).where(or_(row.kind != NO_RECEIPT, row.tranche_id.in_(told_of)))
 
 
-def _missing(connection: Connection, tranche_id: int | None) -> list[KindSum]:
-    """Payouts without an answer, of tranches of which others have one."""
-    row = _differences(connection, tranche_id).subquery("missing").c
-    sums = select(func.count(), sum_or_zero(row.ours_fen), sum_or_zero(row.theirs_fen)).where(
-        row.kind == NO_RECEIPT
-    )
-    count, ours_fen, theirs_fen = connection.execute(sums).one()
-    return [KindSum(NO_RECEIPT, count, ours_fen, theirs_fen)] if count else []
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """Payouts of exported tranches of which nothing is told yet: they only wait."""
+
+    payouts: int
+    fen: int
 
 
-def _waiting(connection: Connection, tranche_id: int | None) -> Any:
-    """Payouts of exported tranches of which nothing is told yet, which only wait: payouts, fen."""
+def _sums(connection: Connection, tranche_id: int | None) -> tuple[list[KindSum], _Waiting]:
+    """The differences by kind, payouts without an answer last; and those that only wait. One query: to hold the sides
+    against each other takes long."""
     row = differences(connection, tranche_id).subquery("row").c
     told_of = select(PayoutOutcome.tranche_id).distinct()
-    return connection.execute(
-        select(func.count().label("payouts"), sum_or_zero(row.ours_fen).label("fen")).where(
-            row.kind == NO_RECEIPT, row.tranche_id.not_in(told_of)
-        )
-    ).one()
+    waits = case((and_(row.kind == NO_RECEIPT, row.tranche_id.not_in(told_of)), 1), else_=0)
+    each = select(waits.label("waits"), row.kind, row.ours_fen, row.theirs_fen).subquery("each").c
+    found = connection.execute(
+        select(
+            each.waits, each.kind, func.count(), sum_or_zero(each.ours_fen), sum_or_zero(each.theirs_fen)
+        ).group_by(each.waits, each.kind)
+    ).all()
+    by_kind = {kind: KindSum(kind, *sums) for waiting, kind, *sums in found if not waiting}
+    order = [*(kind for kind in KINDS if kind != NO_RECEIPT), NO_RECEIPT]
+    waiting_sums = next((_Waiting(sums[2], sums[3]) for sums in found if sums[0]), _Waiting(0, 0))
+    return [by_kind[kind] for kind in order if kind in by_kind], waiting_sums
 
 
 def _exported() -> Query:

@@ -15,7 +15,7 @@ from bounty.db import Words
 from bounty.errors import BountyError
 from bounty.money import read_yuan, shown_yuan
 from bounty.web.period_names import by_programme
-from bounty.web.promoter.appeals import CLAUSES, KINDS, STATE_FILTER, number_in_form
+from bounty.web.promoter.appeals import CLAUSES, KINDS, STATE_FILTER, number_in_form, stood_in_words
 from bounty.web.shared.access import allows
 from bounty.web.shared.attachments import download
 from bounty.web.shared.downloads import csv_response
@@ -148,6 +148,7 @@ def _case(appeal_id: int, refused: str | None = None) -> str:
         with reading() as connection:
             found = service.case_of(connection, appeal_id, now())
             files = attachments_of(connection, appeal_id)
+            stood = stood_in_words(connection, found, now())
             stands, overtaken_by = None, None
             if found.facts.order_sn is not None:
                 stands = written(standing_facts(connection, found.facts.order_sn))
@@ -164,6 +165,7 @@ def _case(appeal_id: int, refused: str | None = None) -> str:
         overtaken_by=overtaken_by,
         fields=FIELDS,
         clauses=CLAUSES,
+        stood=stood,
         turn=found.facts.state in WITH_OPERATIONS,
         posted=request.form,
         now=now(),

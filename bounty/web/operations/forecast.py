@@ -22,6 +22,7 @@ from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.language import _
 from bounty.web.shared.request_context import now, reading, site, writing
+from bounty.web.shared.step_up_auth import require_fresh_code
 from bounty.web.shared.tables import Column, Condition, Filter, Option, Table, page_of
 
 blueprint = Blueprint("forecast", __name__, url_prefix="/operations/periods/<period:period>")
@@ -226,6 +227,7 @@ def hold(period: Period) -> Any:
 @allows("operator", "admin")
 def release(period: Period, promoter_id: int) -> Any:
     """Release a held payout, or ask a second person to."""
+    require_fresh_code()
     with writing() as connection:
         released = release_payout(
             connection,

@@ -18,20 +18,19 @@ from flask import (
     request,
     url_for,
 )
-from sqlalchemy import func, select
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response as Redirect
 
 from bounty.clock import shown
-from bounty.db import Query
 from bounty.errors import BountyError
 from bounty.importer import KINDS
 from bounty.ingest.header_names import forget_header, kept_mapping
-from bounty.models import AuditEvent, Batch, Quarantined, User
+from bounty.ingest.queries import count_open
 from bounty.orders.undo import undo_batch
 from bounty.platforms.pdd.order_facts import ORDER_FACTS
 from bounty.settlement.undo_preview import undo_preview
 from bounty.uploads import service as uploads
+from bounty.uploads.batch_list import batch_list
 from bounty.uploads.processes import ImportProcess, launch
 from bounty.web.operations.file_templates import column_help
 from bounty.web.shared.access import allows, person
@@ -287,7 +286,7 @@ def forget() -> Redirect | tuple[str, int]:
 @allows(*READERS)
 def file() -> Response:
     """The batches as a file."""
-    return csv_response(BATCHES, batch_rows(), request.args, "batches")
+    return csv_response(BATCHES, batch_list(), request.args, "batches")
 
 
 @blueprint.get("/batches/<int:batch_id>/undo")
@@ -323,7 +322,7 @@ def undo(batch_id: int) -> Redirect | str | tuple[str, int]:
 
 def _undoing(batch_id: int) -> str | tuple[str, int]:
     try:
-        preview = undo_preview(engine(), batch_id, now())
+        preview = undo_preview(engine(), batch_id)
     except BountyError as refusal:
         return _index(said(refusal)), 409
     return render_template("operations/undo.html", preview=preview, now=now())
@@ -331,8 +330,8 @@ def _undoing(batch_id: int) -> str | tuple[str, int]:
 
 def _index(refused: str | None = None) -> str:
     with reading() as connection:
-        page = page_of(connection, BATCHES, batch_rows(), request.args if request.method == "GET" else {})
-        waiting = connection.execute(select(func.count()).where(Quarantined.closed_at.is_(None))).scalar_one()
+        page = page_of(connection, BATCHES, batch_list(), request.args if request.method == "GET" else {})
+        waiting = count_open(connection)
         recent = page_of(connection, replace(UPLOADS, page=RECENT), uploads.uploads(), {})
         kept = {kind: kept_mapping(connection, kind) for kind in KINDS}
     return render_template(
@@ -368,20 +367,6 @@ def _standing(number: int) -> uploads.UploadState:
     with reading() as connection:
         found = uploads.upload_state(connection, _folder(), number)
     return found or abort(404)
-
-
-def batch_rows() -> Query:
-    names = [column.name for column in BATCHES.columns if column.name != "by"]
-    event = (
-        select(func.coalesce(User.name, AuditEvent.actor))
-        .select_from(AuditEvent)
-        .outerjoin(User, User.id == AuditEvent.user_id)
-        .where(AuditEvent.act == "batch.import", AuditEvent.subject == uploads.subject_of_batch())
-        .order_by(AuditEvent.event_id)
-        .limit(1)
-    )
-    columns = [Batch.__table__.c[name] for name in names]
-    return select(*columns, event.correlate(Batch).scalar_subquery().label("by"))
 
 
 def _folder() -> Path:

@@ -7,16 +7,17 @@ from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, or_
 from werkzeug.wrappers import Response as Redirect
 
 from bounty import importer
-from bounty.db import Query, count_of, snapshot
+from bounty.db import count_of, snapshot
 from bounty.errors import BountyError
 from bounty.files.problem_texts import SAYINGS
+from bounty.ingest import queries
 from bounty.ingest.correction_files import write_to_mend
 from bounty.ingest.quarantine import dismiss_all, dismiss_entries, errors_of
-from bounty.models import Batch, OpenPeriod, Quarantined
+from bounty.roster.queries import open_periods
 from bounty.settlement.files import inert
 from bounty.web.operations.imports import KIND_NAMES, READERS
 from bounty.web.period_names import period_label
@@ -71,7 +72,7 @@ def file() -> Response:
     """Just these as a file."""
     with reading() as connection:
         table = _table(connection)
-    return csv_response(table, open_entries(), request.args, "quarantine")
+    return csv_response(table, queries.open_entries(), request.args, "quarantine")
 
 
 @blueprint.get("/mend")
@@ -140,8 +141,8 @@ def dismissals() -> Redirect | tuple[str, int]:
     """Dismiss every entry that the filters leave, with one reason; the form says which, and how many were seen."""
     try:
         with writing() as connection:
-            rows = narrowed(_table(connection), open_entries(), _filters()).subquery("chosen")
-            entries = select(rows.c.quarantine_id)
+            chosen = narrowed(_table(connection), queries.open_entries(), _filters())
+            entries = chosen.with_only_columns(chosen.selected_columns.quarantine_id)
             fit, seen = count_of(connection, entries), request.form.get("seen", -1, type=int)
             if fit != seen:
                 raise BountyError(
@@ -170,8 +171,8 @@ def _filters() -> dict[str, str]:
 def _index(refused: str | None = None) -> str:
     asked = request.args if request.method == "GET" else _filters()
     with reading() as connection:
-        page = page_of(connection, _table(connection), open_entries(), asked, counted=True)
-        empty = bool(page.asked) and not page.rows and count_of(connection, open_entries()) == 0
+        page = page_of(connection, _table(connection), queries.open_entries(), asked, counted=True)
+        empty = bool(page.asked) and not page.rows and queries.count_open(connection) == 0
     return render_template(
         "operations/quarantine.html",
         page=page,
@@ -183,38 +184,19 @@ def _index(refused: str | None = None) -> str:
     )
 
 
-def open_entries() -> Query:
-    names = [column.name for column in COLUMNS if column.name != "file_name"]
-    columns = [Quarantined.__table__.c[name] for name in names]
-    return (
-        select(*columns, Quarantined.paid_at, Batch.file_name)
-        .join(Batch, Batch.batch_id == Quarantined.batch_id)
-        .where(Quarantined.closed_at.is_(None))
-    )
-
-
 def _table(connection: Connection) -> Table:
     """The table with the codes, files and periods that there are, and those that a link asks for: what it led to may
     be resolved by now."""
-    every = open_entries().subquery("every")
     asked = request.values
-    codes = connection.execute(select(every.c.code).distinct().order_by(every.c.code)).scalars().all()
-    files = connection.execute(
-        select(every.c.batch_id, every.c.file_name).distinct().order_by(every.c.batch_id.desc()).limit(FILES)
-    ).all()
+    codes = queries.open_codes(connection)
+    files = queries.files_with_open_entries(connection, FILES)
     if (code := asked.get("code", "")) in CODES and code not in codes:
         codes = [*codes, code]
     batch = asked.get("batch", 0, type=int)
     if batch and all(row.batch_id != batch for row in files):
-        files = [
-            *files,
-            *connection.execute(select(Batch.batch_id, Batch.file_name).where(Batch.batch_id == batch)),
-        ]
-    periods = connection.execute(
-        select(OpenPeriod.period, OpenPeriod.month_from, OpenPeriod.month_until).order_by(
-            OpenPeriod.month_from.desc(), OpenPeriod.period
-        )
-    ).all()
+        linked = queries.file_of(connection, batch)
+        files = files if linked is None else [*files, linked]
+    periods = open_periods(connection)
     return Table(
         "quarantine",
         COLUMNS,

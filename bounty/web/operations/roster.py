@@ -9,16 +9,16 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
-from sqlalchemy import Connection, cast, func, select, true
+from sqlalchemy import Connection, cast
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as Redirect
 
-from bounty.accounts.service import mail_invitations
-from bounty.db import Query, Words
+from bounty.accounts.service import account_of_promoter, count_promoter_accounts, mail_invitations
+from bounty.db import Words
 from bounty.errors import BountyError
-from bounty.models import Level, OpenPeriod, RosterEntry, User, Violation
 from bounty.money import read_yuan
 from bounty.promoters.invitations import invite_from_file
+from bounty.roster import queries
 from bounty.roster.eligibility import INELIGIBLE, in_words
 from bounty.roster.ineligibility_text import ineligibility_text, tenure_reached
 from bounty.roster.overrides import EntryState, entry_of, override, overrides_of, refusal_of
@@ -60,7 +60,7 @@ def index() -> Redirect | str:
     """The newest period's roster, of all programmes or of one; the form below offers the one after it."""
     programme = request.args.get("programme")
     with reading() as connection:
-        periods = _periods(connection)
+        periods = [row.period for row in queries.open_periods(connection)]
     if periods:
         of_it = [each for each in periods if Period.parse(each).programme == programme]
         return redirect(url_for(".listing", period=(of_it or periods)[0], programme=programme), 303)
@@ -80,7 +80,7 @@ def file(period: Period) -> Response:
     """Just these as a file."""
     with reading() as connection:
         table = _table(connection, period)
-    return csv_response(table, roster_rows(period), request.args, f"roster-{period.slug}")
+    return csv_response(table, queries.roster_entries(period), request.args, f"roster-{period.slug}")
 
 
 @blueprint.get("/opening")
@@ -129,9 +129,7 @@ def _month(fields: MultiDict[str, str]) -> Period:
 def _opening(month: Period, refused: str | None = None) -> str:
     with reading() as connection:
         preview = roster_preview(connection, month, now())
-        accounts = connection.execute(
-            select(func.count()).where(User.role == "promoter", User.active.is_(true()))
-        ).scalar_one()
+        accounts = count_promoter_accounts(connection)
     return render_template(
         "operations/opening.html",
         preview=preview,
@@ -204,21 +202,20 @@ def invite() -> str | tuple[str, int]:
 
 def _listing(month: Period, refused: str | None = None) -> str:
     with reading() as connection:
-        periods = _periods(connection)
-        if str(month) not in periods:
+        opened = {row.period: row.opened_at for row in queries.open_periods(connection)}
+        if str(month) not in opened:
             abort(404)
         args = request.args if request.method == "GET" else {}
-        page = page_of(connection, _table(connection, month), roster_rows(month), args, counted=True)
-        opened_at = connection.execute(
-            select(OpenPeriod.opened_at).where(OpenPeriod.period == str(month))
-        ).scalar_one()
+        page = page_of(
+            connection, _table(connection, month), queries.roster_entries(month), args, counted=True
+        )
     return render_template(
         "operations/roster.html",
         page=page,
         period=str(month),
-        periods=periods,
-        offered=_offered(periods, request.args.get("programme", month.programme)),
-        opened_at=opened_at,
+        periods=list(opened),
+        offered=_offered(list(opened), request.args.get("programme", month.programme)),
+        opened_at=opened[str(month)],
         reasons=INELIGIBLE_NAMES,
         refused=refused,
         now=now(),
@@ -227,7 +224,7 @@ def _listing(month: Period, refused: str | None = None) -> str:
 
 def _reopened(refusal: BountyError) -> tuple[str, int]:
     with reading() as connection:
-        periods = _periods(connection)
+        periods = [row.period for row in queries.open_periods(connection)]
     if periods:
         return _listing(Period.parse(periods[0]), said(refusal)), 422
     return render_template(
@@ -241,17 +238,11 @@ def _entry(month: Period, promoter_id: int, refused: str | None = None) -> str:
         if row is None:
             abort(404)
         terms = terms_in_force(connection, month).terms
-        levels = connection.execute(
-            select(Level.__table__).where(Level.promoter_id == promoter_id).order_by(Level.level_from.desc())
-        ).all()
-        violations = connection.execute(
-            select(Violation.__table__)
-            .where(Violation.promoter_id == promoter_id)
-            .order_by(Violation.occurred_on.desc())
-        ).all()
+        levels = queries.levels_of(connection, promoter_id)
+        violations = queries.violations_of(connection, promoter_id)
         overrides = overrides_of(connection, month, promoter_id)
         closed = refusal_of(connection, month, now())
-        account = connection.execute(select(User.email).where(User.promoter_id == promoter_id)).scalar()
+        account = account_of_promoter(connection, promoter_id)
     derivation = json.loads(row.derivation)
     rules = terms.levels.get(row.level) if row.level else None
     tenure = None
@@ -276,7 +267,7 @@ def _entry(month: Period, promoter_id: int, refused: str | None = None) -> str:
         derived=in_words(derivation, chinese=language() == "zh"),
         why=reason,
         tenure=tenure,
-        account=account,
+        account=None if account is None else account.email,
         reasons=INELIGIBLE_NAMES,
         posted=request.form,
         refused=refused,
@@ -313,26 +304,8 @@ def _offered(periods: list[str], programme: str) -> Period | None:
     return next((each.plus(1) for each in newest), None)
 
 
-def _periods(connection: Connection) -> list[str]:
-    newest_first = (OpenPeriod.month_from.desc(), OpenPeriod.period)
-    return list(connection.execute(select(OpenPeriod.period).order_by(*newest_first)).scalars())
-
-
-def roster_rows(month: Period) -> Query:
-    names = [column.name for column in COLUMNS if column.name not in ("eligible", "overridden")]
-    columns = [RosterEntry.__table__.c[name] for name in names]
-    overridden = RosterEntry.derivation.startswith('{"source":"override"', autoescape=True)
-    return select(
-        *columns, RosterEntry.reason.is_(None).label("eligible"), overridden.label("overridden")
-    ).where(RosterEntry.period == str(month))
-
-
 def _table(connection: Connection, month: Period) -> Table:
-    entry = RosterEntry
-    found = connection.execute(
-        select(entry.level).where(entry.period == str(month)).distinct().order_by(entry.level)
-    ).scalars()
-    levels = [level for level in found if level is not None]
+    levels = queries.levels_on_roster(connection, month)
     return Table(
         "roster",
         COLUMNS,

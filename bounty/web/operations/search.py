@@ -5,14 +5,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from flask import Blueprint, redirect, render_template, request, url_for
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
-from bounty.db import Query
 from bounty.errors import BountyError
-from bounty.models import Level, OpenPeriod, Order, Payout, Quarantined, RosterEntry
+from bounty.ingest.queries import count_open_of_order
+from bounty.orders.queries import order_numbered
 from bounty.payment_results.payout_lookup import ids_of
+from bounty.promoters.queries import promoters_named
 from bounty.tranches.files import payout_id
+from bounty.tranches.state import has_payout
 from bounty.web.shared.access import allows, person
 from bounty.web.shared.language import _, _p
 from bounty.web.shared.request_context import now, reading
@@ -63,10 +65,7 @@ def _payouts(connection: Connection, words: str) -> Iterator[Hit]:
         tranche_id, promoter_id = ids_of(words)
     except BountyError:
         return
-    held = select(Payout.promoter_id).where(
-        Payout.promoter_id == promoter_id, Payout.tranche_id == tranche_id
-    )
-    if connection.execute(held).first() is not None:
+    if has_payout(connection, tranche_id, promoter_id):
         yield Hit(
             _("付款"),
             payout_id(tranche_id, promoter_id),
@@ -77,19 +76,13 @@ def _payouts(connection: Connection, words: str) -> Iterator[Hit]:
 
 def _orders(connection: Connection, words: str) -> Iterator[Hit]:
     """The order of this number, and the rows in quarantine that name it, for who may look at those."""
-    row = connection.execute(
-        select(Order.promoter_id, Order.goods_name).where(Order.order_sn == words)
-    ).first()
+    row = order_numbered(connection, words)
     if row is not None:
         place = url_for("payouts.order", promoter_id=row.promoter_id, order_sn=words)
         yield Hit(_p("forecast_promoter", "订单"), words, row.goods_name or "", place)
     if person().role == "finance" or not re.fullmatch(r"[0-9]{6}-[0-9]{1,30}", words):
         return
-    entries = connection.execute(
-        select(func.count()).where(
-            Quarantined.kind == "orders", Quarantined.subject == words, Quarantined.closed_at.is_(None)
-        )
-    ).scalar_one()
+    entries = count_open_of_order(connection, words)
     if entries:
         yield Hit(
             _("隔离行"),
@@ -100,7 +93,7 @@ def _orders(connection: Connection, words: str) -> Iterator[Hit]:
 
 
 def _promoters(connection: Connection, words: str) -> Iterator[Hit]:
-    for row in connection.execute(_named(words)):
+    for row in connection.execute(promoters_named(words, MOST + 1)):
         place = row.period or _("不在任何一期名单上")
         yield Hit(
             _("推手"),
@@ -117,31 +110,3 @@ def _place_of(promoter_id: int, period: str | None) -> str | None:
     if person().role == "finance":
         return url_for("results.index", period=period, q=promoter_id)
     return url_for("roster.entry", period=period, promoter_id=promoter_id)
-
-
-def _named(words: str) -> Query:
-    """Promoters with this id, or with this in the newest of their names: promoter_id, name, and the newest period that
-    has them on its roster."""
-    ranked = select(
-        Level.promoter_id,
-        Level.name,
-        func.row_number()
-        .over(partition_by=Level.promoter_id, order_by=Level.level_from.desc())
-        .label("rank"),
-    )
-    if words.isascii() and words.isdigit() and len(words) <= 15:
-        ranked = ranked.where(Level.promoter_id == int(words))
-    newest = ranked.subquery("newest")
-    period = (
-        select(RosterEntry.period)
-        .join(OpenPeriod, OpenPeriod.period == RosterEntry.period)
-        .where(RosterEntry.promoter_id == newest.c.promoter_id)
-        .order_by(OpenPeriod.month_from.desc(), RosterEntry.period)
-        .limit(1)
-        .correlate(newest)
-        .scalar_subquery()
-    )
-    found = select(newest.c.promoter_id, newest.c.name, period.label("period")).where(newest.c.rank == 1)
-    if not words.isdigit():
-        found = found.where(newest.c.name.contains(words, autoescape=True))
-    return found.order_by(newest.c.name, newest.c.promoter_id).limit(MOST + 1)

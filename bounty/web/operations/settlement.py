@@ -5,12 +5,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from bounty.checks.books import run_checks
 from bounty.db import Query
 from bounty.errors import BountyError
-from bounty.models import Result
 from bounty.notices.changes import CAUSES, changes_between
 from bounty.notices.differences import difference
 from bounty.notices.period_status import PeriodStatus, period_status
@@ -24,6 +23,7 @@ from bounty.release.next_step import next_step
 from bounty.roster.terms import open_period
 from bounty.rules.periods import Period
 from bounty.settlement.approval import approvals_needed
+from bounty.settlement.queries import count_passed
 from bounty.settlement.service import settle
 from bounty.web.operations.period import place_of
 from bounty.web.operations.results import READERS
@@ -152,11 +152,7 @@ def publishing(period: Period) -> Any:
         draft, before = stage.draft, stage.notices[0] if stage.notices else None
         if draft is None:
             return redirect(url_for(".show", period=period), 303)
-        passed = connection.execute(
-            select(func.count()).where(
-                Result.settlement_id == draft.settlement_id, Result.rate_permille.is_not(None)
-            )
-        ).scalar_one()
+        passed = count_passed(connection, draft.settlement_id)
         found = checklist(connection, stage, now())
         differs = before and difference(connection, period, stage.terms, before, draft)
     required = site().settings.approval_required

@@ -3,18 +3,23 @@
 from typing import Any
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from sqlalchemy import Connection
 from werkzeug.wrappers import Response as Redirect
 
 from bounty.appeals import service
 from bounty.appeals.attachments import attach, attachment, attachments_of
 from bounty.appeals.queries import STATES, appeals
+from bounty.clock import shown
 from bounty.errors import BountyError
 from bounty.models import Appeal
+from bounty.orders.queries import owns_order
+from bounty.progress.as_of import read_as_of
 from bounty.progress.service import explain
 from bounty.rules.clause_texts import CLAUSE_TEXTS
 from bounty.rules.clauses import SUBSIDY_CLAUSES, TASK_CLAUSES
 from bounty.rules.periods import MAIN, Period
 from bounty.web.period_names import by_programme
+from bounty.web.promoter import texts
 from bounty.web.shared.access import allows, own_promoter
 from bounty.web.shared.attachments import download, files_in_form, limits
 from bounty.web.shared.downloads import csv_response
@@ -31,6 +36,36 @@ CLAUSES = {
     "subsidy": {clause.code: CLAUSE_TEXTS[clause].name for clause in SUBSIDY_CLAUSES},
 }
 """Code -> its name in Chinese and English, for what an appeal keeps as JSON."""
+
+
+def stood_in_words(
+    connection: Connection, case: service.Case, now: int
+) -> dict[str, dict[str, tuple[str, str]]]:
+    """Part and code of a clause -> the order's fact and what is asked, in words as pages have them.
+
+    The case keeps fact and bound as files write them. The words are made from the books as of the moment of asking; a
+    clause that the books judge otherwise (a link whose past channel they lost) has none.
+    """
+    facts = case.facts
+    if facts.order_sn is None:
+        return {}
+    programme = Period.parse(facts.period).programme
+    try:
+        as_of = read_as_of(connection, shown(facts.asked_at), now)
+        why = explain(connection, facts.order_sn, now, programme, as_of)
+    except BountyError:
+        return {}
+    kept = {part: {each["code"]: each for each in case.as_stood[part]["clauses"]} for part in CLAUSES}
+    return {
+        part: {
+            each.clause.code: texts.clause_words(each, why.known)[1:]
+            for each in judged
+            if each.as_json() == kept[part].get(each.clause.code)
+        }
+        for part, judged in (("task", why.task), ("subsidy", why.subsidy))
+    }
+
+
 STATE_FILTER = Filter(
     "state",
     "状态",
@@ -176,6 +211,7 @@ def _case(appeal_id: int, refused: str | None = None) -> str:
         with reading() as connection:
             found = service.case_of(connection, appeal_id, now(), promoter_id=own_promoter())
             files = attachments_of(connection, appeal_id)
+            stood = stood_in_words(connection, found, now())
     except service.NoSuchAppeal:
         abort(404)
     return render_template(
@@ -183,6 +219,7 @@ def _case(appeal_id: int, refused: str | None = None) -> str:
         case=found,
         files=files,
         clauses=CLAUSES,
+        stood=stood,
         now=now(),
         states=STATES,
         kinds=KINDS,
@@ -192,7 +229,7 @@ def _case(appeal_id: int, refused: str | None = None) -> str:
 
 
 def _require_own(connection: Any, order_sn: str | None) -> None:
-    if order_sn is not None and not service.owns_order(connection, own_promoter(), order_sn):
+    if order_sn is not None and not owns_order(connection, own_promoter(), order_sn):
         abort(404)
 
 

@@ -5,12 +5,11 @@ from typing import Any
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask_wtf import FlaskForm
-from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 from wtforms import BooleanField, RadioField
 
-from bounty.models import User
+from bounty.accounts.service import account_of_promoter
 from bounty.notifications import inbox, service
 from bounty.notifications.message_kinds import KINDS, PROMOTER_KINDS
 from bounty.web.shared.access import allows, own_promoter, person
@@ -129,8 +128,10 @@ def choose() -> Response | str:
     """See the choice, and change it."""
     promoter_id = own_promoter()
     with reading() as connection:
-        user_id = connection.execute(select(User.id).where(User.promoter_id == promoter_id)).scalar()
-        held = service.MailChoice() if user_id is None else service.mail_choice_of(connection, user_id)
+        account = account_of_promoter(connection, promoter_id)
+        held = (
+            service.MailChoice() if account is None else service.mail_choice_of(connection, account.user_id)
+        )
     form = ChoiceForm(obj=held)
     if form.validate_on_submit():
         names = (each.name for each in fields(service.MailChoice))

@@ -11,7 +11,7 @@ from bounty.accounting.promoter_statement import (
     payment_lines,
     payout_statuses,
 )
-from bounty.models import Order
+from bounty.orders.queries import order_numbered
 from bounty.progress.history import data_as_of, month_of, periods_with
 from bounty.progress.order_list import listed_now
 from bounty.progress.service import explain
@@ -30,9 +30,8 @@ def order_page(
 
     programme  in which the order is judged; null for the first in which the promoter takes part
     """
-    own = select(Order.paid_at).where(Order.promoter_id == promoter_id, Order.order_sn == order_sn)
-    order = connection.execute(own).first()
-    if order is None or programme not in (None, *programme_names()):
+    order = order_numbered(connection, order_sn)
+    if order is None or order.promoter_id != promoter_id or programme not in (None, *programme_names()):
         return None
     periods = periods_with(connection, promoter_id, order.paid_at) if several_programmes() else []
     if programme is None:
@@ -56,7 +55,7 @@ def order_page(
         "month": month,
         "row": row,
         "line": line,
-        "pays_on": None if line is None or month is None else words.pays_on(month)(line),
+        "pays_on": None if month is None or (line or row) is None else words.pays_on(month)(line or row),
         "rate_permille": rate_permille,
         "trail": connection.execute(
             select(trail).where(trail.c.order_sn == order_sn).order_by(trail.c.tranche_id)

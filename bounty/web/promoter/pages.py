@@ -273,7 +273,13 @@ def subsidy_csv(period: Period) -> Response:
         month = month_of(connection, promoter_id, period) or abort(404)
         books = promoter_statement.books_of_promoter(connection, promoter_id, now())
         lines = promoter_statement.month_lines(connection, books, month, now())
-    return csv_response(tables.SUBSIDY, lines, request.args, f"subsidy-{month.period.slug}")
+    expected = words.pays_on(month)
+
+    def pays_on(row: Any) -> Any:
+        return expected(row) if row.state in ("EXPECTED", "PAYABLE") else None
+
+    name = f"subsidy-{month.period.slug}"
+    return csv_response(tables.SUBSIDY, lines, request.args, name, (tables.PAYS_ON, pays_on))
 
 
 @blueprint.get("/payments")

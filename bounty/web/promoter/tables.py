@@ -138,6 +138,9 @@ SUBSIDY = Table(
 )
 """Of ``statement.month_lines``."""
 
+PAYS_ON = Column("pays_on", "预计发放日", "paid about")
+"""The last column of their file: the day on which a line is expected to be paid, while it is not in a tranche."""
+
 PAYMENTS = Table(
     "payments",
     (

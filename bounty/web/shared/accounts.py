@@ -4,7 +4,6 @@ from typing import Any
 
 from flask import Blueprint, Flask, flash, redirect, render_template, request, session
 from flask_wtf import FlaskForm
-from sqlalchemy import select
 from werkzeug.wrappers import Response
 from wtforms import PasswordField
 from wtforms.validators import InputRequired
@@ -15,7 +14,7 @@ from bounty.accounts.demo_accounts import DEMO_PASSWORD, demo_accounts_in
 from bounty.accounts.passkeys import new_options
 from bounty.audit.service import record
 from bounty.errors import BountyError
-from bounty.models import Promoter
+from bounty.promoters.queries import is_promoter
 from bounty.web.shared.access import allows, person, public
 from bounty.web.shared.errors import said
 from bounty.web.shared.language import _
@@ -84,10 +83,7 @@ def view_as() -> Response:
     if not text.isascii() or not text.isdigit() or len(text) > 15:
         raise BountyError("Write the promoter's id, digits only.", "请填写推手 ID（纯数字）。")
     with writing() as connection:
-        known = connection.execute(
-            select(Promoter.promoter_id).where(Promoter.promoter_id == int(text))
-        ).scalar()
-        if known is None:
+        if not is_promoter(connection, int(text)):
             raise BountyError(f"There is no promoter {text}.", f"没有推手 {text}。")
         record(connection, "promoter.view_as", f"promoter {text}", now())
     session["viewing_as"] = int(text)

@@ -7,13 +7,16 @@ from flask import Response, stream_with_context
 from bounty.db import Query, snapshot
 from bounty.web.shared.language import language
 from bounty.web.shared.request_context import engine
-from bounty.web.shared.tables import Table, check, csv_of
+from bounty.web.shared.tables import AddedColumn, Table, check, csv_of
 
 
-def csv_response(table: Table, rows: Query, args: Mapping[str, str], name: str) -> Response:
+def csv_response(
+    table: Table, rows: Query, args: Mapping[str, str], name: str, added: AddedColumn | None = None
+) -> Response:
     """The rows of a table that match its filters, as a CSV download.
 
-    name  the file's name without its ending
+    name   the file's name without its ending
+    added  a last column that Python works out
 
     Raises BountyError for a filter or sort that the table does not have.
     """
@@ -24,7 +27,7 @@ def csv_response(table: Table, rows: Query, args: Mapping[str, str], name: str) 
 
     def pieces() -> Iterator[bytes]:
         with snapshot(database) as connection:
-            yield from csv_of(connection, table, rows, args, chinese=chinese)
+            yield from csv_of(connection, table, rows, args, chinese=chinese, added=added)
 
     return attachment(pieces(), f"{name}.csv", "text/csv; charset=utf-8")
 

@@ -260,6 +260,10 @@ def check(table: Table, rows: Query, args: Mapping[str, str]) -> None:
     _arguments(table, rows.subquery("every"), args)
 
 
+AddedColumn = tuple[Column, Callable[[Any], Any]]
+"""A column, and its cell for a row of the whole query."""
+
+
 def csv_of(
     connection: Connection,
     table: Table,
@@ -267,28 +271,34 @@ def csv_of(
     args: MultiDict[str, str] | Mapping[str, str],
     *,
     chinese: bool = True,
+    added: AddedColumn | None = None,
 ) -> Iterator[bytes]:
     """The rows that match the filters, in the requested order, as a CSV file in pieces: UTF-8 with BOM, CRLF.
 
     chinese  the reader's language, for a labelled table
+    added    a last column that Python works out
     """
     every = rows.subquery("every")
     arguments = _arguments(table, every, args)
+    names = {column.name for column in table.columns}
+    others = () if added is None else [each for each in every.c if each.name not in names]
     order = [_sorted(column, arguments.descending) for column in _order(table, every, arguments)]
     query = (
-        select(*(every.c[column.name] for column in table.columns))
+        select(*(every.c[column.name] for column in table.columns), *others)
         .where(*arguments.conditions.values())
         .order_by(*order)
     )
     columns = [(column.kind, _labels(table, column, chinese=chinese)) for column in table.columns]
-    yield b"\xef\xbb\xbf" + _line([header_of(table, column, chinese=chinese) for column in table.columns])
+    headed = table.columns if added is None else (*table.columns, added[0])
+    yield b"\xef\xbb\xbf" + _line([header_of(table, column, chinese=chinese) for column in headed])
     for part in connection.execute(query, execution_options={"yield_per": 1000}).partitions():
         yield b"".join(
             _line(
                 [
                     labels.get(cell) or filed(kind, cell)
-                    for (kind, labels), cell in zip(columns, row, strict=True)
+                    for (kind, labels), cell in zip(columns, row[: len(columns)], strict=True)
                 ]
+                + ([] if added is None else [filed(added[0].kind, added[1](row))])
             )
             for row in part
         )
