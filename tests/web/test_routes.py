@@ -293,6 +293,7 @@ def read_by_people(page: str) -> str:
     """The text of a page without scripts, commands, and the button that names the other language."""
     page = re.sub(r"<(script|style|pre|code|textarea)\b.*?</\1>", " ", page, flags=re.DOTALL)
     page = re.sub(r'<button[^>]*name="language".*?</button>', " ", page, flags=re.DOTALL)
+    page = re.sub(r'<span\s+class="face".*?</span>', " ", page, flags=re.DOTALL)  # the first letter of a name
     return html.unescape(re.sub(r"<[^>]*>", " ", page))
 
 
