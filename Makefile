@@ -29,7 +29,7 @@ LOCK := .venv/uv/bin/uv pip compile pyproject.toml --quiet --universal --python-
 
 # A recipe that fails, or is interrupted, doesn't leave a half-made database or a stamp behind.
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev run test lint format lock sbom soak bench clean
+.PHONY: help setup setup-dev run test lint format texts lock sbom soak bench clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,12 +73,14 @@ $(DATABASE):
 test: lint ## Everything that CI checks
 	$(BIN)/pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
 
-lint: setup-dev ## Format, lint, types, import contracts, known-bad versions, migrations in step with the models
+lint: setup-dev ## Format, lint, types, import contracts, known-bad versions, templates, texts, migrations in step with the models
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python deploy/known_bad.py requirements.lock requirements-dev.lock
+	$(BIN)/djlint --lint --quiet templates
+	$(BIN)/python deploy/translations.py check
 	@echo "alembic check (SQLite; a test does the same on PostgreSQL)"
 	@folder=$$(mktemp -d) && export BOUNTY_DATABASE_URL="sqlite:///$$folder/check.sqlite" && \
 	{ $(BIN)/alembic upgrade head && $(BIN)/alembic check; status=$$?; rm -rf "$$folder"; exit $$status; }
@@ -86,6 +88,9 @@ lint: setup-dev ## Format, lint, types, import contracts, known-bad versions, mi
 format: setup-dev ## Put the code into its one form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+texts: setup-dev ## Bring the English catalogue in step with the texts of the pages, and compile it
+	$(BIN)/python deploy/translations.py update
 
 soak: setup-dev ## The tests that take long, and 1,000 months and a million orders against the oracle (SOAK_ARGS)
 	$(BIN)/pytest -m soak --timeout 14400 $(PYTEST_ARGS)

@@ -78,8 +78,13 @@ def test_it_makes_its_schema_and_its_sample_and_serves_a_page(installed: Path, o
     assert (installed / "var" / "bounty-instance" / "bounty.sqlite").is_file()
     with serving(installed, outside) as address:
         page = urllib.request.urlopen(f"{address}/login", timeout=10).read().decode()
+        english = urllib.request.Request(f"{address}/login", headers={"Accept-Language": "en"})
+        english_page = urllib.request.urlopen(english, timeout=10).read().decode()
         style = urllib.request.urlopen(f"{address}/static/bounty.css", timeout=10).read()
     assert "<form" in page
+    assert "登录" in page
+    assert "Log in" in english_page  # the catalogue is in the wheel, compiled
+    assert "登录" not in english_page
     assert style
 
 

@@ -7,7 +7,7 @@ from flask import Flask, g
 
 from bounty.roster.programmes import programme_titles
 from bounty.rules.periods import MAIN, PERIOD_KEY, Period, in_programme
-from bounty.web.shared.language import t
+from bounty.web.shared.language import in_language
 from bounty.web.shared.request_context import reading
 from bounty.web.shared.tables import Filter, Option, Table
 
@@ -19,7 +19,7 @@ def programme_names() -> dict[str, str]:
     if "programme_titles" not in g:
         with reading() as connection:
             g.programme_titles = programme_titles(connection)
-    return {code: t(*title) for code, title in g.programme_titles.items()}
+    return {code: in_language(*title) for code, title in g.programme_titles.items()}
 
 
 def several_programmes() -> bool:
@@ -31,7 +31,7 @@ def period_title(period: Period | str) -> str:
     """A period in a heading: ``2022年12月期``, ``半月冲刺 2022年12月上半月期``."""
     of = Period.parse(period) if isinstance(period, str) else period
     zh, en = _HALVES[of.half]
-    title = t(f"{of.year}年{of.month}月{zh}期", f"{en}{of.name[:7]}")
+    title = in_language(f"{of.year}年{of.month}月{zh}期", f"{en}{of.name[:7]}")
     return f"{_prefix(of.programme)}{title}"
 
 

@@ -13,7 +13,7 @@ from bounty.models import ApiToken
 from bounty.tokens import service
 from bounty.web.shared.access import allows, person
 from bounty.web.shared.errors import said
-from bounty.web.shared.language import t
+from bounty.web.shared.language import _
 from bounty.web.shared.request_context import now, reading, writing
 from bounty.web.shared.step_up_auth import require_fresh_code
 
@@ -50,7 +50,7 @@ def revoke(token_id: int) -> Response:
         if connection.execute(_tokens().where(ApiToken.token_id == token_id)).first() is None:
             abort(404)
         service.revoke(connection, token_id, now())
-    flash(t(f"第 {token_id} 号令牌已吊销。", f"Token {token_id} is revoked."), "success")
+    flash(_("第 %(token_id)s 号令牌已吊销。", token_id=token_id), "success")
     return redirect(url_for(".index"), 303)
 
 

@@ -4,6 +4,7 @@ The routes are those of the application itself: one that says to nobody that it 
 below doesn't know, fails here.
 """
 
+import html
 import io
 import re
 import zipfile
@@ -22,6 +23,7 @@ from bounty.appeals.attachments import AttachmentLimits, CheckedFile, attach
 from bounty.appeals.service import answer, ask
 from bounty.audit.service import Actor, acting
 from bounty.db import snapshot, transaction
+from bounty.db.types import Base
 from bounty.models import AuditEvent, User
 from bounty.roster.overrides import EntryState, override
 from bounty.rules.periods import Period
@@ -276,6 +278,59 @@ def test_the_choice_of_a_language_leads_nowhere_else(app: Flask, back: str) -> N
     said = client.post("/language", data={"csrf_token": token, "language": "en", "back": back})
     assert (said.status_code, said.location) == (303, "/")
     assert "Notices" in client.get("/notices", headers={"Accept-Language": "zh"}).text
+
+
+CHINESE = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]+")
+CODE = re.compile(r"\b[A-Z]{2,}_[A-Z_]{2,}\b|\bis_direct\b|\brequire_approval\b")
+"""What the program calls a clause, a state or a fact, where people read its name."""
+
+
+FILE_HEADERS = {"imports.index"}
+"""Lists the headers of files, which are Chinese for every reader."""
+
+
+def read_by_people(page: str) -> str:
+    """The text of a page without scripts, commands, and the button that names the other language."""
+    page = re.sub(r"<(script|style|pre|code|textarea)\b.*?</\1>", " ", page, flags=re.DOTALL)
+    page = re.sub(r'<button[^>]*name="language".*?</button>', " ", page, flags=re.DOTALL)
+    page = re.sub(r'<span\s+class="face".*?</span>', " ", page, flags=re.DOTALL)  # the first letter of a name
+    return html.unescape(re.sub(r"<[^>]*>", " ", page))
+
+
+def chinese_data(app: Flask) -> set[str]:
+    """Every Chinese word that is in the database: what people typed or imported stays as it is."""
+    with snapshot(app.extensions["bounty.books"].engine) as connection:
+        cells = [
+            cell
+            for table in Base.metadata.sorted_tables
+            for row in connection.execute(table.select())
+            for cell in row
+            if isinstance(cell, str)
+        ]
+    return {word for cell in cells for word in CHINESE.findall(cell)}
+
+
+def test_every_page_is_in_the_readers_language(app: Flask, readers: dict[str, FlaskClient]) -> None:
+    """No Chinese but data on an English page, and no code on a Chinese one."""
+    # The name of a language where mails choose one, and the remark that a payer prints.
+    data = chinese_data(app) | {"中文", "推广服务费"}
+    wrong = []
+    for rule in routes(app):
+        roles = allowed(app, rule.endpoint)
+        if "GET" not in (rule.methods or ()) or not roles or rule.endpoint in FILE_HEADERS:
+            continue
+        client = next(client for role, client in readers.items() if role in roles or roles == EVERYBODY)
+        for language in ("zh", "en"):
+            client.set_cookie("language", language)
+            response = client.get(address(app, rule), buffered=True)
+            if response.status_code != 200 or response.mimetype != "text/html":
+                continue
+            words = read_by_people(response.text)
+            found = set(CODE.findall(words)) if language == "zh" else set(CHINESE.findall(words)) - data
+            if found:
+                wrong.append((rule.rule, language, sorted(found)))
+        client.delete_cookie("language")
+    assert wrong == []
 
 
 def everything(client: FlaskClient, paths: list[str], most: int = 200) -> Iterator[tuple[str, str]]:

@@ -29,6 +29,7 @@ _TYPES: dict[Kind, Any] = {
     "instant": models.Instant | None,
     "permille": int | None,
     "flag": bool | None,
+    "ineligible": str | None,
     "id": int | None,
 }
 

@@ -7,7 +7,7 @@ from flask import Response
 from werkzeug.exceptions import HTTPException
 
 from bounty.errors import BountyError, RefusedFile
-from bounty.web.shared.language import language, t
+from bounty.web.shared.language import _, language
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -75,16 +75,16 @@ def of_http(error: HTTPException) -> Problem:
 
 def _titles() -> dict[int, str]:
     return {
-        400: t("请求无法理解", "Bad request"),
-        401: t("需要有效的令牌", "A token that holds is needed"),
-        403: t("令牌没有这项权限", "The token may not do this"),
-        404: t("找不到", "Not found"),
-        405: t("不支持这种方法", "Method not allowed"),
-        409: t("仍在处理", "Still running"),
-        413: t("正文过大", "Body too large"),
-        415: t("正文类型不对", "Another type of body is needed"),
-        422: t("没有办成", "Not done"),
-        429: t("请求过于频繁", "Too many requests"),
-        500: t("程序出错", "A fault of ours"),
-        503: t("账本正忙", "The books are busy"),
+        400: _("请求无法理解"),
+        401: _("需要有效的令牌"),
+        403: _("令牌没有这项权限"),
+        404: _("找不到"),
+        405: _("不支持这种方法"),
+        409: _("仍在处理"),
+        413: _("正文过大"),
+        415: _("正文类型不对"),
+        422: _("没有办成"),
+        429: _("请求过于频繁"),
+        500: _("程序出错"),
+        503: _("账本正忙"),
     }

@@ -32,7 +32,7 @@ RESULT_COLUMNS = (
     Column("promoter_id", "推手", "promoter", "id", sortable=True),
     Column("name", "姓名", "name"),
     Column("level", "等级", "level"),
-    Column("reason", "无资格原因", "why not eligible"),
+    Column("reason", "无资格原因", "why not eligible", "ineligible"),
     Column("gmv_fen", "计入 GMV", "counted GMV", "money", sortable=True, summed=True),
     Column("target_gmv_fen", "GMV 目标", "GMV target", "money"),
     Column("orders", "计入单数", "counted orders", "count", sortable=True, summed=True),

@@ -21,7 +21,7 @@ from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.errors import said
 from bounty.web.shared.form_files import is_too_large, over_limit, uploaded_file
-from bounty.web.shared.language import t
+from bounty.web.shared.language import _, in_language
 from bounty.web.shared.request_context import now, reading, site, writing
 from bounty.web.shared.step_up_auth import require_fresh_code
 from bounty.web.shared.tables import Column, Filter, Option, Search, Table, page_of
@@ -124,17 +124,14 @@ def propose() -> Any:
         return _index(said(refusal)), 422
     if made is None:
         flash(
-            t("文件与现行收款信息完全一致，没有变化。", "Every payee is in force as it is: nothing changed."),
+            _("文件与现行收款信息完全一致，没有变化。"),
             "success",
         )
         return redirect(url_for(".index"), 303)
     flash(
-        t(f"{made.payees} 位推手的收款信息已生效。", f"{made.payees} payees are in force.")
+        _("%(payees)s 位推手的收款信息已生效。", payees=made.payees)
         if made.in_force
-        else t(
-            f"{made.payees} 位推手的收款信息待另一人批准。",
-            f"{made.payees} payees wait for a second person's approval.",
-        ),
+        else _("%(payees)s 位推手的收款信息待另一人批准。", payees=made.payees),
         "success",
     )
     return redirect(url_for(".proposal", number=made.proposal_id), 303)
@@ -148,7 +145,7 @@ def _one() -> PayeeRow:
     row = read_payee({name: request.form.get(name, "") for name in FIELDS})
     if isinstance(row, PayeeRow):
         return row
-    labels = {name: t(*words) for name, words in FIELDS.items()}
+    labels = {name: in_language(*words) for name, words in FIELDS.items()}
     raise BountyError(
         "; ".join(f"{labels.get(each.column or '', '')}: {each.en}" for each in row.errors) + ".",
         "；".join(f"{labels.get(each.column or '', '')}：{each.zh}" for each in row.errors) + "。",
@@ -222,7 +219,7 @@ def approve(number: int) -> Any:
             service.approve_payees(connection, number, request.form.get("payees_sha256", ""), now())
     except BountyError as refusal:
         return _proposal(number, said(refusal)), 409
-    flash(t("已批准，收款信息生效。", "Approved: the payees are in force."), "success")
+    flash(_("已批准，收款信息生效。"), "success")
     return redirect(url_for(".index"), 303)
 
 

@@ -22,7 +22,7 @@ from bounty.web.shared.access import allows, person
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.errors import said
 from bounty.web.shared.form_files import over_limit, uploaded_file
-from bounty.web.shared.language import t
+from bounty.web.shared.language import _
 from bounty.web.shared.request_context import now, reading, site, writing
 from bounty.web.shared.step_up_auth import require_fresh_code
 from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
@@ -146,12 +146,9 @@ def take() -> Any:
     except BountyError as refusal:
         return _index(said(refusal)), 409
     told = (
-        t(f"回单 {taken.receipt_id} 已导入。", f"Receipt {taken.receipt_id} is taken in.")
+        _("回单 %(receipt_id)s 已导入。", receipt_id=taken.receipt_id)
         if taken.anew
-        else t(
-            f"与回单 {taken.receipt_id} 相同，没有变化。",
-            f"It says the same as receipt {taken.receipt_id}: nothing changed.",
-        )
+        else _("与回单 %(receipt_id)s 相同，没有变化。", receipt_id=taken.receipt_id)
     )
     flash(told, "success")
     return redirect(url_for(".receipt", number=taken.receipt_id), 303)

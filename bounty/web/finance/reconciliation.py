@@ -31,7 +31,7 @@ from bounty.web.period_names import by_programme, period_label, several_programm
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.errors import said
-from bounty.web.shared.language import t
+from bounty.web.shared.language import _
 from bounty.web.shared.request_context import now, reading, site, writing
 from bounty.web.shared.step_up_auth import require_fresh_code
 from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
@@ -212,7 +212,7 @@ def close(period: Period) -> Any:
 
     def act(connection: Connection) -> str:
         period_closing.close(connection, period, now())
-        return t(f"{period_label(period)} 已关账。", f"{period_label(period)} is closed.")
+        return _("%(period)s 已关账。", period=period_label(period))
 
     return _done(period, act)
 
@@ -224,7 +224,7 @@ def ask(period: Period) -> Any:
 
     def act(connection: Connection) -> str:
         period_closing.ask_reopening(connection, period, request.form.get("reason", ""), now())
-        return t("已申请：请另一人同意。", "Asked: a second person is to agree.")
+        return _("已申请：请另一人同意。")
 
     return _done(period, act)
 
@@ -236,7 +236,7 @@ def reopen(period: Period) -> Any:
 
     def act(connection: Connection) -> str:
         period_closing.reopen(connection, period, now(), approval_required=site().settings.approval_required)
-        return t(f"{period_label(period)} 已重新打开。", f"{period_label(period)} is open again.")
+        return _("%(period)s 已重新打开。", period=period_label(period))
 
     return _done(period, act, fresh=True)
 

@@ -34,7 +34,7 @@ from bounty.web.promoter.order_page import order_page
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import attachment, csv_response
 from bounty.web.shared.errors import said
-from bounty.web.shared.language import t
+from bounty.web.shared.language import _, in_language
 from bounty.web.shared.request_context import engine, now, reading, site, writing
 from bounty.web.shared.step_up_auth import require_fresh_code
 from bounty.web.shared.tables import page_of
@@ -73,11 +73,9 @@ def prepare() -> Any:
         return _desk(said(refusal)), 409
     number = made.tranche_id
     flash(
-        t(f"批次 {number} 已准备好，待批准。", f"Tranche {number} is prepared, and waits for approval.")
+        _("批次 %(number)s 已准备好，待批准。", number=number)
         if anew
-        else t(
-            f"数据没有变化：批次 {number} 仍然有效。", f"Nothing has changed: tranche {number} still stands."
-        ),
+        else _("数据没有变化：批次 %(number)s 仍然有效。", number=number),
         "success",
     )
     return redirect(url_for(".tranche", tranche_id=number), 303)
@@ -148,12 +146,7 @@ def answer() -> Any:
     except BountyError as refusal:
         return _desk(said(refusal)), 409
     flash(
-        t("回答已生效。", "The answer is recorded and counts.")
-        if is_final
-        else t(
-            "回答已记录；还需另一个账号给出同样的回答才生效。",
-            "The answer is recorded; it counts once a second account gives the same.",
-        ),
+        _("回答已生效。") if is_final else _("回答已记录；还需另一个账号给出同样的回答才生效。"),
         "success",
     )
     return redirect(url_for(".index"), 303)
@@ -237,7 +230,7 @@ def approve(tranche_id: int) -> Any:
         with writing() as connection:
             seen = request.form.get("content_sha256", "")
             approval.approve(connection, tranche_id, seen, now(), _payer().alipay_least_fen)
-        return t("您已批准这个批次。", "You have approved the tranche.")
+        return _("您已批准这个批次。")
 
     return _done(tranche_id, act)
 
@@ -250,10 +243,7 @@ def export(tranche_id: int) -> Any:
     def act() -> str:
         with TemporaryDirectory() as folder:
             _export(engine(), tranche_id, Path(folder))
-        return t(
-            "已导出：下载文件交给付款方。导出不等于已付，结果以回单为准。",
-            "Exported: load the files and hand them to the payer. Exported is not paid; the receipt says what is.",
-        )
+        return _("已导出：下载文件交给付款方。导出不等于已付，结果以回单为准。")
 
     return _done(tranche_id, act)
 
@@ -329,7 +319,7 @@ def mark(tranche_id: int) -> Any:
         with writing() as connection:
             marked = service.mark_by_hand(connection, payouts, paid=paid, reason=reason, now=now())
         many = len(marked)
-        return t(f"已标记 {many} 笔，其余原本如此。", f"{many} marked; the others were so already.")
+        return _("已标记 %(many)s 笔，其余原本如此。", many=many)
 
     return _done(tranche_id, act)
 
@@ -385,7 +375,7 @@ def _tranche(tranche_id: int, refused: str | None = None) -> str:
         states=state.STATES,
         chips=STATE_CHIPS,
         approvals=approvals,
-        warnings=[t(*each) for each in warnings],
+        warnings=[in_language(*each) for each in warnings],
         outdated=outdated,
         methods=METHODS,
         needed=approvals_needed(row),

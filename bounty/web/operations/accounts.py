@@ -12,7 +12,7 @@ from bounty.errors import BountyError
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.errors import said
-from bounty.web.shared.language import t
+from bounty.web.shared.language import _
 from bounty.web.shared.request_context import now, reading, writing
 from bounty.web.shared.step_up_auth import require_fresh_code
 from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
@@ -93,7 +93,7 @@ def invite() -> Redirect | tuple[str, int]:
             raise BountyError("Choose a role.", "请选择角色。")
         invited = service.invite(connection, [(email, name, role, None)], now())
         service.mail_invitations(connection, invited, now())
-        return t(f"邀请已写好，将发送到 {invited[0].email}。", f"The invitation goes to {invited[0].email}.")
+        return _("邀请已写好，将发送到 %(email)s。", email=invited[0].email)
 
     return _done(act)
 
@@ -106,10 +106,7 @@ def invite_again() -> Redirect | tuple[str, int]:
     def act(connection: Connection) -> str:
         invited = service.invite_again(connection, request.form.get("email", ""), now())
         service.mail_invitations(connection, [invited], now())
-        return t(
-            f"新的链接将发送到 {invited.email}，旧链接已失效。",
-            f"A new link goes to {invited.email}; the one before no longer holds.",
-        )
+        return _("新的链接将发送到 %(email)s，旧链接已失效。", email=invited.email)
 
     return _done(act)
 
@@ -123,9 +120,9 @@ def change(change: str) -> Redirect | tuple[str, int]:
         email = request.form.get("email", "")
         if change == "disable":
             service.disable(connection, email, now())
-            return t(f"{email} 已停用，会话已结束。", f"{email} is disabled; its sessions have ended.")
+            return _("%(email)s 已停用，会话已结束。", email=email)
         service.enable(connection, email, now())
-        return t(f"{email} 已启用，可以重新登录。", f"{email} is enabled and can log in again.")
+        return _("%(email)s 已启用，可以重新登录。", email=email)
 
     return _done(act)
 

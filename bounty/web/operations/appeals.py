@@ -20,7 +20,7 @@ from bounty.web.shared.access import allows
 from bounty.web.shared.attachments import download
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.errors import said
-from bounty.web.shared.language import t
+from bounty.web.shared.language import _
 from bounty.web.shared.request_context import now, reading, writing
 from bounty.web.shared.tables import Column, Filter, Option, Search, Table, page_of
 
@@ -134,11 +134,9 @@ def answer(appeal_id: int) -> Redirect | tuple[str, int]:
         return _case(appeal_id, said(refusal)), 422
     flash(
         {
-            "ACCEPTED": t(
-                "已支持；更正会进入下一份核算草稿。", "Accepted; the correction is in the next draft."
-            ),
-            "DECLINED": t("已驳回。", "Declined."),
-            "ASKED": t("已请推手补充。", "The promoter was asked."),
+            "ACCEPTED": _("已支持；更正会进入下一份核算草稿。"),
+            "DECLINED": _("已驳回。"),
+            "ASKED": _("已请推手补充。"),
         }[verdict],
         "success",
     )

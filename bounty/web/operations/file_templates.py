@@ -11,7 +11,7 @@ from bounty.platforms.pdd.sheet_orders import CHINESE as ORDERS
 from bounty.promoters.reference_files import chinese_columns
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import attachment
-from bounty.web.shared.language import t
+from bounty.web.shared.language import in_language
 
 blueprint = Blueprint("templates", __name__, url_prefix="/operations/templates")
 KINDS = ("orders", "promoters", "violations", "links", "targets", "payees")
@@ -74,7 +74,7 @@ def columns_of(kind: str) -> tuple[FileColumn, ...]:
 def column_help(kind: str) -> list[ColumnHelp]:
     """What belongs into each column of a kind of file."""
     return [
-        ColumnHelp(column.name, column.blank is REQUIRED, t(zh, en), example)
+        ColumnHelp(column.name, column.blank is REQUIRED, in_language(zh, en), example)
         for column in columns_of(kind)
         for zh, en, example in [_FACTS[column.fact]]
     ]

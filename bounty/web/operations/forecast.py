@@ -20,7 +20,7 @@ from bounty.rules.periods import Period
 from bounty.tranches.holds import hold_payout, holds_of, release_payout
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
-from bounty.web.shared.language import t
+from bounty.web.shared.language import _
 from bounty.web.shared.request_context import now, reading, site, writing
 from bounty.web.shared.step_up_auth import require_fresh_code
 from bounty.web.shared.tables import Column, Condition, Filter, Option, Table, page_of
@@ -165,7 +165,7 @@ def needed(period: Period, promoter_id: int) -> str:
 
 
 def _largest_pending(connection: Connection, month: Any, promoter_id: int, many: int) -> list[Any]:
-    listed, _ = listed_now(connection, promoter_id, month, now())
+    listed, _sums = listed_now(connection, promoter_id, month, now())
     order = listed.subquery("listed")
     return list(
         connection.execute(
@@ -217,10 +217,7 @@ def hold(period: Period) -> Any:
         open_period(connection, period)
         hold_payout(connection, period, int(text), request.form.get("reason", ""), due_at, now())
     flash(
-        t(
-            "补贴已暂停支付，等待复核；推手会看到原因和期限。",
-            "Held for a review; the promoter sees why and until when.",
-        ),
+        _("补贴已暂停支付，等待复核；推手会看到原因和期限。"),
         "success",
     )
     return redirect(url_for(".flags", period=period) + "#holds", 303)
@@ -240,10 +237,6 @@ def release(period: Period, promoter_id: int) -> Any:
             now(),
             approval_required=site().settings.approval_required,
         )
-    told = (
-        t("已解除：下一批次会支付。", "Released: the next tranche pays it.")
-        if released
-        else t("已申请解除，等另一人同意。", "Asked: a second person must agree.")
-    )
+    told = _("已解除：下一批次会支付。") if released else _("已申请解除，等另一人同意。")
     flash(told, "success")
     return redirect(url_for(".flags", period=period) + "#holds", 303)

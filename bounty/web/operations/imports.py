@@ -37,7 +37,7 @@ from bounty.web.shared.access import allows, person
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.errors import said
 from bounty.web.shared.form_files import over_limit, uploaded_file
-from bounty.web.shared.language import counted, t
+from bounty.web.shared.language import _, _n
 from bounty.web.shared.request_context import engine, now, reading, site, writing
 from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
 
@@ -242,10 +242,7 @@ def start(number: int, stage: str) -> Redirect | tuple[str, int]:
     if stage == "import" and tried and tried.get("put_back") and not confirmed:
         return _uploaded(
             number,
-            t(
-                "这份较早的文件会改回后来的更正：请先勾选确认。",
-                "This older file would put back what was corrected later: confirm that first.",
-            ),
+            _("这份较早的文件会改回后来的更正：请先勾选确认。"),
         ), 409
     _start(number, stage, force=confirmed)
     return redirect(url_for(".uploaded", number=number), 303)
@@ -281,7 +278,7 @@ def forget() -> Redirect | tuple[str, int]:
             forget_header(connection, request.form.get("kind", ""), request.form.get("header", ""), now())
     except BountyError as refusal:
         return _index(said(refusal)), 409
-    flash(t("已删除这条列名对应。", "The header is no longer read as another column."), "success")
+    flash(_("已删除这条列名对应。"), "success")
     return redirect(url_for(".index"), 303)
 
 
@@ -317,10 +314,7 @@ def undo(batch_id: int) -> Redirect | str | tuple[str, int]:
     except BountyError as refusal:
         return _index(said(refusal)), 409
     flash(
-        t(
-            f"批次 {batch_id} 已撤销，收回 {rows} 行。",
-            f"Batch {batch_id} is undone: {counted(rows, '行', 'row')} withdrawn.",
-        ),
+        _n("批次 %(batch_id)s 已撤销，收回 %(num)s 行。", rows, batch_id=batch_id),
         "success",
     )
     return redirect(url_for(".index"), 303)

@@ -9,7 +9,7 @@ from bounty.notifications.message_kinds import KINDS
 from bounty.notifications.service import STATES, message_with_tries, messages, resend, send_test
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
-from bounty.web.shared.language import t
+from bounty.web.shared.language import _
 from bounty.web.shared.request_context import now, reading, writing
 from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
 
@@ -96,10 +96,7 @@ def test() -> Redirect:
     with writing() as connection:
         recipient = send_test(connection, now())
     flash(
-        t(
-            f"测试消息已写好，将由后台程序发送给 {recipient} 和 webhook。",
-            f"The test is written; the worker sends it to {recipient} and to the webhook.",
-        ),
+        _("测试消息已写好，将由后台程序发送给 %(recipient)s 和 webhook。", recipient=recipient),
         "success",
     )
     return redirect(url_for(".index", kind="test"), 303)
@@ -111,5 +108,8 @@ def send_again(message: str) -> Redirect:
     """Schedule an unsent message to be sent again."""
     with writing() as connection:
         recipient = resend(connection, message, now())
-    flash(t(f"将再次发送给 {recipient}。", f"It will be sent to {recipient} again."), "success")
+    flash(
+        _("将再次发送给 %(recipient)s。", recipient=recipient),
+        "success",
+    )
     return redirect(url_for(".index"), 303)

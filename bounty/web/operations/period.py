@@ -37,7 +37,7 @@ from bounty.web.shared.access import allows
 from bounty.web.shared.charts import month_bars
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.formats import day
-from bounty.web.shared.language import counted, t
+from bounty.web.shared.language import _, _n
 from bounty.web.shared.request_context import now, reading, site, writing
 from bounty.web.shared.tables import Column, Filter, Option, Table, equal, page_of
 
@@ -146,10 +146,7 @@ def remind(period: Period) -> Redirect:
     with writing() as connection:
         behind, mailed = nudge(connection, period, now())
     flash(
-        t(
-            f"需要提醒的 {behind} 人中，{mailed} 人会收到邮件；每人每天最多一封。",
-            f"Of {counted(behind, '人', 'promoter')} who need a nudge, {mailed} are mailed; nobody twice a day.",
-        ),
+        _n("需要提醒的 %(num)s 人中，%(mailed)s 人会收到邮件；每人每天最多一封。", behind, mailed=mailed),
         "success",
     )
     return redirect(url_for(".show", period=period), 303)
@@ -245,36 +242,33 @@ def steps_of(stage: PeriodStatus, moment: int) -> list[tuple[str, str, str]]:
     out = bool(notices)
     facts: list[tuple[str, str, bool]] = [
         (
-            t("推广", "Promote"),
-            t(f"至 {ends} 24 点", f"until the end of {ends}"),
+            _("推广"),
+            _("至 %(ends)s 24 点", ends=ends),
             moment >= bounds.task_until,
         ),
         (
-            t("收货截止", "Receipts end"),
-            t(f"{cutoff} 24 点", f"end of {cutoff}"),
+            _("收货截止"),
+            _("%(cutoff)s 24 点", cutoff=cutoff),
             moment >= bounds.receipt_cutoff,
         ),
         (
-            t("核算", "Settle"),
-            t("待运行", "to be run") if newest is None else day(newest.settled_at),
+            _("核算"),
+            _("待运行") if newest is None else day(newest.settled_at),
             newest is not None,
         ),
         (
-            t("公示", "Publish"),
-            t(
-                f"第 {notices[0].notice} 号 {day(notices[0].published_at)}",
-                f"no. {notices[0].notice}, {day(notices[0].published_at)}",
-            )
+            _("公示"),
+            _("第 %(notice)s 号 %(day)s", notice=notices[0].notice, day=day(notices[0].published_at))
             if out
-            else t("核算批准后", "once approved"),
+            else _("核算批准后"),
             out and stage.draft is None,
         ),
         (
-            t("补贴", "Subsidy"),
-            t("已关账", "closed") if stage.state == "CLOSED" else t("随佣金结算", "as commissions settle"),
+            _("补贴"),
+            _("已关账") if stage.state == "CLOSED" else _("随佣金结算"),
             stage.state == "CLOSED",
         ),
     ]
-    current = next((at for at, (*_, done) in enumerate(facts) if not done), len(facts))
+    current = next((at for at, (*_rest, done) in enumerate(facts) if not done), len(facts))
     states: list[Any] = ["done" if at < current else "now" if at == current else "ahead" for at in range(5)]
-    return [(name, note, state) for (name, note, _), state in zip(facts, states, strict=True)]
+    return [(name, note, state) for (name, note, _done), state in zip(facts, states, strict=True)]

@@ -24,7 +24,7 @@ from bounty.web.period_names import period_label
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import attachment, csv_response
 from bounty.web.shared.errors import said
-from bounty.web.shared.language import counted, t
+from bounty.web.shared.language import _, _n, in_language
 from bounty.web.shared.request_context import engine, now, reading, writing
 from bounty.web.shared.tables import (
     Column,
@@ -87,13 +87,13 @@ def mend() -> Redirect | Response:
         written = write_to_mend(connection, kind, Path(folder.name) / "files", inert)
     if not written:
         folder.cleanup()
-        flash(t("隔离区是空的。", "Nothing waits in quarantine."), "success")
+        flash(_("隔离区是空的。"), "success")
         return redirect(url_for(".index"), 303)
     path, name = written[0][0], written[0][0].name
     if len(written) > 1:
         path, name = Path(folder.name) / "to-mend.zip", "to-mend.zip"
         with ZipFile(path, "w", ZIP_DEFLATED) as archive:
-            for each, _ in written:
+            for each, _place in written:
                 archive.write(each, each.name)
 
     def pieces() -> Iterator[bytes]:
@@ -112,14 +112,11 @@ def retry() -> Redirect:
     """Read every open entry again."""
     released = importer.retry(engine(), now())
     if released:
-        told = "; ".join(f"{t(*KIND_NAMES[kind])} {counts}" for kind, counts in released)
-        flash(t(f"已放行：{told}", f"Taken in: {told}"), "success")
+        told = "; ".join(f"{in_language(*KIND_NAMES[kind])} {counts}" for kind, counts in released)
+        flash(_("已放行：%(told)s", told=told), "success")
     else:
         flash(
-            t(
-                "没有一行可以直接放行：请导入修正后的行，或它们所等的推手。",
-                "No entry can be taken in as it stands: import mended rows, or the promoters they wait for.",
-            ),
+            _("没有一行可以直接放行：请导入修正后的行，或它们所等的推手。"),
             "error",
         )
     return redirect(url_for(".index"), 303)
@@ -134,7 +131,7 @@ def dismissal(entry: int) -> Redirect | tuple[str, int]:
             dismiss_entries(connection, entry, request.form.get("reason", ""), now())
     except BountyError as refusal:
         return _index(said(refusal)), 422
-    flash(t(f"第 {entry} 条已放弃。", f"Entry {entry} is dismissed."), "success")
+    flash(_("第 %(entry)s 条已放弃。", entry=entry), "success")
     return redirect(url_for(".index"), 303)
 
 
@@ -156,7 +153,8 @@ def dismissals() -> Redirect | tuple[str, int]:
     except BountyError as refusal:
         return _index(said(refusal)), 422
     flash(
-        t(f"已放弃 {dismissed} 行。", f"{counted(dismissed, '行', 'entry', 'entries')} dismissed."), "success"
+        _n("已放弃 %(num)s 行。", dismissed),
+        "success",
     )
     return redirect(url_for(".index"), 303)
 

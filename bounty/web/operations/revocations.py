@@ -8,7 +8,7 @@ from bounty.errors import BountyError
 from bounty.rules.periods import Period
 from bounty.settlement.revocations import answer_void, ask_void
 from bounty.web.shared.access import allows
-from bounty.web.shared.language import t
+from bounty.web.shared.language import _
 from bounty.web.shared.request_context import now, writing
 from bounty.web.shared.step_up_auth import require_fresh_code
 
@@ -24,7 +24,7 @@ def ask(period: Period) -> Any:
         raise BountyError("Write the promoter's id, digits only.", "请填写推手 ID（纯数字）。")
     with writing() as connection:
         ask_void(connection, period, int(text), request.form.get("reason", ""), now())
-    flash(t("已申请取消达标，等另一人答复。", "Asked: somebody else answers."), "success")
+    flash(_("已申请取消达标，等另一人答复。"), "success")
     return _back(period)
 
 
@@ -36,11 +36,7 @@ def answer(period: Period, promoter_id: int) -> Any:
     require_fresh_code()
     with writing() as connection:
         answer_void(connection, period, promoter_id, now(), approve=approve)
-    told = (
-        t("达标已取消：重新核算并公示后生效。", "The pass is void: settle and publish to say so.")
-        if approve
-        else t("已驳回，达标不变。", "Declined: the pass stands.")
-    )
+    told = _("达标已取消：重新核算并公示后生效。") if approve else _("已驳回，达标不变。")
     flash(told, "success")
     return _back(period)
 

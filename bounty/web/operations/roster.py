@@ -32,7 +32,8 @@ from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.errors import said
 from bounty.web.shared.form_files import uploaded_file
-from bounty.web.shared.language import language, t
+from bounty.web.shared.formats import INELIGIBLE_NAMES
+from bounty.web.shared.language import _, in_language, language, listed
 from bounty.web.shared.request_context import now, reading, site, writing
 from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
 
@@ -40,12 +41,6 @@ blueprint = Blueprint("roster", __name__, url_prefix="/operations/roster")
 READERS = ("operator", "admin")
 CHANGES_SHOWN = 200
 """Promoters listed on the page before freezing; the counts are of all."""
-REASONS = {
-    "LEVEL_NOT_OFFERED": ("本期没有该等级", "the terms have no such level"),
-    "TENURE_TOO_SHORT": ("注册时间不足", "registered too late"),
-    "VIOLATION": ("有违规", "a violation stands"),
-    "NO_TARGET": ("没有目标", "no target"),
-}
 COLUMNS = (
     Column("promoter_id", "推手", "promoter", "id", sortable=True),
     Column("name", "姓名", "name", sortable=True),
@@ -107,25 +102,20 @@ def open_period() -> str | Redirect | tuple[str, int]:
         with writing() as connection:
             seen = request.form.get("digest", "")
             if not seen or roster_preview(connection, month, now()).digest != seen:
-                refused = (
-                    None
-                    if not seen
-                    else t(
-                        "名单在您查看之后有变化：请重新核对后再冻结。",
-                        "The roster changed since you looked at it: look through it again.",
-                    )
-                )
+                refused = None if not seen else _("名单在您查看之后有变化：请重新核对后再冻结。")
                 return _opening(month, refused), 409 if seen else 200
             opened = open_roster(connection, month, now())
     except BountyError as refusal:
         return _reopened(refusal)
     history = "、".join(f"{each} {orders}" for each, orders in opened.history.items())
-    told = t(
-        f"{period_label(month)} 已开期：名单 {opened.on_roster} 人，有资格 {opened.eligible} 人",
-        f"{period_label(month)} is open: {opened.on_roster} on the roster, {opened.eligible} eligible",
+    told = _(
+        "%(period)s 已开期：名单 %(on_roster)s 人，有资格 %(eligible)s 人",
+        period=period_label(month),
+        on_roster=opened.on_roster,
+        eligible=opened.eligible,
     )
-    held = t(f"；历史月份的订单数：{history}", f"; orders held of the history: {history}") if history else ""
-    flash(told + with_period_labels(held), "success")
+    held = _("历史月份的订单数：%(history)s", history=history)
+    flash(listed((told, with_period_labels(held) if history else ""), ";"), "success")
     return redirect(url_for(".listing", period=month), 303)
 
 
@@ -144,7 +134,7 @@ def _opening(month: Period, refused: str | None = None) -> str:
         "operations/opening.html",
         preview=preview,
         changes=preview.changes[:CHANGES_SHOWN],
-        reasons=REASONS,
+        reasons=INELIGIBLE_NAMES,
         accounts=accounts,
         refused=refused,
         now=now(),
@@ -171,9 +161,7 @@ def put_right(period: Period, promoter_id: int) -> Redirect | tuple[str, int]:
     except BountyError as refusal:
         return _entry(period, promoter_id, said(refusal)), 422
     flash(
-        t("名单已调整，推手会看到理由。", "The roster is put right; the promoter sees the reason.")
-        if done
-        else t("名单本就如此，没有改动。", "It stands so already: nothing was changed."),
+        _("名单已调整，推手会看到理由。") if done else _("名单本就如此，没有改动。"),
         "success",
     )
     return redirect(url_for(".entry", period=period, promoter_id=promoter_id), 303)
@@ -228,7 +216,7 @@ def _listing(month: Period, refused: str | None = None) -> str:
         periods=list(opened),
         offered=_offered(list(opened), request.args.get("programme", month.programme)),
         opened_at=opened[str(month)],
-        reasons=REASONS,
+        reasons=INELIGIBLE_NAMES,
         refused=refused,
         now=now(),
     )
@@ -261,7 +249,11 @@ def _entry(month: Period, promoter_id: int, refused: str | None = None) -> str:
     if rules is not None and rules.min_tenure_months:
         tenure = (rules.min_tenure_months, tenure_reached(row.registered_on, rules.min_tenure_months))
     stands = next((each for each in violations if _stands(each, month)), None)
-    reason = None if row.reason is None else t(*ineligibility_text(row.reason, row.level, derivation, stands))
+    reason = (
+        None
+        if row.reason is None
+        else in_language(*ineligibility_text(row.reason, row.level, derivation, stands))
+    )
     return render_template(
         "operations/roster_entry.html",
         row=row,
@@ -276,7 +268,7 @@ def _entry(month: Period, promoter_id: int, refused: str | None = None) -> str:
         why=reason,
         tenure=tenure,
         account=None if account is None else account.email,
-        reasons=REASONS,
+        reasons=INELIGIBLE_NAMES,
         posted=request.form,
         refused=refused,
         now=now(),
@@ -334,7 +326,7 @@ def _table(connection: Connection, month: Period) -> Table:
                 "reason",
                 "原因",
                 "reason",
-                tuple(Option(code, *REASONS[code], equal("reason", code)) for code in INELIGIBLE),
+                tuple(Option(code, *INELIGIBLE_NAMES[code], equal("reason", code)) for code in INELIGIBLE),
             ),
             Filter(
                 "level",

@@ -16,7 +16,7 @@ from bounty.promoters.queries import promoters_named
 from bounty.tranches.files import payout_id
 from bounty.tranches.state import has_payout
 from bounty.web.shared.access import allows, person
-from bounty.web.shared.language import t
+from bounty.web.shared.language import _, _p
 from bounty.web.shared.request_context import now, reading
 
 blueprint = Blueprint("search", __name__, url_prefix="/search")
@@ -67,9 +67,9 @@ def _payouts(connection: Connection, words: str) -> Iterator[Hit]:
         return
     if has_payout(connection, tranche_id, promoter_id):
         yield Hit(
-            t("付款", "Payout"),
+            _("付款"),
             payout_id(tranche_id, promoter_id),
-            t(f"批次 {tranche_id}", f"tranche {tranche_id}"),
+            _("批次 %(tranche_id)s", tranche_id=tranche_id),
             url_for("payouts.tranche", tranche_id=tranche_id, q=promoter_id),
         )
 
@@ -79,25 +79,26 @@ def _orders(connection: Connection, words: str) -> Iterator[Hit]:
     row = order_numbered(connection, words)
     if row is not None:
         place = url_for("payouts.order", promoter_id=row.promoter_id, order_sn=words)
-        yield Hit(t("订单", "Order"), words, row.goods_name or "", place)
+        yield Hit(_p("forecast_promoter", "订单"), words, row.goods_name or "", place)
     if person().role == "finance" or not re.fullmatch(r"[0-9]{6}-[0-9]{1,30}", words):
         return
     entries = count_open_of_order(connection, words)
     if entries:
         yield Hit(
-            t("隔离行", "Quarantined row"),
+            _("隔离行"),
             words,
-            t(f"{entries} 条待处理", f"waiting: {entries}"),
+            _("%(entries)s 条待处理", entries=entries),
             url_for("quarantine.index", q=words),
         )
 
 
 def _promoters(connection: Connection, words: str) -> Iterator[Hit]:
     for row in connection.execute(promoters_named(words, MOST + 1)):
+        place = row.period or _("不在任何一期名单上")
         yield Hit(
-            t("推手", "Promoter"),
+            _("推手"),
             row.name,
-            f"{row.promoter_id} · {row.period or t('不在任何一期名单上', 'on no roster')}",
+            f"{row.promoter_id} · {place}",
             _place_of(row.promoter_id, row.period),
         )
 

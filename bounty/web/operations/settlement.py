@@ -31,7 +31,7 @@ from bounty.web.public.pages import notice_parts
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.errors import said
-from bounty.web.shared.language import t
+from bounty.web.shared.language import _, in_language
 from bounty.web.shared.request_context import now, reading, site, writing
 from bounty.web.shared.step_up_auth import require_fresh_code
 from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
@@ -89,14 +89,8 @@ def make(period: Period) -> Any:
     def act(connection: Connection) -> str:
         settled = settle(connection, period, now())
         if settled.anew:
-            return t(
-                f"核算 {settled.settlement_id} 已完成，成为草稿。",
-                f"Settlement {settled.settlement_id} is made: it is the draft.",
-            )
-        return t(
-            f"数据没有带来变化：核算 {settled.settlement_id} 仍然有效。",
-            f"Nothing has changed: settlement {settled.settlement_id} still stands.",
-        )
+            return _("核算 %(settlement_id)s 已完成，成为草稿。", settlement_id=settled.settlement_id)
+        return _("数据没有带来变化：核算 %(settlement_id)s 仍然有效。", settlement_id=settled.settlement_id)
 
     return _done(period, act, afterwards=_check)
 
@@ -105,7 +99,7 @@ def make(period: Period) -> Any:
 @allows("operator")
 def check(period: Period) -> Any:
     """Run the checks of the books again."""
-    return _done(period, lambda _: t("自查已完成。", "The checks have run."), afterwards=_check)
+    return _done(period, lambda _connection: _("自查已完成。"), afterwards=_check)
 
 
 @blueprint.post("/periods/<period:period>/waive")
@@ -118,7 +112,7 @@ def waive(period: Period) -> Any:
         required = site().settings.approval_required
         reason = request.form.get("reason", "")
         closing.waive(connection, period, _seen(), line, reason, now(), approval_required=required)
-        return t(f"{LINES[line][0]}：已写明理由放行。", f"{LINES[line][1]}: waived, with your reason.")
+        return _("%(line)s：已写明理由放行。", line=in_language(*LINES[line]))
 
     return _done(period, act)
 
@@ -132,7 +126,7 @@ def confirm(period: Period) -> Any:
         cutoff = open_period(connection, period).receipt_cutoff
         required, reason = site().settings.approval_required, request.form.get("reason", "")
         confirm_data(connection, period, cutoff, reason, now(), approval_required=required)
-        return t("已确认：数据已齐至收货截止。", "Confirmed: the data is complete up to the receipt cutoff.")
+        return _("已确认：数据已齐至收货截止。")
 
     return _done(period, act)
 
@@ -144,7 +138,7 @@ def approve(period: Period) -> Any:
 
     def act(connection: Connection) -> str:
         closing.approve_seen(connection, period, _seen(), request.form.get("content_sha256", ""), now())
-        return t("您已批准这份草稿。", "You have approved the draft.")
+        return _("您已批准这份草稿。")
 
     return _done(period, act, fresh=True)
 
@@ -190,7 +184,7 @@ def publish(period: Period) -> Any:
             approval_required=site().settings.approval_required,
             seen=(_seen(), request.form.get("content_sha256", "")),
         )
-        return t(f"第 {notice.notice} 号公示已发布。", f"Notice {notice.notice} is out.")
+        return _("第 %(notice)s 号公示已发布。", notice=notice.notice)
 
     return _done(period, act, fresh=True)
 

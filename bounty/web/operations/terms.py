@@ -19,7 +19,7 @@ from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.errors import said
 from bounty.web.shared.form_files import uploaded_file
-from bounty.web.shared.language import language, t
+from bounty.web.shared.language import _, _p, language
 from bounty.web.shared.request_context import now, reading, writing
 from bounty.web.shared.tables import Column, Filter, Option, Table, page_of
 
@@ -137,12 +137,9 @@ def add() -> Redirect | str | tuple[str, int]:
         return _index(said(refusal)), 422
     begins = period_label(Period.parse(terms.effective_from, programme))
     flash(
-        t(
-            f"条款已加入，自 {begins} 期起。",
-            f"The terms are in, from period {begins} on.",
-        )
+        _("条款已加入，自 %(begins)s 期起。", begins=begins)
         if anew
-        else t("内容与现有版本相同，没有改动。", "The newest version says the same: nothing was changed."),
+        else _p("terms", "内容与现有版本相同，没有改动。"),
         "success",
     )
     return redirect(url_for(".index"), 303)

@@ -10,7 +10,7 @@ from bounty.web.operations.period import place_of
 from bounty.web.operations.schedule import JOBS
 from bounty.web.period_names import period_title
 from bounty.web.shared.access import allows, person
-from bounty.web.shared.language import counted, t
+from bounty.web.shared.language import _, _n, in_language, labelled
 from bounty.web.shared.request_context import now, reading, site
 
 blueprint = Blueprint("today", __name__, url_prefix="/operations")
@@ -63,14 +63,11 @@ def _roster(item: DueItem) -> _Words:
     assert item.period is not None
     title = period_title(item.period)
     return (
-        t(f"冻结{title}的名单", f"Freeze the roster of {title}"),
-        t(
-            f"已晚 {item.count} 天；推手要看到下期的目标",
-            f"{counted(item.count, '天', 'day')} late; promoters wait for their targets",
-        )
+        _("冻结%(title)s的名单", title=title),
+        _n("已晚 %(num)s 天；推手要看到下期的目标", item.count)
         if item.count
-        else t("冻结后推手可以看到下期的目标", "Promoters see their next targets once it is frozen"),
-        t("去冻结名单", "Freeze the roster"),
+        else _("冻结后推手可以看到下期的目标"),
+        _("去冻结名单"),
         url_for("roster.opening", period=item.period)
         if person().role == "operator"
         else url_for("roster.index"),
@@ -82,9 +79,9 @@ def _step(item: DueItem) -> _Words:
     assert item.step is not None
     step = item.step
     return (
-        f"{period_title(item.period)}{t('：', ': ')}{t(step.zh, step.en)}",
-        t(step.why_zh, step.why_en),
-        t(step.do_zh, step.do_en),
+        labelled(period_title(item.period), in_language(step.zh, step.en)),
+        in_language(step.why_zh, step.why_en),
+        in_language(step.do_zh, step.do_en),
         place_of(step, item.period),
     )
 
@@ -94,65 +91,60 @@ def _late(item: DueItem) -> _Words:
     assert item.late is not None
     title = period_title(item.period)
     return (
-        t(f"{title}：公示之后有新数据，再次核算", f"{title}: data came after the notice, settle again"),
-        t(*in_words(item.late)),
-        t("去再次核算", "Go and settle again"),
+        _("%(title)s：公示之后有新数据，再次核算", title=title),
+        in_language(*in_words(item.late)),
+        _("去再次核算"),
         url_for("settling.show", period=item.period),
     )
 
 
 def _appeals(item: DueItem) -> _Words:
     return (
-        t(f"答复 {item.count} 件申诉", f"Answer {counted(item.count, '件申诉', 'appeal')}"),
-        t("所示为最早一件的答复期限", "The deadline shown is the earliest of them"),
-        t("去答复", "Answer them"),
+        _n("答复 %(num)s 件申诉", item.count),
+        _("所示为最早一件的答复期限"),
+        _("去答复"),
         url_for("appeal_desk.index"),
     )
 
 
 def _quarantine(item: DueItem) -> _Words:
     return (
-        t(f"处理 {item.count:,} 条隔离行", f"Mend {counted(item.count, '条', 'quarantined row')}"),
-        t(
-            "收货截止前修正，或写明理由放弃",
-            "Mend each before the receipt cutoff, or dismiss it with a reason",
-        ),
-        t("处理隔离行", "Mend the rows"),
+        _n("处理 %(num)s 条隔离行", item.count),
+        _("收货截止前修正，或写明理由放弃"),
+        _("处理隔离行"),
         url_for("quarantine.index"),
     )
 
 
 def _undelivered(item: DueItem) -> _Words:
     return (
-        t(f"{item.count:,} 条消息未送达", f"{counted(item.count, '条', 'message')} not delivered"),
-        t("多次尝试仍失败，不会再自动重发", "Every try failed; they are not tried again by themselves"),
-        t("查看未送达的消息", "See them"),
+        _n("%(num)s 条消息未送达", item.count),
+        _("多次尝试仍失败，不会再自动重发"),
+        _("查看未送达的消息"),
         url_for("outbox.index", state="failed"),
     )
 
 
 def _slot(item: DueItem) -> _Words:
-    job = t(*JOBS[item.code])
+    job = in_language(*JOBS[item.code])
     return (
-        t(f"日程逾期：{job}", f"Overdue in the schedule: {job}"),
-        t(
-            f"后台程序有 {item.count} 次没有按时完成；所示为最早一次",
-            f"The worker missed it {counted(item.count, '次', 'time')}; the earliest is shown",
-        ),
-        t("查看日程", "See the schedule"),
+        _("日程逾期：%(job)s", job=job),
+        _n("后台程序有 %(num)s 次没有按时完成；所示为最早一次", item.count),
+        _("查看日程"),
         url_for("schedule.index"),
     )
 
 
 def _tranche(item: DueItem) -> _Words:
-    zh, en = {
-        "prepared": ("待第二人批准", "waits for a second person's approval"),
-        "approved": ("已批准，待财务导出", "is approved; finance exports it"),
-        "exported": ("已导出，待回单", "is exported; the bank return is awaited"),
+    number = item.count
+    title = {
+        "prepared": _("付款批次 %(number)s：待第二人批准", number=number),
+        "approved": _("付款批次 %(number)s：已批准，待财务导出", number=number),
+        "exported": _("付款批次 %(number)s：已导出，待回单", number=number),
     }[item.code]
     return (
-        t(f"付款批次 {item.count}：{zh}", f"Tranche {item.count} {en}"),
-        t("由财务办理", "Done by finance"),
-        t("查看批次", "See the tranche"),
+        title,
+        _("由财务办理"),
+        _("查看批次"),
         url_for("payouts.tranche", tranche_id=item.count),
     )

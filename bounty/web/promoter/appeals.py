@@ -24,7 +24,7 @@ from bounty.web.shared.access import allows, own_promoter
 from bounty.web.shared.attachments import download, files_in_form, limits
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.errors import said
-from bounty.web.shared.language import t
+from bounty.web.shared.language import _
 from bounty.web.shared.request_context import now, reading, site, writing
 from bounty.web.shared.tables import Column, Filter, Option, Table, equal, page_of
 
@@ -131,7 +131,7 @@ def ask() -> Redirect | tuple[str, int]:
             attach(connection, site().settings.uploads, number, files, limits(), now())
     except BountyError as refusal:
         return _form(order_sn, period, said(refusal)), 422
-    flash(t("申诉已提交。", "Your appeal is with operations."), "success")
+    flash(_("申诉已提交。"), "success")
     return redirect(url_for(".case", appeal_id=number), 303)
 
 
@@ -162,7 +162,7 @@ def reply(appeal_id: int) -> Redirect | tuple[str, int]:
         abort(404)
     except BountyError as refusal:
         return _case(appeal_id, said(refusal)), 422
-    flash(t("补充已提交。", "Your reply is with operations."), "success")
+    flash(_("补充已提交。"), "success")
     return redirect(url_for(".case", appeal_id=appeal_id), 303)
 
 

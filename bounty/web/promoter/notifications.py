@@ -14,7 +14,7 @@ from bounty.notifications import inbox, service
 from bounty.notifications.message_kinds import KINDS, PROMOTER_KINDS
 from bounty.web.shared.access import allows, own_promoter, person
 from bounty.web.shared.downloads import csv_response
-from bounty.web.shared.language import language, t
+from bounty.web.shared.language import _, language
 from bounty.web.shared.request_context import now, reading, writing
 from bounty.web.shared.tables import Column, Filter, Option, Table, equal, page_of
 
@@ -138,6 +138,6 @@ def choose() -> Response | str:
         choice = service.MailChoice(**{name: form[name].data for name in names})
         with writing() as connection:
             service.save_mail_choice(connection, choice, now())
-        flash(t("已保存。", "Saved."), "success")
+        flash(_("已保存。"), "success")
         return redirect(url_for(".choose"), 303)
     return render_template("promoter/messages.html", form=form, held=held)

@@ -2,32 +2,23 @@
 
 from collections.abc import Callable
 
-from markupsafe import Markup
-
 from bounty.clock import shanghai_date
 from bounty.progress.bring_home import LOOKED_AT, BringHome
 from bounty.progress.next_tier import NextTier
 from bounty.progress.pace import TargetProgress
 from bounty.progress.task import Task
 from bounty.rules.terms_text import percent
-from bounty.web.promoter.texts import orders as orders_word
 from bounty.web.shared.formats import about, deadline, money, spelled_day
-from bounty.web.shared.language import t
+from bounty.web.shared.language import _, _n, _np, bold
 
 
-def html(zh: str, en: str, **values: object) -> Markup:
-    """A sentence with markup of its own; the values are escaped."""
-    return Markup(t(zh, en)).format(**values)  # noqa: S704 (the texts are this module's)
-
-
-def measures(gmv_fen: int | None, orders: int | None, *, rough: bool = False) -> Markup:
+def measures(gmv_fen: int | None, orders: int | None, *, rough: bool = False) -> str:
     """``¥41.70 与 3 单``, in bold; what is 0 or null is left out."""
-    parts = []
-    if gmv_fen:
-        parts.append(Markup("<b>{}</b>").format(about(gmv_fen) if rough else money(gmv_fen)))
-    if orders:
-        parts.append(Markup("<b>{:,} {}</b>").format(orders, orders_word(orders)))
-    return html(" 与 ", " and ").join(parts)
+    gmv = bold(about(gmv_fen) if rough else money(gmv_fen)) if gmv_fen else None
+    some = bold(_n("%(num)s 单", orders)) if orders else None
+    if gmv and some:
+        return _("%(gmv)s 与 %(orders)s", gmv=gmv, orders=some)
+    return gmv or some or ""
 
 
 def _both(task: Task, figure: Callable[[TargetProgress], int]) -> tuple[int | None, int | None]:
@@ -38,71 +29,58 @@ def _both(task: Task, figure: Callable[[TargetProgress], int]) -> tuple[int | No
     )
 
 
-def missing(task: Task) -> Markup:
+def missing(task: Task) -> str:
     """What is missing even with every pending order."""
     return measures(*_both(task, lambda each: each.missing))
 
 
-def target(task: Task) -> Markup:
+def target(task: Task) -> str:
     """What is to be reached."""
     return measures(*_both(task, lambda each: each.target))
 
 
-def lead(task: Task, now: int) -> Markup:
+def lead(task: Task, now: int) -> str:
     """The sentence that matters: how far an eligible promoter is; blank for whose pass was taken back."""
     bounds = task.month.bounds
     if not task.days.gone:
-        return html(
-            "{day} 开始，目标 {target}",
-            "{day} is the first day; the target is {target}",
-            day=spelled_day(bounds.task_from),
-            target=target(task),
-        )
+        return _("%(day)s 开始，目标 %(target)s", day=spelled_day(bounds.task_from), target=target(task))
     if task.passed:
         return _passed(task, now)
     if task.month.void is not None:
-        return Markup()
+        return ""
     if not task.reachable:
         return _out_of_reach(task)
     if task.would_pass:
-        return html(
-            "待收货的订单在 <b>{end}</b>前收货即达标"
-            + ("" if now < bounds.receipt_cutoff else "；截止已过，等待数据同步"),
-            "Passed once the pending orders are received by <b>{end}</b>"
-            + ("" if now < bounds.receipt_cutoff else "; the cutoff has passed, and data may still come in"),
-            end=deadline(bounds.receipt_cutoff),
-        )
-    days = task.days.left
-    return html(
-        "还差 {missing}（含待收货）；剩 {days} 天，每天约 {a_day}",
-        "Missing: {missing} (with pending ones); {days} "
-        + ("day" if days == 1 else "days")
-        + " left, about {a_day} a day",
+        return _would_pass(task, now)
+    return _n(
+        "还差 %(missing)s（含待收货）；剩 %(num)s 天，每天约 %(a_day)s",
+        task.days.left,
         missing=missing(task),
-        days=days,
         a_day=measures(*_both(task, lambda each: each.needed_per_day), rough=True),
     )
 
 
-def _passed(task: Task, now: int) -> Markup:
+def _would_pass(task: Task, now: int) -> str:
+    cutoff = task.month.bounds.receipt_cutoff
+    end = bold(deadline(cutoff))
+    if now < cutoff:
+        return _("待收货的订单在 %(end)s前收货即达标", end=end)
+    return _("待收货的订单在 %(end)s前收货即达标；截止已过，等待数据同步", end=end)
+
+
+def _passed(task: Task, now: int) -> str:
     if task.month.published is not None:
-        return html("已达标", "Passed")
+        return _("已达标")
     if now < task.month.bounds.receipt_cutoff:
-        return html(
-            "已达标：收货截止前若有退款、处罚，会重新计算",
-            "Passed so far: a refund or punishment before the cutoff would still change it",
-        )
-    return html("已达标：以公示为准", "Passed so far: the notice has the last word")
+        return _("已达标：收货截止前若有退款、处罚，会重新计算")
+    return _("已达标：以公示为准")
 
 
-def _out_of_reach(task: Task) -> Markup:
-    with_pending = ("（已含待收货）", " (pending ones included)") if task.pending.orders else ("", "")
-    return html(
-        '<b class="bad">本期不能再达标</b>：任务期已结束，还差 {missing}' + with_pending[0] + "。",
-        '<b class="bad">Passing is no longer possible this month</b>: the task window is over, and what was '
-        "missing is {missing}" + with_pending[1] + ".",
-        missing=missing(task),
-    )
+def _out_of_reach(task: Task) -> str:
+    lost = bold(_("本期不能再达标"), "bad")
+    if task.pending.orders:
+        return _("%(lost)s：任务期已结束，还差 %(missing)s（已含待收货）。", lost=lost, missing=missing(task))
+    return _("%(lost)s：任务期已结束，还差 %(missing)s。", lost=lost, missing=missing(task))
 
 
 def pace(task: Task) -> str:
@@ -114,88 +92,74 @@ def pace(task: Task) -> str:
         ahead.append(_ahead(task.gmv.ahead, money(abs(task.gmv.ahead))))
         forecast.append(about(task.gmv.forecast))
     if task.orders:
-        many = abs(task.orders.ahead)
-        ahead.append(_ahead(task.orders.ahead, f"{many} {orders_word(many)}"))
-        forecast.append(f"{task.orders.forecast} {orders_word(task.orders.forecast)}")
+        ahead.append(_ahead(task.orders.ahead, _n("%(num)s 单", abs(task.orders.ahead))))
+        forecast.append(_n("%(num)s 单", task.orders.forecast))
     first = shanghai_date(task.month.bounds.task_from).day
-    last = shanghai_date(task.month.bounds.task_until - 1).day
-    today = first + task.days.gone - 1
-    return t(
-        f"含待收货比今日节奏{'、'.join(ahead)}；照 {first}–{today} 日的速度，到 {last} 日约 {'、'.join(forecast)}。",
-        f"With pending ones, against today's pace: {', '.join(ahead)}; at the speed of days {first}–{today} it comes "
-        f"to about {' and '.join(forecast)} by day {last}.",
+    return _(
+        "含待收货比今日节奏%(ahead)s；照 %(first)s–%(today)s 日的速度，到 %(last)s 日约 %(forecast)s。",
+        ahead=_gmv_and_orders(ahead),
+        forecast=_gmv_and_orders(forecast),
+        first=first,
+        today=first + task.days.gone - 1,
+        last=shanghai_date(task.month.bounds.task_until - 1).day,
     )
+
+
+def _gmv_and_orders(measured: list[str]) -> str:
+    if len(measured) == 1:
+        return measured[0]
+    return _("%(gmv)s、%(orders)s", gmv=measured[0], orders=measured[1])
 
 
 def _ahead(difference: int, amount: str) -> str:
     if difference >= 0:
-        return t(f"快 {amount}", f"ahead by {amount}")
-    return t(f"慢 {amount}", f"behind by {amount}")
+        return _("快 %(amount)s", amount=amount)
+    return _("慢 %(amount)s", amount=amount)
 
 
-def bring_home(found: BringHome, task: Task) -> Markup:
+def bring_home(found: BringHome, task: Task) -> str:
     """Which of the pending orders would do."""
-    begins_zh = "还差 {missing}（不含待收货）；{waiting} 单待收货，"
-    begins_en = (
-        "{missing} missing without pending ones; {waiting} "
-        + ("order waits" if found.waiting == 1 else "orders wait")
-        + " for receipt; "
-    )
-    zh, en = _enough(found, task)
-    return html(
-        begins_zh + zh,
-        begins_en + en,
+    return _n(
+        "还差 %(missing)s（不含待收货）；%(num)s 单待收货，%(enough)s",
+        found.waiting,
         missing=measures(found.gmv_fen, found.orders),
-        waiting=found.waiting,
-        needed=found.needed,
-        any_of=found.any_of,
-        rest=missing(task),
-        most=LOOKED_AT,
+        enough=_enough(found, task),
     )
 
 
-def _enough(found: BringHome, task: Task) -> tuple[str, str]:
-    if found.needed is None:
+def _enough(found: BringHome, task: Task) -> str:
+    needed, any_of = found.needed, found.any_of
+    if needed is None:
         if task.would_pass:
-            return "须收货超过 {most} 单才够", "more than {most} of them are needed"
-        return "全部收货后仍差 {rest}", "even with all of them received, {rest} would be missing"
-    if found.needed == found.waiting:
+            return _("须收货超过 %(most)s 单才够", most=LOOKED_AT)
+        return _("全部收货后仍差 %(rest)s", rest=missing(task))
+    if needed == found.waiting:
         if found.waiting == 1:
-            return "收货就够", "it is enough"
-        return "全部收货才够", "all of them are needed"
-    one = found.needed == 1
-    if found.needed == found.any_of:
-        return (
-            "最大的 <b>{needed} 单</b>收货就够",
-            "the <b>largest one</b> is enough" if one else "the <b>{needed} largest</b> are enough",
-        )
-    return (
-        "最大的 {any_of} 单中<b>任意 {needed} 单</b>收货就够",
-        "<b>any one</b> of the {any_of} largest is enough"
-        if one
-        else "<b>any {needed}</b> of the {any_of} largest are enough",
-    )
+            return _("收货就够")
+        return _("全部收货才够")
+    if needed == any_of:
+        largest = bold(_np("task_texts", "%(num)s 单", needed))
+        return _n("最大的 %(largest)s收货就够", needed, largest=largest)
+    some = bold(_n("任意 %(num)s 单", needed))
+    return _n("最大的 %(any_of)s 单中%(some)s收货就够", needed, some=some, any_of=any_of)
 
 
-def next_tier(found: NextTier) -> Markup:
+def next_tier(found: NextTier) -> str:
     """What is missing for the tier above, and what it is worth on the orders so far."""
-    values = {
-        "missing": measures(found.gmv_fen, found.orders),
-        "at": percent(found.at),
-        "rate": found.rate_permille,
-        "more": money(found.more_fen),
-    }
+    at, rate, more = percent(found.at), found.rate_permille, bold(money(found.more_fen))
     if not found.gmv_fen and not found.orders:
-        return html(
-            "待收货的都收货后达到目标的 {at}：补贴 {rate}‰，现有订单约多 <b>{more}</b>",
-            "Once the pending orders are received, {at} of the target is reached: {rate}‰, about <b>{more}</b> more "
-            "on the orders so far",
-            **values,
+        return _(
+            "待收货的都收货后达到目标的 %(at)s：补贴 %(rate)s‰，现有订单约多 %(more)s",
+            at=at,
+            rate=rate,
+            more=more,
         )
-    return html(
-        "再有 {missing}（目标的 {at}）：补贴 {rate}‰，现有订单约多 <b>{more}</b>",
-        "{missing} more ({at} of the target): {rate}‰, about <b>{more}</b> more on the orders so far",
-        **values,
+    return _(
+        "再有 %(missing)s（目标的 %(at)s）：补贴 %(rate)s‰，现有订单约多 %(more)s",
+        missing=measures(found.gmv_fen, found.orders),
+        at=at,
+        rate=rate,
+        more=more,
     )
 
 
@@ -203,5 +167,5 @@ def days_since(paid_at: int, now: int) -> str:
     """How long ago an order was paid, in days of the calendar."""
     days = (shanghai_date(now) - shanghai_date(paid_at)).days
     if not days:
-        return t("今天付款", "paid today")
-    return t(f"付款 {days} 天", f"paid {days} {'day' if days == 1 else 'days'} ago")
+        return _("今天付款")
+    return _n("付款 %(num)s 天", days)

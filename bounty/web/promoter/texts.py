@@ -31,7 +31,7 @@ from bounty.rules.periods import Period
 from bounty.web.period_names import period_label, period_title
 from bounty.web.promoter.tables import CLAUSES
 from bounty.web.shared.formats import deadline, full_moment, moment, money, spelled_day
-from bounty.web.shared.language import t
+from bounty.web.shared.language import _, _p, in_language
 
 _EARNING = {clause.code: CLAUSE_TEXTS[clause] for clause in SUBSIDY_CLAUSES}
 Chip = tuple[str, str, str]
@@ -41,26 +41,26 @@ Chip = tuple[str, str, str]
 def left(seconds: int) -> str:
     """A countdown; from a week on whole days, with today, as the pace line beside it counts them."""
     if seconds >= 7 * 86_400:
-        return t(*duration_text(-(-seconds // 86_400) * 86_400, parts=1))
-    return t(*duration_text(seconds, parts=2))
+        return in_language(*duration_text(-(-seconds // 86_400) * 86_400, parts=1))
+    return in_language(*duration_text(seconds, parts=2))
 
 
 def month_name(month: PromoterMonth) -> str:
     """``2022年12月期``."""
-    return t(period_title(month.period), period_label(month.period))
+    return in_language(period_title(month.period), period_label(month.period))
 
 
 def state(month: PromoterMonth, now: int) -> tuple[str, str]:
     """The kind of the month's chip, and its word."""
     if month.published is not None:
-        return "ok", t("已公示", "published")
+        return "ok", _("已公示")
     if now < month.bounds.task_from:
-        return "", t("未开始", "not begun")
+        return "", _("未开始")
     if now < month.bounds.task_until:
-        return "ok", t("推广中", "under way")
+        return "ok", _("推广中")
     if now < month.bounds.receipt_cutoff:
-        return "wait", t("待收货截止", "awaiting receipts")
-    return "wait", t("核算中", "being settled")
+        return "wait", _("待收货截止")
+    return "wait", _("核算中")
 
 
 def steps(month: PromoterMonth, now: int) -> list[tuple[str, str, str]]:
@@ -79,16 +79,16 @@ def steps(month: PromoterMonth, now: int) -> list[tuple[str, str, str]]:
     paid = spelled_day(midnight(following.day(month.terms.subsidy.settled_on_day)))
     settled = spelled_day(bounds.receipt_cutoff)
     named = [
-        (t("推广", "Promote"), deadline(bounds.task_until)),
-        (t("收货截止", "Receipts"), deadline(bounds.receipt_cutoff)),
-        (t("核算", "Settle"), t(f"{settled} 起", f"from {settled}")),
+        (_("推广"), deadline(bounds.task_until)),
+        (_p("texts", "收货截止"), deadline(bounds.receipt_cutoff)),
+        (_("核算"), _("%(settled)s 起", settled=settled)),
         (
-            t("公示", "Notice"),
-            t(f"{published} 前", f"by {published}")
+            _p("notice", "公示"),
+            _("%(published)s 前", published=published)
             if month.published is None
             else spelled_day(month.published.published_at),
         ),
-        (t("补贴", "Subsidy"), t(f"{paid} 起", f"from {paid}")),
+        (_("补贴"), _("%(paid)s 起", paid=paid)),
     ]
     return [
         (name, note, "done" if at < present else "now" if at == present and begun else "ahead")
@@ -122,22 +122,22 @@ def chip(row: Any, known: OrderContext, now: int) -> Chip:
     if row.verdict == COUNTED:
         return (
             "ok",
-            t("已计入", "counted"),
-            t(f"{moment(row.received_at)} 收货", f"received {moment(row.received_at)}"),
+            _("已计入"),
+            _("%(moment)s 收货", moment=moment(row.received_at)),
         )
     if row.verdict == PENDING:
         cutoff = deadline(known.bounds.receipt_cutoff)
         if now >= known.bounds.receipt_cutoff:
-            why = t(f"{cutoff}前的收货尚未同步", f"no receipt by {cutoff} is known")
+            why = _("%(cutoff)s前的收货尚未同步", cutoff=cutoff)
         else:
-            why = t(f"{cutoff}前收货即计入", f"counts if received by {cutoff}")
-        return "wait", t("待收货", "pending"), why
+            why = _("%(cutoff)s前收货即计入", cutoff=cutoff)
+        return "wait", _p("lower case", "待收货"), why
     if row.verdict == RECEIVED_IN_TIME.code and row.received_at is None:
         cutoff = deadline(known.bounds.receipt_cutoff)
-        why = t(f"{cutoff}前没有收货记录", f"no receipt by {cutoff} is known")
-        return "bad", t("未按时收货", "not received in time"), why
-    _, plain = CLAUSES[row.verdict]
-    return "bad", t("不计入", "not counted"), t(*plain.why_not(known))
+        why = _("%(cutoff)s前没有收货记录", cutoff=cutoff)
+        return "bad", _("未按时收货"), why
+    plain = CLAUSES[row.verdict][1]
+    return "bad", _("不计入"), in_language(*plain.why_not(known))
 
 
 def percent(share: int) -> str:
@@ -149,55 +149,46 @@ def percent(share: int) -> str:
     return f"{share // 100}.{share % 100 // 10}%".replace(".0%", "%")
 
 
-def orders(count: int) -> str:
-    """The word behind a number of orders."""
-    return t("单", "order" if count == 1 else "orders")
-
-
 def day_mark(mark: Any) -> str:
     """A day below a chart."""
     if mark.today:
-        return t(f"今天 {mark.day}", f"today {mark.day}")
-    return t(f"{mark.day} 日", f"day {mark.day}") if mark.end else str(mark.day)
+        return _("今天 %(day)s", day=mark.day)
+    return _("%(day)s 日", day=mark.day) if mark.end else str(mark.day)
 
 
 def flag(code: str) -> str:
     """What is unknown of an order, odd, or in conflict."""
-    return t(*FLAGS[code])
+    return in_language(*FLAGS[code])
 
 
 def fact_name(name: str) -> str:
     """What a fact of a received row is called."""
-    return t(*FACT_NAMES[name])
+    return in_language(*FACT_NAMES[name])
 
 
 def ineligible(row: Any) -> str:
     """Why a month of the history was without the promoter."""
-    return t(*ineligibility_text(row.reason, row.level, json.loads(row.derivation), None))
+    return in_language(*ineligibility_text(row.reason, row.level, json.loads(row.derivation), None))
 
 
 def why_nothing(row: Any, known: OrderContext, month: PromoterMonth) -> str:
     """Why a listed order of an eligible promoter earns nothing: the clause that fails, the cap, or the target."""
     if row.unearned and row.unearned not in (row.verdict, PAID_IN_MONTH.code):
-        return t(*_EARNING[row.unearned].why_not(known))
+        return in_language(*_EARNING[row.unearned].why_not(known))
     if row.unearned:
         return ""  # the verdict beside it says the same
     if row.earned_fen > 0 and month.published is None:
-        return t("本期补贴已到个人上限", "your subsidy of the month has reached its cap")
+        return _("本期补贴已到个人上限")
     if month.published is not None and month.published.passed:
         if row.earned_fen > 0 and month.published.subsidy_fen == month.terms.subsidy.promoter_cap_fen:
-            return t("本期补贴已到个人上限", "your subsidy of the month has reached its cap")
-        return t("不在公示的补贴里", "not among the notice's subsidies")
-    return (
-        t("未达标", "not passed")
-        if month.published is not None
-        else t("不能再达标", "passing is out of reach")
-    )
+            return _("本期补贴已到个人上限")
+        return _("不在公示的补贴里")
+    return _p("history", "未达标") if month.published is not None else _("不能再达标")
 
 
 def unearned(row: Any) -> str:
     """Why a listed order earns nothing, by the clause that fails."""
-    return t(*_EARNING[row.unearned].name) if row.unearned else ""
+    return in_language(*_EARNING[row.unearned].name) if row.unearned else ""
 
 
 FLAGS: dict[str, BothLanguages] = {
@@ -241,13 +232,13 @@ _VALUES: dict[str, dict[int, BothLanguages]] = {
 def fact(name: str, value: Any) -> str:
     """A fact of a received row, as people say it."""
     if value is None:
-        return t("无", "none")
+        return _("无")
     if name.endswith("_fen"):
         return money(value)
     if name.endswith("_at"):
         return full_moment(value)
     named = _VALUES.get(name, {}).get(value)
-    return str(value) if named is None else t(*named)
+    return str(value) if named is None else in_language(*named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,35 +271,36 @@ def verdict_of(why: Explanation, row: Any | None, line: Any | None, now: int) ->
     earns = row is not None and row.subsidy_fen > 0
     if_only: str | None
     if not failing:
-        chips = [("ok", t("已计入任务", "counts"))]
+        chips = [("ok", _("已计入任务"))]
         at = full_moment(facts["received_at"])
-        title, if_only = t(f"已于 {at} 收货，计入任务", f"Received {at}: it counts to the task"), None
+        title, if_only = (
+            _("已于 %(at)s 收货，计入任务", at=at),
+            None,
+        )
     elif pending:
-        chips = [("wait", t("待收货", "pending"))]
+        chips = [("wait", _p("lower case", "待收货"))]
         if now < cutoff:
             time = left(cutoff - now)
-            title = t(f"待收货：还剩 {time}", f"Not received yet: {time} left")
+            title = _("待收货：还剩 %(time)s", time=time)
         else:
-            title = t("收货截止已过，尚未收到收货记录", "The cutoff has passed, and no receipt is known")
-        if_only = t(*(CLAUSE_TEXTS[failing[0].clause].if_only(why.known) or ("", "")))
+            title = _("收货截止已过，尚未收到收货记录")
+        if_only = in_language(*(CLAUSE_TEXTS[failing[0].clause].if_only(why.known) or ("", "")))
     else:
-        chips = [("bad", t("不计入任务", "does not count"))]
+        chips = [("bad", _("不计入任务"))]
         plain = CLAUSE_TEXTS[failing[0].clause]
-        title = t(*plain.why_not(why.known))
+        title = in_language(*plain.why_not(why.known))
         said = plain.if_only(why.known)
         if any(judged.clause is NOT_FAILED_BY_CUTOFF for judged in failing):  # whatever else may change
-            title += t("，不能再计入", "; it can no longer count")
+            title = _("%(why_not)s，不能再计入", why_not=title)
             said = None
-        if_only = None if said is None else t(*said)
+        if_only = None if said is None else in_language(*said)
     if line is not None and line.state in ("VOID", "TAKEN_BACK"):
-        chips.append(("bad", t("补贴作废", "subsidy void")))
+        chips.append(("bad", _("补贴作废")))
     elif earns:
-        word = (
-            t("补贴照算", "earns all the same") if failing and not pending else t("有补贴", "earns a subsidy")
-        )
+        word = _("补贴照算") if failing and not pending else _("有补贴")
         chips.append(("ok", word))
     else:
-        chips.append(("", t("无补贴", "no subsidy")))
+        chips.append(("", _("无补贴")))
     return OrderVerdict(chips, title[:1].upper() + title[1:], if_only, max(len(failing) - 1, 0), pending)
 
 
@@ -320,7 +312,7 @@ def failing_first(clauses: tuple[JudgedOrder, ...]) -> list[JudgedOrder]:
 def clause_words(judged: JudgedOrder, known: OrderContext) -> tuple[str, str, str]:
     """A clause's name, the order's fact, and what is asked."""
     plain = CLAUSE_TEXTS[judged.clause]
-    return t(*plain.name), t(*plain.fact(known)), t(*plain.asked(known))
+    return in_language(*plain.name), in_language(*plain.fact(known)), in_language(*plain.asked(known))
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,7 +335,7 @@ def events(why: Explanation, month: PromoterMonth | None, row: Any | None, now: 
         at: int | None, said: BothLanguages, note: BothLanguages = ("", ""), kind: str = "done"
     ) -> None:
         if at is not None:
-            found.append(Event(at, "ahead" if at > now else kind, t(*said), t(*note)))
+            found.append(Event(at, "ahead" if at > now else kind, in_language(*said), in_language(*note)))
 
     paid, received, failed = facts["paid_at"], facts["received_at"], facts["failed_at"]
     happened(facts["created_at"], ("下单", "Ordered"))
@@ -376,4 +368,4 @@ def events(why: Explanation, month: PromoterMonth | None, row: Any | None, now: 
 
 def status(row: Any) -> str:
     """The platform's state of a listed order."""
-    return t(*STATUSES[row.order_status]) if row.order_status in STATUSES else str(row.order_status)
+    return in_language(*STATUSES[row.order_status]) if row.order_status in STATUSES else str(row.order_status)

@@ -17,7 +17,7 @@ from bounty.errors import BountyError
 from bounty.promoters.queries import is_promoter
 from bounty.web.shared.access import allows, person, public
 from bounty.web.shared.errors import said
-from bounty.web.shared.language import t
+from bounty.web.shared.language import _
 from bounty.web.shared.request_context import now, reading, writing
 
 blueprint = Blueprint("people", __name__)
@@ -52,7 +52,7 @@ def invitation(token: str) -> Response | str:
     refused = None
     if form.validate_on_submit():
         if form.password.data != form.again.data:
-            refused = t("两次输入的密码不同。", "The two passwords differ.")
+            refused = _("两次输入的密码不同。")
         else:
             try:
                 with writing() as connection:
@@ -62,9 +62,7 @@ def invitation(token: str) -> Response | str:
             else:
                 leading: Response | None = login.enter(user_id)
                 if leading is None:
-                    flash(
-                        t("账号已建立，您已登录。", "The account is there, and you are logged in."), "success"
-                    )
+                    flash(_("账号已建立，您已登录。"), "success")
                 return leading or redirect("/", 303)
     return render_template("people/invitation.html", invited=invited, form=form, refused=refused)
 

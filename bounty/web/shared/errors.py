@@ -7,7 +7,7 @@ from werkzeug.exceptions import HTTPException, SecurityError
 from bounty.errors import BountyError
 from bounty.web.api import problems
 from bounty.web.period_names import with_period_labels
-from bounty.web.shared.language import language, t
+from bounty.web.shared.language import _, in_language, language
 from bounty.web.shared.tables import BadRequestedTable
 
 
@@ -36,18 +36,15 @@ def _page(status: int, title: str, sentence: str) -> tuple[str, int]:
 
 def _refused(refusal: BountyError) -> tuple[str, int]:
     status = 400 if isinstance(refusal, BadRequestedTable) else 409
-    return _page(status, t("没有办成", "Not done"), said(refusal))
+    return _page(status, _("没有办成"), said(refusal))
 
 
 def _busy(error: OperationalError) -> tuple[str, int]:
     current_app.logger.warning("request %s met %s", g.get("request_id", ""), error.orig)
     return _page(
         503,
-        t("账本正忙", "The books are busy"),
-        t(
-            "有导入或核算正在写入，没有任何改动。请稍后再试。",
-            "An import or a settlement is writing; nothing was changed. Try again in a moment.",
-        ),
+        _("账本正忙"),
+        _("有导入或核算正在写入，没有任何改动。请稍后再试。"),
     )
 
 
@@ -76,16 +73,13 @@ def _failed(error: HTTPException) -> tuple[str, int] | Response:
     }
     status = error.code or 500
     zh, en = sentences.get(status, ("没有办成。", "It was not done."))
-    return _page(status, t("没有办成", "Not done") if status != 404 else t("找不到", "Not found"), t(zh, en))
+    return _page(status, _("没有办成") if status != 404 else _("找不到"), in_language(zh, en))
 
 
 def _bug(error: Exception) -> tuple[str, int]:
     current_app.logger.error("request %s failed", g.get("request_id", ""), exc_info=error)
     return _page(
         500,
-        t("程序出错", "A fault of ours"),
-        t(
-            "程序出错，没有任何改动。请把编号告诉管理员。",
-            "The program failed and nothing was changed. Tell an administrator the number.",
-        ),
+        _("程序出错"),
+        _("程序出错，没有任何改动。请把编号告诉管理员。"),
     )

@@ -4,7 +4,7 @@ from flask import request
 from werkzeug.datastructures import FileStorage
 
 from bounty.errors import BountyError
-from bounty.web.shared.language import t
+from bounty.web.shared.language import _
 from bounty.web.shared.request_context import site
 
 
@@ -28,7 +28,4 @@ def is_too_large() -> bool:
 def over_limit() -> str:
     """The sentence for a file over the limit of uploads."""
     megabytes = site().settings.upload_megabytes
-    return t(
-        f"文件超过 {megabytes} MB 的上限，没有上传：请拆分后再上传。",
-        f"The file is over the limit of {megabytes} MB and was not uploaded: split it and upload the parts.",
-    )
+    return _("文件超过 %(megabytes)s MB 的上限，没有上传：请拆分后再上传。", megabytes=megabytes)

@@ -7,7 +7,7 @@ from bounty.clock import shanghai_date, shown
 from bounty.money import grouped_yuan, shown_yuan
 from bounty.rules.clause_texts import deadline_text
 from bounty.web.shared.access import Person
-from bounty.web.shared.language import t
+from bounty.web.shared.language import _, in_language, language
 
 NAVIGATION: dict[str, tuple[tuple[str, str, str], ...]] = {
     "promoter": (
@@ -37,6 +37,14 @@ else operators and administrators have is in groups (``operations.navigation``).
 FOR_EVERYBODY = (("public.notices", "公示", "Notices"), ("public.rules", "规则", "Rules"))
 """Navigation entries after those of the role; the only ones without a log-in."""
 
+INELIGIBLE_NAMES = {
+    "LEVEL_NOT_OFFERED": ("本期没有该等级", "the terms have no such level"),
+    "TENURE_TOO_SHORT": ("注册时间不足", "registered too late"),
+    "VIOLATION": ("有违规", "a violation stands"),
+    "NO_TARGET": ("没有目标", "no target"),
+}
+"""Code of ``roster.eligibility`` -> its name."""
+
 
 def money(fen: int) -> str:
     """Whole fen as yuan with the currency sign and thousands separators.
@@ -59,9 +67,9 @@ def about(fen: int) -> str:
 def short_money(fen: int) -> str:
     """An amount short enough to stand above a bar, in the reader's language: ``¥950``, ``¥1.13万``, ``¥11.3k``."""
     yuan = fen / 100
-    if abs(yuan) < (unit := int(t("10000", "1000"))):
+    if abs(yuan) < (unit := int(_("10000"))):
         return f"¥{yuan:,.0f}"
-    return t(f"¥{yuan / unit:,.2f}万", f"¥{yuan / unit:,.1f}k")
+    return f"¥{yuan / unit:,.2f}万" if language() == "zh" else f"¥{yuan / unit:,.1f}k"
 
 
 def day(instant: int) -> str:
@@ -94,17 +102,17 @@ def full_moment(instant: int) -> str:
 def spelled_day(instant: int) -> str:
     """An instant's Shanghai date in the reader's language: ``11-25``, ``25 Nov``."""
     on = shanghai_date(instant)
-    return t(f"{on:%m-%d}", f"{on.day} {on:%b}")
+    return f"{on:%m-%d}" if language() == "zh" else f"{on.day} {on:%b}"
 
 
 def deadline(instant: int) -> str:
     """The end of a window in the reader's language: ``12-10 24 点``, ``10 Dec, end of day``."""
-    return t(*deadline_text(instant))
+    return in_language(*deadline_text(instant))
 
 
 def dated_deadline(instant: int) -> str:
     """The same with its year, for what may be far off: ``2027-04-30 24 点``."""
-    return t(*deadline_text(instant, year=True))
+    return in_language(*deadline_text(instant, year=True))
 
 
 def navigation(person: Person | None) -> tuple[tuple[str, str, str], ...]:
@@ -114,13 +122,18 @@ def navigation(person: Person | None) -> tuple[tuple[str, str, str], ...]:
 
 def first_page() -> str | None:
     """The endpoint of the person's start page; None without a log-in."""
-    return next((endpoint for endpoint, *_ in _own(g.get("person"))), None)
+    return next((endpoint for endpoint, *_rest in _own(g.get("person"))), None)
 
 
 def _own(person: Person | None) -> tuple[tuple[str, str, str], ...]:
     if person is None:
         return ()
     return NAVIGATION["promoter" if person.viewing_as else person.role]
+
+
+def ineligible(code: str) -> str:
+    """The name of a reason why a promoter may not take part."""
+    return in_language(*INELIGIBLE_NAMES.get(code, (code, code)))
 
 
 def install(app: Flask, site_environment: str) -> None:
@@ -137,6 +150,7 @@ def install(app: Flask, site_environment: str) -> None:
         spelled_day=spelled_day,
         deadline=deadline,
         dated_deadline=dated_deadline,
+        ineligible=ineligible,
     )
     app.jinja_env.globals.update(
         csrf_token=generate_csrf, until=deadline_text, navigation=navigation, environment=site_environment

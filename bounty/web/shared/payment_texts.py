@@ -8,7 +8,7 @@ from bounty.accounting.promoter_statement import STATES, PayeeState
 from bounty.rules.clause_texts import BothLanguages
 from bounty.tranches.entitlement import LINE_CAUSES, VOID_REASONS
 from bounty.web.shared.formats import full_moment, money
-from bounty.web.shared.language import t
+from bounty.web.shared.language import _, in_language, language, listed
 
 METHODS: dict[str, BothLanguages] = {"alipay": ("支付宝", "Alipay"), "bank": ("银行卡", "bank account")}
 """Method of a payee -> its name."""
@@ -36,7 +36,7 @@ REASONS: dict[str, BothLanguages] = {
 
 def state_name(state: str) -> str:
     """The name of a state of ``promoter_statement.STATES``."""
-    return t(*STATES[state])
+    return in_language(*STATES[state])
 
 
 def english_date(day: date) -> str:
@@ -44,9 +44,13 @@ def english_date(day: date) -> str:
     return f"{day.day} {day:%b %Y}"
 
 
+def _date(day: date) -> str:
+    return f"{day:%Y-%m-%d}" if language() == "zh" else english_date(day)
+
+
 def reason(code: str) -> str:
     """The text of a reason code."""
-    return t(*REASONS[code])
+    return in_language(*REASONS[code])
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,27 +70,22 @@ def payee(state: PayeeState, contact: str) -> PayeeSentence:
     if state.method is None:
         held = money(state.held_fen)
         text = (
-            t(
-                f"没有您的收款信息，{held} 暂扣；请把收款信息发到 {contact}。",
-                f"Your payment details are not on file, and {held} is held; send them to {contact}.",
-            )
+            _("没有您的收款信息，%(held)s 暂扣；请把收款信息发到 %(contact)s。", held=held, contact=contact)
             if state.held_fen
-            else t(
-                f"没有您的收款信息：请在发放前发到 {contact}。",
-                f"Your payment details are not on file: send them to {contact} before you are paid.",
-            )
+            else _("没有您的收款信息：请在发放前发到 %(contact)s。", contact=contact)
         )
         return PayeeSentence("refused", text)
-    zh, en = METHODS[state.method]
+    method = in_language(*METHODS[state.method])
     if not state.in_force:
-        text = t(
-            f"您的收款信息（{zh} {state.shown_account}）正在审核。",
-            f"Your payment details ({en} {state.shown_account}) wait for approval.",
+        text = _(
+            "您的收款信息（%(method)s %(account)s）正在审核。", method=method, account=state.shown_account
         )
     else:
-        text = t(
-            f"收款账户：{zh} {state.shown_account}。有误请联系 {contact}。",
-            f"You are paid to {en} {state.shown_account}. If that is wrong, write to {contact}.",
+        text = _(
+            "收款账户：%(method)s %(account)s。有误请联系 %(contact)s。",
+            method=method,
+            account=state.shown_account,
+            contact=contact,
         )
     return PayeeSentence("quiet", text)
 
@@ -97,57 +96,51 @@ def whereabouts(line: Any, pays_on: date | None) -> str:
     line      a row of ``promoter_statement.month_lines``
     pays_on   the day on which it is expected to be paid; None where nobody knows
     """
-    number = line.tranche_id
-    sentences: dict[str, BothLanguages] = {
-        "EXPECTED": (
-            "收货并审核后，随佣金结算发放" if pays_on is None else f"佣金结算后发放，约 {pays_on:%Y-%m-%d}",
-            "paid once it is received, audited and its commission settles"
-            if pays_on is None
-            else f"paid once its commission settles, about {english_date(pays_on)}",
-        ),
-        "PREPARED": (f"在第 {number} 批，还没有交付款方", f"in tranche {number}, not sent to the payer yet"),
-        "PAYING": (f"第 {number} 批已交付款方，等结果", f"tranche {number} is with the payer"),
-        "HELD": (
-            f"第 {number} 批：没有您的收款信息，请联系运营登记",
-            f"tranche {number}: no payee of yours is on file; ask operations",
-        ),
-        "FAILED": (
-            f"第 {number} 批没有付成，金额转入下一批",
-            f"tranche {number} failed; the amount goes into the next",
-        ),
-        "SET_OFF": (f"第 {number} 批抵扣了此前的欠款", f"set off against a debt in tranche {number}"),
-    }
-    if line.state == "PAYABLE":
-        at = full_moment(line.settled_at)
-        assert pays_on is not None
-        text = t(
-            f"佣金结算于 {at}，进入下一批，约 {pays_on:%Y-%m-%d}",
-            f"its commission settled {at}; it goes into the next tranche, about {english_date(pays_on)}",
-        )
-    elif line.state == "PAID":
-        at = full_moment(line.told_at)
-        text = t(f"第 {number} 批，{at}", f"tranche {number}, {at}")
-    elif line.state == "VOID":
-        text = reason(line.why)
-    elif line.state == "TAKEN_BACK":
-        when = t("，下一批扣回", "; to be taken back in the next tranche") if line.open_fen < 0 else ""
-        text = reason(line.why) + when
-    else:
-        text = t(*sentences[line.state])
+    text = _whereabouts(line, pays_on)
     if line.open_fen and line.state not in ("EXPECTED", "PAYABLE", "TAKEN_BACK"):
-        more = money(line.open_fen)
-        text += t(f"；另有更正 {more} 待入批次", f"; a correction of {more} is to come")
+        more = _("另有更正 %(amount)s 待入批次", amount=money(line.open_fen))
+        return listed((text, more), ";")
     return text
+
+
+def _whereabouts(line: Any, pays_on: date | None) -> str:
+    if line.state in ("VOID", "TAKEN_BACK"):
+        if line.state == "VOID" or line.open_fen >= 0:
+            return reason(line.why)
+        return _("%(reason)s，下一批扣回", reason=reason(line.why))
+    if line.state == "EXPECTED":
+        return (
+            _("收货并审核后，随佣金结算发放")
+            if pays_on is None
+            else _("佣金结算后发放，约 %(day)s", day=_date(pays_on))
+        )
+    if line.state == "PAYABLE":
+        assert pays_on is not None
+        return _(
+            "佣金结算于 %(at)s，进入下一批，约 %(day)s", at=full_moment(line.settled_at), day=_date(pays_on)
+        )
+    return _in_tranche(line)
+
+
+def _in_tranche(line: Any) -> str:
+    number = line.tranche_id
+    at = "" if line.told_at is None else full_moment(line.told_at)
+    sentences = {
+        "PREPARED": _("在第 %(number)s 批，还没有交付款方", number=number),
+        "PAYING": _("第 %(number)s 批已交付款方，等结果", number=number),
+        "HELD": _("第 %(number)s 批：没有您的收款信息，请联系运营登记", number=number),
+        "FAILED": _("第 %(number)s 批没有付成，金额转入下一批", number=number),
+        "SET_OFF": _("第 %(number)s 批抵扣了此前的欠款", number=number),
+        "PAID": _("第 %(number)s 批，%(at)s", number=number, at=at),
+    }
+    return sentences[line.state]
 
 
 def if_published(pays_on: date | None) -> str:
     """When a line of a month without a notice would be paid, as a sentence."""
     if pays_on is None:
-        return t("达标、公示并收货后发放", "paid once passed, published and received")
-    return t(
-        f"达标并公示后发放，约 {pays_on:%Y-%m-%d}",
-        f"once passed and published, about {english_date(pays_on)}",
-    )
+        return _("达标、公示并收货后发放")
+    return _("达标并公示后发放，约 %(day)s", day=_date(pays_on))
 
 
 def came_of(payment: Any) -> str:
@@ -156,26 +149,21 @@ def came_of(payment: Any) -> str:
     payment   a row of ``promoter_statement.payments``
     """
     if payment.fate == "HELD":
-        return t(
-            "没有您的收款信息：请联系运营登记，金额转入下一批",
-            "no payee of yours is on file: ask operations; the amount goes into the next tranche",
-        )
+        return _("没有您的收款信息：请联系运营登记，金额转入下一批")
     if payment.fate == "FAILED":
-        words = payment.words or t("付款方没有说明", "the payer did not say why")
-        return t(
-            f"付款方：{words}；金额转入下一批",
-            f"the payer says: {words}; the amount goes into the next tranche",
-        )
+        words = payment.words or _("付款方没有说明")
+        return _("付款方：%(words)s；金额转入下一批", words=words)
     if payment.fate == "PAID":
-        return t(
-            f"{full_moment(payment.told_at)} 付至 {payment.account}",
-            f"{full_moment(payment.told_at)} to {payment.account}",
+        return _(
+            "%(full_moment)s 付至 %(account)s",
+            full_moment=full_moment(payment.told_at),
+            account=payment.account,
         )
     if payment.fate == "PAYING":
-        return t("已交付款方，等结果", "with the payer")
+        return _("已交付款方，等结果")
     if payment.fate == "PREPARED":
-        return t("还没有交付款方，内容可能再变", "not sent to the payer yet; it may still change")
-    return t("没有应付款", "nothing is payable")
+        return _("还没有交付款方，内容可能再变")
+    return _("没有应付款")
 
 
 def of_line(row: Any) -> str:
@@ -183,7 +171,6 @@ def of_line(row: Any) -> str:
 
     row   a row of ``promoter_statement.payment_lines``
     """
-    text = reason(row.cause)
     if row.corrects_id is None:
-        return text
-    return text + t(f"（原在第 {row.corrects_id} 批）", f" (first paid in tranche {row.corrects_id})")
+        return reason(row.cause)
+    return _("%(reason)s（原在第 %(tranche)s 批）", reason=reason(row.cause), tranche=row.corrects_id)

@@ -41,7 +41,7 @@ from bounty.web.shared.url_converters import GREATEST, unfit
 PAGE = 50
 """Rows of a page."""
 
-Kind = Literal["text", "money", "count", "instant", "permille", "flag", "id"]
+Kind = Literal["text", "money", "count", "instant", "permille", "flag", "id", "ineligible"]
 
 
 class BadRequestedTable(BountyError):
