@@ -26,9 +26,10 @@ from tests.agreement.verdict import import_orders, import_tables, written
 from tests.frozen.test_found import drop_guards
 
 DISTRIBUTED = set(
-    """anomalies appeal_answers appeal_attachments appeals daily_progress daily_subsidy levels lines link_versions links
-    notice_changes order_repeats order_versions orders pass_void_answers pass_voids payees payout_hold_steps payout_holds
-    payout_outcomes payouts promoter_forecasts promoter_progress promoter_subsidy results roster roster_overrides targets tranche_lines violations""".split()
+    """anomalies appeal_answers appeal_attachments appeals daily_progress daily_subsidy levels lines
+    link_versions links notice_changes order_repeats order_versions orders pass_void_answers pass_voids payees
+    payout_hold_steps payout_holds payout_outcomes payouts promoter_forecasts promoter_progress promoter_subsidy
+    results roster roster_overrides targets tranche_lines violations""".split()
 )
 REFERENCE = set(
     """batches books category_sets data_confirmations forecasts known_notices notice_statements notices payee_approvals
