@@ -50,6 +50,6 @@ def test_sums_beyond_64_bits_end_in_a_sentence(engine: Engine, tmp_path: Path, d
     # Of amounts that an import lets in it takes 92,000 orders; two stand for them here.
     with transaction(engine) as connection:
         connection.execute(update(Order).values(order_amount_fen=2**63 - 1))
-    said = in_process(database_url, "2023-01-12T12:00:00", "progress", "2022-12", str(PROMOTER))
+    said = in_process(database_url, "2023-01-12T12:00:00", "rebuild")
     assert (said.exit_code, said.stderr.count("\n")) == (1, 1), said.output
     assert "A sum is beyond what 64 bits hold" in said.stderr
