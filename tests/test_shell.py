@@ -191,6 +191,7 @@ def test_a_month_in_json(
     assert shell("progress", "2022-12", str(PROMOTER))["promoter_id"] == PROMOTER
     assert shell("explain", sn(1))["order_sn"] == sn(1)
     assert [each["promoter_id"] for each in shell("results", "2022-12")] == [PROMOTER]
+    assert shell("rebuild")["rows"]["promoter_progress"] == 1
     published(shell, month, terms, tmp_path)
     paid(shell, tmp_path)
     people(shell, engine, tmp_path)
