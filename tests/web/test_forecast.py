@@ -78,7 +78,7 @@ def test_the_forecast_names_who_needs_receipts_and_warns_of_the_budget(
     assert " 2 " in waiting
     assert "No promoter fits" in page(clients["op"], f"{FORECAST}?group=refunds")
     one = page(clients["op"], f"{FORECAST}/2")
-    assert "The 1 pending orders below are the fewest" in one
+    assert "The pending order below is the fewest" in one
     assert clients["op"].get(f"{FORECAST}.csv").text.count("\n") == 3
     page(clients["p"], FORECAST, 403)
     own = page(clients["p"], "/task")
