@@ -379,7 +379,7 @@ def document_of(form: FilledForm) -> dict[str, Any]:
     for part in PARTS:
         values = _values(form.parts[part.key], part.fields)
         document |= values if not part.key else {part.key: values} if values else {}
-    document["virtual"] = {"types": [], "category_ids": []} | document["virtual"]
+    document["virtual"] = {"types": [], "category_ids": []} | document.get("virtual", {})
     levels = {}
     for row in form.levels:
         if not row.get("name"):
