@@ -43,7 +43,7 @@ def application(database_url: str, now: str | None, folder: Path | None = None, 
     at = None if now is None else shanghai(now)
     given: dict[str, Any] = KEYS | {"database_url": database_url, "now": at} | settings
     if folder is not None:
-        given["uploads"] = folder / "uploads"
+        given = {"uploads": folder / "uploads", "backups": folder / "backups"} | given
     app = create_app(Settings(**given))
     app.testing = True
     return app
