@@ -20,6 +20,7 @@ from bounty.checks import books
 from bounty.db import make_engine, snapshot, transaction
 from bounty.models import AuditEvent, Books, Message
 from tests import postgres
+from tests.conftest import SQLITE_AND_IN_SOAK_BOTH
 from tests.factories import PROMOTER, SCRIPT, environment, write_text
 from tests.payout.desk import HEAD
 from tests.payout.people import KEY, PASSWORD, Person
@@ -95,6 +96,10 @@ class Shell:
     def content(self, tranche: int) -> str:
         shown = self.does("payout", "show", str(tranche))
         return shown.split("content sha256:")[1].split()[0]
+
+
+in_soak_on_both = pytest.mark.parametrize("database_url", SQLITE_AND_IN_SOAK_BOTH, indirect=True)
+"""For what the drill does on both databases, but for its last step."""
 
 
 @pytest.fixture
@@ -198,6 +203,7 @@ def restored(paying: Paying, database_url: str, other_url: str, tmp_path: Path) 
     return old, new
 
 
+@in_soak_on_both
 def test_a_tranche_that_can_not_be_made_again_is_brought_back_from_its_folder(
     paying: Paying, database_url: str, other_url: str, tmp_path: Path
 ) -> None:
@@ -222,6 +228,7 @@ def test_a_tranche_that_can_not_be_made_again_is_brought_back_from_its_folder(
     assert new.run("check").returncode == 0, new.run("check").stdout
 
 
+@in_soak_on_both
 def test_one_that_never_reached_the_payer_leaves_once(
     paying: Paying, database_url: str, other_url: str, tmp_path: Path
 ) -> None:
@@ -235,6 +242,7 @@ def test_one_that_never_reached_the_payer_leaves_once(
     assert new.does("payout", "unanswered").startswith("nothing")
 
 
+@in_soak_on_both
 def test_where_the_journal_is_lost_somebody_must_say_that_nothing_else_left(
     paying: Paying, database_url: str, other_url: str, tmp_path: Path
 ) -> None:
@@ -257,6 +265,7 @@ def test_where_the_journal_is_lost_somebody_must_say_that_nothing_else_left(
     assert "is replaced" not in new.does("payout", "list")
 
 
+@in_soak_on_both
 def test_a_copy_put_back_by_hand_is_found_out_too(paying: Paying, database_url: str, tmp_path: Path) -> None:
     shell = Shell(database_url, tmp_path)
     shell.does("backup")

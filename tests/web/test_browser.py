@@ -8,7 +8,6 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from tests.factories import PROMOTER, sn
-from tests.web.conftest import WIDTHS
 from tests.web.world import Site
 
 WIRE_BYTES = 100_000
@@ -27,13 +26,16 @@ STARTS: dict[str | None, tuple[str, ...]] = {
 """Where somebody begins beside the first page: what no link leads to, or looks otherwise than others of its kind."""
 VISITS = [
     *(
-        (role, size, language)
-        for role in (None, "promoter", "operator", "finance")
-        for size in WIDTHS
-        for language in ("zh", "en")
+        (role, *view)
+        for role in (None, "promoter", "operator", "finance", "admin")
+        for view in (("desktop", "zh"), ("phone", "en"))
     ),
-    # What they see is what operators and finance see, with less to press.
-    *(("admin", *view) for view in (("desktop", "zh"), ("phone", "en"))),
+    # Each size and each language was seen above; the other pairs of them take minutes.
+    *(
+        pytest.param(role, *view, marks=pytest.mark.soak)
+        for role in (None, "promoter", "operator", "finance")
+        for view in (("desktop", "en"), ("phone", "zh"))
+    ),
 ]
 """Who looks, at what size, in which language."""
 
