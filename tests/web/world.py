@@ -293,6 +293,7 @@ def serving(
         "BOUNTY_TOTP_KEY": "for tests: nobody else's, and not a secret either",
         "BOUNTY_PAYEE_KEY": PAYEE_KEY,
         "BOUNTY_UPLOADS": str(folder / "uploads"),
+        "BOUNTY_BACKUPS": str(folder / "backups"),
         "BOUNTY_PUBLIC_URL": f"http://127.0.0.1:{port}",
         "BOUNTY_WECHAT_APPID": "wx0123456789abcdef",
     } | more
