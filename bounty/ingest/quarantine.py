@@ -12,6 +12,7 @@ from bounty.audit.service import record
 from bounty.db import Bytes, Query, WholeNumber, Words, clear, insert_into, load, workspace
 from bounty.errors import BountyError
 from bounty.files.problems import BadRow, RowError
+from bounty.ingest.queries import open_entries
 from bounty.models import Batch, Quarantined
 
 UNKNOWN_PROMOTER = "E-PROMOTER"
@@ -228,28 +229,9 @@ def dismiss_all(connection: Connection, entries: Query, reason: str, now: int) -
 
 
 def quarantine_list(connection: Connection, kind: str | None) -> Iterator[Any]:
-    """Open entries with the file they came from, for a person."""
+    """Open entries with the file they came from, its shape and its header, for a person."""
     chosen = [Quarantined.kind == kind] if kind else []
+    entries = open_entries().add_columns(Batch.shape, Batch.header).where(*chosen)
     return iter(
-        connection.execute(
-            select(
-                Quarantined.quarantine_id,
-                Quarantined.kind,
-                Batch.file_name,
-                Batch.shape,
-                Batch.header,
-                Quarantined.place,
-                Quarantined.column_name,
-                Quarantined.value,
-                Quarantined.code,
-                Quarantined.sentence_zh,
-                Quarantined.sentence_en,
-                Quarantined.raw,
-                Quarantined.others,
-            )
-            .join(Batch, Batch.batch_id == Quarantined.batch_id)
-            .where(Quarantined.closed_at.is_(None), *chosen)
-            .order_by(Quarantined.quarantine_id),
-            execution_options={"yield_per": 1000},
-        )
+        connection.execute(entries.order_by(Quarantined.quarantine_id), execution_options={"yield_per": 1000})
     )

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from bounty.accounts.service import Invited, invite
 from bounty.errors import BountyError
@@ -10,7 +10,7 @@ from bounty.files import cells
 from bounty.files.columns import FileColumn, match_headers
 from bounty.files.problems import BadRow
 from bounty.files.tables import open_table
-from bounty.models import Level
+from bounty.promoters.queries import ranked_names
 
 MOST = 5000
 """Rows of a file."""
@@ -30,13 +30,7 @@ def invite_from_file(connection: Connection, path: Path, now: int) -> list[Invit
     Raises BountyError, and invites nobody, if the file or one of its rows can't be.
     """
     people = _people(path)
-    ranked = select(
-        Level.promoter_id,
-        Level.name,
-        func.row_number()
-        .over(partition_by=Level.promoter_id, order_by=Level.level_from.desc())
-        .label("rank"),
-    ).subquery("ranked")
+    ranked = ranked_names().subquery("ranked")
     ids = [promoter_id for promoter_id, *_ in people]
     names = {
         row.promoter_id: row.name

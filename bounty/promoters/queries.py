@@ -12,19 +12,19 @@ def is_promoter(connection: Connection, promoter_id: int) -> bool:
     return connection.execute(promoter).first() is not None
 
 
+def ranked_names() -> Query:
+    """Every name a promoter had: promoter_id, name, registered_on, and ``rank``, 1 for the newest level's."""
+    newest_first = func.row_number().over(partition_by=Level.promoter_id, order_by=Level.level_from.desc())
+    return select(Level.promoter_id, Level.name, Level.registered_on, newest_first.label("rank"))
+
+
 def promoters_named(text: str, most: int) -> Query:
     """Promoters with this id, or with this in the newest of their names: promoter_id, name, and the newest period that
     has them on its roster, null if none has.
 
     most  rows at most
     """
-    ranked = select(
-        Level.promoter_id,
-        Level.name,
-        func.row_number()
-        .over(partition_by=Level.promoter_id, order_by=Level.level_from.desc())
-        .label("rank"),
-    )
+    ranked = ranked_names()
     if text.isascii() and text.isdigit() and len(text) <= 15:
         ranked = ranked.where(Level.promoter_id == int(text))
     newest = ranked.subquery("newest")

@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Connection, Row, and_, column, func, literal,
 from bounty.clock import midnight
 from bounty.db import Query
 from bounty.models import Level, OpenPeriod, Order, RosterEntry, Target, Violation
+from bounty.promoters.queries import ranked_names
 from bounty.rules.clauses import BoundColumns
 from bounty.rules.measure import counts, measured
 from bounty.rules.periods import Period, bounds_of
@@ -62,14 +63,7 @@ def candidates(first_day: dt.date) -> Query:
 
     Name and registration are those of the newest level row, which may begin later than the day.
     """
-    ranked = select(
-        Level.promoter_id,
-        Level.name,
-        Level.registered_on,
-        func.row_number()
-        .over(partition_by=Level.promoter_id, order_by=Level.level_from.desc())
-        .label("rank"),
-    ).subquery("ranked")
+    ranked = ranked_names().subquery("ranked")
     begun = select(
         Level.promoter_id,
         Level.level,
