@@ -29,11 +29,11 @@ def programme_add(code: str, name: str, *, as_json: bool) -> None:
     """Add a programme; the same again changes nothing."""
     books = open_books()
     with transaction(books.engine) as connection:
-        anew = add_programme(connection, code, name, books.now())
+        changed = add_programme(connection, code, name, books.now())
     if as_json:
-        echo_json({"code": code, "name": name, "changed": anew})
+        echo_json({"code": code, "name": name, "changed": changed})
         return
-    click.echo(f"programme {code} {'added' if anew else 'is there already, nothing changed'}")
+    click.echo(f"programme {code} {'added' if changed else 'is there already, nothing changed'}")
 
 
 @programme.command("list")
@@ -66,11 +66,11 @@ def programme_rename(code: str, name: str, *, as_json: bool) -> None:
     """Give a programme another name; its code stays."""
     books = open_books()
     with transaction(books.engine) as connection:
-        anew = rename_programme(connection, code, name, books.now())
+        changed = rename_programme(connection, code, name, books.now())
     if as_json:
-        echo_json({"code": code, "name": name, "changed": anew})
+        echo_json({"code": code, "name": name, "changed": changed})
         return
-    click.echo(f"programme {code} {'renamed' if anew else 'has that name already, nothing changed'}")
+    click.echo(f"programme {code} {'renamed' if changed else 'has that name already, nothing changed'}")
 
 
 @programme.command("retire")
@@ -80,11 +80,11 @@ def programme_retire(code: str, *, as_json: bool) -> None:
     """Open no new period of a programme; what is open goes on. `bounty programme restore` takes it back."""
     books = open_books()
     with transaction(books.engine) as connection:
-        anew = retire_programme(connection, code, books.now())
+        changed = retire_programme(connection, code, books.now())
     if as_json:
-        echo_json({"code": code, "changed": anew})
+        echo_json({"code": code, "changed": changed})
         return
-    click.echo(f"programme {code} {'retired' if anew else 'is retired already, nothing changed'}")
+    click.echo(f"programme {code} {'retired' if changed else 'is retired already, nothing changed'}")
 
 
 @programme.command("restore")
@@ -94,8 +94,8 @@ def programme_restore(code: str, *, as_json: bool) -> None:
     """Let a retired programme open periods again."""
     books = open_books()
     with transaction(books.engine) as connection:
-        anew = restore_programme(connection, code, books.now())
+        changed = restore_programme(connection, code, books.now())
     if as_json:
-        echo_json({"code": code, "changed": anew})
+        echo_json({"code": code, "changed": changed})
         return
-    click.echo(f"programme {code} {'restored' if anew else 'is not retired, nothing changed'}")
+    click.echo(f"programme {code} {'restored' if changed else 'is not retired, nothing changed'}")
