@@ -96,7 +96,7 @@ soak: setup-dev ## The tests that take long, and 1,000 months and a million orde
 	$(BIN)/pytest -m soak --timeout 14400 $(PYTEST_ARGS)
 	$(BIN)/python -m tests.agreement.soak $(SOAK_ARGS)
 
-bench: setup-dev ## Measure; writes nothing into the tree but bench/results/
+bench: setup-dev ## Measure, and write bench/RESULTS.md (bench/README.md says for how long)
 	$(BIN)/python -m bench $(BENCH_ARGS)
 
 lock: ## Both lock files from pyproject.toml; UPGRADE=--upgrade takes newer versions

@@ -20,8 +20,8 @@ ROOT = Path(__file__).resolve().parent
 INSTANCE = (
     ROOT / "instance" if (ROOT / "pyproject.toml").is_file() else Path(sys.prefix) / "var" / "bounty-instance"
 )
-"""Where data, uploads and backups are kept unless a setting says otherwise: in the checkout, or, for an installed
-package, in its environment."""
+"""Where data, uploads, backups and archives are kept unless a setting says otherwise: in the checkout, or, for an
+installed package, in its environment."""
 SHORTEST_KEY = 32
 """Characters of a secret key in production; so many with at least a third of them different."""
 
@@ -88,6 +88,8 @@ class Settings(BaseSettings):
     """Whose orders are asked for: of all authorised promoters (tool vendors), or the account's own."""
     backups: Path = INSTANCE / "backups"
     """Where backups are kept."""
+    archives: Path = INSTANCE / "archives"
+    """Where the files of archived months are kept; they belong to the books."""
     postgres_programs: Path | None = None
     """The folder of pg_dump and pg_restore, of the server's version or a newer one; by default they are on the PATH."""
     metrics_token: str = Field(default="", repr=False)

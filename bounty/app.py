@@ -7,7 +7,7 @@ import getpass
 import logging
 import os
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from flask.cli import FlaskGroup
@@ -32,6 +32,7 @@ def books_of(settings: "Settings") -> "CommandContext":
     from bounty.audit.journal import keeping  # noqa: PLC0415
     from bounty.audit.service import Actor, acting  # noqa: PLC0415
     from bounty.cli.context import CommandContext  # noqa: PLC0415
+    from bounty.orders.archived import with_archives  # noqa: PLC0415
     from bounty.payees.encryption import PayeeCipher  # noqa: PLC0415
     from bounty.platforms.pdd.account import PlatformAccount  # noqa: PLC0415
     from config import kept_key  # noqa: PLC0415
@@ -40,7 +41,7 @@ def books_of(settings: "Settings") -> "CommandContext":
         return clock.now() if settings.now is None else settings.now
 
     engine = keeping(db.make_engine(settings.database_url, pooled=settings.database_pooler), settings.backups)
-    engine = acting(engine, Actor(f"command line: {_login_name()}"))
+    engine = with_archives(acting(engine, Actor(f"command line: {_login_name()}")), settings.archives)
     account = PlatformAccount(
         settings.platform_url,
         settings.platform_client_id,
@@ -78,8 +79,10 @@ def post_of(settings: "Settings") -> "DeliveryChannels":
     Raises BountyError for a webhook that can't be.
     """
     from bounty.notifications.delivery import DeliveryChannels  # noqa: PLC0415
+    from bounty.notifications.endpoints import EndpointCipher  # noqa: PLC0415
     from bounty.notifications.mail import Mail  # noqa: PLC0415
     from bounty.notifications.webhook import webhook_of  # noqa: PLC0415
+    from config import kept_key  # noqa: PLC0415
 
     mail = Mail(
         settings.mail_server,
@@ -90,7 +93,12 @@ def post_of(settings: "Settings") -> "DeliveryChannels":
         settings.mail_password,
     )
     webhook = webhook_of(settings.webhook_url, settings.webhook_secret, private=settings.webhook_private)
-    return DeliveryChannels(mail, webhook)
+    return DeliveryChannels(
+        mail,
+        webhook,
+        lambda: EndpointCipher(kept_key(settings, "totp_key")),
+        settings.webhook_private,
+    )
 
 
 @click.command("worker")
@@ -119,7 +127,7 @@ def work(*, once: bool) -> None:
         books.postgres_programs,
         books.payer.alipay_least_fen,
     )
-    desk = worker.WorkerContext(
+    context = worker.WorkerContext(
         means,
         settings.calendar_seconds,
         settings.sync_minutes * 60,
@@ -127,8 +135,8 @@ def work(*, once: bool) -> None:
         settings.post_seconds,
     )
     if not once:
-        worker.run(desk)
-    elif refused := worker.once(desk):
+        worker.run(context)
+    elif refused := worker.once(context):
         raise BountyError(f"Not done: {'; '.join(refused)}")
 
 
@@ -147,6 +155,7 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     from flask import Flask  # noqa: PLC0415
 
     from bounty import db, schema, web  # noqa: PLC0415
+    from bounty.orders.archived import with_archives  # noqa: PLC0415
     from bounty.resources import PACKAGE, resource_folder  # noqa: PLC0415
     from config import kept_key, read_settings, require_safe_site  # noqa: PLC0415
 
@@ -163,7 +172,9 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
     keys = {name: kept_key(settings, name) for name in ("secret_key", "totp_key", "payee_key")}
     read_engine = None
     if settings.read_database_url:
-        read_engine = db.make_engine(settings.read_database_url, pooled=settings.database_pooler)
+        read_engine = with_archives(
+            db.make_engine(settings.read_database_url, pooled=settings.database_pooler), settings.archives
+        )
     web.install(app, books.engine, books.now, settings, **keys, read_engine=read_engine)
     return app
 
@@ -191,7 +202,7 @@ class Commands(FlaskGroup):
                 return command
         return click.Group.get_command(self, ctx, cmd_name)
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: click.Context) -> object:
         from sqlalchemy.exc import DatabaseError, DataError, OperationalError  # noqa: PLC0415
 
         made: list[CommandContext] = []
@@ -220,13 +231,13 @@ class Commands(FlaskGroup):
 
 def _sentence(error: "DatabaseError") -> str:
     """What to do about a database that would not; the transaction is rolled back, so nothing has changed."""
-    said = " ".join(str(error.orig).split())
+    message = " ".join(str(error.orig).split())
     waited = ("database is locked", "lock timeout", "deadlock detected")
-    if any(words in said for words in waited):
-        return f"Another command is still writing to the books. Nothing was changed: run this again later. ({said})"
-    if "out of range" in said or "integer overflow" in said:
-        return f"A sum is beyond what 64 bits hold: look for orders of absurd amounts. Nothing was changed. ({said})"
-    return f"The database refused: {said}. Nothing was changed: mend it and run this again."
+    if any(words in message for words in waited):
+        return f"Another command is still writing to the books. Nothing was changed: run this again later. ({message})"
+    if "out of range" in message or "integer overflow" in message:
+        return f"A sum is beyond what 64 bits hold: look for orders of absurd amounts. Nothing was changed. ({message})"
+    return f"The database refused: {message}. Nothing was changed: mend it and run this again."
 
 
 main = Commands(
@@ -238,3 +249,7 @@ main = Commands(
 )
 click.version_option(package_name="bounty", message="bounty %(version)s")(main)
 main.add_command(work)
+for _option in main.params:
+    # Flask's own options work, but no command of this program needs them.
+    if isinstance(_option, click.Option) and _option.name in {"env_file", "app", "debug"}:
+        _option.hidden = True

@@ -1,11 +1,11 @@
-"""Files in, of whichever kind: one file, one batch, one transaction; and rows out of quarantine again."""
+"""Files in, of whichever kind: one file, one batch, one transaction (a large file of orders: several); and rows out of
+quarantine again."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from datetime import date
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Engine, select
 
@@ -20,14 +20,22 @@ from bounty.files.tables import reread_record
 from bounty.ingest.batches import Counts, Source, begin_batch, finish_batch
 from bounty.ingest.header_names import keep_mapping, kept_mapping
 from bounty.ingest.quarantine import UNKNOWN_PROMOTER, WaitingRow, close_entries, close_returned, waiting
-from bounty.models import Batch, Level, OpenPeriod, Promoter, Quarantined
+from bounty.ingest.queries import count_open, count_open_of_batch
+from bounty.ingest.unfinished import UnfinishedImport, unfinished_file
+from bounty.models import OpenPeriod, Promoter, Quarantined
+from bounty.notifications.outbox import announce, has_endpoints
 from bounty.orders import service as orders
+from bounty.orders.parts import FileImport, import_in_parts
 from bounty.orders.unknowns import unknown_in_batch
-from bounty.platforms.pdd.order_files import open_orders, reread
+from bounty.platforms.pdd.order_files import OrderRow, open_orders, reread
+from bounty.platforms.pdd.reading_process import LARGE_BYTES, rows_from_child
 from bounty.platforms.pdd.sheet_orders import COLUMNS as ORDER_COLUMNS
 from bounty.platforms.pdd.sheet_orders import layout_of
 from bounty.promoters import reference_upsert
+from bounty.promoters.older_files import OlderFileRefused, changes, levels, was_imported_before
 from bounty.promoters.reference_files import (
+    ReferenceRow,
+    TargetRow,
     read_reference,
     reference_columns,
     reference_layout,
@@ -40,30 +48,14 @@ from bounty.totals.service import recompute_links
 REFERENCE = {kind.name: kind for kind in (PROMOTERS, VIOLATIONS, LINKS, TARGETS)}
 KINDS = (*REFERENCE, "orders")
 NAMES_PROMOTERS = {kind.name for kind in REFERENCE.values() if kind.names_promoters}
-Told = Callable[[int], None]
-_CHANGES_SHOWN = 10
-_LEVEL_FACTS = (("等级", "level"), ("名称", "name"), ("注册日", "registration"))
+OnProgress = Callable[[int], None]
+_Row = TypeVar("_Row")
 RELEASE = "(quarantine)"
 """The file name of a batch that came out of quarantine."""
 
 
-class BroughtAgain(BountyError):
-    """An older file of promoters, whose rows would put back what a later file has changed."""
-
-    def __init__(self, changes: list[tuple[str, str]]) -> None:
-        shown = changes[:_CHANGES_SHOWN]
-        more_zh, more_en = ("…", " ...") if len(changes) > len(shown) else ("", "")
-        super().__init__(
-            f"This file was imported before, and a later one has changed what it says. It would change back: "
-            f"{'; '.join(en for _, en in shown)}{more_en}. Nothing was imported; add --force if that is meant.",
-            f"这份文件以前导入过，之后的文件改动了其中的内容。再次导入会改回："
-            f"{'；'.join(zh for zh, _ in shown)}{more_zh}。没有导入任何内容；确认无误后再强制导入。",
-        )
-        self.changes = changes
-
-
 class Strict(BountyError):
-    """A file with rows that would have gone into quarantine, refused because it was asked for."""
+    """A file with rows that would have gone into quarantine, refused as the caller requested."""
 
     def __init__(self, counts: Counts) -> None:
         super().__init__(
@@ -78,7 +70,7 @@ class _Footers:
     def __init__(self) -> None:
         self.rows = 0
 
-    def counted(self, rows: Iterable[Any]) -> Iterator[Any]:
+    def counted(self, rows: Iterable[_Row]) -> Iterator[_Row]:
         """The rows, as they come."""
         for row in rows:
             self.rows = self.rows + 1 if isinstance(row, BadRow) and row.code == "E-TOTAL" else 0
@@ -124,22 +116,29 @@ def import_file(
     strict: bool = False,
     force: bool = False,
     mapping: HeaderMapping = NO_MAPPING,
-    told: Told = lambda _: None,
+    on_progress: OnProgress = lambda _: None,
 ) -> Imported:
     """Take in a file; also whatever waited in quarantine for the promoters it names.
 
     kind      one of KINDS
+    strict    refuse the file if rows of it would go into quarantine; it then always is one transaction
     force     also where an older file of promoters would put back what a later one has changed
     mapping   headers of this file that are read as other columns, besides those that are kept
-    told      called with the number of rows read so far
+    on_progress  called with the number of rows read so far
 
-    Raises RefusedFile for a file that is wholly wrong, Strict, BroughtAgain, and BountyError if it can't be read.
+    Raises RefusedFile for a file that is wholly wrong, Strict, OlderFileRefused, BountyError if it can't be read, and
+    as ``import_orders`` does.
     """
     with snapshot(engine) as connection:
         kept = kept_mapping(connection, kind)
     opened = open_file(kind, path, mapping=mapping, kept=kept)
+    if kind == "orders" and not strict:
+        return import_orders(engine, opened, now, on_progress)
     with transaction(engine) as connection:
-        imported = import_opened(connection, opened, now, told, force=force)
+        file = unfinished_file(connection) if strict else None
+        if file is not None and file.sha256 == opened.source.sha256:
+            raise UnfinishedImport(file)
+        imported = import_opened(connection, opened, now, on_progress, force=force)
         if strict and imported.counts.quarantined > imported.footers:
             raise Strict(imported.counts)
     return imported
@@ -171,7 +170,7 @@ def open_file(
             _require_used(chosen, file.mapped)
             return Opened(
                 Source(kind, name, sha256, file.shape, file.header, file.encoding),
-                file.rows(),
+                rows_from_child(path, both, file) if path.stat().st_size >= LARGE_BYTES else file.rows(),
                 file.entries,
                 file.notes,
                 file.mapped,
@@ -209,28 +208,85 @@ def _require_used(chosen: HeaderMapping, mapped: HeaderMapping) -> None:
 
 
 def import_opened(
-    connection: Connection, opened: Opened, now: int, told: Told = lambda _: None, *, force: bool = False
+    connection: Connection,
+    opened: Opened,
+    now: int,
+    on_progress: OnProgress = lambda _: None,
+    *,
+    force: bool = False,
 ) -> Imported:
     """Take in an opened file, and what waited for the promoters it names; with its record, or not at all.
 
-    force   also where an older file of promoters would put back what a later one has changed: BroughtAgain else
+    force   also where an older file of promoters would put back what a later one has changed: OlderFileRefused else
 
     Raises RefusedFile where only reading on shows that the whole file is wrong, and BountyError if it can't be read.
     """
     source = opened.source
-    older = _levels(connection) if _was_brought_before(connection, source) else None
+    again = source.kind in NAMES_PROMOTERS and was_imported_before(connection, source)
+    older = levels(connection) if again else None
     try:
         footers = _Footers()
         batch_id, counts = import_rows(
-            connection, replace(opened, rows=footers.counted(opened.rows)), now, told
+            connection, replace(opened, rows=footers.counted(opened.rows)), now, on_progress
         )
     except OSError as error:
         raise BountyError(f"can't be read: {error.strerror or error}.") from error
-    put_back = [] if older is None else _changes(older, _levels(connection))
+    put_back = [] if older is None else changes(older, levels(connection))
     if put_back and not force:
-        raise BroughtAgain(put_back)
+        raise OlderFileRefused(put_back)
     released = _release_known(connection, now) if source.kind in NAMES_PROMOTERS else []
-    came: dict[str, Any] = {
+    _record(connection, opened, batch_id, counts, now, _released_facts(released))
+    notes = [*_notes(opened), *put_back]
+    if source.kind == "orders":
+        notes += [(each.zh, each.en) for each in unknown_in_batch(connection, batch_id)]
+    return Imported(counts, released, batch_id, notes, bool(put_back), footers.rows)
+
+
+def import_orders(
+    engine: Engine,
+    opened: Opened,
+    now: int,
+    on_progress: OnProgress = lambda _: None,
+    keep: Callable[[Connection, int], None] = lambda _connection, _batch: None,
+) -> Imported:
+    """Take in an opened file of orders; a large one in parts, each a transaction of its own.
+
+    keep   called with the batch in the transaction in which it is whole
+
+    Raises as ``orders.parts.import_in_parts`` does, and BountyError if the file can't be read.
+    """
+    footers = _Footers()
+
+    def begin(connection: Connection) -> int:
+        return begin_batch(connection, opened.source, now)
+
+    def conclude(connection: Connection, batch_id: int, counts: Counts, *, in_parts: bool) -> None:
+        finish_batch(connection, batch_id, counts)
+        _announce(connection, batch_id, opened.source, counts, now)
+        _close_returned(connection, opened, batch_id, counts, now, in_parts=in_parts)
+        _record(connection, opened, batch_id, counts, now, {})
+        keep(connection, batch_id)
+
+    file = FileImport(opened.source, _headers(opened.source), begin, conclude)
+    try:
+        batch_id, counts = import_in_parts(engine, file, footers.counted(opened.rows), now, on_progress)
+    except OSError as error:
+        raise BountyError(f"can't be read: {error.strerror or error}.") from error
+    with snapshot(engine) as connection:
+        unknown = [(each.zh, each.en) for each in unknown_in_batch(connection, batch_id)]
+    return Imported(counts, [], batch_id, [*_notes(opened), *unknown], False, footers.rows)
+
+
+def _record(
+    connection: Connection,
+    opened: Opened,
+    batch_id: int,
+    counts: Counts,
+    now: int,
+    released: dict[str, dict[str, str]],
+) -> None:
+    source = opened.source
+    came: dict[str, object] = {
         "kind": source.kind,
         "file": source.file_name,
         "sha256": source.sha256,
@@ -238,68 +294,41 @@ def import_opened(
     }
     if opened.mapped:
         came["headers"] = dict(opened.mapped)
-    record(connection, "batch.import", f"batch {batch_id}", now, after=came | _told_of(released))
-    notes = [*_read_as(opened.mapped), *_overlooked(source), *opened.notes, *put_back]
-    if source.kind == "orders":
-        notes += [(each.zh, each.en) for each in unknown_in_batch(connection, batch_id)]
-    return Imported(counts, released, batch_id, notes, bool(put_back), footers.rows)
+    record(connection, "batch.import", f"batch {batch_id}", now, after=came | released)
+
+
+def _notes(opened: Opened) -> list[tuple[str, str]]:
+    """What a person should know of a file whose rows are read."""
+    return [*_read_as(opened.mapped), *_overlooked(opened.source), *opened.notes]
 
 
 def _read_as(mapped: HeaderMapping) -> list[tuple[str, str]]:
-    """What is told of headers that were read as other columns."""
+    """The warnings about headers that were read as other columns."""
     return [(f"列“{own}”按“{name}”读取", f"column {own} is read as {name}") for own, name in mapped.items()]
 
 
-def _was_brought_before(connection: Connection, source: Source) -> bool:
-    """Whether a file of promoters is the same as one that is not the newest."""
-    if source.kind not in NAMES_PROMOTERS:
-        return False
-    same = select(Batch.batch_id).where(Batch.kind == source.kind, Batch.sha256 == source.sha256).limit(1)
-    return connection.execute(same).first() is not None
-
-
-def _levels(connection: Connection) -> dict[tuple[int, date], tuple[str, str, date]]:
-    """Promoter and first day -> level, name and registration."""
-    row = Level
-    every = select(row.promoter_id, row.level_from, row.level, row.name, row.registered_on)
-    return {(each[0], each[1]): (each[2], each[3], each[4]) for each in connection.execute(every)}
-
-
-def _changes(
-    before: dict[tuple[int, date], tuple[str, str, date]],
-    after: dict[tuple[int, date], tuple[str, str, date]],
-) -> list[tuple[str, str]]:
-    """What is told of each level that differs: before and after, in Chinese and in English."""
-    said = []
-    for (promoter_id, level_from), was in sorted(before.items()):
-        now = after.get((promoter_id, level_from), was)
-        for (zh, en), old, new in zip(_LEVEL_FACTS, was, now, strict=True):
-            if old != new:
-                said.append(
-                    (
-                        f"推手 {promoter_id}（{level_from} 起）的{zh}：{old} → {new}",
-                        f"promoter {promoter_id} from {level_from}, {en}: {old} -> {new}",
-                    )
-                )
-    return said
-
-
 def import_rows(
-    connection: Connection, opened: Opened, now: int, told: Told = lambda _: None
+    connection: Connection, opened: Opened, now: int, on_progress: OnProgress = lambda _: None
 ) -> tuple[int, Counts]:
     """Take in an opened file as a batch: its number, and what became of its rows. The act it belongs to records it.
 
     Raises RefusedFile where only reading on shows that the whole file is wrong.
     """
-    batch_id, counts = _take_in(connection, opened.source, opened.rows, now, told)
-    if opened.entries:
-        bad = counts.quarantined > 0
-        close_returned(connection, opened.source.kind, batch_id, opened.entries, now, has_bad_rows=bad)
+    batch_id, counts = _take_in(connection, opened.source, opened.rows, now, on_progress)
+    _close_returned(connection, opened, batch_id, counts, now)
     return batch_id, counts
 
 
+def _close_returned(
+    connection: Connection, opened: Opened, batch_id: int, counts: Counts, now: int, *, in_parts: bool = False
+) -> None:
+    kind, entries, bad = opened.source.kind, opened.entries, counts.quarantined > 0
+    if entries:
+        close_returned(connection, kind, batch_id, entries, now, has_bad_rows=bad, in_parts=in_parts)
+
+
 def _overlooked(source: Source) -> list[tuple[str, str]]:
-    """What is told of unread headers that differ only in unit or case from a column that the file lacks."""
+    """The warnings about unread headers that differ only in unit or case from a column that the file lacks."""
     if source.header is None:
         return []
     names, layout = _layout_of(source, source.header)
@@ -333,6 +362,11 @@ def columns_of(source: Source) -> list[tuple[str, str | None]]:
     return [(name, facts.get(name)) for name in names if name]
 
 
+def _headers(source: Source) -> dict[str, str]:
+    """Fact -> the file's own header for it."""
+    return {fact: header for header, fact in columns_of(source) if fact}
+
+
 def correct_order(connection: Connection, name: str, raw: str, now: int) -> int:
     """Bring a corrected row of one order in as a batch of its own; its number. The act it belongs to records it.
 
@@ -359,13 +393,17 @@ def _sha256(path: Path) -> str:
 
 
 def _take_in(
-    connection: Connection, source: Source, rows: Iterable[Any], now: int, told: Told = lambda _: None
+    connection: Connection,
+    source: Source,
+    rows: Iterable[Any],
+    now: int,
+    on_progress: OnProgress = lambda _: None,
 ) -> tuple[int, Counts]:
     """The number of the new batch, and what became of its rows."""
     batch_id = begin_batch(connection, source, now)
-    headers = {fact: header for header, fact in columns_of(source) if fact}
+    headers = _headers(source)
     if source.kind == "orders":
-        counts = orders.import_order_rows(connection, batch_id, rows, now, told, headers)
+        counts = orders.import_order_rows(connection, batch_id, rows, now, on_progress, headers)
     else:
         refusals = [PERIOD_OPEN] if source.kind == "targets" else []
         counts = reference_upsert.upsert_reference_rows(
@@ -374,7 +412,20 @@ def _take_in(
     if source.kind == "links" and counts.new + counts.changed:
         recompute_links(connection, batch_id)
     finish_batch(connection, batch_id, counts)
+    _announce(connection, batch_id, source, counts, now)
     return batch_id, counts
+
+
+def _announce(connection: Connection, batch_id: int, source: Source, counts: Counts, now: int) -> None:
+    """Tell the endpoints of a batch, and of what it brought into quarantine; of nothing where nothing was read."""
+    if not counts.read or not has_endpoints(connection):
+        return
+    about = {"batch": batch_id, "kind": source.kind}
+    announce(connection, "batch", f"batch {batch_id}", about | asdict(counts), now)
+    brought = count_open_of_batch(connection, batch_id) if counts.quarantined else 0
+    if brought:
+        waits = about | {"quarantined": brought, "waiting": count_open(connection)}
+        announce(connection, "quarantine", f"batch {batch_id}", waits, now)
 
 
 def retry(engine: Engine, now: int) -> list[tuple[str, Counts]]:
@@ -382,11 +433,11 @@ def retry(engine: Engine, now: int) -> list[tuple[str, Counts]]:
     with transaction(engine) as connection:
         released = _release(connection, now)
         if released:
-            record(connection, "quarantine.retry", "quarantine", now, after=_told_of(released))
+            record(connection, "quarantine.retry", "quarantine", now, after=_released_facts(released))
         return released
 
 
-def _told_of(released: list[tuple[str, Counts]]) -> dict[str, dict[str, str]]:
+def _released_facts(released: list[tuple[str, Counts]]) -> dict[str, dict[str, str]]:
     return {"released": {kind: str(counts) for kind, counts in released}} if released else {}
 
 
@@ -407,13 +458,13 @@ def _release(connection: Connection, now: int, *which: ColumnElement[bool]) -> l
 def _release_kind(connection: Connection, kind: str, now: int, *which: ColumnElement[bool]) -> Counts | None:
     promoters = set(connection.execute(select(Promoter.promoter_id)).scalars())
     open_periods = set(connection.execute(select(OpenPeriod.period)).scalars())
-    good: list[Any] = []
+    good: list[OrderRow | ReferenceRow] = []
     for entry in waiting(connection, Quarantined.kind == kind, *which):
         row = _read_again(kind, entry)
         if isinstance(row, BadRow):
             continue
         may_wait = kind not in NAMES_PROMOTERS and row.promoter_id not in promoters
-        if not may_wait and not (kind == "targets" and row.period in open_periods):
+        if not may_wait and not (isinstance(row, TargetRow) and row.period in open_periods):
             good.append(row)
     if not good:
         return None
@@ -425,7 +476,7 @@ def _release_kind(connection: Connection, kind: str, now: int, *which: ColumnEle
     return counts
 
 
-def _read_again(kind: str, entry: WaitingRow) -> Any:
+def _read_again(kind: str, entry: WaitingRow) -> OrderRow | ReferenceRow | BadRow:
     """The row of an entry, with the entry's number as its place; a BadRow if it still is one."""
     if kind == "orders":
         return reread(entry.shape, entry.header, entry.raw, entry.quarantine_id)

@@ -17,9 +17,9 @@ def unsound_parts(connection: Connection) -> int:
     """What the database finds damaged: on SQLite by PRAGMA integrity_check and foreign_key_check, on PostgreSQL by
     amcheck, where it may be used (``not_looked_at``)."""
     if connection.dialect.name == "sqlite":
-        told = connection.execute(text("PRAGMA integrity_check")).scalars().all()
+        problems = connection.execute(text("PRAGMA integrity_check")).scalars().all()
         dangling = len(connection.execute(text("PRAGMA foreign_key_check")).all())
-        return dangling + (0 if told == ["ok"] else len(told))
+        return dangling + (0 if problems == ["ok"] else len(problems))
     if not _amcheck(connection):
         return 0
     damaged = sum(

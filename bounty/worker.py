@@ -14,6 +14,7 @@ from typing import NamedTuple
 from apscheduler.schedulers.blocking import BlockingScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
+from bounty.accounting.stored_figures import refresh
 from bounty.calendar.jobs import JobContext, catch_up
 from bounty.calendar.schedule_overview import keep_wake
 from bounty.clock import SHANGHAI, shown
@@ -99,6 +100,12 @@ def calendar(worker: WorkerContext) -> Iterator[TaskResult]:
         keep_wake(connection, worker.jobs.now())
 
 
+def stored_figures(worker: WorkerContext) -> Iterator[TaskResult]:
+    """Compute the figures of large books whose facts have changed, so that pages need not."""
+    for subject in refresh(worker.jobs.engine, worker.jobs.now()):
+        yield TaskResult(f"figure {subject}", True, "computed")
+
+
 def post(worker: WorkerContext) -> Iterator[TaskResult]:
     """Send the messages that are due. A failed message is no failed task, because the outbox tries it again."""
     for attempt in send_due(worker.jobs.engine, worker.channels, worker.jobs.now):
@@ -109,6 +116,7 @@ def post(worker: WorkerContext) -> Iterator[TaskResult]:
 SCHEDULES = (
     WorkerSchedule("sync", lambda worker: worker.sync_seconds, sync),
     WorkerSchedule("calendar", lambda worker: worker.calendar_seconds, calendar),
+    WorkerSchedule("figures", lambda worker: worker.calendar_seconds, stored_figures),
     WorkerSchedule("post", lambda worker: worker.post_seconds, post),
 )
 """All schedules. Their intervals are settings (config.py)."""

@@ -30,6 +30,7 @@ KEYWORDS = {"_": None, "_n": (1, 1), "_p": ((1, "c"), 2), "_np": ((1, "c"), 2, 2
 METHODS = [("templates/**.html", "jinja2"), ("templates/**.txt", "jinja2"), ("bounty/web/**.py", "python")]
 VALUE = re.compile(r"%\((\w+)\)(?:s|\.\d+f)")
 LONGEST = 160
+"""Bytes of a template line: a Chinese character has three of them, and is twice as wide as a Latin letter."""
 
 DATED = datetime(2026, 11, 29, tzinfo=UTC)
 """What the catalogue is dated: always the same, so that only a change of texts changes a file."""
@@ -91,7 +92,7 @@ def compiled(found: Catalog) -> bytes:
 
 
 def update() -> None:
-    """Write the catalogue anew, and its compiled form."""
+    """Rewrite the catalogue and its compiled form."""
     held = {key(message): message.string for message in catalogue() if message.id}
     found = extracted()
     for message in found:
@@ -253,11 +254,11 @@ def glued_in_python(source: str) -> Iterator[tuple[int, str]]:
 
 
 def long_lines() -> Iterator[str]:
-    """Every line of a template that is too long to read."""
-    for path in sorted((ROOT / "templates").rglob("*.html")):
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    """Every line of a template of more than LONGEST bytes."""
+    for path in sorted((ROOT / "templates").rglob("*.*")):
+        for number, line in enumerate(path.read_bytes().splitlines(), 1):
             if len(line) > LONGEST:
-                yield f"{path.relative_to(ROOT)}:{number}: {len(line)} characters, more than {LONGEST}"
+                yield f"{path.relative_to(ROOT)}:{number}: {len(line)} bytes, more than {LONGEST}"
 
 
 def main(words: list[str]) -> int:

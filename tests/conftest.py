@@ -1,5 +1,7 @@
 """Each test on a migrated database, SQLite and PostgreSQL alike; a fixed present; no traffic to anywhere."""
 
+import gc
+import os
 import shutil
 import socket
 from collections.abc import Iterator
@@ -13,6 +15,8 @@ from bounty import schema
 from bounty.db import make_engine
 from tests import postgres
 
+# Where pytest makes the tests' folders: in memory where there is room, as every commit of SQLite waits for the disk.
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(postgres.ground()))
 DATABASES = ("sqlite", "postgresql")
 SQLITE_AND_IN_SOAK_BOTH = ("sqlite", pytest.param("postgresql", marks=pytest.mark.soak))
 """For what takes long and is the same on both."""
@@ -26,6 +30,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         postgres.stop_server()
+
+
+def pytest_collection_finish() -> None:
+    """Leave what is loaded by now, which stays to the end, out of every later garbage collection."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

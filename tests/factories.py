@@ -35,6 +35,7 @@ from bounty.roster.terms import add_terms
 from bounty.rules.periods import Period
 from bounty.settlement.files import lines_file, results_file
 from bounty.settlement.service import Settled, settle
+from tests import forked_commands
 
 Row = dict[str, Any]
 """One order under the API's names, or one row of a table by its headers."""
@@ -352,7 +353,7 @@ class Month:
             opening = open_roster(connection, self.period, self.now)
         with transaction(self.engine) as connection:
             again = open_roster(connection, self.period, self.now)
-        assert (again.anew, again.reasons, again.on_roster) == (False, opening.reasons, opening.on_roster)
+        assert (again.created, again.reasons, again.on_roster) == (False, opening.reasons, opening.on_roster)
         return opening
 
     def settle(self) -> Settled:
@@ -361,7 +362,7 @@ class Month:
             settled = settle(connection, self.period, self.now)
         with transaction(self.engine) as connection:
             again = settle(connection, self.period, self.now)
-        assert (again.settlement_id, again.anew) == (settled.settlement_id, False)
+        assert (again.settlement_id, again.created) == (settled.settlement_id, False)
         assert (again.content_sha256, again.lines) == (settled.content_sha256, settled.lines)
         return settled
 
@@ -372,13 +373,13 @@ class Month:
         with transaction(self.engine) as connection:
             again = publish(connection, self.period, self.now, approval_required=False)
         assert (again.notice, again.content_sha256) == (notice.notice, notice.content_sha256)
-        assert not again.anew
+        assert not again.created
         return notice
 
     def progress(self, promoter_id: int = PROMOTER) -> Row:
         """What ``bounty progress --json`` prints."""
         with snapshot(self.engine) as connection:
-            return progress_of(connection, self.period, promoter_id, self.now).as_json()
+            return {**progress_of(connection, self.period, promoter_id, self.now).as_json()}
 
     def explain(self, number: int = 1) -> Explanation:
         """What ``bounty explain`` knows; ``as_json()`` of it is what it prints."""
@@ -436,9 +437,8 @@ def _backups() -> str:
 def bounty(
     database_url: str, *arguments: str | Path, now: str | None = None, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run the console script in a process of its own."""
-    env, command = environment(database_url, now, **variables), [SCRIPT, *map(str, arguments)]
-    return subprocess.run(command, env=env, capture_output=True, encoding="utf-8", check=False)
+    """Run the console script in a process of its own, forked from one that has loaded the program."""
+    return forked_commands.run(arguments, environment(database_url, now, **variables))
 
 
 def command(database_url: str, now: str | None, *arguments: str) -> Result:

@@ -5,9 +5,7 @@ A block marked ``sh`` is run, its statements in order, in a folder of its own fo
 are for reading: production set-up, servers, log-ins.
 """
 
-import gc
 import json
-import logging
 import re
 import shlex
 import shutil
@@ -16,13 +14,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from warnings import catch_warnings
 
 import pytest
-from click.testing import CliRunner
 
-from bounty.app import main
 from config import Settings
+from tests import forked_commands
 from tests.factories import (
     PROMOTER,
     Row,
@@ -101,6 +97,47 @@ def test_a_broken_link_and_a_broken_anchor_are_found(tmp_path: Path) -> None:
 
 def test_the_readme_is_one_screen() -> None:
     assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 100
+
+
+# Architecture
+
+_FILE = re.compile(r"`([\w./]+\.(?:py|html))`")
+
+
+def missing_files(text: str) -> list[str]:
+    """The modules, templates and rooms of a text that neither the repository nor the package has."""
+    rooms = [word for line in listed_rooms(text) for word in re.findall(r"[\w/]+(?:/|\.py)(?=\s|$)", line)]
+    named = {*_FILE.findall(text), *rooms}
+    return sorted(name for name in named if not any((top / name).exists() for top in (ROOT, ROOT / "bounty")))
+
+
+def listed_rooms(text: str) -> list[str]:
+    """What stands before the description in each line of the list of rooms."""
+    blocks = [body for _, body in _FENCE.findall(text) if "\nweb/ " in body]
+    return [re.split(r"\s{2,}", line)[0] for body in blocks for line in body.splitlines()]
+
+
+def visited_twice(text: str) -> list[str]:
+    """The files that one of the walks through the code names more than once."""
+    walks = re.findall(r"^\d\. \*\*(?:.|\n(?!\d\. |\n))*", text, re.MULTILINE)
+    assert len(walks) == 5
+    visits = [_FILE.findall(walk) for walk in walks]
+    return [name for walk in visits for name in set(walk) if walk.count(name) > 1]
+
+
+def test_the_architecture_names_files_that_exist_and_walks_visit_none_twice() -> None:
+    text = (DOCS / "architecture.md").read_text("utf-8")
+    assert len(_FILE.findall(text)) > 50
+    assert len(listed_rooms(text)) > 30
+    assert missing_files(text) == []
+    assert visited_twice(text) == []
+
+
+def test_a_missing_file_and_a_second_visit_are_found() -> None:
+    text = (DOCS / "architecture.md").read_text("utf-8")
+    assert missing_files(text.replace("`orders/fold.py`", "`orders/folding.py`")) == ["orders/folding.py"]
+    assert missing_files(text.replace("\nappeals/ ", "\nquestions/ ")) == ["questions/"]
+    assert visited_twice(text.replace("`rules/subsidy.py`", "`rules/measure.py`")) == ["rules/measure.py"]
 
 
 def test_every_setting_is_documented_and_no_other() -> None:
@@ -184,7 +221,7 @@ def statements(block: str) -> Iterator[str]:
 
 
 class Shell:
-    """Runs statements in a folder: one command of ours in this process, which is quicker, and all else in bash."""
+    """Runs statements in a folder: a command of ours in a forked process, which is quicker, and all else in bash."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -219,17 +256,9 @@ class Shell:
         return ""
 
     def _bounty(self, words: list[str]) -> str:
-        handlers = logging.root.handlers[:]
-        try:
-            result = CliRunner(env=self.env).invoke(main, words, prog_name="bounty")
-        finally:
-            logging.root.handlers[:] = handlers  # a worker's own would write to what is closed by now
-        assert result.exit_code == 0, f"bounty {shlex.join(words)}\n{result.output}"
-        printed = result.stdout
-        del result
-        with catch_warnings(action="ignore", category=ResourceWarning):
-            gc.collect()  # a command's connections end with its process, which here goes on
-        return printed
+        done = forked_commands.run(words, self.env)
+        assert done.returncode == 0, f"bounty {shlex.join(words)}\n{done.stdout}{done.stderr}"
+        return done.stdout
 
     def _bash(self, statement: str) -> str:
         path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"

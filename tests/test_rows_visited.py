@@ -1,6 +1,5 @@
 """No page adds up the books: with 20,000 orders it visits no more rows than it shows, and some constant number."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,20 +7,32 @@ import pytest
 from flask import Flask
 from sqlalchemy import Connection, Engine, event, select
 
+from bounty.accounting.finance_queries import coming_shown
+from bounty.accounting.stored_figures import refresh, unlike_computed
 from bounty.accounts.service import add_user
-from bounty.db import analyze, transaction
+from bounty.db import analyze, snapshot, transaction
 from bounty.models import Base, User
+from bounty.rules.periods import Period
+from bounty.settlement.service import settle
+from bounty.web.shared.access import allowed
 from bounty.web.shared.request_context import EXTENSION
-from tests.factories import PROMOTER, Month, order_row, promoter, shanghai, terms_toml, write_csv_api
+from tests.factories import PROMOTER, Month, Row, order_row, promoter, shanghai, sn, terms_toml, write_csv_api
+from tests.payout.world import JANUARY_20, Paying
 from tests.web.clients import application, close
+from tests.web.test_routes import address, routes
 
-NOW = "2022-12-25 12:00:00"
+NOW, LATER = "2022-12-25 12:00:00", "2023-02-20 12:00:00"
 ORDERS, BUSIEST = 20_000, 12_000
 PROMOTERS = range(PROMOTER, PROMOTER + 21)
 MEDIAN = PROMOTERS[10]
+DECEMBER = Period(2022, 12)
 FEW = {"sqlite": 150_000, "postgresql": 6_000}
 """SQLite: steps of its virtual machine, some ten for each row of an index that a statement visits and more for what it
 computes of it. PostgreSQL: rows read from tables and entries read from indexes. Of all statements of a page."""
+ADDED_UP = {"sqlite": 2_000_000, "postgresql": 30_000}
+"""The same for a promoter of at most MOST_JUDGED orders and MOST_ADDED_UP lines, whose pages add them up."""
+FILES = (".csv", ".zip", ".xlsx", ".json", ".pdf")
+"""How addresses of exports end, which write all rows one after the other."""
 
 
 class Visited:
@@ -32,6 +43,8 @@ class Visited:
         if engine.dialect.name == "sqlite":
             event.listen(engine, "checkout", self._count_steps)
         else:
+            self._before = 0
+            event.listen(engine, "begin", self._begin)
             event.listen(engine, "commit", self._add_rows)
             event.listen(engine, "rollback", self._add_rows)
 
@@ -42,12 +55,18 @@ class Visited:
         self.count += 100
         return 0
 
+    def _begin(self, connection: Connection) -> None:
+        self._before = self._rows(connection)  # of transactions before, which the server has not put down yet
+
     def _add_rows(self, connection: Connection) -> None:
+        self.count += self._rows(connection) - self._before
+
+    def _rows(self, connection: Connection) -> int:
         rows = (
             "SELECT (SELECT coalesce(sum(seq_tup_read), 0) FROM pg_stat_xact_user_tables) + coalesce(sum("
             "pg_stat_get_xact_tuples_returned(indexrelid)), 0) FROM pg_index WHERE indexrelid >= 16384"
         )
-        self.count += int(connection.exec_driver_sql(rows).scalar_one())
+        return int(connection.exec_driver_sql(rows).scalar_one())
 
 
 @pytest.fixture
@@ -57,23 +76,75 @@ def books(engine: Engine, tmp_path: Path) -> None:
     people = [promoter(each) for each in PROMOTERS]
     month.begin(*people, toml=terms_toml(levels={"V0": 'direct_only = true\ngmv_yuan = "9000.00"'}))
 
-    def owner(number: int) -> int:
-        return PROMOTER if number < BUSIEST else PROMOTERS[1 + number % 20]
-
     rows = (
         order_row(
             number=number,
-            promoter_id=owner(number),
-            paid=f"2022-12-{1 + number % 20:02d} {number // 3600:02d}:{number // 60 % 60:02d}:{number % 60:02d}",
+            promoter_id=_owner(number),
+            paid=_paid(number),
             received="2022-12-24 12:00:00" if number % 7 else None,
         )
         for number in range(ORDERS)
     )
     counts = month.take("orders", write_csv_api(tmp_path / "orders.csv", rows))
     assert counts.new == ORDERS
+    _accounts(engine)
+
+
+@pytest.fixture
+def paid_books(engine: Engine, tmp_path: Path) -> None:
+    """December published, and half of it paid by a tranche; since then a quarter of its orders has changed: some have
+    failed, and others have settled and are due."""
+    month = Month(engine, tmp_path, now="2023-01-15 12:00:00")
+    month.begin(
+        *(promoter(each) for each in PROMOTERS),
+        toml=terms_toml(levels={"V0": 'direct_only = true\ngmv_yuan = "9000.00"'}),
+    )
+    month.take("orders", write_csv_api(tmp_path / "orders.csv", (_settling(each) for each in range(ORDERS))))
+    month.settle()
+    month.publish()
+    paying = Paying.of(month)
+    paying.payee(*PROMOTERS[:-2])
+    made = paying.prepare(JANUARY_20)
+    paying.export(made.tranche_id)
+    for each in PROMOTERS[:-2]:
+        paying.outcome(made.tranche_id, promoter_id=each, paid=each % 3 != 0)
+    month.now = shanghai("2023-02-12 12:00:00")
+    changed = (_settling(each, later=True) for each in range(0, ORDERS, 4))
+    month.take("orders", write_csv_api(tmp_path / "later.csv", changed))
+    _accounts(engine)
+
+
+def _settling(number: int, *, later: bool = False) -> Row:
+    """An order that had settled by January 20th (two of three), or settles or fails in February."""
+    first = number % 3 != 0
+    failed = later and number % 40 == 0
+    settled = None if failed else "2023-01-19 00:00:00" if first else "2023-02-10 00:00:00" if later else None
+    return order_row(
+        number=number,
+        promoter_id=_owner(number),
+        status=4 if failed else 2 if settled is None else 5,
+        paid=_paid(number),
+        received="2022-12-24 12:00:00" if number % 7 else None,
+        verified=None if settled is None else "2022-12-28 00:00:00",
+        settled=settled,
+        modified="2023-02-11 00:00:00" if later else "2023-01-20 00:00:00",
+    )
+
+
+def _owner(number: int) -> int:
+    return PROMOTER if number < BUSIEST else PROMOTERS[1 + number % 20]
+
+
+def _paid(number: int) -> str:
+    return f"2022-12-{1 + number % 20:02d} {number // 3600:02d}:{number // 60 % 60:02d}:{number % 60:02d}"
+
+
+def _accounts(engine: Engine) -> None:
     with transaction(engine) as connection:
         analyze(connection, *(mapper.class_ for mapper in Base.registry.mappers))
-        for name, promoter_id in (("operator", None), ("busiest", PROMOTER), ("median", MEDIAN)):
+        staff = ("operator", "finance", "admin")
+        accounts = (*((name, None) for name in staff), ("busiest", PROMOTER), ("median", MEDIAN))
+        for name, promoter_id in accounts:
             add_user(
                 connection,
                 email=f"{name}@example.com",
@@ -85,43 +156,102 @@ def books(engine: Engine, tmp_path: Path) -> None:
             )
 
 
-@pytest.fixture
-def app(books: None, database_url: str, tmp_path: Path) -> Iterator[Flask]:
+class Reader:
+    """Asks for pages and counts what each visits."""
+
+    def __init__(self, engine: Engine, app: Flask, now: str) -> None:
+        self.engine, self.app, self.now = engine, app, now
+        self.visited = Visited(app.extensions[EXTENSION].engine)
+
+    def by(self, name: str, *paths: str, absent: bool = False) -> dict[str, int]:
+        """What each page visits for one account.
+
+        absent   whether a page may be one that is not there, leads elsewhere, or is refused for now
+        """
+        client, found = self.app.test_client(), {}
+        of_name = select(User.fs_uniquifier).where(User.email == f"{name}@example.com")
+        with transaction(self.engine) as connection, client.session_transaction() as session:
+            session["_user_id"], session["_fresh"] = connection.execute(of_name).scalar_one(), True
+            session["began"] = session["seen"] = shanghai(self.now)
+        for path in paths:
+            status = client.get(path).status_code
+            assert status < 500 if absent else status == 200, path
+            # The first time statements are made, and what is the same for all requests is read.
+            self.visited.count = 0
+            client.get(path, buffered=True)
+            found[f"{path} ({name})"] = self.visited.count
+        return found
+
+
+def every_page(app: Flask, reader: Reader, promoter_name: str = "busiest") -> dict[str, int]:
+    """What every page visits that has an address of its own, for the first reader to whom it is open."""
+    names = {"promoter": promoter_name, "operator": "operator", "finance": "finance", "admin": "admin"}
+    given = {"period": "2022-12", "promoter_id": PROMOTER, "order_sn": sn(4)}
+    found: dict[str, int] = {}
+    for rule in routes(app):
+        roles = allowed(app, rule.endpoint)
+        name = next((names[role] for role in names if role in roles), None)
+        if "GET" not in (rule.methods or ()) or name is None or rule.rule.endswith(FILES):
+            continue
+        own = {key: value for key, value in given.items() if key in rule.arguments}
+        found |= reader.by(name, address(app, rule, **own), absent=True)
+    return found
+
+
+LISTS_OF_ORDERS = (
+    "/orders?verdict=pending",
+    "/orders?verdict=not",
+    "/orders?reason=NOT_FAILED",
+    "/orders?subsidy=only",
+    "/orders?q=nothing",
+    f"/orders?q={sn(7)}",
+    "/orders?sort=paid_at",
+    "/subsidy?state=paid",
+    "/subsidy?q=nothing",
+)
+
+
+def test_a_page_visits_no_more_rows_than_it_shows_and_a_constant(
+    books: None, engine: Engine, database_url: str, tmp_path: Path
+) -> None:
     app = application(database_url, NOW, tmp_path)
-    yield app
+    reader, few = Reader(engine, app, NOW), FEW[engine.dialect.name]
+    found = every_page(app, reader) | reader.by("busiest", *LISTS_OF_ORDERS)
+    assert {"/task (busiest)", "/orders (busiest)", "/operations/periods/2022-12 (operator)"} <= set(found)
+    assert {path: count for path, count in found.items() if count > few} == {}
+    of_median = every_page(app, reader, "median")
+    assert {path: n for path, n in of_median.items() if n > ADDED_UP[engine.dialect.name]} == {}
+    assert found["/task (busiest)"] <= 1.5 * of_median["/task (median)"]
+    file = "/months/2022-12/orders.csv"
+    assert reader.by("busiest", file)[f"{file} (busiest)"] > few  # it reads the month, and so is seen
     close(app)
 
 
-def test_a_page_visits_no_more_rows_than_it_shows_and_a_constant(app: Flask, engine: Engine) -> None:
-    visited = Visited(app.extensions[EXTENSION].engine)
-
-    def by(name: str, path: str) -> int:
-        client = app.test_client()
-        of_name = select(User.fs_uniquifier).where(User.email == f"{name}@example.com")
-        with transaction(engine) as connection, client.session_transaction() as session:
-            session["_user_id"], session["_fresh"] = connection.execute(of_name).scalar_one(), True
-            session["began"] = session["seen"] = shanghai(NOW)
-        assert client.get(path).status_code == 200, path
-        visited.count = 0  # the first time statements are made, and what is the same for all requests is read
-        assert client.get(path).status_code == 200
-        return visited.count
-
-    few = FEW[engine.dialect.name]
-    found = {
-        path: by("operator", path)
-        for path in (
-            "/operations/",
-            "/operations/periods",
-            "/operations/periods/2022-12",
-            "/operations/periods/2022-12/results",
-            "/operations/periods/2022-12/settling",
-            "/operations/roster/2022-12/",
-        )
-    } | {"/history": by("busiest", "/history")}
-    busiest, median = by("busiest", "/task"), by("median", "/task")
+def test_pages_of_a_month_that_was_published_and_partly_paid_visit_as_few(
+    paid_books: None, engine: Engine, database_url: str, tmp_path: Path
+) -> None:
+    app, few = application(database_url, LATER, tmp_path), FEW[engine.dialect.name]
+    reader = Reader(engine, app, LATER)
+    before = every_page(app, reader)  # nothing was computed yet
+    computed = refresh(engine, shanghai(LATER))
+    assert {"next-tranche", "reconcile", "reconcile 1", "closing 2022-12", "late 2022-12"} <= set(computed)
+    assert refresh(engine, shanghai(LATER)) == []
+    paths = (*LISTS_OF_ORDERS, "/payments/1?kind=adjusted")
+    after = every_page(app, reader) | reader.by("busiest", *paths)
+    after |= reader.by("finance", "/finance/reconcile?tranche=1", "/finance/adjustments?cause=FAILED")
+    found = {path: max(count, before.get(path, 0)) for path, count in after.items()}
     assert {path: count for path, count in found.items() if count > few} == {}
-    if (
-        engine.dialect.name == "postgresql"
-    ):  # on SQLite the newest orders are still sorted from the whole month
-        assert busiest <= min(1.5 * median, few)
-    assert by("busiest", "/orders") > few  # which does read all orders of the month, and so is seen
+    of_median = every_page(app, reader, "median")
+    assert {path: n for path, n in of_median.items() if n > ADDED_UP[engine.dialect.name]} == {}
+    assert found["/months/2022-12/task (busiest)"] <= 1.5 * of_median["/months/2022-12/task (median)"]
+    with transaction(engine) as connection:
+        settle(connection, DECEMBER, shanghai(LATER))
+    refresh(engine, shanghai(LATER))
+    drafted = every_page(app, reader)
+    assert {path: count for path, count in drafted.items() if count > few} == {}
+    with snapshot(engine) as connection:
+        assert unlike_computed(connection) == 0
+        coming, figure = coming_shown(connection, shanghai(LATER))
+    assert coming is not None
+    assert (figure.current, coming.tranche.orders, coming.tranche.adjusted) == (True, 700, 333)
+    close(app)

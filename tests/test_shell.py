@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from bounty.accounts.service import add_user
 from bounty.app import main
 from bounty.db import transaction
-from bounty.payment_results.matching import VERDICTS
+from bounty.models.payment_results import RowVerdict
 from tests import postgres
 from tests.factories import (
     PROMOTER,
@@ -36,7 +36,7 @@ NO_RESULT = {"worker", "stand-in", "upload", "run", "shell", "routes"}
 SEEN_ELSEWHERE = {
     "forecast",
     "approve", "void ask", "void answer", "payees approve", "payout answer", "payout reopen", "payout approve",
-    "lake export", "sync", "sync coverage", "sync sweep", "outbox resend", "restore", "demo", "payout close",
+    "archive", "lake export", "sync", "sync coverage", "sync sweep", "outbox resend", "restore", "demo", "payout close",
 }  # fmt: skip
 """What takes two people, the platform, or a database of its own."""
 COUNTS = ["read", "new", "changed", "unchanged", "stale", "quarantined"]
@@ -76,7 +76,7 @@ def documented() -> dict[str, tuple[str, list[str]]]:
     shapes["payout list"] = ("list", [each for each in shapes["payout list"][1] if each != "a"])
     for name in ("payout prepare", "payout show"):
         shapes[name] = ("object", [*shapes["payout list"][1], *shapes[name][1]])
-    verdicts = [verdict.lower() for verdict in VERDICTS]
+    verdicts = [verdict.lower() for verdict in RowVerdict]
     shapes["payout receipt"] = ("list", [*shapes["payout receipt"][1], *verdicts])
     return shapes
 
@@ -98,6 +98,8 @@ def test_every_shape_is_documented() -> None:
 
 def test_the_list_of_commands_is_the_commands_and_is_short() -> None:
     shown = command("sqlite://", None, "--help").stdout
+    assert [option for option in ("--env-file", "--app", "--debug") if option in shown] == []
+    assert "--version" in shown
     for name, entry in commands(main):
         if name not in NO_RESULT:
             assert re.search(rf"^  {name.split()[0]}  +\S", shown, re.MULTILINE), name
@@ -193,6 +195,7 @@ def test_a_month_in_json(
     assert shell("explain", sn(1))["order_sn"] == sn(1)
     assert [each["promoter_id"] for each in shell("results", "2022-12")] == [PROMOTER]
     assert shell("rebuild")["rows"]["promoter_progress"] == 1
+    assert shell("figures") == {"computed": []}  # of books as small as these, pages compute them
     published(shell, month, terms, tmp_path)
     paid(shell, tmp_path)
     people(shell, engine, tmp_path)
@@ -258,9 +261,25 @@ def people(shell: Shell, engine: Engine, tmp_path: Path) -> None:
     shell("token revoke", str(issued["token_id"]))
     assert shell("audit verify")["broken"] == []
     shell("outbox list")
+    webhooks(shell)
     assert shell("db upgrade")["schema"]
     shell("slots")
     assert shell("backup", tmp_path / "backups")["rows"] > 0
+
+
+def webhooks(shell: Shell) -> None:
+    made = shell("webhook add", "--kind", "webhook", "--name", "x", "--url", "https://example.com/hook?k=1")
+    number, secret = str(made["endpoint_id"]), made["secret"]
+    assert secret.startswith("whsec_")
+    assert shell("webhook rotate", number)["secret"] not in (secret, None)
+    assert shell("webhook change", number, "--event", "draft", "--event", "result")["changed"]
+    assert shell("webhook test", number)["message"].startswith("msg_")
+    assert shell("webhook disable", number)["changed"]
+    assert not shell("webhook disable", number)["changed"]
+    (held,) = shell("webhook list")
+    assert (held["shown_url"], held["events"]) == ("https://example.com/hook?…", ["draft", "result"])
+    assert held["disabled_why"] == "BY_HAND"
+    assert shell("webhook enable", number)["state"] == "on"
 
 
 @only_sqlite

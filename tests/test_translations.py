@@ -105,3 +105,15 @@ def test_a_whole_sentence_of_a_template_is_let_pass(translations: Any, source: s
 def test_a_glued_sentence_of_a_view_is_found(translations: Any, source: str) -> None:
     assert list(translations.glued_in_python(source))
     assert list(translations.glued_in_python('said = _("还差 %(amount)s", amount=amount)')) == []
+
+
+def test_a_long_template_line_is_found_by_its_bytes(
+    translations: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "templates").mkdir()
+    monkeypatch.setattr(translations, "ROOT", tmp_path)
+    lines = ["单" * 53 + "a", "单" * 53 + "ab", "a" * 161]
+    (tmp_path / "templates" / "page.html").write_text("\n".join(lines), encoding="utf-8")
+    assert list(translations.long_lines()) == [
+        f"templates/page.html:{line}: 161 bytes, more than 160" for line in (2, 3)
+    ]

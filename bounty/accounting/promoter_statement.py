@@ -1,17 +1,30 @@
 """A promoter's own money: what each order of a month has come to, and every payment with the lines it is made of.
 
-orders_due (what is deserved, what tranches hold)  ─┐
-payments (what came of each payout)  ── fates ──────┴─> the state of each order
+orders_due (what is entitled, what tranches hold) ──┐
+payments (the result of each payout) ── statuses ───┴─> the state of each order
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol
 
-from sqlalchemy import Connection, and_, case, exists, false, func, literal, null, select, true
-from sqlalchemy.types import TypeEngine
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    and_,
+    case,
+    exists,
+    false,
+    func,
+    literal,
+    literal_column,
+    null,
+    select,
+    true,
+)
 
-from bounty.db import Query, WholeNumber, Words, given_rows
+from bounty.db import Query, QueryRow, WholeNumber, Words, fetch_all, fetch_first, given_rows
+from bounty.labels import LabelledCode
 from bounty.models import (
     Line,
     Notice,
@@ -24,6 +37,7 @@ from bounty.models import (
     TrancheLine,
     TrancheStep,
 )
+from bounty.orders.queries import OrderNumbers
 from bounty.progress.expected_subsidy import expected_lines
 from bounty.progress.history import PromoterMonth
 from bounty.progress.order_list import listed_now
@@ -31,27 +45,30 @@ from bounty.rules.periods import in_programme
 from bounty.rules.sql_math import sum_or_zero
 from bounty.tranches.entitlement import not_replaced, orders_due, published_periods
 
-STATES = {
-    "EXPECTED": ("预计", "expected"),
-    "PAYABLE": ("可发放", "payable"),
-    "PREPARED": ("准备发放", "in preparation"),
-    "PAYING": ("付款中", "being paid"),
-    "HELD": ("暂扣", "held"),
-    "FAILED": ("付款失败", "payment failed"),
-    "PAID": ("已发放", "paid"),
-    "SET_OFF": ("已抵扣欠款", "set off against a debt"),
-    "TAKEN_BACK": ("扣回", "taken back"),
-    "VOID": ("作废", "void"),
-}
-"""What an order's subsidy has come to -> its words in Chinese and English."""
+
+class SubsidyState(LabelledCode):
+    """What an order's subsidy has come to."""
+
+    EXPECTED = "EXPECTED", "预计", "expected"
+    PAYABLE = "PAYABLE", "可发放", "payable"
+    PREPARED = "PREPARED", "准备发放", "in preparation"
+    PAYING = "PAYING", "付款中", "being paid"
+    HELD = "HELD", "暂扣", "held"
+    FAILED = "FAILED", "付款失败", "payment failed"
+    PAID = "PAID", "已发放", "paid"
+    SET_OFF = "SET_OFF", "已抵扣欠款", "set off against a debt"
+    TAKEN_BACK = "TAKEN_BACK", "扣回", "taken back"
+    VOID = "VOID", "作废", "void"
+
+
 UNPAID = ("HELD", "FAILED")
 """Of a payment: its money is in the promoter's next one."""
 
-_FATE: dict[str, TypeEngine[Any]] = {
+_STATUS: dict[str, Words | BigInteger] = {
     "tranche_id": WholeNumber,
-    "fate": Words(),
+    "status": Words(),
     "paid_by": WholeNumber,
-    "fate_at": WholeNumber,
+    "status_at": WholeNumber,
 }
 
 
@@ -96,13 +113,33 @@ def payee_of(connection: Connection, promoter_id: int) -> PayeeState:
     return PayeeState(row[0], row[1], bool(row[2]), row[3] or 0)
 
 
-def payments(promoter_id: int) -> Query:
-    """A promoter's payouts in standing tranches: tranche_id, settled_before, prepared_at, carry_in_fen, lines_rows,
-    given_fen (of orders' first lines), adjusted_fen (of later ones), payable_fen, carry_out_fen (a debt, below 0),
-    paid_fen, account (masked; null where there is no payee), fate, words (why it failed), told_at.
+class PaymentRow(NamedTuple):
+    """A payout of a promoter in a tranche in force."""
 
-    fate   HELD, PREPARED (not sent yet), PAYING, PAID, FAILED, or SET_OFF where nothing was payable
-    """
+    tranche_id: int
+    settled_before: int
+    prepared_at: int
+    carry_in_fen: int
+    lines_rows: int
+    given_fen: int
+    """Of orders' first lines."""
+    adjusted_fen: int
+    """Of later ones."""
+    payable_fen: int
+    carry_out_fen: int
+    """A debt, below 0."""
+    paid_fen: int
+    account: str | None
+    """Masked; null where there is no payee."""
+    fate: str
+    """HELD, PREPARED (not sent yet), PAYING, PAID, FAILED, or SET_OFF where nothing was payable."""
+    words: str | None
+    """Why it failed."""
+    told_at: int | None
+
+
+def payments(promoter_id: int) -> Query:
+    """A promoter's payouts in tranches in force, as ``PaymentRow``."""
     payout, outcome = Payout, PayoutOutcome
     newest = (
         select(func.max(outcome.number))
@@ -112,21 +149,19 @@ def payments(promoter_id: int) -> Query:
     )
     exported = exists().where(TrancheStep.tranche_id == payout.tranche_id, TrancheStep.step == "EXPORTED")
     replaced = select(TrancheStep.tranche_id).where(TrancheStep.step == "REPLACED")
-    lines = (
-        select(
-            TrancheLine.tranche_id,
-            sum_or_zero(case((TrancheLine.cause == "EARNED", TrancheLine.amount_fen), else_=0)).label(
-                "given_fen"
-            ),
-            sum_or_zero(case((TrancheLine.cause == "EARNED", 0), else_=TrancheLine.amount_fen)).label(
-                "adjusted_fen"
-            ),
+    # What corrects earlier lines has an index of its own, so that nobody adds up the others; written out, not bound,
+    # so that SQLite finds it.
+    corrections = (
+        select(sum_or_zero(TrancheLine.__table__.c.amount_fen))
+        .where(
+            TrancheLine.promoter_id == payout.promoter_id,
+            TrancheLine.tranche_id == payout.tranche_id,
+            TrancheLine.cause != literal_column("'EARNED'"),
         )
-        .where(TrancheLine.promoter_id == promoter_id)
-        .group_by(TrancheLine.tranche_id)
-        .subquery("of_lines")
+        .correlate(payout.__table__)
+        .scalar_subquery()
     )
-    fate = case(
+    payout_status = case(
         (and_(payout.payable_fen == 0, exported), "SET_OFF"),
         (payout.payable_fen == 0, "PREPARED"),
         (payout.proposal_id.is_(None), "HELD"),
@@ -142,19 +177,18 @@ def payments(promoter_id: int) -> Query:
             Tranche.prepared_at,
             payout.carry_in_fen,
             payout.lines_rows,
-            func.coalesce(lines.c.given_fen, 0).label("given_fen"),
-            func.coalesce(lines.c.adjusted_fen, 0).label("adjusted_fen"),
+            (payout.lines_fen - corrections).label("given_fen"),
+            corrections.label("adjusted_fen"),
             payout.payable_fen,
             (payout.carry_in_fen + payout.lines_fen - payout.payable_fen).label("carry_out_fen"),
-            case((fate == "PAID", payout.payable_fen), else_=0).label("paid_fen"),
+            case((payout_status == "PAID", payout.payable_fen), else_=0).label("paid_fen"),
             Payee.shown_account.label("account"),
-            fate.label("fate"),
+            payout_status.label("fate"),
             case((outcome.paid.is_(false()), outcome.reason)).label("words"),
             outcome.told_at,
         )
         .select_from(payout)
         .join(Tranche, Tranche.tranche_id == payout.tranche_id)
-        .outerjoin(lines, lines.c.tranche_id == payout.tranche_id)
         .outerjoin(
             outcome,
             and_(
@@ -174,7 +208,7 @@ def payments(promoter_id: int) -> Query:
 class PayoutStatus:
     """What has become of a promoter's lines of one tranche."""
 
-    fate: str
+    status: str
     """As a payment's; of the payment that took over what was held or failed."""
     tranche_id: int
     """Of that payment."""
@@ -182,12 +216,17 @@ class PayoutStatus:
     """When the payer said so; null while nobody has."""
 
 
-def every_payment(connection: Connection, promoter_id: int) -> list[Any]:
+def every_payment(connection: Connection, promoter_id: int) -> list[PaymentRow]:
     """All payments of a promoter, the oldest first."""
-    return list(connection.execute(payments(promoter_id).order_by(Payout.tranche_id)))
+    return fetch_all(connection, payments(promoter_id).order_by(Payout.tranche_id), PaymentRow)
 
 
-def payout_statuses(every: Sequence[Any]) -> dict[int, PayoutStatus]:
+def payment_of(connection: Connection, promoter_id: int, tranche_id: int) -> PaymentRow | None:
+    """A promoter's payment of one tranche; null where there is none."""
+    return fetch_first(connection, payments(promoter_id).where(Payout.tranche_id == tranche_id), PaymentRow)
+
+
+def payout_statuses(every: Sequence[PaymentRow]) -> dict[int, PayoutStatus]:
     """What has become of a promoter's lines, by the tranche they are in.
 
     every   as ``every_payment`` gives them
@@ -206,8 +245,15 @@ def payout_statuses(every: Sequence[Any]) -> dict[int, PayoutStatus]:
     return {row.tranche_id: of(at) for at, row in enumerate(every)}
 
 
+class PaymentLine(Protocol):
+    """What pages read of why a line is in its tranche: of a row of ``payment_lines``."""
+
+    cause: str
+    corrects_id: int | None
+
+
 def payment_lines(promoter_id: int, tranche_id: int | None = None) -> Query:
-    """A promoter's lines in standing tranches, or in one of them: tranche_id, order_sn, goods_name, theirs (whether the
+    """A promoter's lines in tranches in force, or in one of them: tranche_id, order_sn, goods_name, theirs (whether the
     order still is), period, notice, cause, corrects_id, amount_fen."""
     line = TrancheLine
     lines = (
@@ -229,6 +275,12 @@ def payment_lines(promoter_id: int, tranche_id: int | None = None) -> Query:
     return lines if tranche_id is None else lines.where(line.tranche_id == tranche_id)
 
 
+def payment_lines_of_order(connection: Connection, promoter_id: int, order_sn: str) -> list[QueryRow]:
+    """A promoter's payment lines of one order, as ``payment_lines`` has them, the oldest first."""
+    lines = payment_lines(promoter_id).where(TrancheLine.order_sn == order_sn)
+    return list(connection.execute(lines.order_by(TrancheLine.tranche_id)))
+
+
 # The orders of a month
 
 
@@ -237,7 +289,7 @@ class PromoterBooks:
     """What every view of a promoter's money is made of."""
 
     promoter_id: int
-    payments: list[Any]
+    payments: list[PaymentRow]
     """All, the oldest first."""
     judged: Query
     """As ``entitlement.published_periods`` gives it."""
@@ -264,24 +316,47 @@ class PromoterTotals:
 def totals_of(connection: Connection, books: PromoterBooks) -> PromoterTotals:
     """The sums over all published months; one query."""
     due = orders_due(books.judged, promoter_id=books.promoter_id).subquery("due").c
-    sums = select(sum_or_zero(due.deserved_fen), sum_or_zero(due.held_fen), sum_or_zero(due.due_fen))
-    deserved, in_tranches, payable = connection.execute(sums).one()
+    sums = select(sum_or_zero(due.entitled_fen), sum_or_zero(due.held_fen), sum_or_zero(due.due_fen))
+    entitled_fen, in_tranches, payable = connection.execute(sums).one()
     paid = sum(row.paid_fen for row in books.payments)
     return PromoterTotals(
         paid_fen=paid,
         on_the_way_fen=in_tranches - paid + payable,
-        waiting_fen=deserved - in_tranches - payable,
+        waiting_fen=entitled_fen - in_tranches - payable,
     )
 
 
-def month_lines(connection: Connection, books: PromoterBooks, month: PromoterMonth, now: int) -> Query:
+class MonthLine(Protocol):
+    """What pages read of where an order's money is: of a row of ``month_lines``."""
+
+    state: str
+    why: str | None
+    subsidy_fen: int
+    open_fen: int
+    tranche_id: int | None
+    told_at: int | None
+    received_at: int | None
+    verified_at: int | None
+    settled_at: int | None
+
+
+def month_lines(
+    connection: Connection,
+    books: PromoterBooks,
+    month: PromoterMonth,
+    now: int,
+    numbers: OrderNumbers | None = None,
+) -> Query:
     """What each order of a month earns, and where that money is: order_sn, goods_name, theirs, paid_at, basis_fen,
     rate_permille, subsidy_fen (of the newest notice, or expected), held_fen (in tranches), open_fen (what is still to
-    come, or below 0 to be taken back), state (a key of STATES), why (a key of VOID or CAUSES of ``deserved``; null),
-    tranche_id (in which it is paid; null), told_at (when the payer said so), received_at, verified_at, settled_at.
+    come, or below 0 to be taken back), state (one of SubsidyState), why (a VoidReason or LineCause; null), tranche_id
+    (in which it is paid; null), told_at (when the payer said so), received_at, verified_at, settled_at.
+
+    numbers   only of the orders of these numbers
     """
     if month.published is None:
-        every = expected_lines(*listed_now(connection, books.promoter_id, month, now)).subquery("every").c
+        listed = listed_now(connection, books.promoter_id, month, now, numbers)
+        every = expected_lines(*listed).subquery("every").c
         return select(
             *(every[name] for name in ("order_sn", "goods_name", "paid_at", "basis_fen", "rate_permille")),
             (literal(1) == 1).label("theirs"),
@@ -296,21 +371,30 @@ def month_lines(connection: Connection, books: PromoterBooks, month: PromoterMon
             every.verified_at,
             every.settled_at,
         )
-    return _published(books, month)
+    return _published(books, month, numbers)
 
 
-def _published(books: PromoterBooks, month: PromoterMonth) -> Query:
+def _published(books: PromoterBooks, month: PromoterMonth, numbers: OrderNumbers | None) -> Query:
     assert month.published is not None
     promoter_id = books.promoter_id
-    due = orders_due(books.judged, promoter_id=promoter_id).subquery("due").c
+    due = orders_due(books.judged, promoter_id=promoter_id, order_numbers=numbers).subquery("due").c
     become = given_rows(
-        _FATE,
+        _STATUS,
         [
-            {"tranche_id": tranche_id, "fate": each.fate, "paid_by": each.tranche_id, "fate_at": each.at}
+            {
+                "tranche_id": tranche_id,
+                "status": each.status,
+                "paid_by": each.tranche_id,
+                "status_at": each.at,
+            }
             for tranche_id, each in payout_statuses(books.payments).items()
         ],
     ).subquery("become")
     of_programme = in_programme(TrancheLine.period.expression, month.period.programme)
+    if numbers is not None:
+        of_programme = and_(
+            of_programme, TrancheLine.promoter_id == promoter_id, TrancheLine.order_sn.in_(numbers)
+        )
     newest = (
         select(
             TrancheLine.promoter_id,
@@ -327,10 +411,10 @@ def _published(books: PromoterBooks, month: PromoterMonth) -> Query:
         .subquery("last")
     )
     given = due.first_id.is_not(None)
-    back = and_(given, due.deserved_fen == 0)
+    back = and_(given, due.entitled_fen == 0)
     state = case(
         (back, "TAKEN_BACK"),
-        (given, become.c.fate),
+        (given, become.c.status),
         (due.void.is_not(None), "VOID"),
         (due.due_fen > 0, "PAYABLE"),
         else_="EXPECTED",
@@ -351,11 +435,11 @@ def _published(books: PromoterBooks, month: PromoterMonth) -> Query:
             ),
             func.coalesce(Line.subsidy_fen, 0).label("subsidy_fen"),
             due.held_fen,
-            (due.deserved_fen - due.held_fen).label("open_fen"),
+            (due.entitled_fen - due.held_fen).label("open_fen"),
             state.label("state"),
             why.label("why"),
             become.c.paid_by.label("tranche_id"),
-            become.c.fate_at.label("told_at"),
+            become.c.status_at.label("told_at"),
             Order.received_at,
             Order.verified_at,
             Order.settled_at,
@@ -405,4 +489,9 @@ def by_state(connection: Connection, lines: Query) -> dict[str, StateSum]:
         ).group_by(every.state)
     )
     sums = {row.state: StateSum(row.orders, row.subsidy_fen, row.held_fen, row.open_fen) for row in found}
-    return {state: sums.get(state, StateSum()) for state in STATES}
+    return every_state(sums)
+
+
+def every_state(sums: Mapping[str, StateSum]) -> dict[str, StateSum]:
+    """Sums by state, with those of which there is no order."""
+    return {state: sums.get(state, StateSum()) for state in SubsidyState}

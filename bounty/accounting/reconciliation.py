@@ -1,19 +1,16 @@
-"""Three sides held against each other: our lines, what the platform says of their orders, what receipts say of payouts.
+"""Reconciliation: our lines against the platform's orders, and our payouts against the payers' receipts.
 
-Only where they differ is anything told.
+Only differences are listed.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    SQLColumnExpression,
-    Text,
     and_,
     case,
-    cast,
     false,
     func,
     literal,
@@ -21,34 +18,75 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    type_coerce,
     union_all,
 )
 from sqlalchemy.orm import aliased
 
-from bounty.db import Query, WholeNumber, Words
-from bounty.models import Order, Payout, PayoutOutcome, Receipt, ReceiptRow, Tranche, TrancheLine, TrancheStep
+from bounty.db import Query, WholeNumber, Words, fetch_all
+from bounty.labels import LabelledCode
+from bounty.models import (
+    Order,
+    Payout,
+    PayoutOutcome,
+    Receipt,
+    ReceiptRow,
+    Tranche,
+    TrancheLine,
+    TrancheStep,
+)
 from bounty.models.payment_results import AMBIGUOUS, MATCHED, UNMATCHED
-from bounty.money import shown_yuan
+from bounty.money import grouped_yuan
+from bounty.payment_results.payout_lookup import ids_of
 from bounty.rules.periods import programme_in_sql
-from bounty.rules.sql_math import by_bytes, count_where, sum_or_zero
+from bounty.rules.sql_math import count_where, sum_or_zero
 from bounty.tranches.entitlement import COMMISSION_SETTLED, orders_due, published_periods
-from bounty.tranches.files import payout_id
+from bounty.tranches.files import payout_id, payout_id_in_sql
 from bounty.tranches.holds import is_held
 from bounty.tranches.state import is_due, newest_outcomes, of_payout, tranche_of
 
-KINDS = {
-    "NOT_SETTLED": ("平台已不再是已结算", "no longer settled on the platform"),
-    "LINE_AMOUNT": ("订单金额不符", "an order's amount differs"),
-    "NOT_IN_TRANCHE": ("已结算而不在任何批次", "settled, and in no tranche"),
-    "UNDER_REVIEW": ("已结算而因复核暂不支付", "settled, and held for a review"),
-    "NO_RECEIPT": ("已导出而没有付款结果", "exported, and nothing told of it"),
-    "BY_HAND": ("逐笔记为已付而没有回单", "marked paid by hand, without a receipt"),
-    "FAILED_BY_HAND": ("逐笔记为失败而回单为成功", "marked failed by hand, and the receipt says paid"),
-    "ROW_AMOUNT": ("回单金额不符", "a receipt's amount differs"),
-    "ROW_AMBIGUOUS": ("回单有歧义", "an ambiguous row of a receipt"),
-    "ROW_UNMATCHED": ("回单未匹配", "an unmatched row of a receipt"),
-}
-"""Where sides differ -> its name in Chinese and English."""
+
+class DifferenceKind(LabelledCode):
+    """Where sides differ."""
+
+    NOT_SETTLED = "NOT_SETTLED", "平台已不再是已结算", "no longer settled on the platform"
+    LINE_AMOUNT = "LINE_AMOUNT", "订单金额不符", "an order's amount differs"
+    NOT_IN_TRANCHE = "NOT_IN_TRANCHE", "已结算而不在任何批次", "settled, and in no tranche"
+    UNDER_REVIEW = "UNDER_REVIEW", "已结算而因复核暂不支付", "settled, and held for a review"
+    NO_RECEIPT = "NO_RECEIPT", "已导出而没有付款结果", "exported, and nothing told of it"
+    BY_HAND = "BY_HAND", "逐笔记为已付而没有回单", "marked paid by hand, without a receipt"
+    FAILED_BY_HAND = (
+        "FAILED_BY_HAND",
+        "逐笔记为失败而回单为成功",
+        "marked failed by hand, and the receipt says paid",
+    )
+    ROW_AMOUNT = "ROW_AMOUNT", "回单金额不符", "a receipt's amount differs"
+    ROW_AMBIGUOUS = "ROW_AMBIGUOUS", "回单有歧义", "an ambiguous row of a receipt"
+    ROW_UNMATCHED = "ROW_UNMATCHED", "回单未匹配", "an unmatched row of a receipt"
+
+
+NO_RECEIPT = "NO_RECEIPT"
+"""A payout without a payment result: a difference only once another of its tranche has one."""
+
+
+class DifferenceRow(NamedTuple):
+    """One thing on which two sides differ, as it is selected."""
+
+    kind: str
+    """One of DifferenceKind."""
+    promoter_id: int | None
+    tranche_id: int | None
+    order_sn: str | None
+    ours_fen: int | None
+    theirs_fen: int | None
+    receipt_id: int | None
+    """Of a row of a receipt, as the next four."""
+    place: int | None
+    payout: str | None
+    shown_account: str | None
+    shown_name: str | None
+    period: str | None
+    """Of an order: in which it earned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +94,7 @@ class ReconciliationDifference:
     """One thing on which two sides differ."""
 
     kind: str
-    """A key of KINDS."""
+    """One of DifferenceKind."""
     promoter_id: int | None
     order_sn: str | None
     period: str | None
@@ -64,7 +102,7 @@ class ReconciliationDifference:
     payout: str | None
     """Its id, as ``P3-1000939``."""
     ours_fen: int | None
-    """What we hold of it, or paid; whole fen; null where that can't be said."""
+    """What we hold of it, or paid; whole fen; null where that is not known."""
     theirs_fen: int | None
     """What the platform or the payer says; alike."""
     zh: str
@@ -90,10 +128,11 @@ def reconcile(connection: Connection, tranche_id: int | None = None) -> list[Rec
     Raises BountyError if there is no such tranche.
     """
     row = differences(connection, tranche_id).subquery("row")
-    order = case({kind: at for at, kind in enumerate(KINDS)}, value=row.c.kind)
+    order = case({kind.value: at for at, kind in enumerate(DifferenceKind)}, value=row.c.kind)
     names = ("tranche_id", "promoter_id", "order_sn", "period", "receipt_id", "place")
     keys = (order, *(row.c[name] for name in names))
-    return [difference_text(each) for each in connection.execute(select(row).order_by(*keys))]
+    rows = fetch_all(connection, select(row).order_by(*keys), DifferenceRow)
+    return [difference_text(each) for each in rows]
 
 
 def without_waiting(
@@ -103,8 +142,7 @@ def without_waiting(
     answered = set(connection.execute(select(PayoutOutcome.tranche_id).distinct()).scalars())
 
     def waits(each: ReconciliationDifference) -> bool:
-        tranche = (each.payout or "P0-").partition("-")[0].removeprefix("P")
-        return each.kind == "NO_RECEIPT" and int(tranche) not in answered
+        return each.kind == NO_RECEIPT and each.payout is not None and ids_of(each.payout)[0] not in answered
 
     return [each for each in found if not waits(each)], [each for each in found if waits(each)]
 
@@ -118,12 +156,41 @@ def sums_of(connection: Connection, tranche_id: int | None = None) -> list[KindS
         )
     )
     found = {each.kind: KindSum(*each) for each in rows}
-    return [found[kind] for kind in KINDS if kind in found]
+    return [found[kind] for kind in DifferenceKind if kind in found]
+
+
+def exported_tranches(connection: Connection) -> list[int]:
+    """The tranches that were exported, the newest first."""
+    return list(connection.execute(every_exported_tranche().order_by(Tranche.tranche_id.desc())).scalars())
+
+
+def every_exported_tranche() -> Query:
+    """The tranches that were exported, as a query of their numbers."""
+    steps = select(TrancheStep.tranche_id).where(TrancheStep.step == "EXPORTED")
+    return select(Tranche.tranche_id).where(Tranche.tranche_id.in_(steps))
+
+
+def answered_tranches() -> Query:
+    """The tranches of which something is answered."""
+    return select(PayoutOutcome.tranche_id).distinct()
+
+
+def listed_differences(connection: Connection, tranche_id: int | None) -> Query:
+    """The differences for a table, without payouts that only wait: the columns of ``differences``, at (the place of the
+    kind) and number (the place among all)."""
+    row = differences(connection, tranche_id).subquery("row").c
+    at = case({kind.value: at for at, kind in enumerate(DifferenceKind)}, value=row.kind)
+    # Nulls first, on both databases.
+    names = {"tranche_id": 0, "promoter_id": 0, "order_sn": "", "period": "", "receipt_id": 0, "place": 0}
+    keys = (at, *(func.coalesce(row[name], nothing) for name, nothing in names.items()))
+    number = type_coerce(func.row_number().over(order_by=keys), WholeNumber)
+    return select(*row, at.label("at"), number.label("number")).where(
+        or_(row.kind != NO_RECEIPT, row.tranche_id.in_(answered_tranches()))
+    )
 
 
 def differences(connection: Connection, tranche_id: int | None = None) -> Query:
-    """The same as rows: kind, promoter_id, tranche_id, order_sn, ours_fen, theirs_fen, of a row of a receipt
-    receipt_id, place, payout, shown_account, shown_name, and of an order the period in which it earned."""
+    """The same, as ``DifferenceRow``."""
     left = (
         select(Tranche.tranche_id, Tranche.settled_before)
         .join(TrancheStep, TrancheStep.tranche_id == Tranche.tranche_id)
@@ -156,7 +223,7 @@ _NO_FEN = literal(None, WholeNumber)
 
 
 def _orders(due: Query, tranche_id: int | None) -> Query:
-    """What tranches hold of orders, against what the platform says and the newest notice gives."""
+    """The lines of orders in tranches, against the state on the platform and the subsidy of the newest notice."""
     each = due.subquery("due").c
     settled = and_(Order.order_status == COMMISSION_SETTLED, Order.settled_at.is_not(None))
     kind = case(
@@ -173,7 +240,7 @@ def _orders(due: Query, tranche_id: int | None) -> Query:
             each.first_id.label("tranche_id"),
             each.order_sn,
             each.held_fen.label("ours_fen"),
-            case((kind == "NOT_SETTLED", 0), else_=each.deserved_fen).label("theirs_fen"),
+            case((kind == "NOT_SETTLED", 0), else_=each.entitled_fen).label("theirs_fen"),
             *_NOTHING,
             each.period,
         )
@@ -196,10 +263,10 @@ def _orders(due: Query, tranche_id: int | None) -> Query:
 
 
 def _payouts(exported: ColumnElement[bool]) -> Query:
-    """What became of payouts, against what matched rows of receipts say."""
+    """The newest outcome of each payout, against the matched rows of receipts."""
     outcome = newest_outcomes().subquery("outcome")
-    told = outcome.c
-    said = (
+    newest = outcome.c
+    reported = (
         select(
             ReceiptRow.payout,
             count_where(ReceiptRow.paid.is_(true())).label("paid"),
@@ -207,15 +274,15 @@ def _payouts(exported: ColumnElement[bool]) -> Query:
         )
         .where(ReceiptRow.verdict == MATCHED)
         .group_by(ReceiptRow.payout)
-        .subquery("said")
+        .subquery("reported")
         .c
     )
-    by_hand = told.receipt_id.is_(None)
-    paid, failed = func.coalesce(said.paid, 0), func.coalesce(said.failed, 0)
+    by_hand = newest.receipt_id.is_(None)
+    paid, failed = func.coalesce(reported.paid, 0), func.coalesce(reported.failed, 0)
     kind = case(
-        (told.paid.is_(None), "NO_RECEIPT"),
-        (and_(by_hand, told.paid.is_(true()), paid == 0), "BY_HAND"),
-        (and_(by_hand, told.paid.is_(false()), paid > 0, failed == 0), "FAILED_BY_HAND"),
+        (newest.paid.is_(None), "NO_RECEIPT"),
+        (and_(by_hand, newest.paid.is_(true()), paid == 0), "BY_HAND"),
+        (and_(by_hand, newest.paid.is_(false()), paid > 0, failed == 0), "FAILED_BY_HAND"),
         else_=null(),
     )
     return (
@@ -231,25 +298,18 @@ def _payouts(exported: ColumnElement[bool]) -> Query:
         )
         .outerjoin(outcome, of_payout(outcome))
         .outerjoin(
-            said.payout.table,
-            said.payout == id_of(Payout.tranche_id, Payout.promoter_id),
+            reported.payout.table,
+            reported.payout == payout_id_in_sql(Payout.tranche_id, Payout.promoter_id),
         )
         .where(exported, is_due(), kind.is_not(None))
     )
 
 
-def id_of(tranche_id: SQLColumnExpression[int], promoter_id: SQLColumnExpression[int]) -> ColumnElement[str]:
-    """``files.payout_id`` in SQL."""
-    number, promoter = cast(tranche_id, Text), cast(promoter_id, Text)
-    # Cast, so that SQLite can search it: what is put together has no type there.
-    return by_bytes(cast(literal("P").concat(number).concat(literal("-")).concat(promoter), Text))
-
-
 def payouts_by_id() -> Query:
     """Payouts by their id as receipts have it: id, promoter_id, tranche_id, payable_fen."""
-    # Distinct, so that SQLite makes the ids once and searches them, and not anew for each row that asks.
+    # Distinct, so that SQLite makes the ids once and searches them, not once for each row that asks.
     return select(
-        id_of(Payout.tranche_id, Payout.promoter_id).label("id"),
+        payout_id_in_sql(Payout.tranche_id, Payout.promoter_id).label("id"),
         Payout.promoter_id,
         Payout.tranche_id,
         Payout.payable_fen,
@@ -257,7 +317,7 @@ def payouts_by_id() -> Query:
 
 
 def _rows(tranche_id: int | None) -> Query:
-    """Rows of receipts that are of no payout, or of none for certain, unless a later receipt has told them so that they
+    """Rows of receipts that are of no payout, or of none for certain, unless a later receipt has them in a form that
     could be matched."""
     row, later, same = ReceiptRow, aliased(ReceiptRow), aliased(Receipt)
     read_again = select(same.receipt_id).where(
@@ -311,18 +371,20 @@ def _rows(tranche_id: int | None) -> Query:
 # In words
 
 
-def difference_text(row: Any) -> ReconciliationDifference:
+def difference_text(row: DifferenceRow) -> ReconciliationDifference:
     """A row of ``differences``, in words."""
     payout = row.payout
     if payout is None and row.kind in ("NO_RECEIPT", "BY_HAND", "FAILED_BY_HAND"):
+        assert row.tranche_id is not None
+        assert row.promoter_id is not None
         payout = payout_id(row.tranche_id, row.promoter_id)
     zh, en = _SENTENCES[row.kind]
     facts = {
         "order": row.order_sn,
         "payout": payout,
         "tranche": row.tranche_id,
-        "ours": None if row.ours_fen is None else shown_yuan(row.ours_fen),
-        "theirs": None if row.theirs_fen is None else shown_yuan(row.theirs_fen),
+        "ours": None if row.ours_fen is None else grouped_yuan(row.ours_fen),
+        "theirs": None if row.theirs_fen is None else grouped_yuan(row.theirs_fen),
         "receipt": row.receipt_id,
         "place": row.place,
         "payee": " ".join(each for each in (row.shown_account, row.shown_name, payout) if each),
@@ -342,39 +404,39 @@ def difference_text(row: Any) -> ReconciliationDifference:
 
 _SENTENCES = {
     "NOT_SETTLED": (
-        "批次共持有订单 {order} ¥{ours}（首见批次 {tranche}），平台已不再显示已结算",
-        "tranches hold ¥{ours} of order {order} (first {tranche}), which the platform no longer says is settled",
+        "批次共持有订单 {order} {ours}（首见批次 {tranche}），平台已不再显示已结算",
+        "tranches hold {ours} of order {order} (first {tranche}), which the platform no longer says is settled",
     ),
     "LINE_AMOUNT": (
-        "批次共持有订单 {order} ¥{ours}，按最新公示和现状应为 ¥{theirs}：差额进入下一批次",
-        "tranches hold ¥{ours} of order {order}, and it deserves ¥{theirs} now: the next tranche has the difference",
+        "批次共持有订单 {order} {ours}，按最新公示和现状应为 {theirs}：差额进入下一批次",
+        "tranches hold {ours} of order {order}, and it deserves {theirs} now: the next tranche has the difference",
     ),
     "NOT_IN_TRANCHE": (
-        "订单 {order} 已结算，公示补贴 ¥{theirs}，不在任何批次：进入下一批次",
-        "order {order} has settled, its notice gives ¥{theirs}, and no tranche holds it: the next one will",
+        "订单 {order} 已结算，公示补贴 {theirs}，不在任何批次：进入下一批次",
+        "order {order} has settled, its notice gives {theirs}, and no tranche holds it: the next one will",
     ),
     "NO_RECEIPT": (
-        "{payout}（¥{ours}）已导出，还没有付款结果：导入回单，或逐笔标记",
-        "{payout} (¥{ours}) was exported, and nothing is told of it: take in the receipt, or mark it",
+        "{payout}（{ours}）已导出，还没有付款结果：导入回单，或逐笔标记",
+        "{payout} ({ours}) was exported, and nothing is told of it: take in the receipt, or mark it",
     ),
     "BY_HAND": (
-        "{payout}（¥{ours}）逐笔记为已付，没有回单",
-        "{payout} (¥{ours}) was marked paid by hand, and no receipt says so",
+        "{payout}（{ours}）逐笔记为已付，没有回单",
+        "{payout} ({ours}) was marked paid by hand, and no receipt says so",
     ),
     "FAILED_BY_HAND": (
-        "{payout} 逐笔记为失败，回单为成功 ¥{theirs}",
-        "{payout} was marked failed by hand, and the receipt says that ¥{theirs} were paid",
+        "{payout} 逐笔记为失败，回单为成功 {theirs}",
+        "{payout} was marked failed by hand, and the receipt says that {theirs} were paid",
     ),
     "ROW_AMOUNT": (
-        "回单 {receipt} 第 {place} 行：{payee} 为 ¥{theirs}，应付 ¥{ours}",
-        "receipt {receipt}, line {place}: {payee} is ¥{theirs}, and ¥{ours} was to be paid",
+        "回单 {receipt} 第 {place} 行：{payee} 为 {theirs}，应付 {ours}",
+        "receipt {receipt}, line {place}: {payee} is {theirs}, and {ours} was to be paid",
     ),
     "ROW_AMBIGUOUS": (
-        "回单 {receipt} 第 {place} 行：{payee} ¥{theirs}，不能确定是哪一笔付款",
-        "receipt {receipt}, line {place}: {payee} ¥{theirs}, and of which payout is not certain",
+        "回单 {receipt} 第 {place} 行：{payee} {theirs}，不能确定是哪一笔付款",
+        "receipt {receipt}, line {place}: {payee} {theirs}, and of which payout is not certain",
     ),
     "ROW_UNMATCHED": (
-        "回单 {receipt} 第 {place} 行：{payee} ¥{theirs}，没有对应的付款",
-        "receipt {receipt}, line {place}: {payee} ¥{theirs}, and it is of no payout",
+        "回单 {receipt} 第 {place} 行：{payee} {theirs}，没有对应的付款",
+        "receipt {receipt}, line {place}: {payee} {theirs}, and it is of no payout",
     ),
 }

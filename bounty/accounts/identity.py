@@ -1,12 +1,12 @@
 """Proving who one is beside the page for it: a password at the command line, a fresh second factor before an act."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 from passlib.totp import TOTP, TokenError
-from sqlalchemy import Connection, Engine, exists, select, update
+from sqlalchemy import Connection, Engine, Row, exists, select, update
 
 from bounty.accounts.limits import Asker, count_try, forget_tries, normalised, patience, seconds_to_wait
 from bounty.accounts.passkeys import PasskeyAnswer, answer_holds
@@ -32,11 +32,21 @@ WRONG_PASSKEY = BountyError(
 NO_PASSKEY = BountyError("Confirm with your passkey first.", "请先使用通行密钥确认。")
 
 
-def account_behind(engine: Engine, email: str, password: str, now: int, *, device: str) -> Any:
-    """The account that an e-mail and a password open: user_id, email, role, and whether it has_code, a second factor
-    that gives one-time codes, and has_passkey.
+class OpenedAccount(NamedTuple):
+    """An account that its password opened."""
 
-    device  where it is asked from, on which failures are counted by account
+    user_id: int
+    email: str
+    role: str
+    has_code: bool
+    """Whether a second factor gives one-time codes."""
+    has_passkey: bool
+
+
+def account_behind(engine: Engine, email: str, password: str, now: int, *, device: str) -> OpenedAccount:
+    """The account that an e-mail and a password open.
+
+    device  where the request comes from, on which failures are counted by account
 
     Raises BountyError for a wrong e-mail or password, which is counted, and after too many of them.
     """
@@ -54,7 +64,7 @@ def account_behind(engine: Engine, email: str, password: str, now: int, *, devic
     return row
 
 
-def _opened(connection: Connection, email: str, password: str) -> Any | None:
+def _opened(connection: Connection, email: str, password: str) -> OpenedAccount | None:
     row = connection.execute(
         select(
             User.id.label("user_id"),
@@ -72,7 +82,7 @@ def _opened(connection: Connection, email: str, password: str) -> Any | None:
         PasswordHasher().verify(row.password, password)
     except (Argon2Error, InvalidHashError):
         return None
-    return row
+    return OpenedAccount(row.user_id, row.email, row.role, row.has_code, row.has_passkey)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +151,7 @@ def proof_refusal(
     return None
 
 
-def _counter(account: Any, code: str, key: str) -> int | None:
+def _counter(account: Row[str, str | None, int | None], code: str, key: str) -> int | None:
     """Which half minute a code is of; null if it is of none that may still serve."""
     try:
         # By this machine's own clock, as the log-in page asks it: no setting turns an authenticator's.

@@ -19,14 +19,14 @@ from bounty.clock import shanghai_date, shown
 from bounty.db import insert_into
 from bounty.errors import BountyError
 from bounty.models import Tries, User
-from bounty.notifications.outbox import MessageText, tell_account
+from bounty.notifications.outbox import MessageText, notify_account
 
 FORGOTTEN_SECONDS: Final = 86_400
 """After so long without another try, all before are forgotten."""
 LONGEST_EMAIL: Final = 254
 """Characters of an e-mail address."""
 Kind = Literal["guess", "reset"]
-"""A wrong password or code, or a mail with a link asked for."""
+"""A wrong password or code, or a request for a mail with a link."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +105,11 @@ def count_try(connection: Connection, kind: Kind, asker: Asker, now: int) -> Non
     changes = {name: added.excluded[name] for name in ("tries", "last_at", "free_at")}
     connection.execute(added.on_conflict_do_update(index_elements=["subject"], set_=changes), rows)
     if kind == "guess" and rows[0]["tries"] == OF_ACCOUNT[kind].free:
-        _tell_owner(connection, asker, now)
+        _notify_owner(connection, asker, now)
 
 
 def forget_tries(connection: Connection, asker: Asker) -> None:
-    """Start anew for an account whose owner has come in, from where they came in.
+    """Reset the count for an account whose owner has come in, from where they came in.
 
     Not for the address: who has an account could else go on guessing others' by logging in in between.
     """
@@ -118,12 +118,12 @@ def forget_tries(connection: Connection, asker: Asker) -> None:
 
 
 def patience(seconds: int) -> BountyError:
-    """What somebody is told who has to wait."""
+    """The message for somebody who has to wait."""
     minutes = -(-seconds // 60)
     return BountyError(
         f"Too many log-ins have failed. Try again in {minutes} {'minute' if minutes == 1 else 'minutes'}, "
         "or reset the password.",
-        f"登录失败次数过多：请 {minutes} 分钟后再试，或重设密码。",
+        f"登录失败次数过多：请 {minutes} 分钟后再试，或重置密码。",
     )
 
 
@@ -150,7 +150,7 @@ def network_of(address: str) -> str:
     return address if given.version == 4 else str(ip_network((int(given), 64), strict=False))
 
 
-def _tell_owner(connection: Connection, asker: Asker, now: int) -> None:
+def _notify_owner(connection: Connection, asker: Asker, now: int) -> None:
     user_id = connection.execute(
         select(User.id).where(User.email == asker.email, User.active.is_(true()))
     ).scalar()
@@ -160,11 +160,11 @@ def _tell_owner(connection: Connection, asker: Asker, now: int) -> None:
     letter = MessageText(
         ("有人多次输错您的密码", "Wrong passwords for your account"),
         f"截至 {at}，您的账号多次收到错误的密码或验证码，再次尝试须等待。账号和密码没有变化。\n"
-        "如果不是您本人：您仍可在用过的设备上照常登录；在其他设备上无法登录时，请通过下面的链接重设密码。",
+        "如果不是您本人：您仍可在用过的设备上照常登录；在其他设备上无法登录时，请通过下面的链接重置密码。",
         f"By {at} several wrong passwords or codes had been given for your account, and further tries have to wait. "
         "The account and its password are unchanged.\n"
         "If that was not you: you can log in as ever on a device that you have used before. If you can't on another, "
         "reset the password by this link.",
         "/reset",
     )
-    tell_account(connection, "account", f"guesses {shanghai_date(now)}", user_id, letter, now)
+    notify_account(connection, "account", f"guesses {shanghai_date(now)}", user_id, letter, now)

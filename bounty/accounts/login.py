@@ -4,7 +4,6 @@ import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 from flask import Flask, abort, current_app, request
 from flask_login import current_user, user_logged_out
@@ -30,6 +29,8 @@ from flask_security.recoverable import generate_reset_password_token
 from flask_security.utils import get_message, login_user, url_for_security
 from passlib.totp import TotpMatch
 from sqlalchemy import Engine, select
+from werkzeug.wrappers import Response
+from wtforms import Field
 
 from bounty.accounts import devices
 from bounty.accounts.limits import forget_tries, normalised, patience
@@ -62,9 +63,9 @@ from bounty.accounts.second_factor_forms import (
 from bounty.accounts.service import require_good_password
 from bounty.db import wait_for_turn
 from bounty.errors import BountyError
-from bounty.notifications.outbox import MessageText, tell_account
+from bounty.notifications.outbox import MessageText, notify_account
 
-CONFIG: dict[str, Any] = {
+CONFIG: dict[str, object] = {
     "SECURITY_PASSWORD_HASH": "argon2",
     "SECURITY_PASSWORD_SCHEMES": ["argon2"],
     "SECURITY_DEPRECATED_PASSWORD_SCHEMES": [],
@@ -100,7 +101,7 @@ CONFIG: dict[str, Any] = {
 class _LeadingOn:
     """A form that leads on to where one wanted to go, or, where there is no such page here, home; it is no mistake."""
 
-    def validate_next(self, field: Any) -> None:
+    def validate_next(self, field: Field) -> None:
         """In place of the library's, which tells apart by text what is elsewhere."""
         if not login_site().may_go_to(field.data or ""):
             field.data = ""
@@ -111,7 +112,7 @@ class LimitedLogin(_LeadingOn, LoginForm):
 
     remember = None  # a cookie that would outlive the time-outs
 
-    def validate(self, **kwargs: Any) -> bool:
+    def validate(self, **kwargs: object) -> bool:
         """Whether the log-in may go on."""
         accounts = login_site()
         asker = accounts.asker(self.email.data or "")
@@ -127,7 +128,7 @@ class LimitedLogin(_LeadingOn, LoginForm):
 class LimitedCode(TwoFactorVerifyCodeForm):
     """The form of a second factor's code, of which there are only a million."""
 
-    def validate(self, **kwargs: Any) -> bool:
+    def validate(self, **kwargs: object) -> bool:
         """Whether the code holds, and not too many were wrong."""
         assert isinstance(self.user, Account)
         accounts = login_site()
@@ -141,7 +142,7 @@ class LimitedCode(TwoFactorVerifyCodeForm):
 class LimitedReset(ForgotPasswordForm):
     """The form that asks for a link by mail."""
 
-    def validate(self, **kwargs: Any) -> bool:
+    def validate(self, **kwargs: object) -> bool:
         """Never true: the library then says for every address what it says for one without an account. The mail is
         written here; for an address without an account one is made as well, and dropped, which takes as long."""
         good = bool(super().validate(**kwargs))
@@ -160,18 +161,18 @@ class LimitedReset(ForgotPasswordForm):
         if not accounts.seconds_to_wait("reset", asker):
             if user is not nobody:
                 cause = f"reset {secrets.token_hex(8)}"
-                tell_account(accounts.turn(), "account", cause, user.id, letter, accounts.now())
+                notify_account(accounts.turn(), "account", cause, user.id, letter, accounts.now())
             accounts.count("reset", asker)
         return False
 
 
-def enter(user_id: int) -> Any | None:
+def enter(user_id: int) -> Response | None:
     """Log in whoever has just proved to be an account's owner; where a second factor has to be set up first, the answer
     that leads there, else null."""
     site = login_site()
     account = site.session.get_one(Account, user_id)
     plugins = current_app.extensions["security"].two_factor_plugins
-    leading = plugins.tf_enter(account, False, "password", next_loc=None)
+    leading: Response | None = plugins.tf_enter(account, False, "password", next_loc=None)
     if leading is None:
         login_user(account, authn_via=["password"])
         site.session.commit()
@@ -181,9 +182,9 @@ def enter(user_id: int) -> Any | None:
 def _reset_letter(token: str) -> MessageText:
     """Its link has the host and port that the worker sends with, never those of the request."""
     return MessageText(
-        ("重设密码", "Reset the password"),
+        ("重置密码", "Reset the password"),
         "请在 15 分钟内打开文末的链接设置新密码，它只能使用一次。\n"
-        "如果您没有要求重设密码，请忽略这封邮件，密码不会改变。",
+        "如果您没有要求重置密码，请忽略这封邮件，密码不会改变。",
         "Choose a new password by the link below. It expires in 15 minutes and can be used once.\n"
         "If you did not ask for this, ignore the mail: your password stays as it is.",
         url_for_security("reset_password", token=token),
@@ -193,7 +194,7 @@ def _reset_letter(token: str) -> MessageText:
 class _LimitedPassword:
     """A form that asks a person who is in for their password; whoever holds their session must not guess it."""
 
-    def validate(self, **kwargs: Any) -> bool:
+    def validate(self, **kwargs: object) -> bool:
         """Whether the form holds, and not too many passwords were wrong."""
         assert isinstance(self, ChangePasswordForm | VerifyForm)
         accounts = login_site()
@@ -240,19 +241,20 @@ class _Mails(MailUtil):
         self,
         template: str,
         subject: str,
-        recipient: Any,
-        sender: Any,
+        recipient: str | tuple[str, str],
+        sender: str | tuple[str, str],
         body: str | None,
         html: str | None,
-        **context: Any,
+        **context: object,
     ) -> None:
         """Write one, in the language of whoever asks."""
         accounts, words = login_site(), body or ""
         cause = f"{template} {secrets.token_hex(8)}"
         letter = MessageText((subject, subject), words, words)
-        user_id = context["user"].id
-        tell_account(
-            accounts.turn(), "account", cause, user_id, letter, accounts.now(), language=reader_language()
+        user = context["user"]
+        assert isinstance(user, Account)
+        notify_account(
+            accounts.turn(), "account", cause, user.id, letter, accounts.now(), language=reader_language()
         )
 
     def normalize(self, email: str) -> str:
@@ -265,10 +267,10 @@ class _Mails(MailUtil):
 
 
 class _Passwords(PasswordUtil):
-    def validate(self, password: str, is_register: bool, **kwargs: Any) -> tuple[list[str] | None, str]:
+    def validate(self, password: str, is_register: bool, **kwargs: object) -> tuple[list[str] | None, str]:
         user = kwargs.get("user")
         try:
-            require_good_password(password, "" if user is None else user.email)
+            require_good_password(password, user.email if isinstance(user, UserMixin) else "")
         except BountyError as refusal:
             return [in_reader_language(refusal)], password
         return None, password
@@ -334,13 +336,13 @@ def install(
     def _close(_error: BaseException | None) -> None:
         accounts.session.remove()
 
-    def logged_in(_app: Flask, user: Account, **_more: Any) -> None:
+    def logged_in(_app: Flask, user: Account, **_more: object) -> None:
         forget_tries(accounts.turn(), accounts.asker(user.email))
         devices.remember_device(user.id)
         accounts.record("user.login", user)
         accounts.session.commit()
 
-    def logged_out(_app: Flask, user: Account, **_more: Any) -> None:
+    def logged_out(_app: Flask, user: Account, **_more: object) -> None:
         # Every session of the account ends: a cookie that was kept names nobody any more.
         held = accounts.session.get_one(Account, user.id)
         held.fs_uniquifier = secrets.token_hex(16)
@@ -348,12 +350,12 @@ def install(
         accounts.session.commit()
 
     def changed(act: str) -> Callable[..., None]:
-        def heard(_app: Flask, user: Account, name: str | None = None, **_more: Any) -> None:
+        def heard(_app: Flask, user: Account, name: str | None = None, **_more: object) -> None:
             accounts.record(act, user, reason=name)
 
         return heard
 
-    def reset(_app: Flask, user: Account, **_more: Any) -> None:
+    def reset(_app: Flask, user: Account, **_more: object) -> None:
         """Whoever reads the account's mail is its owner: no guess made before stands in the way, nor one to come."""
         asker = accounts.asker(user.email)
         for each in (asker, replace(asker, device=None)):

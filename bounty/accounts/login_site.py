@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from typing import Any
 
 from flask import current_app, has_request_context, request
 from flask_babel import get_locale
@@ -70,7 +69,7 @@ class Account(User, UserMixin):  # type: ignore[misc]  # ours keeps a list of ha
     def check_tf_required(
         self, tf_setup_methods: list[tuple[str, str]], tf_fresh: bool
     ) -> tuple[bool, list[tuple[str, str]]]:
-        """A second factor is asked of whoever has one, and of all staff where the site is a real one."""
+        """A second factor is required of whoever has one, and of all staff where the site is a real one."""
         return bool(tf_setup_methods) or self.check_tf_required_setup(), tf_setup_methods
 
     def check_tf_required_setup(self) -> bool:
@@ -114,21 +113,21 @@ class Datastore(SQLAlchemySessionUserDatastore):
         public_key: bytes,
         name: str,
         sign_count: int,
-        *_more: Any,
-        **_others: Any,
+        *_more: object,
+        **_others: object,
     ) -> None:
         """Keep a passkey; the library's other facts about it only describe the device."""
         site = login_site()
         key = {"credential_id": credential_id, "public_key": public_key, "sign_count": sign_count}
         site.session.add(Credential(user_id=user.id, name=name, created_at=site.now(), **key))
 
-    def find_user(self, case_insensitive: bool = False, **kwargs: Any) -> Account | None:
+    def find_user(self, case_insensitive: bool = False, **kwargs: str | int) -> Account | None:
         """The account with an attribute's value; theirs would join a table of roles, which we have not."""
         ((name, value),) = kwargs.items()
         if name == "fs_uniquifier" and request.blueprint != "security":
-            return _account_behind(value)
+            return _account_behind(str(value))
         if name == "email":
-            value = normalised(value)
+            value = normalised(str(value))
         query = select(Account).where(getattr(Account, name) == value)
         found: Account | None = self.db.session.scalars(query).one_or_none()
         return found
@@ -145,7 +144,7 @@ def _account_behind(uniquifier: str) -> Account | None:
     """The account that a session names, to be looked at by our own pages; the library's change theirs."""
     with login_site().reading() as connection:
         row = connection.execute(_ACCOUNT, {"uniquifier": uniquifier}).first()
-    return None if row is None else Account(**row._mapping)
+    return None if row is None else Account(**row._asdict())
 
 
 class _Session(Session):
@@ -154,7 +153,7 @@ class _Session(Session):
     A transaction that began as a reader can't become a writer on SQLite once another has written.
     """
 
-    def get_bind(self, *args: Any, **kwargs: Any) -> Any:
+    def get_bind(self, *args: object, **kwargs: object) -> Engine:
         writes = has_request_context() and request.method == "POST" and _changes_accounts()
         return login_site().writing if writes else login_site().engine
 
@@ -180,7 +179,7 @@ class LoginSite:
         self.may_go_to = may_go_to
         # Made once: a session opens a second connection for what looks like a second engine.
         self.writing = engine.execution_options(writing=True)
-        self.session: scoped_session[Any] = scoped_session(
+        self.session: scoped_session[_Session] = scoped_session(
             sessionmaker(class_=_Session, expire_on_commit=False)
         )
 

@@ -2,7 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection, delete, select, update
 from webauthn import generate_authentication_options, verify_authentication_response
@@ -11,6 +11,7 @@ from webauthn.helpers.exceptions import WebAuthnException
 from webauthn.helpers.structs import PublicKeyCredentialDescriptor, UserVerificationRequirement
 
 from bounty.db import insert_into
+from bounty.json_types import JsonObject
 from bounty.models import Passkey, PasskeyChallenge
 
 CHALLENGE_SECONDS: Final = 300
@@ -28,7 +29,7 @@ class PasskeyAnswer:
     rp_id: str
     """The host of the site, for which alone a passkey signs."""
     origin: str
-    """Scheme, host and port of the page that asked for it."""
+    """Scheme, host and port of the page that requested it."""
 
 
 def set_challenge(connection: Connection, user_id: int, challenge: str, now: int) -> None:
@@ -45,7 +46,7 @@ def take_challenge(connection: Connection, user_id: int, now: int) -> str | None
     return None if row is None or row.expires_at <= now else row.challenge
 
 
-def new_options(connection: Connection, user_id: int, rp_id: str, now: int) -> dict[str, Any]:
+def new_options(connection: Connection, user_id: int, rp_id: str, now: int) -> JsonObject:
     """A new challenge for an account's passkeys, as the browser takes it."""
     challenge = secrets.token_urlsafe(32)
     set_challenge(connection, user_id, challenge, now)

@@ -5,7 +5,6 @@ account's passkey; and a challenge could be answered twice. Both are refused her
 """
 
 from hashlib import sha256
-from typing import Any
 
 from flask import current_app, request, session
 from flask_babel import LazyString
@@ -75,7 +74,7 @@ def _sentence(zh: str, en: str) -> LazyString:
     return LazyString(lambda: zh if reader_language() == "zh" else en)
 
 
-FACTOR_CONFIG: dict[str, Any] = {
+FACTOR_CONFIG: dict[str, object] = {
     "SECURITY_WEBAUTHN": True,
     "SECURITY_WAN_RP_NAME": "bounty",
     "SECURITY_WAN_ALLOW_AS_FIRST_FACTOR": False,
@@ -111,7 +110,7 @@ def _has_just_recovered(user_id: int, now: int) -> bool:
 class _Proven:
     """A form that changes second factors: who has one proves it, so that nobody can with an open session alone."""
 
-    def validate(self, **kwargs: Any) -> bool:
+    def validate(self, **kwargs: object) -> bool:
         """Whether the form holds; the code or the passkey's answer is taken only then."""
         if not super().validate(**kwargs):  # type: ignore[misc]
             return False
@@ -146,7 +145,7 @@ class ProvenRegister(_Proven, WebAuthnRegisterForm):
 class RegisterAnswer(WebAuthnRegisterResponseForm):
     """What the browser answers when it made one."""
 
-    def validate(self, **kwargs: Any) -> bool:
+    def validate(self, **kwargs: object) -> bool:
         """Whether the answer holds; one that can't be read is no fault of the program's."""
         try:
             return bool(super().validate(**kwargs))
@@ -158,7 +157,7 @@ class RegisterAnswer(WebAuthnRegisterResponseForm):
 class ProvenDelete(_Proven, WebAuthnDeleteForm):
     """The form that deletes a passkey."""
 
-    def validate(self, **kwargs: Any) -> bool:
+    def validate(self, **kwargs: object) -> bool:
         """Not the last second factor of an account that must have one."""
         only = len(current_user.webauthn) == 1 and not current_user.has_code
         if only and current_user.check_tf_required_setup():
@@ -173,7 +172,7 @@ class ProvenDelete(_Proven, WebAuthnDeleteForm):
 class PasskeyBegin(WebAuthnSigninForm):
     """The form that begins to ask for a passkey at the log-in."""
 
-    def validate(self, **kwargs: Any) -> bool:
+    def validate(self, **kwargs: object) -> bool:
         """Whether there is somebody to ask, and not too much was wrong."""
         if not super().validate(**kwargs) or self.user is None:
             return False
@@ -187,7 +186,7 @@ class PasskeyBegin(WebAuthnSigninForm):
 class PasskeyLogin(WebAuthnSigninResponseForm):
     """What a passkey answers at the log-in, after the password."""
 
-    def validate(self, **kwargs: Any) -> bool:
+    def validate(self, **kwargs: object) -> bool:
         """Whether it is a passkey of the account whose password was given, and answers its latest challenge."""
         site = login_site()
         connection = site.turn()
@@ -206,7 +205,7 @@ class PasskeyLogin(WebAuthnSigninResponseForm):
         site.count("guess", asker)
         return False
 
-    def _holds(self, owner: Account, kwargs: dict[str, Any]) -> bool:
+    def _holds(self, owner: Account, kwargs: dict[str, object]) -> bool:
         try:
             return bool(super().validate(**kwargs)) and self.user is owner
         except UNREADABLE:
@@ -214,15 +213,16 @@ class PasskeyLogin(WebAuthnSigninResponseForm):
 
 
 class Challenges(WebauthnUtil):
-    """What browsers are asked for."""
+    """The options for browsers."""
 
     def authentication_options(
-        self, user: UserMixin | None, usage: list[str], existing_options: dict[str, Any]
-    ) -> dict[str, Any]:
+        self, user: UserMixin | None, usage: list[str], existing_options: dict[str, object]
+    ) -> dict[str, object]:
         """The library's, its challenge kept so that it is answered once."""
         site = login_site()
         if user is not None:
-            challenge: bytes = existing_options["challenge"]
+            challenge = existing_options["challenge"]
+            assert isinstance(challenge, bytes)
             set_challenge(site.turn(), user.id, challenge.decode(), site.now())
             site.session.commit()
         return super().authentication_options(user, usage, existing_options)
@@ -231,7 +231,7 @@ class Challenges(WebauthnUtil):
 class ProvenRecoveryCodes(_Proven, MfRecoveryCodesForm):
     """The form that makes new recovery codes."""
 
-    def validate(self, **kwargs: Any) -> bool:
+    def validate(self, **kwargs: object) -> bool:
         """Only for an account that has something to recover from."""
         if not (current_user.has_code or current_user.has_passkey):
             self.form_errors = [in_reader_language(NEEDS_FACTOR)]
@@ -242,7 +242,7 @@ class ProvenRecoveryCodes(_Proven, MfRecoveryCodesForm):
 class LimitedRecovery(MfRecoveryForm):
     """The form of a recovery code at the log-in."""
 
-    def validate(self, **kwargs: Any) -> bool:
+    def validate(self, **kwargs: object) -> bool:
         """Whether the code holds, and not too many were wrong."""
         assert isinstance(self.user, Account)
         site = login_site()

@@ -5,17 +5,17 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, delete, exists, func, insert, or_, select, true, update
+from sqlalchemy import Connection, Row, Select, delete, exists, func, insert, or_, select, true, update
 
 from bounty.accounts.limits import normalised
 from bounty.accounts.passwords import SHORTEST, hashed
 from bounty.audit.service import actor_of, record
-from bounty.db import Query
+from bounty.db import Query, fetch_all, fetch_first
 from bounty.errors import BountyError
 from bounty.models import ROLES, AuditEvent, Invitation, Passkey, Promoter, User
-from bounty.notifications.outbox import MessageText, tell_address
+from bounty.notifications.outbox import MessageText, notify_address
 
 INVITATION_SECONDS = 7 * 86_400
 """How long a one-time link holds."""
@@ -88,21 +88,50 @@ def mail_invitations(connection: Connection, invited: Iterable[Invited], now: in
             "once.",
             f"/invitation/{person.token}",
         )
-        tell_address(connection, "account", f"invitation {_hash(person.token)}", person.email, text, now)
+        notify_address(connection, "account", f"invitation {_hash(person.token)}", person.email, text, now)
 
 
-def open_invitations(connection: Connection, now: int) -> list[Any]:
-    """The invitations that were not accepted, without their tokens, the newest first: email, name, role, promoter_id,
-    invited_at, expires_at."""
+class InvitationRow(NamedTuple):
+    """An invitation that was not accepted, without its token."""
+
+    invitation_id: int
+    email: str
+    name: str
+    role: str
+    promoter_id: int | None
+    invited_at: int
+    expires_at: int
+
+
+class AccountRow(NamedTuple):
+    """An account, without its secrets."""
+
+    user_id: int
+    email: str
+    name: str
+    role: str
+    promoter_id: int | None
+    active: bool
+    second_factor: bool
+    created_at: int
+    logged_in_at: int | None
+    """When it last logged in."""
+
+
+def _open_invitations(now: int) -> Select[int, str, str, str, int | None, int, int]:
     row = Invitation
-    columns = (row.email, row.name, row.role, row.invited_promoter_id.label("promoter_id"))
-    return list(
-        connection.execute(
-            select(*columns, row.invited_at, row.expires_at)
-            .where(row.accepted_at.is_(None), row.expires_at > now)
-            .order_by(row.invited_at.desc(), row.invitation_id.desc())
-        )
+    promoter_id = row.invited_promoter_id.label("promoter_id")
+    return select(
+        row.invitation_id, row.email, row.name, row.role, promoter_id, row.invited_at, row.expires_at
+    ).where(row.accepted_at.is_(None), row.expires_at > now)
+
+
+def open_invitations(connection: Connection, now: int) -> list[InvitationRow]:
+    """The invitations that were not accepted, the newest first."""
+    newest_first = _open_invitations(now).order_by(
+        Invitation.invited_at.desc(), Invitation.invitation_id.desc()
     )
+    return fetch_all(connection, newest_first, InvitationRow)
 
 
 def invite_again(connection: Connection, email: str, now: int) -> Invited:
@@ -153,18 +182,13 @@ def _refuse_taken(connection: Connection, emails: list[str], promoters: list[int
         raise BountyError(f"There is an account already: {taken}.", f"账号已存在：{taken}。")
 
 
-def invitation_of(connection: Connection, token: str, now: int) -> Any:
+def invitation_of(connection: Connection, token: str, now: int) -> InvitationRow:
     """The open invitation behind a link.
 
     Raises BountyError if there is none such, or it was used or is too old.
     """
-    row = connection.execute(
-        select(Invitation.__table__).where(
-            Invitation.token_sha256 == _hash(token),
-            Invitation.accepted_at.is_(None),
-            Invitation.expires_at > now,
-        )
-    ).first()
+    invited = _open_invitations(now).where(Invitation.token_sha256 == _hash(token))
+    row = fetch_first(connection, invited, InvitationRow)
     if row is None:
         raise BountyError(
             "This link was used or has expired: ask whoever invited you for a new one.",
@@ -188,7 +212,7 @@ def accept(connection: Connection, token: str, password: str, now: int) -> int:
         email=row.email,
         name=row.name,
         role=row.role,
-        promoter_id=row.invited_promoter_id,
+        promoter_id=row.promoter_id,
         password=password,
         now=now,
     )
@@ -200,8 +224,8 @@ def require_good_password(password: str, email: str) -> None:
         raise BountyError(
             f"Choose a password of {SHORTEST} to 128 characters.", f"密码须为 {SHORTEST} 至 128 个字符。"
         )
-    name, said = email.partition("@")[0].lower(), password.lower()
-    if len(set(password)) < 5 or said in email or (len(name) > 3 and name in said):
+    name, lowered = email.partition("@")[0].lower(), password.lower()
+    if len(set(password)) < 5 or lowered in email or (len(name) > 3 and name in lowered):
         raise BountyError(
             "Choose a password that is harder to guess.", "密码太容易猜到：请勿使用邮箱名或少数几个重复字符。"
         )
@@ -277,20 +301,26 @@ def enable(connection: Connection, email: str, now: int) -> None:
     record(connection, "user.enable", user.email, now)
 
 
-def _change(connection: Connection, user: Any, **values: Any) -> None:
+class _User(NamedTuple):
+    user_id: int
+    email: str
+    role: str
+    active: bool
+
+
+def _change(connection: Connection, user: _User, **values: str | bool) -> None:
     # Another name in its cookies ends an account's sessions.
     values["fs_uniquifier"] = secrets.token_hex(16)
     connection.execute(update(User).where(User.id == user.user_id).values(**values))
 
 
-def users(connection: Connection) -> list[Any]:
-    """Every account, as ``accounts`` has them."""
-    return list(connection.execute(accounts().order_by(User.role, User.email)))
+def users(connection: Connection) -> list[AccountRow]:
+    """Every account."""
+    return fetch_all(connection, accounts().order_by(User.role, User.email), AccountRow)
 
 
 def accounts() -> Query:
-    """Every account, without its secrets: user_id, email, name, role, promoter_id, active, second_factor, created_at
-    and logged_in_at, when it last logged in."""
+    """Every account, as ``AccountRow``."""
     login = (
         select(func.max(AuditEvent.happened_at))
         .where(AuditEvent.subject == User.email, AuditEvent.act == "user.login")
@@ -325,12 +355,9 @@ def count_promoter_accounts(connection: Connection) -> int:
     return counted
 
 
-def _user(connection: Connection, email: str) -> Any:
-    row = connection.execute(
-        select(User.id.label("user_id"), User.email, User.role, User.active).where(
-            User.email == normalised(email)
-        )
-    ).first()
+def _user(connection: Connection, email: str) -> _User:
+    columns = select(User.id.label("user_id"), User.email, User.role, User.active)
+    row = fetch_first(connection, columns.where(User.email == normalised(email)), _User)
     if row is None:
         raise BountyError(f"There is no account {email}: `bounty user list` shows them.")
     return row

@@ -1,4 +1,4 @@
-"""Files that a promoter adds to an appeal: images, which are encoded anew, and PDF.
+"""Files that a promoter adds to an appeal: images, which are re-encoded, and PDF.
 
 What a file is, is judged by its content. The bytes lie in a private folder beside the uploads, under their hash.
 """
@@ -10,12 +10,13 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 from sqlalchemy import Connection, insert, select
 
 from bounty.audit.service import record
+from bounty.db import fetch_all, fetch_first
 from bounty.errors import BountyError
 from bounty.models import Appeal, AppealAttachment
 from bounty.private import private_folder, write_private_file
@@ -54,7 +55,7 @@ class CheckedFile:
 
 
 def check_file(name: str, content: bytes, limits: AttachmentLimits) -> CheckedFile:
-    """Judge a file by its content; a picture is encoded anew, without what it carries beside its pixels.
+    """Judge a file by its content; a picture is re-encoded, without what it carries beside its pixels.
 
     Raises BountyError for a file that is too large, of another kind, or damaged.
     """
@@ -67,11 +68,11 @@ def check_file(name: str, content: bytes, limits: AttachmentLimits) -> CheckedFi
         if b"%%EOF" not in content[-1024:]:
             raise _NOT_ACCEPTED
         return CheckedFile(_plain_name(name, ".pdf"), "application/pdf", content)
-    media_type, picture = _encoded_anew(content)
+    media_type, picture = _re_encoded(content)
     return CheckedFile(_plain_name(name, ENDINGS[media_type]), media_type, picture)
 
 
-def _encoded_anew(content: bytes) -> tuple[str, bytes]:
+def _re_encoded(content: bytes) -> tuple[str, bytes]:
     """Media type and bytes of a picture's first frame, upright, at most 4,096 pixels wide or high."""
     try:
         with warnings.catch_warnings():
@@ -141,16 +142,29 @@ def attach(
         record(connection, "appeal.attach", f"appeal {appeal_id}", now, after={"number": number, **facts})
 
 
-def attachments_of(connection: Connection, appeal_id: int) -> list[Any]:
+class AttachmentRow(NamedTuple):
+    """A row of ``appeal_attachments``."""
+
+    promoter_id: int
+    appeal_id: int
+    number: int
+    file_name: str
+    media_type: str
+    sha256: str
+    size_bytes: int
+    added_at: int
+
+
+def attachments_of(connection: Connection, appeal_id: int) -> list[AttachmentRow]:
     """The files of an appeal in the order in which they were added."""
     row = AppealAttachment
     query = select(row.__table__).where(row.appeal_id == appeal_id).order_by(row.number)
-    return list(connection.execute(query))
+    return fetch_all(connection, query, AttachmentRow)
 
 
 def attachment(
     connection: Connection, appeal_id: int, number: int, *, promoter_id: int | None = None
-) -> Any | None:
+) -> AttachmentRow | None:
     """One file of an appeal; None if there is none such.
 
     promoter_id  whose appeal it must be, where a promoter looks
@@ -158,7 +172,7 @@ def attachment(
     row = AppealAttachment
     whose = [] if promoter_id is None else [row.promoter_id == promoter_id]
     query = select(row.__table__).where(row.appeal_id == appeal_id, row.number == number, *whose)
-    return connection.execute(query).first()
+    return fetch_first(connection, query, AttachmentRow)
 
 
 def stored_path(folder: Path, sha256: str, media_type: str) -> Path:

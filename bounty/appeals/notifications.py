@@ -1,10 +1,11 @@
 """Telling a promoter that operations answered an appeal, or ask something more."""
 
-from typing import Any
-
 from sqlalchemy import Connection
 
-from bounty.notifications.outbox import MessageText, notify_promoters
+from bounty.appeals.queries import AppealRow
+from bounty.clock import shown
+from bounty.notifications.outbox import MessageText, announce, notify_promoters
+from bounty.rules.periods import Period
 
 _VERDICTS = {
     "ACCEPTED": (
@@ -20,7 +21,7 @@ _VERDICTS = {
 
 
 def notify_answer(
-    connection: Connection, appeal: Any, number: int, verdict: str, words: str, now: int
+    connection: Connection, appeal: AppealRow, number: int, verdict: str, words: str, now: int
 ) -> None:
     """Tell the promoter of an appeal, if they have an account, what operations answered.
 
@@ -40,3 +41,18 @@ def notify_answer(
         return letter if promoter_id == appeal.promoter_id else None
 
     notify_promoters(connection, "appeal", f"appeal {appeal.appeal_id} answer {number}", letter_for, now)
+
+
+def announce_appeal(
+    connection: Connection, appeal_id: int, period: Period, order_sn: str | None, due_at: int, now: int
+) -> None:
+    """Tell programs that an appeal was opened; who asks, and what about, is on its page alone."""
+    about = "result" if order_sn is None else "order"
+    event = {"appeal": appeal_id, "period": str(period), "about": about, "due_at": shown(due_at)}
+    announce(connection, "appealed", f"appeal {appeal_id}", event, now)
+
+
+def announce_answer(connection: Connection, appeal: AppealRow, number: int, verdict: str, now: int) -> None:
+    """Send the event that operations answered an appeal, or returned a question."""
+    event = {"appeal": appeal.appeal_id, "period": appeal.period, "answer": number, "verdict": verdict}
+    announce(connection, "answered", f"appeal {appeal.appeal_id} answer {number}", event, now)

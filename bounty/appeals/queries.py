@@ -1,24 +1,49 @@
 """Appeals with where they stand: a select each, for pages and tables alike."""
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, select
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, select
 
 from bounty.db import Query
+from bounty.labels import LabelledCode
 from bounty.models import Appeal, AppealAnswer, RosterEntry
 
-STATES = {
-    "OPEN": ("待答复", "waiting for an answer"),
-    "OVERDUE": ("已超时", "overdue"),
-    "ASKED": ("待推手补充", "waiting for the promoter"),
-    "ACCEPTED": ("已支持", "accepted"),
-    "DECLINED": ("已驳回", "declined"),
-}
-"""State -> its name in Chinese and English. It follows from the last answer and the clock."""
-WITH_OPERATIONS = ("OPEN", "OVERDUE")
+
+class AppealState(LabelledCode):
+    """Where an appeal stands; it follows from the last answer and the clock."""
+
+    OPEN = "OPEN", "待答复", "waiting for an answer"
+    OVERDUE = "OVERDUE", "已超时", "overdue"
+    ASKED = "ASKED", "待推手补充", "waiting for the promoter"
+    ACCEPTED = "ACCEPTED", "申诉成立", "accepted"
+    DECLINED = "DECLINED", "已驳回", "declined"
+
+
+WITH_OPERATIONS = (AppealState.OPEN.value, AppealState.OVERDUE.value)
 """In these it is operations' turn."""
 
 
+class AppealRow(NamedTuple):
+    """An appeal, and where it stands."""
+
+    promoter_id: int
+    appeal_id: int
+    period: str
+    order_sn: str | None
+    """Null: it is about the result of the period."""
+    words: str
+    asked_at: int
+    due_at: int
+    name: str | None
+    """The roster's."""
+    state: str
+    """One of AppealState."""
+    answers: int
+    answered_at: int | None
+
+
 def appeals(now: int) -> Query:
-    """Every appeal: its columns, name (the roster's), state (a key of STATES), answers (how many) and answered_at."""
+    """Every appeal, as ``AppealRow``."""
     last = (
         select(
             AppealAnswer.promoter_id,
@@ -55,6 +80,17 @@ def appeals(now: int) -> Query:
         .outerjoin(last, of_appeal)
         .outerjoin(RosterEntry, entry)
     )
+
+
+def appeals_of_promoter(promoter_id: int, now: int) -> Query:
+    """A promoter's appeals, as ``appeals`` has them."""
+    return appeals(now).where(Appeal.promoter_id == promoter_id)
+
+
+def with_operations(now: int) -> Select[int]:
+    """How many appeals wait for an answer of operations."""
+    of_appeal = appeals(now).subquery("appeal").c
+    return select(func.count()).where(of_appeal.state.in_(WITH_OPERATIONS))
 
 
 def _state(verdict: ColumnElement[str], now: int) -> ColumnElement[str]:

@@ -9,19 +9,20 @@ An accepted appeal changes no result: its row is one more fact, which the next d
 import json
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import Connection, func, insert, select
 
-from bounty.appeals.corrections import write_correction
-from bounty.appeals.notifications import notify_answer
-from bounty.appeals.queries import WITH_OPERATIONS, appeals
+from bounty.appeals.corrections import CorrectedFacts, write_correction
+from bounty.appeals.notifications import announce_answer, announce_appeal, notify_answer
+from bounty.appeals.queries import WITH_OPERATIONS, AppealRow, appeals
 from bounty.audit.service import actor_of, record
 from bounty.clock import midnight, shanghai_date, shown
+from bounty.db import Query, fetch_all, fetch_first
 from bounty.errors import BountyError
 from bounty.models import Appeal, AppealAnswer, Notice, OpenPeriod, RosterEntry, User
 from bounty.orders.queries import owns_order
-from bounty.progress.service import explain, progress_of
+from bounty.progress.service import ExplanationJson, ProgressJson, explain, progress_of
 from bounty.roster.terms import frozen_terms, terms_in_force
 from bounty.rules.clause_texts import deadline_text
 from bounty.rules.periods import MAIN, Period
@@ -30,7 +31,7 @@ from bounty.rules.terms import NoticeTerms
 LOOKED_BACK = 2
 """Months back whose windows may still be open: one published, one unsettled."""
 WORDS = 2000
-"""Characters of what is asked or answered, at most."""
+"""Characters of an appeal or an answer, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +47,30 @@ class Window:
     """The newest; null while there is none."""
 
 
+class AppealAnswerRow(NamedTuple):
+    """An answer in an appeal."""
+
+    promoter_id: int
+    appeal_id: int
+    number: int
+    verdict: str
+    words: str
+    user_id: int
+    answered_at: int
+    correction_batch_id: int | None
+    by: str
+    """The name of who answered."""
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
-    """An appeal with everything said in it."""
+    """An appeal with all its messages."""
 
-    facts: Any
-    """Its row; see queries.appeals."""
-    as_stood: dict[str, Any]
+    facts: AppealRow
+    as_stood: ExplanationJson | ProgressJson
     """What it asks about, as it stood then: of an order as ``explain`` gives it, of a result as ``progress`` does."""
-    answers: list[Any]
-    """In their order, with ``by``: the name of who answered."""
+    answers: list[AppealAnswerRow]
+    """In their order."""
 
     @property
     def next_number(self) -> int:
@@ -71,19 +86,19 @@ class Panel:
     order_sn: str | None
     """Null: the result."""
     window: Window
-    asked: list[Any]
-    """Their appeals about it, the newest first; see queries.appeals."""
+    appeals: list[AppealRow]
+    """Their appeals about it, the newest first."""
 
     @property
     def pending(self) -> bool:
         """Whether one of them is not answered for good."""
-        return any(row.state in (*WITH_OPERATIONS, "ASKED") for row in self.asked)
+        return any(row.state in (*WITH_OPERATIONS, "ASKED") for row in self.appeals)
 
 
 def panel(
     connection: Connection, promoter_id: int, period: Period | None, order_sn: str | None, now: int
 ) -> Panel | None:
-    """Whether and until when it can be asked about, and what was asked already; null where the period is not open."""
+    """Whether and until when it can be appealed, and the appeals so far; null where the period is not open."""
     window = None if period is None else window_of(connection, period, now)
     if period is None or window is None or not _on_roster(connection, period, promoter_id):
         return None
@@ -92,12 +107,12 @@ def panel(
         Appeal.period == str(period),
         Appeal.order_sn.is_not_distinct_from(order_sn),
     )
-    asked = connection.execute(appeals(now).where(*about).order_by(Appeal.appeal_id.desc()))
-    return Panel(str(period), order_sn, window, list(asked))
+    query = appeals(now).where(*about).order_by(Appeal.appeal_id.desc())
+    return Panel(str(period), order_sn, window, fetch_all(connection, query, AppealRow))
 
 
 def results_to_ask_about(connection: Connection, promoter_id: int, now: int) -> list[Panel]:
-    """The promoter's last periods whose results can be asked about, and are not yet, the newest first."""
+    """The promoter's last periods whose results can be appealed and are not yet, the newest first."""
     since = midnight(Period.of(shanghai_date(now)).plus(-LOOKED_BACK).first_day)
     periods = connection.execute(
         select(RosterEntry.period)
@@ -164,16 +179,17 @@ def ask(
     period  of the result; of an order its programme alone is looked at, and the period is the order's own
 
     The same words about the same thing are the same appeal. Raises BountyError if it is not the promoter's, the window
-    is over, nothing is said, or another appeal about it is not answered yet.
+    is over, the text is blank, or another appeal about it is not answered yet.
     """
-    words = _said(words)
+    words = _cleaned(words)
+    as_stood: ExplanationJson | ProgressJson | None
     if order_sn is not None:
         if not owns_order(connection, promoter_id, order_sn):
             raise BountyError(f"There is no order {order_sn} of yours.", f"没有您的订单 {order_sn}。")
         explained = explain(connection, order_sn, now, MAIN if period is None else period.programme)
         period, as_stood = explained.period, explained.as_json()
     else:
-        as_stood = {} if period is None else progress_of(connection, period, promoter_id, now).as_json()
+        as_stood = None if period is None else progress_of(connection, period, promoter_id, now).as_json()
     window = None if period is None else window_of(connection, period, now)
     if period is None or window is None or not _on_roster(connection, period, promoter_id):
         raise BountyError(
@@ -207,19 +223,20 @@ def ask(
     )
     what = {"period": str(period), "promoter_id": promoter_id, "order_sn": order_sn, "due_at": shown(due)}
     record(connection, "appeal.ask", f"appeal {appeal_id}", now, after=what, reason=words)
+    announce_appeal(connection, appeal_id, period, order_sn, due, now)
     return appeal_id
 
 
 def reply(
     connection: Connection, promoter_id: int, appeal_id: int, number: int, words: str, now: int
 ) -> bool:
-    """The promoter's answer to a question of operations; False if just this was said already.
+    """The promoter's answer to a question of operations; False if the same answer is already there.
 
     number  of the answer it is to be; two of one number can't be given
     """
     case = case_of(connection, appeal_id, now, promoter_id=promoter_id)
-    words = _said(words)
-    if _given(case, number, "REPLIED", words):
+    words = _cleaned(words)
+    if _is_repeated(case, number, "REPLIED", words):
         return False
     if case.facts.state != "ASKED" or number != case.next_number:
         raise BountyError(
@@ -237,7 +254,7 @@ def answer(
     words: str,
     now: int,
     *,
-    corrected: dict[str, Any] | None = None,
+    corrected: CorrectedFacts | None = None,
 ) -> bool:
     """Operations' answer, with its reason; False if just this was answered already.
 
@@ -249,12 +266,12 @@ def answer(
     Raises BountyError if it is not operations' turn, no reason is given, or accepting would put nothing right.
     """
     case = case_of(connection, appeal_id, now)
-    words = _said(words)
+    words = _cleaned(words)
     if verdict not in ("ACCEPTED", "DECLINED", "ASKED"):
         raise BountyError(
             f"{verdict!r} is no answer: accept, decline or ask.", "请选择支持、驳回或请推手补充。"
         )
-    if _given(case, number, verdict, words):
+    if _is_repeated(case, number, verdict, words):
         return False
     if case.facts.state not in WITH_OPERATIONS or number != case.next_number:
         raise BountyError(
@@ -266,6 +283,7 @@ def answer(
         batch_id = write_correction(connection, appeal_id, case.facts.order_sn, corrected or {}, now)
     _answer(connection, case, verdict, words, now, batch_id=batch_id, corrected=corrected)
     notify_answer(connection, case.facts, number, verdict, words, now)
+    announce_answer(connection, case.facts, number, verdict, now)
     return True
 
 
@@ -277,25 +295,26 @@ def case_of(connection: Connection, appeal_id: int, now: int, *, promoter_id: in
     Raises NoSuchAppeal.
     """
     whose = [] if promoter_id is None else [Appeal.promoter_id == promoter_id]
-    row = connection.execute(
-        appeals(now).add_columns(Appeal.as_stood).where(Appeal.appeal_id == appeal_id, *whose)
-    ).first()
+    row = fetch_first(connection, appeals(now).where(Appeal.appeal_id == appeal_id, *whose), AppealRow)
     if row is None:
         raise NoSuchAppeal(f"There is no appeal {appeal_id}.", f"没有申诉 {appeal_id}。")
-    answers = connection.execute(
+    as_stood = connection.execute(
+        select(Appeal.as_stood).where(Appeal.promoter_id == row.promoter_id, Appeal.appeal_id == appeal_id)
+    ).scalar_one()
+    answers = (
         select(AppealAnswer.__table__, User.name.label("by"))
         .join(User, User.id == AppealAnswer.user_id)
         .where(AppealAnswer.promoter_id == row.promoter_id, AppealAnswer.appeal_id == appeal_id)
         .order_by(AppealAnswer.number)
     )
-    return Case(row, json.loads(row.as_stood), list(answers))
+    return Case(row, json.loads(as_stood), fetch_all(connection, answers, AppealAnswerRow))
 
 
 class NoSuchAppeal(BountyError):
     """There is none of that number, or it is somebody else's."""
 
 
-def _said(words: str) -> str:
+def _cleaned(words: str) -> str:
     words = "\n".join(line.rstrip() for line in words.strip().splitlines())
     if not words:
         raise BountyError("Say why, in a sentence or two.", "请用一两句话写明理由。")
@@ -311,7 +330,7 @@ def _on_roster(connection: Connection, period: Period, promoter_id: int) -> bool
     return connection.execute(entry).first() is not None
 
 
-def _pending(promoter_id: int, period: Period, order_sn: str | None, now: int) -> Any:
+def _pending(promoter_id: int, period: Period, order_sn: str | None, now: int) -> Query:
     """The appeal about the same thing that is not answered for good."""
     every = appeals(now).subquery("every")
     return select(every.c.appeal_id, every.c.words).where(
@@ -322,7 +341,7 @@ def _pending(promoter_id: int, period: Period, order_sn: str | None, now: int) -
     )
 
 
-def _given(case: Case, number: int, verdict: str, words: str) -> bool:
+def _is_repeated(case: Case, number: int, verdict: str, words: str) -> bool:
     """Whether the answer of this number is just this one: somebody posted it twice."""
     given = next((each for each in case.answers if each.number == number), None)
     return given is not None and (given.verdict, given.words) == (verdict, words)
@@ -336,7 +355,7 @@ def _answer(
     now: int,
     *,
     batch_id: int | None = None,
-    corrected: dict[str, Any] | None = None,
+    corrected: CorrectedFacts | None = None,
 ) -> None:
     user_id = actor_of(connection).user_id
     if user_id is None:
@@ -356,7 +375,7 @@ def _answer(
             correction_batch_id=batch_id,
         )
     )
-    after: dict[str, Any] = {"verdict": verdict, "number": case.next_number}
+    after: dict[str, object] = {"verdict": verdict, "number": case.next_number}
     if batch_id is not None:
         after |= {"batch": batch_id, "order_sn": facts.order_sn, "corrected": corrected}
     record(

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from typing import TypedDict, Unpack
 
 import msgspec
 from sqlalchemy import Connection, Engine, func, insert, select
@@ -31,8 +31,29 @@ from bounty.models import AuditEvent, Books
 from bounty.private import close_to_others, private_folder
 
 log = logging.getLogger(__name__)
-Line = dict[str, Any]
-"""The keys kind, at (epoch seconds), event, head, and further keys of the kind."""
+
+
+class LineFacts(TypedDict, total=False):
+    """What lines of a kind say beside their event."""
+
+    tranche: int
+    content_sha256: str
+    settled_before: str
+    due_fen: int
+    file: str | None
+
+
+class JournalLine(LineFacts):
+    """A line of the journal."""
+
+    kind: str
+    at: int
+    """Epoch seconds."""
+    event: int
+    head: str
+    """The event's hash."""
+
+
 HEAD, EXPORT, BACKUP, RESTORE = "head", "export", "backup", "restore"
 
 
@@ -94,7 +115,7 @@ def _require_new(connection: Connection) -> None:
 # Writing
 
 
-def append(path: Path, *lines: Line) -> None:
+def append(path: Path, *lines: JournalLine) -> None:
     """Append lines to a journal and flush them to the disk.
 
     Raises BountyError if the file cannot be written.
@@ -121,20 +142,20 @@ def append(path: Path, *lines: Line) -> None:
         ) from error
 
 
-def line_of(connection: Connection, kind: str, now: int, **more: Any) -> Line:
+def line_of(connection: Connection, kind: str, now: int, **more: Unpack[LineFacts]) -> JournalLine:
     """A journal line with the newest audit event."""
     event, head = _newest(connection)
     return {"kind": kind, "at": now, "event": event, "head": head, **more}
 
 
-def note(engine: Engine, kind: str, now: int, **more: Any) -> None:
+def note(engine: Engine, kind: str, now: int, **more: Unpack[LineFacts]) -> None:
     """Append a line with the newest audit event, if a journal is kept.
 
     Raises BountyError if the file cannot be written.
     """
     with snapshot(engine) as connection:
         path = journal_of(connection)
-        line = line_of(connection, kind, now, **more) if path is not None else {}
+        line = line_of(connection, kind, now, **more)
     if path is not None:
         append(path, line)
 
@@ -158,7 +179,7 @@ def _note_head(connection: Connection) -> Callable[[], None] | None:
         .limit(1)
     ).one()
     assert path is not None
-    line = {"kind": HEAD, "at": event.happened_at, "event": event.event_id, "head": event.event_sha256}
+    line = JournalLine(kind=HEAD, at=event.happened_at, event=event.event_id, head=event.event_sha256)
 
     def add() -> None:
         try:
@@ -184,13 +205,13 @@ class Journal:
     """A journal, compared with the books' audit events."""
 
     path: Path
-    lines: tuple[Line, ...]
+    lines: tuple[JournalLine, ...]
     """The lines in the order in which they were written."""
     strange: frozenset[int]
     """Indexes in ``lines`` of the lines whose event is not in these books."""
 
     @property
-    def ahead(self) -> Line | None:
+    def ahead(self) -> JournalLine | None:
         """The newest line whose event is missing in these books and which no recorded restore explains; None if there
         is none. If there is one, the books are older than their journal."""
         marks = [
@@ -200,7 +221,7 @@ class Journal:
         unmarked = [self.lines[at] for at in self.strange if at > after]
         return max(unmarked, key=lambda line: int(line["event"]), default=None)
 
-    def of_kind(self, kind: str, *, strange: bool) -> list[Line]:
+    def of_kind(self, kind: str, *, strange: bool) -> list[JournalLine]:
         """The lines of a kind whose event is not in the books (strange), or is in them."""
         return [
             line
@@ -227,7 +248,7 @@ def read_journal(connection: Connection) -> Journal | None:
     return Journal(path, lines, frozenset(strange))
 
 
-def _lines(path: Path) -> Iterable[Line]:
+def _lines(path: Path) -> Iterable[JournalLine]:
     try:
         content = path.read_bytes()
     except FileNotFoundError:

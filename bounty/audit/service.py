@@ -11,7 +11,7 @@ from hashlib import sha256
 from sqlalchemy import Connection, Engine, func, insert, select
 
 from bounty.audit.journal import name_books
-from bounty.db import wait_for_turn
+from bounty.db import Query, wait_for_turn
 from bounty.models import AuditEvent
 
 FIRST = "0" * 64
@@ -111,13 +111,23 @@ class Chain:
     """Numbers of the events with a wrong hash, predecessor or number; empty if the chain is intact."""
 
 
+def events() -> Query:
+    """Every event, columns as of ``AuditEvent``."""
+    return select(AuditEvent.__table__)
+
+
+def newest_event_id(connection: Connection) -> int:
+    """The number of the newest event, which is that of all events; 0 before the first."""
+    return connection.execute(select(func.max(AuditEvent.event_id))).scalar() or 0
+
+
 def verify(connection: Connection, last: int | None = None) -> Chain:
     """Read events and compute their hashes again.
 
     last   verify only this many of the newest events, for a page; the stored hash before them is trusted. None: all
     """
     count, head, broken = 0, FIRST, []
-    newest = connection.execute(select(func.max(AuditEvent.event_id))).scalar() or 0
+    newest = newest_event_id(connection)
     if last is not None and newest > last:
         count = newest - last
         stored = select(AuditEvent.event_sha256).where(AuditEvent.event_id == count)

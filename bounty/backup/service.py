@@ -88,9 +88,9 @@ def restore(engine: Engine, source: Path, now: int, programs: Path | None) -> Ba
         )
     if _sha256(source) != backup.sha256:
         raise BountyError(f"{source} is not the file that was backed up: its SHA-256 is another.")
-    if backup.facts.schema != program_revision(engine):
+    if backup.facts.schema != program_revision():
         raise BountyError(
-            f"The backup's schema is {backup.facts.schema} and the program's is {program_revision(engine)}: restore it "
+            f"The backup's schema is {backup.facts.schema} and the program's is {program_revision()}: restore it "
             "with the version of the program that made it, and run `bounty db upgrade` with the new one."
         )
     _require_empty(engine)

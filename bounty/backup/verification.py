@@ -6,9 +6,10 @@ from sqlalchemy import Connection, func, select, text
 
 from bounty.audit.service import verify
 from bounty.checks import books
+from bounty.checks.archives import ARCHIVES
 from bounty.errors import BountyError
 from bounty.models import Base
-from bounty.schema import held_revision
+from bounty.schema import stored_revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +40,15 @@ def facts_of(connection: Connection) -> Facts:
         table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
         for table in Base.metadata.sorted_tables
     }
-    return Facts(held_revision(connection) or "none", rows, chain.events, chain.head)
+    return Facts(stored_revision(connection) or "none", rows, chain.events, chain.head)
 
 
 def require_good(connection: Connection, wanted: Facts) -> None:
     """Raises BountyError, saying what is off, unless a copy holds what it should and its books balance."""
     if connection.dialect.name == "sqlite":
-        said = connection.execute(text("PRAGMA integrity_check")).scalars().all()
-        if said != ["ok"]:
-            raise BountyError(f"The copy is damaged: {said[0]}.")
+        problems = connection.execute(text("PRAGMA integrity_check")).scalars().all()
+        if problems != ["ok"]:
+            raise BountyError(f"The copy is damaged: {problems[0]}.")
     found = facts_of(connection)
     if found.schema != wanted.schema:
         raise BountyError(f"The copy's schema is {found.schema}, not {wanted.schema}.")
@@ -56,7 +57,8 @@ def require_good(connection: Connection, wanted: Facts) -> None:
             raise BountyError(f"The copy has {found.rows.get(table)} rows of {table}, not {count}.")
     if (found.audit_events, found.audit_head) != (wanted.audit_events, wanted.audit_head):
         raise BountyError("The copy's audit chain ends otherwise than that of the books.")
-    for finding in books.run_checks(connection):
+    # Archive files are no part of a copy; `bounty restore` says which of them the restored books need.
+    for finding in books.run_checks(connection, but=ARCHIVES):
         if finding.violations:
             raise BountyError(
                 f"The copy's books do not balance: {finding.violations} violations of {finding.name}."

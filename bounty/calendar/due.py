@@ -5,16 +5,16 @@ It reads what is open, and of every unpublished period its checklist; nothing ad
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sqlalchemy import Connection, func, select
 
-from bounty.appeals.queries import WITH_OPERATIONS, appeals
+from bounty.appeals.queries import WITH_OPERATIONS, appeals, with_operations
 from bounty.calendar.schedule import HOUR, Calendar, coming_periods
 from bounty.calendar.schedule_overview import overdue_slots
 from bounty.clock import midnight, shanghai_date
-from bounty.models import Quarantined
-from bounty.notices.late_facts import LateFacts, late_facts
+from bounty.ingest.queries import count_open, open_entry_count
+from bounty.notices.late_facts import LateFacts, late_facts_shown
 from bounty.notices.period_status import period_status
 from bounty.notices.period_summaries import PeriodSummary, period_summaries
 from bounty.notifications.service import undelivered
@@ -23,7 +23,7 @@ from bounty.release.next_code import after_notice
 from bounty.release.next_step import NextStep, next_step
 from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import Period
-from bounty.tranches.state import every_tranche
+from bounty.tranches.state import newest_tranche
 
 Kind = Literal["FREEZE", "STEP", "LATE", "APPEALS", "QUARANTINE", "UNDELIVERED", "SLOT", "TRANCHE"]
 SOON = 7 * 86_400
@@ -69,13 +69,30 @@ def due_items(
         *steps,
         *_appeals(connection, now),
         # A period whose next step is its quarantine says so itself.
-        *([] if _says_quarantine(steps) else _quarantine(connection, periods)),
+        *([] if _has_quarantine_step(steps) else _quarantine(connection, periods)),
         *_slots(connection, calendar, now),
         *_tranche(connection, calendar, now),
     ]
     if given_up := connection.execute(undelivered()).scalar_one():
         found.append(DueItem("UNDELIVERED", None, count=given_up))
     return sorted(found, key=lambda each: (each.due_at is None, each.due_at or 0, each.kind))
+
+
+class OpenCounts(NamedTuple):
+    """How much is open, whatever its deadline."""
+
+    quarantined: int
+    """Rows in quarantine."""
+    appeals: int
+    """Appeals that operations have to answer."""
+    undelivered: int
+    """Messages that were given up."""
+
+
+def open_counts(connection: Connection, now: int) -> OpenCounts:
+    """For every page's navigation: one statement, each count of an index."""
+    counts = (open_entry_count(), with_operations(now), undelivered())
+    return OpenCounts(*connection.execute(select(*(each.scalar_subquery() for each in counts))).one())
 
 
 def _rosters(connection: Connection, calendar: Calendar, now: int) -> Iterator[DueItem]:
@@ -90,7 +107,7 @@ def _of_period(
     period, bounds = Period.parse(each.period), each.bounds
     if each.state in ("PUBLISHED", "CORRECTED"):
         terms = terms_in_force(connection, period).terms
-        late = late_facts(connection, period, terms, each.notice)
+        late: LateFacts | None = late_facts_shown(connection, period, terms, each.notice, now).content
         if late is not None:
             yield DueItem("LATE", None, period, late=late)
         return
@@ -98,7 +115,7 @@ def _of_period(
     step = next_step(
         stage,
         checklist(connection, stage, now),
-        after_notice(connection, stage, now),
+        after_notice(connection, stage, now, shown=True),
         approval_required=approval_required,
     )
     due_at = {
@@ -129,13 +146,12 @@ def _appeals(connection: Connection, now: int) -> Iterator[DueItem]:
         yield DueItem("APPEALS", waits.due_at, count=waits.rows)
 
 
-def _says_quarantine(steps: list[DueItem]) -> bool:
+def _has_quarantine_step(steps: list[DueItem]) -> bool:
     return any(item.step is not None and item.step.place == "QUARANTINE" for item in steps)
 
 
 def _quarantine(connection: Connection, periods: list[PeriodSummary]) -> Iterator[DueItem]:
-    rows = connection.execute(select(func.count()).where(Quarantined.closed_at.is_(None))).scalar_one()
-    if rows:
+    if rows := count_open(connection):
         cutoffs = [each.bounds.receipt_cutoff for each in periods if each.notice is None]
         yield DueItem("QUARANTINE", min(cutoffs, default=None), count=rows)
 
@@ -152,8 +168,7 @@ def _slots(connection: Connection, calendar: Calendar, now: int) -> Iterator[Due
 
 def _tranche(connection: Connection, calendar: Calendar, now: int) -> Iterator[DueItem]:
     """The newest tranche, unless nothing of it waits."""
-    row = every_tranche().subquery("row")
-    newest = connection.execute(row.select().order_by(row.c.tranche_id.desc()).limit(1)).first()
+    newest = newest_tranche(connection)
     if newest is not None and newest.state in ("prepared", "approved", "exported"):
         due_at = payout_after(calendar, newest.prepared_at)
         yield DueItem("TRANCHE", due_at, count=newest.tranche_id, code=newest.state)

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, insert, select
 
@@ -46,6 +46,9 @@ from bounty.sync.intervals import Interval
 from bounty.sync.recheck import recheck_orders
 from bounty.tranches import preparation
 from bounty.tranches.preparation import NothingDue
+
+if TYPE_CHECKING:
+    from bounty.forecast.period_forecast import MadeForecast  # with numpy, which only one job needs
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +105,7 @@ def freeze(connection: Connection, slot: ScheduledSlot, _: None, now: int) -> st
     """Freeze a month's roster; do nothing if it is frozen."""
     assert slot.period is not None
     opening = open_roster(connection, slot.period, now)
-    state = "frozen" if opening.anew else "open already"
+    state = "frozen" if opening.created else "open already"
     return f"{state}: {opening.on_roster} on the roster, {opening.eligible} eligible"
 
 
@@ -143,7 +146,7 @@ def draft(connection: Connection, slot: ScheduledSlot, _: None, now: int) -> str
     if coverage.is_required and gaps:
         return _notify_of_gaps(connection, slot.period, gaps, now)
     settled = settle(connection, slot.period, now)
-    state = "drafted" if settled.anew else "drafted already"
+    state = "drafted" if settled.created else "drafted already"
     return f"settlement {settled.settlement_id} {state}: {settled.content_sha256}"
 
 
@@ -292,7 +295,7 @@ def backup(_connection: Connection, _slot: ScheduledSlot, path: Path | None, _no
 @contextmanager
 def forecasts_made(
     context: JobContext, _slot: ScheduledSlot
-) -> Iterator[tuple[list[Any], dict[Period, list[UnusualShare]]]]:
+) -> Iterator[tuple[list["MadeForecast"], dict[Period, list[UnusualShare]]]]:
     """Make the forecasts and flags in a snapshot before the transaction, so that they block no writer."""
     from bounty.forecast.period_forecast import make_forecast  # noqa: PLC0415 - numpy, which only this job needs
 
@@ -306,7 +309,7 @@ def forecasts_made(
 def forecast(
     connection: Connection,
     _slot: ScheduledSlot,
-    found: tuple[list[Any], dict[Period, list[UnusualShare]]],
+    found: tuple[list["MadeForecast"], dict[Period, list[UnusualShare]]],
     now: int,
 ) -> str:
     """Write the forecasts of the open periods and the flags, and score the forecasts of published periods."""

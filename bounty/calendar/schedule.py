@@ -5,14 +5,15 @@ terms ──> the first month ──> freeze 2022-12, settle 2022-12, ...    a s
       └─> added on        ──> remind 2023-01-07, check 2022-12-03    a slot a day
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Final, Literal
+from typing import Final
 
 from sqlalchemy import Connection, select
 
 from bounty.clock import midnight, shanghai_date
+from bounty.labels import LabelledCode
 from bounty.models import OpenPeriod, Slot, TermsVersion
 from bounty.roster.programmes import programmes, require_programme, require_running
 from bounty.roster.terms import terms_in_force
@@ -22,7 +23,26 @@ from bounty.rules.terms import MONTH
 HOUR: Final = 3600
 PATIENCE: Final = 86_400
 """Seconds after which what is due and not done counts as missed. It is still done at the next wake."""
-State = Literal["done", "due", "missed"]
+
+
+class CalendarJob(LabelledCode):
+    """What the calendar asks for."""
+
+    FREEZE = "freeze", "冻结名单", "Freeze the roster"
+    REMIND = "remind", "收货提醒", "Remind of receipts"
+    SETTLE = "settle", "起草核算", "Draft the settlement"
+    PAY = "pay", "准备付款批次", "Prepare a tranche"
+    CHECK = "check", "账目自查", "Check the books"
+    FORECAST = "forecast", "预测与异常标记", "Forecast and flag"
+    BACKUP = "backup", "备份", "Back up"
+
+
+class SlotState(LabelledCode):
+    """The state of a slot of the calendar."""
+
+    DONE = "done", "已完成", "done"
+    DUE = "due", "待办", "due"
+    MISSED = "missed", "已错过", "missed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +67,7 @@ class Calendar:
 
 @dataclass(frozen=True, slots=True)
 class ScheduledSlot:
-    """One thing that the calendar has asked for, and what became of it."""
+    """A slot of the calendar, and its result."""
 
     job: str
     slot: str
@@ -69,17 +89,17 @@ class ScheduledSlot:
         """The slot without its programme: a period or a day."""
         return self.slot.rpartition(":")[2]
 
-    def state(self, now: int) -> State:
+    def state(self, now: int) -> SlotState:
         """How it stands."""
         if self.done_at is not None or self.opened_at is not None:
-            return "done"
-        return "missed" if now > self.due_at + PATIENCE else "due"
+            return SlotState.DONE
+        return SlotState.MISSED if now > self.due_at + PATIENCE else SlotState.DUE
 
 
 def scheduled_slots(
     connection: Connection, calendar: Calendar, now: int, *, since: int = 0
 ) -> list[ScheduledSlot]:
-    """Everything that the calendar has asked for up to now, the earliest first.
+    """Every slot of the calendar up to now, the earliest first.
 
     since   leaves out what was due before this instant
 
@@ -94,13 +114,16 @@ def scheduled_slots(
     # A slot's due time can only be later than planned: it is due since terms were added.
     held = select(Slot.__table__).where(Slot.due_at >= since)
     done = {(row.job, row.slot): row for row in connection.execute(held)}
-    opened: dict[str, int] = dict(connection.execute(select(OpenPeriod.period, OpenPeriod.opened_at)).all())
-    asked = []
+    columns = (OpenPeriod.period, OpenPeriod.opened_at, OpenPeriod.receipt_cutoff)
+    periods = connection.execute(select(*columns)).all()
+    opened = {period: opened_at for period, opened_at, _ in periods}
+    cutoffs = {period: cutoff for period, _, cutoff in periods}
+    slots = []
     for (job, slot, due_at, period), added_at in (
         *(
             (due, added_at)
             for first, added_at in firsts
-            for due in _of_periods(connection, calendar, first, now)
+            for due in _of_periods(connection, calendar, first, cutoffs, now)
         ),
         *((due, added_first) for due in _of_payouts(calendar, min(months), now)),
         *((due, added_first) for due in _of_days(calendar, max(added_first, since), now)),
@@ -113,8 +136,8 @@ def scheduled_slots(
             )
             if row is not None:
                 one = replace(one, due_at=row.due_at, done_at=row.done_at, outcome=row.outcome)
-            asked.append(one)
-    return sorted(asked, key=lambda each: (each.due_at, each.job, each.slot))
+            slots.append(one)
+    return sorted(slots, key=lambda each: (each.due_at, each.job, each.slot))
 
 
 def freeze_at(connection: Connection, calendar: Calendar, period: Period) -> int:
@@ -156,7 +179,7 @@ def roster_late_since(connection: Connection, calendar: Calendar, period: Period
     Null too for a programme that is retired. Raises BountyError for a half-month to which no terms apply.
     """
     if period.cycle == MONTH and now < freeze_at(connection, calendar, period):
-        return None  # whatever the programme: nothing is asked for it
+        return None  # whatever the programme: it has no slots
     if require_programme(connection, period.programme).retired_at is not None:
         return None
     due_at = freeze_at(connection, calendar, period)
@@ -223,8 +246,13 @@ def _next_of(first: Period, now: int) -> Period:
     return Period.of(shanghai_date(now), first.cycle, first.programme).plus(1)
 
 
-def _of_periods(connection: Connection, calendar: Calendar, first: Period, now: int) -> Iterator[_Due]:
-    cutoffs = dict(connection.execute(select(OpenPeriod.period, OpenPeriod.receipt_cutoff)).all())
+def _of_periods(
+    connection: Connection, calendar: Calendar, first: Period, cutoffs: Mapping[str, int], now: int
+) -> Iterator[_Due]:
+    """The slots of each period of a programme.
+
+    cutoffs   open period -> its receipt cutoff
+    """
     retired = require_programme(connection, first.programme).retired_at is not None
     for period in _up_to(first, _next_of(first, now)):
         cutoff = cutoffs.get(str(period))

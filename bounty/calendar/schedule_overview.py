@@ -1,4 +1,4 @@
-"""What the Schedule page shows: what the calendar asked for, what it asks for next, and whether a worker looks."""
+"""What the Schedule page shows: the recent slots of the calendar, the next ones, and whether a worker runs."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ class Schedule:
     overdue: list[ScheduledSlot]
     """What is missed, and rosters that should be frozen; the earliest first; a daily job once."""
     recent: list[ScheduledSlot]
-    """What was asked for lately, the newest first: the daily jobs of a week, the others of two months."""
+    """The recent slots, the newest first: the daily jobs of a week, the others of two months."""
     following: list[ScheduledSlot]
     """The next slot of each job, and of each programme where it concerns one; the earliest first."""
     woken_at: int | None
@@ -34,16 +34,16 @@ class Schedule:
 
 
 def schedule_of(connection: Connection, calendar: Calendar, now: int) -> Schedule:
-    """What was asked for lately and is asked for next; six queries."""
-    asked = scheduled_slots(connection, calendar, now, since=now - RECENT)
+    """The recent slots and the next ones; six queries."""
+    slots = scheduled_slots(connection, calendar, now, since=now - RECENT)
     following: dict[tuple[str, str], ScheduledSlot] = {}
     for each in scheduled_slots(connection, calendar, now + AHEAD, since=now):
         if each.due_at > now:
             following.setdefault((each.job, each.period.programme if each.period else ""), each)
     done_at = select(func.max(Slot.done_at)).where(Slot.job == "backup")
     return Schedule(
-        overdue=_overdue(asked, now),
-        recent=[each for each in asked[::-1] if each.period is not None or each.due_at >= now - A_WEEK],
+        overdue=_overdue(slots, now),
+        recent=[each for each in slots[::-1] if each.period is not None or each.due_at >= now - A_WEEK],
         following=list(following.values()),
         woken_at=connection.execute(select(func.max(WorkerWake.woken_at))).scalar(),
         synced_at=connection.execute(
@@ -58,19 +58,19 @@ def overdue_slots(connection: Connection, calendar: Calendar, now: int) -> list[
     return _overdue(scheduled_slots(connection, calendar, now, since=now - RECENT), now)
 
 
-def _overdue(asked: list[ScheduledSlot], now: int) -> list[ScheduledSlot]:
+def _overdue(slots: list[ScheduledSlot], now: int) -> list[ScheduledSlot]:
     """What is overdue, the earliest first; of what is done every day the first alone, as one run makes up for all."""
     found: dict[tuple[str, str], ScheduledSlot] = {}
-    for each in asked:
+    for each in slots:
         if is_overdue(each, now):
             found.setdefault((each.job, "" if each.period is None else each.slot), each)
     return list(found.values())
 
 
-def is_overdue(asked: ScheduledSlot, now: int) -> bool:
+def is_overdue(slot: ScheduledSlot, now: int) -> bool:
     """Whether somebody should act: a slot is missed, or the day passed on which a roster is frozen."""
-    state = asked.state(now)
-    return state == "missed" or (asked.job == "freeze" and state == "due")
+    state = slot.state(now)
+    return state == "missed" or (slot.job == "freeze" and state == "due")
 
 
 def keep_wake(connection: Connection, now: int) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     and_,
+    exists,
     false,
     func,
     inspect,
@@ -21,10 +22,12 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 from sqlalchemy.schema import Table
 
+from bounty.accounting.stored_figures import unlike_computed
 from bounty.audit.service import verify
+from bounty.checks.archives import ARCHIVES, archives_as_recorded, covered_by_an_archive
 from bounty.checks.content import rows_as_received, unreadable_texts
 from bounty.checks.payees import payees_changed
-from bounty.checks.payment_results import closings_in_turn, outcomes_told
+from bounty.checks.payment_results import closings_in_turn, outcomes_as_reported
 from bounty.checks.tranches import INVARIANTS
 from bounty.db import Query, count_of
 from bounty.errors import BountyError
@@ -46,6 +49,7 @@ from bounty.models import (
 )
 from bounty.notices.signed_statements import broken_statements
 from bounty.orders.fold import folded
+from bounty.orders.received_texts import rows_without_text
 from bounty.roster.service import bounds_columns
 from bounty.rules.periods import Period
 from bounty.rules.revocations import void_stands
@@ -69,9 +73,14 @@ class Finding:
     violations: int
 
 
-def run_checks(connection: Connection) -> Iterator[Finding]:
-    """Every invariant of the books, with its count of violations."""
+def run_checks(connection: Connection, *, but: str = "") -> Iterator[Finding]:
+    """Every invariant of the books, with its count of violations.
+
+    but   one that is left out, by its name
+    """
     for name, (promise, count) in CHECKS.items():
+        if name == but:
+            continue
         try:
             violations = count(connection)
         except UnicodeDecodeError:  # SQLite hands out what stands in a damaged cell
@@ -267,10 +276,14 @@ def no_order_twice(connection: Connection) -> int:
 
 
 def fold_equals_rebuild(connection: Connection) -> int:
-    """Orders that are not what their rows fold into, orders without rows, and rows without an order."""
+    """Orders that are not what their rows fold into, orders without rows, and rows without an order.
+
+    Where an archive of the month may have an order's rows, ``archives-as-recorded`` folds them.
+    """
     version = aliased(OrderVersion)
     orphans = select(Order.order_sn).where(
-        ~select(version.order_sn).where(version.order_sn == Order.order_sn).exists()
+        ~exists().where(version.promoter_id == Order.promoter_id, version.order_sn == Order.order_sn),
+        ~covered_by_an_archive(),
     )
     return count_of(connection, _unlike_their_rows()) + count_of(connection, orphans)
 
@@ -409,7 +422,7 @@ def _open_periods(connection: Connection) -> Iterator[tuple[Period, Terms]]:
 
 
 def slices_hold(connection: Connection) -> int:
-    """Slices that are done and hold fewer orders than were told, or whose batch read fewer rows than they hold."""
+    """Finished slices that hold fewer orders than the platform reported, or whose batch read fewer than they hold."""
     short = or_(
         FetchWindow.rows_held < FetchWindow.rows_told,
         FetchWindow.why.is_not(None),
@@ -438,6 +451,7 @@ CHECKS: dict[str, tuple[str, Callable[[Connection], int]]] = {
     "storage-sound": ("the database finds its own files sound", unsound_parts),
     "texts-readable": ("texts are such as are stored", unreadable_texts),
     "rows-as-received": ("rows of orders still hash as when they were received", rows_as_received),
+    "texts-of-rows": ("every received row has its text", rows_without_text),
     "lines-make-results": ("the lines of a promoter sum to the result", lines_make_results),
     "results-make-settlements": (
         "the results sum to the settlement and its manifest",
@@ -452,10 +466,15 @@ CHECKS: dict[str, tuple[str, Callable[[Connection], int]]] = {
     ),
     "no-order-twice": ("no order is under two promoters", no_order_twice),
     "fold-equals-rebuild": ("every order is what its rows fold into", fold_equals_rebuild),
+    ARCHIVES: ("archives are as they were made, and their rows fold into the orders", archives_as_recorded),
     "periods-as-terms-say": ("the bounds of a period are those of its terms", periods_as_terms_say),
     "totals-equal-rebuild": (
         "the totals of open periods are what a full recomputation makes",
         unlike_recomputed,
+    ),
+    "figures-equal-books": (
+        "figures that were computed aside, and say they are of now, are what the books come to",
+        unlike_computed,
     ),
     "terms-unchanged": ("terms still read as when they were added", terms_unchanged),
     "notices-unchanged": ("settlements and notices still read as when they were made", notices_unchanged),
@@ -467,7 +486,7 @@ CHECKS: dict[str, tuple[str, Callable[[Connection], int]]] = {
     "slices-hold": ("a slice of the platform's orders that is done holds what was told", slices_hold),
     "calendar-once": ("what the calendar asked for was done once", calendar_once),
     **INVARIANTS,
-    "outcomes-told": ("what came of payouts is as receipts and people told it", outcomes_told),
+    "outcomes-told": ("what came of payouts is as receipts and people told it", outcomes_as_reported),
     "closings-in-turn": ("periods are closed and reopened in turn, by two people", closings_in_turn),
     "payees-unchanged": (
         "payees are those that were proposed and approved, as the audit has it",

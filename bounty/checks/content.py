@@ -15,12 +15,12 @@ from bounty.platforms.pdd.order_row import FACTS, hash_of
 PROVED = frozenset(
     (
         "audit_events lines notice_statements notices order_versions orders payee_approvals payee_proposals payees "
-        "payout_outcomes payouts period_closings periods receipt_rows receipts results settlements tranche_lines "
-        "tranche_steps tranches"
+        "payout_outcomes payouts period_closings periods receipt_rows receipts received_texts results settlements "
+        "tranche_lines tranche_steps tranches"
     ).split()
 )
 """Tables whose columns a check proves by a hash, by the audit, or by making them again (``FOR_DISPLAY`` apart)."""
-FOR_DISPLAY = {"order_versions": ("created_at", "goods_name", "raw"), "periods": ("opened_at",)}
+FOR_DISPLAY = {"order_versions": ("created_at", "goods_name"), "periods": ("opened_at",)}
 """Table -> its columns that no check proves, as no rule reads them."""
 _ROWS_AT_A_TIME = 5_000
 

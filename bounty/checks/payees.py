@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator
-from itertools import groupby
-from typing import Any
+from itertools import groupby, starmap
+from operator import attrgetter
 
 from sqlalchemy import Connection, func, select
 
+from bounty.db import QueryRow
 from bounty.models import AuditEvent, Payee, PayeeApproval, PayeeProposal
-from bounty.payees.service import APPROVED, PROPOSED, rows_sha256, subject
+from bounty.payees.service import APPROVED, PROPOSED, StoredPayee, rows_sha256, subject
 
 
 def payees_changed(connection: Connection) -> int:
@@ -25,7 +26,7 @@ def payees_changed(connection: Connection) -> int:
             ).outerjoin(PayeeApproval, PayeeApproval.proposal_id == PayeeProposal.proposal_id)
         )
     }
-    stored = dict(_held(connection))
+    stored = dict(_stored_payees(connection))
     off: int = sum(
         stored.get(number, (0, "")) != (row.payees, row.payees_sha256) for number, row in proposals.items()
     )
@@ -37,21 +38,20 @@ def payees_changed(connection: Connection) -> int:
         row.user_id is not None and row.user_id == row.proposed_by_id for row in proposals.values()
     )
     acts = {act for row in proposals.values() for act in _acts(row)}
-    return off + len(orphans) + strays + gaps + own + len(acts ^ set(_told(connection)))
+    return off + len(orphans) + strays + gaps + own + len(acts ^ set(_audited(connection)))
 
 
-def _held(connection: Connection) -> Iterator[tuple[int, tuple[int, str]]]:
+def _stored_payees(connection: Connection) -> Iterator[tuple[int, tuple[int, str]]]:
     """Per proposal its payees: how many, and their hash."""
-    rows = connection.execute(
-        select(Payee.__table__).order_by(Payee.proposal_id, Payee.promoter_id),
-        execution_options={"yield_per": 1000},
-    )
-    for number, of_it in groupby(rows, key=lambda row: row.proposal_id):
+    columns = (Payee.__table__.c[name] for name in StoredPayee._fields)
+    in_order = select(*columns).order_by(Payee.proposal_id, Payee.promoter_id)
+    rows = connection.execute(in_order, execution_options={"yield_per": 1000})
+    for number, of_it in groupby(starmap(StoredPayee, rows), key=attrgetter("proposal_id")):
         payees = list(of_it)
         yield number, (len(payees), rows_sha256(payees))
 
 
-def _acts(row: Any) -> Iterator[tuple[Any, ...]]:
+def _acts(row: QueryRow) -> Iterator[tuple[object, ...]]:
     """The audit record that a proposal must have: act, subject, who, when, why, and what it came to."""
     number, in_force = subject(row.proposal_id), row.approved is not None and row.user_id is None
     facts = {"payees": row.payees, "payees_sha256": row.payees_sha256, "in_force": in_force}
@@ -63,7 +63,7 @@ def _acts(row: Any) -> Iterator[tuple[Any, ...]]:
         yield APPROVED, number, row.user_id, row.approved_at, None, _text(approved)
 
 
-def _told(connection: Connection) -> Iterator[tuple[Any, ...]]:
+def _audited(connection: Connection) -> Iterator[tuple[object, ...]]:
     event = AuditEvent
     rows = connection.execute(
         select(event.act, event.subject, event.user_id, event.happened_at, event.reason, event.after).where(
@@ -74,5 +74,5 @@ def _told(connection: Connection) -> Iterator[tuple[Any, ...]]:
         yield (*row[:-1], _text(json.loads(row.after or "null")))
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return json.dumps(value, sort_keys=True)

@@ -1,28 +1,28 @@
-"""What came back proves itself: outcomes as receipts and people told them, periods closed and reopened in turn; both as
+"""Payment results: outcomes as receipts and people reported them, periods closed and reopened in turn; both as
 the audit has them.
 """
 
 import json
 from collections.abc import Iterator
 from itertools import groupby
-from typing import Any
+from typing import TypedDict
 
 from sqlalchemy import Connection, and_, func, or_, select
 from sqlalchemy.orm import aliased
 
 from bounty.accounting.period_closing import ACTS, CLOSED, REOPENED, REOPENING
-from bounty.accounting.reconciliation import id_of, payouts_by_id
-from bounty.db import Query
+from bounty.accounting.reconciliation import payouts_by_id
+from bounty.db import Query, QueryRow
 from bounty.models import AuditEvent, Payout, PayoutOutcome, PeriodClosing, Receipt, ReceiptRow, TrancheStep
 from bounty.models.payment_results import MATCHED
 from bounty.payment_results.service import MARKED, TAKEN, content_sha256, subject
-from bounty.tranches.files import payout_id
+from bounty.tranches.files import payout_id, payout_id_in_sql
 from bounty.tranches.state import is_due
 
 _IN_TURN = {None: (CLOSED,), CLOSED: (REOPENING,), REOPENING: (REOPENED,), REOPENED: (CLOSED,)}
 
 
-def outcomes_told(connection: Connection) -> int:
+def outcomes_as_reported(connection: Connection) -> int:
     """Outcomes that are not numbered 1, 2, ..., are of no payout that was exported to be paid, or say what their row
     does not; matched rows of another amount than their payout's; receipts, and marks by hand, that the audit does not
     tell so."""
@@ -44,8 +44,8 @@ def outcomes_told(connection: Connection) -> int:
         connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
         for query in queries
     )
-    marks = set(_by_hand(connection)) ^ set(_marks_told(connection))
-    receipts = set(_receipts(connection)) ^ set(_receipts_told(connection))
+    marks = set(_by_hand(connection)) ^ set(_marks_audited(connection))
+    receipts = set(_receipts(connection)) ^ set(_receipts_audited(connection))
     return counted + _receipts_left_out(connection) + len(marks) + len(receipts)
 
 
@@ -55,7 +55,7 @@ def _unlike_their_row() -> Query:
     same = and_(row.receipt_id == outcome.receipt_id, row.place == outcome.place)
     says_so = and_(
         row.verdict == MATCHED,
-        row.payout == id_of(outcome.tranche_id, outcome.promoter_id),
+        row.payout == payout_id_in_sql(outcome.tranche_id, outcome.promoter_id),
         row.paid == outcome.paid,
         row.words.is_not_distinct_from(outcome.reason),
     )
@@ -98,43 +98,43 @@ def _receipts_left_out(connection: Connection) -> int:
     return int(numbers.scalar_one()) + len(connection.execute(off).all())
 
 
-def _receipts(connection: Connection) -> Iterator[tuple[Any, ...]]:
+def _receipts(connection: Connection) -> Iterator[tuple[object, ...]]:
     for row in connection.execute(select(Receipt.__table__)).all():
         facts = (row.name, row.sha256, row.told_sha256, row.rows, content_sha256(connection, row.receipt_id))
         yield subject(row.receipt_id), row.taken_by_id, row.taken_at, *facts
 
 
-def _receipts_told(connection: Connection) -> Iterator[tuple[Any, ...]]:
+def _receipts_audited(connection: Connection) -> Iterator[tuple[object, ...]]:
     for event, after in _events(connection, TAKEN):
         names = ("name", "sha256", "told_sha256", "rows", "content_sha256")
         facts = (after.get(name) for name in names)
         yield event.subject, event.user_id, event.happened_at, *facts
 
 
-def _by_hand(connection: Connection) -> Iterator[tuple[Any, ...]]:
+def _by_hand(connection: Connection) -> Iterator[tuple[object, ...]]:
     outcome = PayoutOutcome
     for row in connection.execute(select(outcome.__table__).where(outcome.receipt_id.is_(None))):
         payout = payout_id(row.tranche_id, row.promoter_id)
         yield payout, row.number, row.paid, row.reason, row.user_id, row.told_at
 
 
-def _marks_told(connection: Connection) -> Iterator[tuple[Any, ...]]:
+def _marks_audited(connection: Connection) -> Iterator[tuple[object, ...]]:
     for event, after in _events(connection, MARKED):
         for payout, number in after.get("outcomes", ()):
             yield payout, number, after.get("paid"), event.reason, event.user_id, event.happened_at
 
 
 def closings_in_turn(connection: Connection) -> int:
-    """Closings and reopenings that are not numbered 1, 2, ..., come out of turn, were agreed to by who asked, or that
-    the audit does not tell so."""
+    """Closings and reopenings that are not numbered 1, 2, ..., come out of turn, were agreed to by the person who
+    requested them, or differ from the audit."""
     row = PeriodClosing
     rows = connection.execute(select(row.__table__).order_by(row.period, row.number)).all()
     off = 0
     for _, acts in groupby(rows, key=lambda each: each.period):
         last = None
         for at, each in enumerate(acts, start=1):
-            asked_anew = last is not None and last.act == each.act == REOPENING and last.user_id is None
-            in_turn = each.act in _IN_TURN[last.act if last else None] or asked_anew
+            requested_again = last is not None and last.act == each.act == REOPENING and last.user_id is None
+            in_turn = each.act in _IN_TURN[last.act if last else None] or requested_again
             own = (
                 each.act == REOPENED
                 and last is not None
@@ -151,8 +151,19 @@ def closings_in_turn(connection: Connection) -> int:
     return off + len(stored ^ recorded)
 
 
-def _events(connection: Connection, *acts: str) -> Iterator[tuple[Any, dict[str, Any]]]:
+class _EventFacts(TypedDict, total=False):
+    name: str
+    sha256: str
+    told_sha256: str
+    rows: int
+    content_sha256: str
+    paid: bool
+    outcomes: list[tuple[str, int]]
+
+
+def _events(connection: Connection, *acts: str) -> Iterator[tuple[QueryRow, _EventFacts]]:
     """Events of some acts, each with what it came to."""
     rows = connection.execute(select(AuditEvent.__table__).where(AuditEvent.act.in_(acts)))
     for row in rows:
-        yield row, json.loads(row.after or "null") or {}
+        facts: _EventFacts | None = json.loads(row.after or "null")
+        yield row, facts or {}

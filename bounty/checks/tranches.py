@@ -3,11 +3,10 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, true, union_all
 
-from bounty.db import Query, count_of
+from bounty.db import Query, QueryRow, count_of
 from bounty.models import AuditEvent, Notice, Payout, Settlement, Tranche, TrancheLine, TrancheStep
 from bounty.rules.periods import programme_in_sql
 from bounty.rules.sql_math import count_where, sum_or_zero
@@ -52,8 +51,8 @@ def lines_make_payouts(connection: Connection) -> int:
 
 
 def orders_paid_once(connection: Connection) -> int:
-    """Orders whose standing lines take back more than they gave, were earned more than once, or cite another line than
-    the first."""
+    """Orders whose lines in tranches in force take back more than they gave, were earned more than once, or cite
+    another line than the first."""
     line = TrancheLine
     earned = line.cause == "EARNED"
     programme = programme_in_sql(line.period.expression)
@@ -164,7 +163,7 @@ def made_as_recorded(connection: Connection) -> int:
     return unlike + count_of(connection, out_of_turn)
 
 
-_Made = Iterator[tuple[Any, ...]]
+_Made = Iterator[tuple[object, ...]]
 """Act, subject, when, by whom, and the facts that distinguish it."""
 
 
@@ -173,7 +172,7 @@ _NOT_RECORDED = ("not recorded", "not recorded")
 event that records it must agree; that no event was changed since is proved by the chain."""
 
 
-def _settlements(connection: Connection, less_recorded: set[int]) -> _Made:
+def _settlements(connection: Connection, less_recorded: set[object]) -> _Made:
     """less_recorded   settlements whose events are of before 0.1"""
     for row in connection.execute(select(Settlement.__table__)):
         as_of = _NOT_RECORDED if row.settlement_id in less_recorded else (row.as_of_batch_id, row.quarantined)
@@ -208,7 +207,7 @@ def _events() -> Query:
     return select(event.act, event.subject, event.happened_at, event.user_id, event.after).where(acts)
 
 
-def _recorded(event: Any) -> tuple[Any, ...]:
+def _recorded(event: QueryRow) -> tuple[object, ...]:
     after = json.loads(event.after)
     key = (event.act, event.subject, event.happened_at)
     if event.act == "settlement.make":

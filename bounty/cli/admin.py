@@ -3,12 +3,13 @@
 import itertools
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import click
 
 from bounty import schema
+from bounty.accounting.stored_figures import refresh
 from bounty.accounts.demo_accounts import DEMO_PASSWORD
+from bounty.archives.needed import archives_needed
 from bounty.backup.service import back_up
 from bounty.backup.service import restore as restore_books
 from bounty.cli import BOOKS
@@ -17,6 +18,7 @@ from bounty.cli.output import counts_json, echo_json, json_option, several
 from bounty.clock import shown
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
+from bounty.json_types import JsonObject
 from bounty.models import Message
 from bounty.money import grouped_yuan
 from bounty.notices import service as publication
@@ -25,6 +27,7 @@ from bounty.sample import write_sample
 from bounty.sample.loading import LoadedSample, load_sample
 from bounty.totals import service as totals
 from bounty.tranches import departures
+from bounty.uploads.processes import ProgressReport
 
 
 @click.group()
@@ -41,7 +44,7 @@ def db_upgrade(*, as_json: bool) -> None:
     with transaction(engine) as connection:
         totals.fill_missing(connection)
     if as_json:
-        echo_json({"schema": schema.program_revision(engine)})
+        echo_json({"schema": schema.program_revision()})
         return
     click.echo("The schema is up to date.")
 
@@ -58,6 +61,30 @@ def rebuild(*, as_json: bool) -> None:
         return
     for table, count in rows.items():
         click.echo(f"{table}: {several(count, 'row')}")
+
+
+@click.command()
+@click.option("--report", type=int, hidden=True, help="The file descriptor of the progress file.")
+@json_option
+def figures(report: int | None, *, as_json: bool) -> None:
+    """Compute what pages of large books show as of a moment: the next tranche, reconciliation, what keeps periods from
+    closing, and what changed after notices. Only what has changed since is computed; nothing is paid or decided by
+    it."""
+    books = open_books()
+    progress = None if report is None else ProgressReport(report)
+
+    def on_progress(done: int, all_: int) -> None:
+        if progress is not None:
+            progress.on_progress(done, all_)
+        elif not as_json and done:
+            click.echo(f"{done} of {all_}")
+
+    computed = refresh(books.engine, books.now(), on_progress)
+    if as_json:
+        echo_json({"computed": computed})
+        return
+    if not computed:
+        click.echo("Every figure is of now.")
 
 
 @click.command()
@@ -85,18 +112,28 @@ def restore(file: Path, *, as_json: bool) -> None:
     made = restore_books(books.engine, file, books.now(), books.postgres_programs)
     rows = sum(made.facts.rows.values())
     with snapshot(books.engine) as connection:
+        needed = archives_needed(connection)
         questions = departures.questions(connection)
         waiting = connection.execute(messages().where(Message.last_error == RESTORED)).all()
     if as_json:
-        asked = [{"subject": each.subject, "zh": each.zh, "en": each.en} for each in questions]
+        unanswered = [{"subject": each.subject, "zh": each.zh, "en": each.en} for each in questions]
         at, held = shown(made.made_at), [row.message for row in waiting]
         echo_json(
-            {"file": file.name, "made_at": at, "rows": rows, "held_messages": held, "unanswered": asked}
+            {
+                "file": file.name,
+                "made_at": at,
+                "rows": rows,
+                "held_messages": held,
+                "unanswered": unanswered,
+                "archives": [{"file": each.file_name, "fault": each.fault} for each in needed],
+            }
         )
         return
     click.echo(
         f"{file.name} is restored as of {shown(made.made_at)}: {several(rows, 'row')}, the books balance"
     )
+    for each in needed:
+        click.echo(f"archive {each.file_name}: {each.fault or 'there, and as it was made'}")
     if waiting:
         click.echo(
             f"{several(len(waiting), 'message')} that waited when the copy was made may have been sent since, and "
@@ -132,7 +169,7 @@ def demo(*, as_json: bool) -> None:
     for period, number, subsidy_fen in loaded.notices:
         click.echo(f"{period}: notice {number}, subsidy {grouped_yuan(subsidy_fen)}")
     paid, prepared = loaded.paid, loaded.prepared
-    if paid is not None:
+    if paid is not None and prepared is not None:
         click.echo(f"tranche {paid.tranche_id} paid but for one payment, {grouped_yuan(paid.due_fen)}")
         click.echo(f"tranche {prepared.tranche_id} prepared, {grouped_yuan(prepared.payable_fen)}")
     click.echo("This is sample data: every name says 示例. Log in as any of these:")
@@ -140,7 +177,7 @@ def demo(*, as_json: bool) -> None:
         click.echo(f"  {person.role:9} {person.email:24} {DEMO_PASSWORD}")
 
 
-def _demo_json(loaded: LoadedSample) -> dict[str, Any]:
+def _demo_json(loaded: LoadedSample) -> JsonObject:
     tranches = [each.tranche_id for each in (loaded.paid, loaded.prepared) if each is not None]
     return {
         "files": {name: counts_json(counts) for name, counts in loaded.files.items()},

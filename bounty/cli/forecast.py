@@ -7,7 +7,7 @@ from bounty.cli.output import echo_json, json_option
 from bounty.clock import shown
 from bounty.db import snapshot
 from bounty.errors import BountyError
-from bounty.money import shown_yuan
+from bounty.money import grouped_yuan
 
 SEED = 1
 """Of a backtest's draws."""
@@ -43,18 +43,18 @@ def forecast(period: str | None, programme: str, *, backtest: bool, as_json: boo
     )
     click.echo(f"  passes   {of['passes']} (80 % range {of['passes_low']} to {of['passes_high']})")
     click.echo(
-        f"  subsidy  ¥{shown_yuan(of['subsidy_fen'])} (80 % range ¥{shown_yuan(of['subsidy_low_fen'])} to "
-        f"¥{shown_yuan(of['subsidy_high_fen'])}); committed ¥{shown_yuan(of['committed_fen'])}"
+        f"  subsidy  {grouped_yuan(of['subsidy_fen'])} (80 % range {grouped_yuan(of['subsidy_low_fen'])} to "
+        f"{grouped_yuan(of['subsidy_high_fen'])}); committed {grouped_yuan(of['committed_fen'])}"
     )
     if made.budget_fen is not None:
         over = of["subsidy_high_fen"] > made.budget_fen
         verdict = "the upper end passes it" if over else "the range stays within it"
-        click.echo(f"  budget   ¥{shown_yuan(made.budget_fen)}: {verdict}")
+        click.echo(f"  budget   {grouped_yuan(made.budget_fen)}: {verdict}")
     open_ = [row for row in made.promoters if 50 <= row["probability_permille"] <= 950]
     for row in sorted(open_, key=lambda row: -row["probability_permille"]):
         click.echo(
             f"  promoter {row['promoter_id']}: {row['probability_permille'] / 10:.1f} %, "
-            f"GMV ¥{shown_yuan(row['gmv_low_fen'])} to ¥{shown_yuan(row['gmv_high_fen'])}, "
+            f"GMV {grouped_yuan(row['gmv_low_fen'])} to {grouped_yuan(row['gmv_high_fen'])}, "
             f"orders {row['orders_low']} to {row['orders_high']}"
         )
     sure, out = (sum(test(row["probability_permille"]) for row in made.promoters) for test in (_sure, _out))
@@ -98,7 +98,7 @@ def _backtest(books: CommandContext, period: str | None, programme: str, *, as_j
                 f"{score.all_promised:.1%} and held {score.all_held:.1%}"
             )
             click.echo("  said     passed   promoters")
-            for said, passed, promoters in score.bins:
-                click.echo(f"  {said:>6.1%}   {passed:>6.1%}   {promoters:>9}")
+            for predicted, passed, promoters in score.bins:
+                click.echo(f"  {predicted:>6.1%}   {passed:>6.1%}   {promoters:>9}")
     if as_json:
         echo_json(found)

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import click
 
-from bounty.accounts.identity import Proof, account_behind, record_log_in, require_proof
 from bounty.accounts.service import NEEDS_ACCOUNT
 from bounty.audit.service import Actor, acting
 from bounty.cli.context import CommandContext, open_books
@@ -40,14 +39,22 @@ def books_as_anyone(email: str | None, *roles: str) -> CommandContext:
 
 
 def _logged_in(books: CommandContext, email: str, roles: tuple[str, ...]) -> CommandContext:
+    # Loaded here, as passkeys' library takes a tenth of a second, for which commands without a log-in need not wait.
+    from bounty.accounts.identity import (  # noqa: PLC0415
+        Proof,
+        account_behind,
+        record_log_in,
+        require_proof,
+    )
+
     now = books.now()
-    account = account_behind(books.engine, email, _asked("Password"), now, device=ADDRESS)
+    account = account_behind(books.engine, email, _prompted("Password"), now, device=ADDRESS)
     if account.role not in roles:
         raise BountyError(
             f"{account.email} is {account.role}, and this takes an account that is {' or '.join(roles)}."
         )
     if account.has_code:
-        key, proof = books.totp_key(), Proof(_asked("One-time code"), None)
+        key, proof = books.totp_key(), Proof(_prompted("One-time code"), None)
         require_proof(books.engine, account.user_id, proof, now, key=key, address=ADDRESS, device=ADDRESS)
     elif account.has_passkey:
         raise BountyError(
@@ -64,7 +71,7 @@ def _logged_in(books: CommandContext, email: str, roles: tuple[str, ...]) -> Com
     return replace(books, engine=acting(books.engine, actor))
 
 
-def _asked(what: str) -> str:
+def _prompted(what: str) -> str:
     """A secret: typed without echo on a terminal, otherwise the next line of standard input."""
     if sys.stdin.isatty():
         typed: str = click.prompt(what, hide_input=True, err=True)

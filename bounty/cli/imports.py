@@ -4,7 +4,6 @@ import csv
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -18,16 +17,19 @@ from bounty.ingest import header_names
 from bounty.ingest import quarantine as holding
 from bounty.ingest.batches import Counts
 from bounty.ingest.correction_files import write_to_mend
+from bounty.ingest.queries import EntryRow
+from bounty.json_types import JsonObject
 from bounty.money import grouped_yuan
 from bounty.orders import undo as undoing
 from bounty.orders import warnings
+from bounty.orders.undo import BatchRow
 from bounty.orders.unknowns import unknown_in_batch
 from bounty.settlement.files import inert
 
 
 @click.group("import")
 def import_() -> None:
-    """Import files. Each file is one batch and one transaction."""
+    """Import files. Each file is one batch and one transaction, but for large files of orders."""
 
 
 def _import_kind(kind: str) -> click.Command:
@@ -118,6 +120,7 @@ def import_list(*, as_json: bool) -> None:
                 "file": row.file_name,
                 "imported_at": shown(row.imported_at),
                 **counts_json(counts),
+                "rows_so_far": row.rows_so_far,
                 "undone_at": None if row.undone_at is None else shown(row.undone_at),
             }
             for row, counts in rows
@@ -125,10 +128,11 @@ def import_list(*, as_json: bool) -> None:
         return
     for row, counts in rows:
         undone = "" if row.undone_at is None else f", undone {shown(row.undone_at)}"
-        click.echo(f"{row.batch_id} {row.kind} {row.file_name} {shown(row.imported_at)} {counts}{undone}")
+        came = counts if row.rows_so_far is None else f"not in whole yet, rows so far: {row.rows_so_far}"
+        click.echo(f"{row.batch_id} {row.kind} {row.file_name} {shown(row.imported_at)} {came}{undone}")
 
 
-def _counts_of(row: Any) -> Counts:
+def _counts_of(row: BatchRow) -> Counts:
     return Counts(
         row.rows_read,
         row.rows_new,
@@ -197,7 +201,7 @@ def _import(
 ) -> None:
     books = open_books()
     refused = False
-    objects: list[dict[str, Any]] = []
+    objects: list[JsonObject] = []
     for path in files:
         try:
             with progress_bar(path.name) as on_progress:
@@ -209,7 +213,7 @@ def _import(
                     strict=strict,
                     force=force,
                     mapping=mapping,
-                    told=on_progress,
+                    on_progress=on_progress,
                 )
         except BountyError as refusal:
             refused = True
@@ -237,15 +241,15 @@ def _import(
         click.get_current_context().exit(1)
 
 
-def _refused_json(refusal: BountyError, counts: Counts | None) -> dict[str, Any]:
+def _refused_json(refusal: BountyError, counts: Counts | None) -> JsonObject:
     reason = {"code": None, "zh": refusal.zh, "en": " ".join(str(refusal).split())}
     if isinstance(refusal, RefusedFile):
         reason |= {"code": refusal.code, "en": refusal.en}
-    nothing: dict[str, Any] = {"batch": None, "footers": 0, "notes": [], "released": [], "refused": reason}
+    nothing: JsonObject = {"batch": None, "footers": 0, "notes": [], "released": [], "refused": reason}
     return {**counts_json(counts or Counts()), **nothing}
 
 
-def _imported_json(imported: importer.Imported) -> dict[str, Any]:
+def _imported_json(imported: importer.Imported) -> JsonObject:
     return {
         **counts_json(imported.counts),
         "batch": imported.batch_id,
@@ -256,11 +260,11 @@ def _imported_json(imported: importer.Imported) -> dict[str, Any]:
     }
 
 
-def _released_json(released: list[tuple[str, Counts]]) -> list[dict[str, Any]]:
+def _released_json(released: list[tuple[str, Counts]]) -> list[JsonObject]:
     return [{"kind": kind, **counts_json(counts)} for kind, counts in released]
 
 
-def _echo_released(released: list[tuple[str, Any]]) -> None:
+def _echo_released(released: list[tuple[str, Counts]]) -> None:
     for kind, counts in released:
         click.echo(f"out of quarantine: {kind} {counts}", err=True)
 
@@ -323,14 +327,20 @@ def quarantine_export(kind: str | None, out: Path | None, *, as_json: bool) -> N
         click.echo("Nothing waits in quarantine.")
 
 
-def _entry_json(row: Any) -> dict[str, Any]:
+def _entry_json(row: EntryRow) -> JsonObject:
     names = ("column", "value", "code", "zh", "en")
     errors = [{name: getattr(error, name) for name in names} for error in holding.errors_of(row)]
-    place = {"file": row.file_name, "place": row.place}
-    return {"entry": row.quarantine_id, "kind": row.kind, **place, "errors": errors, "raw": row.raw}
+    return {
+        "entry": row.quarantine_id,
+        "kind": row.kind,
+        "file": row.file_name,
+        "place": row.place,
+        "errors": errors,
+        "raw": row.raw,
+    }
 
 
-def _write_listing(entries: Iterator[Any]) -> None:
+def _write_listing(entries: Iterator[EntryRow]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\r\n")
     writer.writerow(
         (
@@ -352,7 +362,7 @@ def _write_listing(entries: Iterator[Any]) -> None:
             writer.writerow([row.quarantine_id, row.kind, *map(_safe, cells)])
 
 
-def _safe(cell: Any) -> Any:
+def _safe(cell: str | int | None) -> str | int | None:
     return inert(cell) if isinstance(cell, str) else cell
 
 

@@ -1,24 +1,25 @@
 """Commands for the steps of a month: terms, roster, settlement, approval, notice, export."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 from sqlalchemy import Connection
 
 from bounty.checks.books import run_checks
-from bounty.cli.context import CommandContext, open_books, period_argument, programme_option
+from bounty.cli.context import open_books, period_argument, programme_option
 from bounty.cli.identity import as_option, books_as, books_as_anyone
 from bounty.cli.output import echo_json, json_option, period_keys, several, signed_yuan
 from bounty.clock import shown
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.files.file_types import require_file
+from bounty.json_types import JsonObject
+from bounty.models import ChangeCause
 from bounty.money import grouped_yuan
 from bounty.notices import service as publication
-from bounty.notices.changes import CAUSES
 from bounty.notices.period_status import period_status
-from bounty.release.service import approve_seen, checks_to_run, keep_checks, publish_checked
+from bounty.notices.service import MeasuredResult, NoticeRow
+from bounty.release.service import approve_seen, keep_checks, publish_checked, run_checks_once
 from bounty.roster.service import open_roster
 from bounty.roster.terms import add_terms, open_period, terms_in_force
 from bounty.rules.periods import Period
@@ -108,11 +109,11 @@ def open_(period: Period, *, as_json: bool) -> None:
                 "eligible": opening.eligible,
                 "ineligible": opening.reasons,
                 "history": opening.history,
-                "changed": opening.anew,
+                "changed": opening.created,
             }
         )
         return
-    state = "opened" if opening.anew else "open already, nothing changed"
+    state = "opened" if opening.created else "open already, nothing changed"
     click.echo(f"{period} {state}: {opening.on_roster:,} on the roster, {opening.eligible:,} eligible")
     for reason, promoters in opening.reasons.items():
         click.echo(f"  {reason} {promoters:,}")
@@ -133,23 +134,18 @@ def settle(period: Period, email: str | None, *, as_json: bool) -> None:
     with transaction(books.engine) as connection:
         settled = settlement.settle(connection, period, books.now())
         coverage = coverage_of(connection, open_period(connection, period))
-    _run_checks_once(books, period)
+    run_checks_once(books.engine, period, books.now())
     if as_json:
         echo_json(
             {
                 **period_keys(period),
-                "settlement": settled.settlement_id,
-                "content_sha256": settled.content_sha256,
-                "results": settled.results.rows,
-                "lines": settled.lines.rows,
-                "subsidy_fen": settled.lines.sum_fen,
-                "quarantined": settled.quarantined,
+                **settled.as_json(),
                 "gaps": len(coverage.gaps) if coverage.is_required else None,
-                "changed": settled.anew,
+                "changed": settled.created,
             }
         )
         return
-    state = "made" if settled.anew else "stands already, on the same facts"
+    state = "made" if settled.created else "stands already, on the same facts"
     click.echo(f"settlement {settled.settlement_id} of {period} {state}")
     click.echo(f"content sha256:{settled.content_sha256}")
     click.echo(sums_in_words(settled.results.rows, settled.lines.rows, settled.lines.sum_fen))
@@ -162,20 +158,6 @@ def settle(period: Period, email: str | None, *, as_json: bool) -> None:
 def sums_in_words(results: int, lines: int, subsidy_fen: int) -> str:
     """The sums of a settlement, for a sentence."""
     return f"{several(results, 'result')}, {several(lines, 'line')}, subsidy {grouped_yuan(subsidy_fen)}"
-
-
-def _run_checks_once(books: CommandContext, period: Period) -> None:
-    """Run the checks of the books for the newest draft of a period, unless they have run since it was made.
-
-    They read in a snapshot of their own, because they take long and no writer should wait for them.
-    """
-    with snapshot(books.engine) as connection:
-        if not checks_to_run(connection, period, books.now()):
-            return
-        findings = list(run_checks(connection))
-    with transaction(books.engine) as connection:
-        if checks_to_run(connection, period, books.now()):
-            keep_checks(connection, period, findings, books.now())
 
 
 @click.command()
@@ -209,15 +191,15 @@ def publish(period: Period, email: str | None, *, as_json: bool) -> None:
     """Publish the newest draft of a period as its next notice. Its rows never change after that."""
     # The checklist and a missing approval are reported before a missing log-in.
     books = books_as_anyone(email, "operator")
-    _run_checks_once(books, period)
+    run_checks_once(books.engine, period, books.now())
     with transaction(books.engine) as connection:
         notice = publish_checked(connection, period, books.now(), approval_required=books.approval_required)
     if as_json:
         numbers = {"notice": notice.notice, "settlement": notice.settlement_id}
-        content = {"content_sha256": notice.content_sha256, "changed": notice.anew}
+        content = {"content_sha256": notice.content_sha256, "changed": notice.created}
         echo_json({**period_keys(period), **numbers, **content})
         return
-    state = "published" if notice.anew else "stands already, with the same content"
+    state = "published" if notice.created else "stands already, with the same content"
     click.echo(f"notice {notice.notice} of {period} {state} (settlement {notice.settlement_id})")
     click.echo(f"content sha256:{notice.content_sha256}")
 
@@ -229,7 +211,7 @@ def publish(period: Period, email: str | None, *, as_json: bool) -> None:
 def notice(period: Period, number: int | None, *, as_json: bool) -> None:
     """Show a notice of a period: its sums, and its changes from the previous notice with their causes."""
     with snapshot(open_books().engine) as connection:
-        chosen = publication.chosen_settlement(connection, period, draft=False, notice=number)
+        chosen = publication.chosen_notice(connection, period, number)
         before = publication.notice_before(connection, period, chosen.notice)
         if as_json:
             echo_json(_notice_json(connection, period, chosen, before))
@@ -242,8 +224,10 @@ def notice(period: Period, number: int | None, *, as_json: bool) -> None:
             _echo_changes(connection, period, chosen, before)
 
 
-def _notice_json(connection: Connection, period: Period, chosen: Any, before: Any | None) -> dict[str, Any]:
-    found = {
+def _notice_json(
+    connection: Connection, period: Period, chosen: NoticeRow, before: NoticeRow | None
+) -> JsonObject:
+    found: JsonObject = {
         **period_keys(period),
         "notice": chosen.notice,
         "published_at": shown(chosen.published_at),
@@ -259,9 +243,6 @@ def _notice_json(connection: Connection, period: Period, chosen: Any, before: An
         return found
     changed = publication.changed_results(connection, period, before.settlement_id, chosen.settlement_id)
     orders = publication.changed_orders(connection, chosen.settlement_id)
-    names = (
-        "promoter_id order_sn cause was_counted_fen now_counted_fen was_subsidy_fen now_subsidy_fen".split()
-    )
     return found | {
         "changes": {
             "since": before.notice,
@@ -270,18 +251,22 @@ def _notice_json(connection: Connection, period: Period, chosen: Any, before: An
                 for each in publication.changes_by_cause(connection, chosen.settlement_id)
             ],
             "promoters": [
-                {"promoter_id": each.promoter_id, "was": each.was, "now": each.now} for each in changed
+                {"promoter_id": each.promoter_id, "was": each.was._asdict(), "now": each.now._asdict()}
+                for each in changed
             ],
-            "orders": [{name: getattr(each, name) for name in names} for each in orders],
+            "orders": [
+                {name: value for name, value in each._asdict().items() if name != "settlement_id"}
+                for each in orders
+            ],
         }
     }
 
 
-def _echo_changes(connection: Connection, period: Period, chosen: Any, before: Any) -> None:
+def _echo_changes(connection: Connection, period: Period, chosen: NoticeRow, before: NoticeRow) -> None:
     click.echo(f"changed since notice {before.notice}:")
     for cause in publication.changes_by_cause(connection, chosen.settlement_id):
         moved = f"{several(cause.orders, 'order')}, subsidy {signed_yuan(cause.subsidy_fen)}"
-        click.echo(f"  {cause.cause} {moved}: {CAUSES[cause.cause][1]}")
+        click.echo(f"  {cause.cause} {moved}: {ChangeCause.labels()[cause.cause][1]}")
     changed = publication.changed_results(connection, period, before.settlement_id, chosen.settlement_id)
     for promoter in changed:
         click.echo(f"  promoter {promoter.promoter_id}: {_result(promoter.was)} -> {_result(promoter.now)}")
@@ -297,10 +282,10 @@ def _or_no(fen: int | None) -> str:
     return "no" if fen is None else grouped_yuan(fen)
 
 
-def _result(result: Any) -> str:
-    verdict = "passed" if result["passed"] else "not passed"
-    sums = f"{_or_no(result['gmv_fen'])}, {several(result['orders'], 'order')}"
-    return f"{sums}, {verdict}, subsidy {grouped_yuan(result['subsidy_fen'])}"
+def _result(result: MeasuredResult) -> str:
+    verdict = "passed" if result.passed else "not passed"
+    sums = f"{_or_no(result.gmv_fen)}, {several(result.orders or 0, 'order')}"
+    return f"{sums}, {verdict}, subsidy {grouped_yuan(result.subsidy_fen)}"
 
 
 @click.command()

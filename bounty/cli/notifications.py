@@ -1,14 +1,13 @@
 """The outbox: messages that are waiting, sent or failed."""
 
-from typing import Any
-
 import click
 
 from bounty.cli.context import open_books
 from bounty.cli.output import echo_json, echo_json_list, json_option, several
 from bounty.clock import shown
 from bounty.db import snapshot, transaction
-from bounty.notifications.service import STATES, messages, resend
+from bounty.json_types import JsonObject
+from bounty.notifications.service import MessageRow, MessageState, messages, resend
 
 
 @click.group()
@@ -17,7 +16,11 @@ def outbox() -> None:
 
 
 @outbox.command("list")
-@click.option("--state", type=click.Choice(list(STATES)), help="Show only messages in this state.")
+@click.option(
+    "--state",
+    type=click.Choice([state.value for state in MessageState]),
+    help="Show only messages in this state.",
+)
 @json_option
 def outbox_list(state: str | None, *, as_json: bool) -> None:
     """List the messages with their state, newest first."""
@@ -26,7 +29,8 @@ def outbox_list(state: str | None, *, as_json: bool) -> None:
         query = rows.select().order_by(rows.c.written_at.desc(), rows.c.message)
         if state is not None:
             query = query.where(rows.c.state == state)
-        found = connection.execute(query, execution_options={"yield_per": 1000})
+        rows_found = connection.execute(query, execution_options={"yield_per": 1000})
+        found = (MessageRow(**row._asdict()) for row in rows_found)
         if as_json:
             echo_json_list(map(_message_json, found))
             return
@@ -41,7 +45,7 @@ def outbox_list(state: str | None, *, as_json: bool) -> None:
             click.echo(f"{row.message} {row.state}{at} {row.kind} to {row.recipient}: {row.subject}{why}")
 
 
-def _message_json(row: Any) -> dict[str, Any]:
+def _message_json(row: MessageRow) -> JsonObject:
     names = "message state channel kind recipient subject tries last_error".split()
     times = {name: getattr(row, name) for name in ("written_at", "next_try_at", "sent_at")}
     return {

@@ -1,8 +1,7 @@
 """What commands print: one JSON document with ``--json``, sentences without."""
 
 import json
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
 import click
 
@@ -14,12 +13,12 @@ json_option = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 """``--json``, as the command's parameter ``as_json``. docs/promises.md lists what each command prints then."""
 
 
-def echo_json(value: Any) -> None:
+def echo_json(value: Mapping[str, object] | Sequence[object]) -> None:
     """Print a value as one line of JSON."""
     click.echo(json.dumps(value, ensure_ascii=False))
 
 
-def echo_json_list(rows: Iterable[Any]) -> None:
+def echo_json_list(rows: Iterable[Mapping[str, object]]) -> None:
     """Print a list as JSON, one element a line, without holding all of it."""
     click.echo("[", nl=False)
     for place, row in enumerate(rows):

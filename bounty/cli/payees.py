@@ -1,7 +1,6 @@
 """Commands for payees: import, list, and approval by a second account."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 from sqlalchemy import Connection
@@ -11,6 +10,7 @@ from bounty.cli.identity import as_option, books_as
 from bounty.cli.output import echo_json, json_option, several
 from bounty.clock import shown
 from bounty.db import Query, snapshot, transaction
+from bounty.json_types import JsonObject
 from bounty.models import Payee
 from bounty.money import grouped_yuan
 from bounty.payees import service
@@ -49,14 +49,14 @@ def import_(file: Path, reason: str | None, email: str | None, *, as_json: bool)
         click.echo(f"{file} read={len(rows)}: every payee is in force as it is, nothing changed")
         return
     state = "in force" if proposed.in_force else "waits for a second account"
-    again = "" if proposed.anew else ", as it did"
+    again = "" if proposed.created else ", as it did"
     click.echo(
         f"{file} read={len(rows)} changed={proposed.payees}: proposal {proposed.proposal_id} {state}{again}"
     )
     click.echo(f"payees sha256:{proposed.payees_sha256}")
 
 
-def _proposed_json(proposed: service.Proposed | None) -> dict[str, Any]:
+def _proposed_json(proposed: service.Proposed | None) -> JsonObject:
     if proposed is None:
         return {"proposal": None, "payees": 0, "payees_sha256": None, "in_force": True, "changed": False}
     return {
@@ -64,7 +64,7 @@ def _proposed_json(proposed: service.Proposed | None) -> dict[str, Any]:
         "payees": proposed.payees,
         "payees_sha256": proposed.payees_sha256,
         "in_force": proposed.in_force,
-        "changed": proposed.anew,
+        "changed": proposed.created,
     }
 
 
@@ -105,8 +105,8 @@ def list_(*, as_json: bool) -> None:
             click.echo(f"{row.promoter_id} has no payee; subsidy {grouped_yuan(row.subsidy_fen)}")
 
 
-def _list_json(connection: Connection) -> dict[str, Any]:
-    def rows(query: Query, names: str) -> list[dict[str, Any]]:
+def _list_json(connection: Connection) -> JsonObject:
+    def rows(query: Query, names: str) -> list[JsonObject]:
         return [{name: getattr(row, name) for name in names.split()} for row in connection.execute(query)]
 
     masked = "promoter_id method shown_account shown_name"

@@ -3,13 +3,12 @@
 import re
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
 from bounty.accounting import period_closing
 from bounty.accounting.reconciliation import (
-    KINDS,
+    DifferenceKind,
     KindSum,
     ReconciliationDifference,
     reconcile,
@@ -22,10 +21,12 @@ from bounty.cli.identity import as_option, books_as
 from bounty.cli.output import echo_json, json_option, period_keys, several
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
+from bounty.json_types import JsonObject
+from bounty.models.payment_results import RowVerdict
 from bounty.money import grouped_yuan
 from bounty.payment_results import service
 from bounty.payment_results.files import PaymentResultFile, read_payment_results
-from bounty.payment_results.matching import VERDICTS, MatchedRow
+from bounty.payment_results.matching import MatchedRow
 from bounty.roster.programmes import has_several
 from bounty.rules.periods import Period
 from bounty.tranches import departures
@@ -43,7 +44,7 @@ def receipt(files: tuple[Path, ...], email: str | None, *, as_json: bool) -> Non
     """Record the payer's result files, each file completely or not at all. The same rows again change nothing."""
     books = books_as(email, *ROLES)
     seal = books.seal()
-    objects: list[dict[str, Any]] = []
+    objects: list[JsonObject] = []
     for file in [read_payment_results(each) for each in files]:
         with transaction(books.engine) as connection:
             imported = service.import_results(connection, file, seal, books.now())
@@ -54,13 +55,13 @@ def receipt(files: tuple[Path, ...], email: str | None, *, as_json: bool) -> Non
         echo_json(objects)
 
 
-def _results_json(file: PaymentResultFile, imported: service.ImportedResults) -> dict[str, Any]:
+def _results_json(file: PaymentResultFile, imported: service.ImportedResults) -> JsonObject:
     return {
         "file": file.name,
         "receipt": imported.receipt_id,
         "read": len(imported.rows),
-        **{verdict.lower(): imported.count(verdict) for verdict in VERDICTS},
-        "changed": imported.anew,
+        **{verdict.lower(): imported.count(verdict) for verdict in RowVerdict},
+        "changed": imported.created,
         "warnings": [{"zh": zh, "en": en} for zh, en in file.warnings],
         "rows": [
             {
@@ -80,11 +81,11 @@ def _results_json(file: PaymentResultFile, imported: service.ImportedResults) ->
 
 
 def _echo_results(file: PaymentResultFile, imported: service.ImportedResults) -> None:
-    counts = " ".join(f"{verdict.lower()}={imported.count(verdict)}" for verdict in VERDICTS)
-    new_rows = [each.row for each in imported.rows if each.news] if imported.anew else []
+    counts = " ".join(f"{verdict.lower()}={imported.count(verdict)}" for verdict in RowVerdict)
+    new_rows = [each.row for each in imported.rows if each.news] if imported.created else []
     paid = [row.amount_fen for row in new_rows if row.paid]
     failed = [row.amount_fen for row in new_rows if not row.paid]
-    again = "" if imported.anew else ", taken in before: nothing changed"
+    again = "" if imported.created else ", taken in before: nothing changed"
     click.echo(
         f"{file.name} receipt {imported.receipt_id} read={len(imported.rows)} {counts}: now paid {len(paid)} "
         f"{grouped_yuan(sum(paid))}, failed {len(failed)} {grouped_yuan(sum(failed))}{again}"
@@ -144,8 +145,9 @@ def reconcile_(tranche: str | None, *, as_json: bool) -> None:
     elif not found:
         click.echo("all three sides agree")
     for each in sums:
+        name = DifferenceKind.labels()[each.kind][1]
         click.echo(
-            f"{each.differences} {each.kind}, {KINDS[each.kind][1]}: ours {grouped_yuan(each.ours_fen)}, "
+            f"{each.differences} {each.kind}, {name}: ours {grouped_yuan(each.ours_fen)}, "
             f"theirs {grouped_yuan(each.theirs_fen)}"
         )
         for difference in found:

@@ -2,6 +2,7 @@
 
 import click
 
+from bounty.archives.needed import archives_needed
 from bounty.checks import books
 from bounty.checks.content import not_proved
 from bounty.cli.context import open_books, period_argument, programme_option, promoter_of
@@ -9,6 +10,7 @@ from bounty.cli.output import echo_json, json_option, several
 from bounty.clock import shown
 from bounty.db import snapshot
 from bounty.errors import BountyError
+from bounty.ingest.unfinished import unfinished_file
 from bounty.money import grouped_yuan
 from bounty.notices.as_of import results_as_of
 from bounty.progress import service as progress_service
@@ -100,14 +102,14 @@ def results(period: Period, as_of: str | None, *, as_json: bool) -> None:
         past = None if as_of is None else read_as_of(connection, as_of, books.now())
         rows = results_as_of(connection, period, past)
     if as_json:
-        echo_json([dict(row._mapping) for row in rows])
+        echo_json([row._asdict() for row in rows])
         return
     moment = shown(books.now()) if past is None else past.words
     passed = sum(bool(row.passed) for row in rows)
     subsidy = grouped_yuan(sum(row.subsidy_fen for row in rows))
     click.echo(f"{period}, as of {moment}: {len(rows):,} on the roster, {passed:,} passed, subsidy {subsidy}")
     for row in rows:
-        if row.reason is not None:
+        if row.gmv_fen is None or row.orders is None:
             click.echo(f"promoter {row.promoter_id}: not eligible, {row.reason}")
             continue
         verdict = f"passed, {row.rate_permille} permille" if row.passed else "not passed"
@@ -131,7 +133,15 @@ def check(*, as_json: bool) -> None:
             )
             if not as_json:
                 click.echo(f"{finding.violations:>8}  {finding.name}: {finding.promise}")
-        for sentence in filter(None, (not_looked_at(connection), not_proved(connection))):
+        file = unfinished_file(connection)
+        half = None if file is None else f"{file.en}."
+        sentences = (
+            half,
+            *(archive.fault for archive in archives_needed(connection)),
+            not_looked_at(connection),
+            not_proved(connection),
+        )
+        for sentence in filter(None, sentences):
             click.echo(sentence, err=True)
     if as_json:
         echo_json({"violations": violations, "checks": objects})

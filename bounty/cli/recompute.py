@@ -45,7 +45,7 @@ def recompute(period: Period, master: str | None, out: Path | None, *, as_json: 
     if as_json:
         echo_json(found.as_json() | {"fresh_sha256": fresh})
     else:
-        _tell(found, fresh)
+        _print_result(found, fresh)
     if fresh not in (None, found.content_sha256):
         raise BountyError(
             f"{period} on Spark differs from what the books compute on the same facts, sha256:{fresh}: publish and "
@@ -58,7 +58,7 @@ def recompute(period: Period, master: str | None, out: Path | None, *, as_json: 
         )
 
 
-def _tell(found: Recomputed, fresh: str | None) -> None:
+def _print_result(found: Recomputed, fresh: str | None) -> None:
     click.echo(f"content sha256:{found.content_sha256}")
     click.echo(sums_in_words(found.results.rows, found.lines.rows, found.lines.sum_fen))
     verdict = "equal to" if found.equal else "not equal to"

@@ -5,7 +5,7 @@ from typing import Final
 
 import click
 
-from bounty.calendar.schedule import PATIENCE, ScheduledSlot, scheduled_slots
+from bounty.calendar.schedule import PATIENCE, ScheduledSlot, SlotState, scheduled_slots
 from bounty.cli.context import open_books
 from bounty.cli.output import echo_json, json_option, several
 from bounty.clock import shown
@@ -33,7 +33,7 @@ def slots(*, as_json: bool) -> None:
         echo_json([_slot_json(slot, state) for slot, state in zip(scheduled, states, strict=True)])
     else:
         _echo_slots(scheduled, states, now, width)
-    if missed := states.count("missed"):
+    if missed := states.count(SlotState.MISSED):
         are = "1 slot is" if missed == 1 else f"{missed:,} slots are"
         raise BountyError(
             f"{are} due for more than {PATIENCE // 3600} hours: is `bounty worker` running? "

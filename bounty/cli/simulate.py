@@ -18,13 +18,14 @@ from bounty.cli.month import read_terms_file
 from bounty.cli.output import echo_json, json_option, several, signed_yuan
 from bounty.clock import shown
 from bounty.db import snapshot
-from bounty.forecast.simulation import CAUSES, Difference, Figures, Simulated, periods_from_to, sweep
+from bounty.forecast.simulated_month import Figures
+from bounty.forecast.simulation import Difference, Simulated, TermsPart, periods_from_to, sweep
 from bounty.forecast.simulation import simulate as simulate_month
 from bounty.forecast.variation import Variation, read_variation
 from bounty.money import grouped_yuan
 from bounty.rules.periods import Period, programme_key
 from bounty.rules.terms import read_terms
-from bounty.settlement.queries import Outcomes, outcomes_in_the_books
+from bounty.settlement.queries import RowsOf, rows_in_the_books
 
 
 def _variation(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Variation | None:
@@ -53,32 +54,32 @@ def simulate(
     require_period_of_main(span, periods[0])
     toml = read_terms_file(file)
     terms, books = read_terms(toml), open_books()
-    with _computed_on(master) as outcomes, snapshot(books.engine) as connection:
+    with _computed_on(master) as rows_of, snapshot(books.engine) as connection:
         if vary is not None:
-            swept = sweep(connection, toml, periods, vary, books.now(), outcomes)
-            _tell_sweep(swept, periods, vary, as_json=as_json)
+            swept = sweep(connection, toml, periods, vary, books.now(), rows_of)
+            _print_sweep(swept, periods, vary, as_json=as_json)
             return
-        found = [simulate_month(connection, terms, period, books.now(), outcomes) for period in periods]
+        found = [simulate_month(connection, terms, period, books.now(), rows_of) for period in periods]
     if as_json:
         echo_json([month.as_json() for month in found])
         return
     for month in found:
-        _tell(month)
+        _print_month(month)
 
 
 @contextmanager
-def _computed_on(master: str | None) -> Iterator[Outcomes]:
+def _computed_on(master: str | None) -> Iterator[RowsOf]:
     """By the books, or by a Spark that is started for it."""
     if master is None:
-        yield outcomes_in_the_books
+        yield rows_in_the_books
         return
-    from bounty.lake.spark import outcomes_on_session, spark_session  # noqa: PLC0415 - only here need Spark be there
+    from bounty.lake.spark import simulated_on_session, spark_session  # noqa: PLC0415 - only here need Spark be there
 
     with spark_session(master) as spark, TemporaryDirectory(prefix="bounty-lake-") as folder:
-        yield outcomes_on_session(spark, Path(folder))
+        yield simulated_on_session(spark, Path(folder))
 
 
-def _tell(month: Simulated) -> None:
+def _print_month(month: Simulated) -> None:
     roster = (
         "as opening it now would freeze it" if month.opened_at is None else f"frozen {shown(month.opened_at)}"
     )
@@ -93,19 +94,18 @@ def _tell(month: Simulated) -> None:
         verdict = f"{grouped_yuan(left)} left" if left >= 0 else f"passed by {grouped_yuan(-left)}"
         click.echo(f"  budget          {grouped_yuan(month.budget_fen)}, {verdict}")
     if month.difference is not None:
-        _tell_difference(month.figures, month.difference)
+        _print_difference(month.figures, month.difference)
     for _zh, note in month.notes:
         click.echo(f"  note: {note}")
 
 
-def _tell_difference(figures: Figures, difference: Difference) -> None:
+def _print_difference(figures: Figures, difference: Difference) -> None:
     was = difference.was
     passed, subsidy = figures.passed - was.passed, figures.subsidy_fen - was.subsidy_fen
     click.echo(f"  difference to the terms in force: passed {passed:+}, subsidy {signed_yuan(subsidy)}")
     for cause in difference.causes:
-        click.echo(
-            f"    by {CAUSES[cause.code][1]}: passed {cause.passed:+}, subsidy {signed_yuan(cause.subsidy_fen)}"
-        )
+        part = TermsPart.labels()[cause.code][1]
+        click.echo(f"    by {part}: passed {cause.passed:+}, subsidy {signed_yuan(cause.subsidy_fen)}")
     for flip in difference.flips:
         verdict = "passes now" if flip.passes else "passes no longer"
         click.echo(
@@ -114,7 +114,7 @@ def _tell_difference(figures: Figures, difference: Difference) -> None:
         )
 
 
-def _tell_sweep(
+def _print_sweep(
     found: list[tuple[str, list[Figures]]], periods: list[Period], vary: Variation, *, as_json: bool
 ) -> None:
     if as_json:

@@ -11,7 +11,7 @@ from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.notices.period_status import period_status
 from bounty.release import service as closing
-from bounty.release.checklist import LINES
+from bounty.release.checklist import ChecklistCode
 from bounty.release.freshness import confirm_data
 from bounty.roster.terms import open_period
 from bounty.rules.periods import Period
@@ -91,8 +91,8 @@ def waive(period: Period, code: str, reason: str, email: str | None, *, as_json:
         draft = period_status(connection, period, books.now()).draft
         if draft is None:
             raise BountyError(f"{period} has no draft: make one with `bounty settle {period}`.")
-        if code not in LINES:
-            raise BountyError(f"{code} is no check: write one of {', '.join(LINES)}.")
+        if code not in list(ChecklistCode):
+            raise BountyError(f"{code} is no check: write one of {', '.join(ChecklistCode)}.")
         is_new = closing.waive(
             connection,
             period,

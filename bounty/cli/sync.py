@@ -1,7 +1,7 @@
 """Commands for fetching orders from the open platform, and for running its stand-in."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 from sqlalchemy import select
@@ -11,6 +11,7 @@ from bounty.cli.output import counts_json, echo_json, json_option, period_keys, 
 from bounty.clock import midnight, read_instant, shanghai_date, shown
 from bounty.db import snapshot
 from bounty.errors import BountyError
+from bounty.json_types import JsonObject
 from bounty.models import Promoter
 from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import Period, bounds_of
@@ -57,7 +58,7 @@ def sync(
     else:
         spans = service.windows_to_read(books.engine, platform, books.now(), from_at, until_at)
     short = 0
-    objects: list[dict[str, Any]] = []
+    objects: list[JsonObject] = []
     with progress_bar("orders") as on_progress:
         for read in service.sync(books.engine, platform, books.now, kind, spans, on_progress):
             short += read.reading.incomplete_reason is not None
@@ -88,7 +89,7 @@ def _window_line(read: "WindowRead") -> str:
     )
 
 
-def _window_json(read: "WindowRead") -> dict[str, Any]:
+def _window_json(read: "WindowRead") -> JsonObject:
     reading = read.reading
     return {
         **_span_json(read.span),
@@ -132,7 +133,7 @@ def sync_coverage(period: Period, *, as_json: bool) -> None:
         )
 
 
-def _coverage_json(period: Period, found: Coverage, to_recheck: int, now: int) -> dict[str, Any]:
+def _coverage_json(period: Period, found: Coverage, to_recheck: int, now: int) -> JsonObject:
     past, ahead = found.gaps_at(now) if found.is_required else ([], [])
     return {
         **period_keys(period),

@@ -1,9 +1,9 @@
 """Commands for tranches: prepare, list, show, approve, export."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import starmap
 from pathlib import Path
-from typing import Any
 
 import click
 from sqlalchemy import Connection
@@ -17,12 +17,13 @@ from bounty.cli.payees import warn_of_shared
 from bounty.clock import midnight, shanghai_date, shown
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
-from bounty.models import Tranche
+from bounty.json_types import JsonObject
 from bounty.money import grouped_yuan
 from bounty.payees import service
 from bounty.tranches import approval, preparation, state
 from bounty.tranches.export import export_tranche
-from bounty.tranches.files import payout_id, payouts_of
+from bounty.tranches.files import PayoutRow, payout_id, payouts_of
+from bounty.tranches.state import TrancheRow
 from bounty.tranches.unusual_amounts import unusual
 
 
@@ -81,7 +82,7 @@ def _day(text: str) -> dt.date:
 def list_(*, as_json: bool) -> None:
     """List the tranches with their state, newest first."""
     with snapshot(open_books().engine) as connection:
-        rows = connection.execute(state.every_tranche().order_by(Tranche.tranche_id.desc())).all()
+        rows = state.tranches(connection)
     if as_json:
         echo_json([_tranche_json(row, ()) for row in rows])
         return
@@ -101,18 +102,17 @@ def show(tranche: int, *, as_json: bool) -> None:
     books = open_books()
     with snapshot(books.engine) as connection:
         row = state.tranche_of(connection, tranche)
-        is_open = row.state in ("prepared", "approved")
-        warnings = unusual(connection, row, books.unusual_times) if is_open else ()
+        warnings = unusual(connection, row, books.unusual_times) if row.is_open else ()
         approvals = approval.approvals_of(connection, row)
         if as_json:
-            approved = [{"email": one.email, "at": shown(one.taken_at)} for one in approvals]
+            approved = [{"email": one.email, "at": shown(one.approved_at)} for one in approvals]
             payouts = [_payout_json(tranche, each) for each in _payouts(connection, tranche)]
             echo_json(_tranche_json(row, warnings) | {"approvals_by": approved, "payouts": payouts})
             return
         click.echo(f"tranche {row.tranche_id} {_state(row)}")
         _echo_sums(row, warnings)
         for one in approvals:
-            click.echo(f"approved by {one.email} on {shown(one.taken_at)}")
+            click.echo(f"approved by {one.email} on {shown(one.approved_at)}")
         for each in _payouts(connection, tranche):
             click.echo(
                 f"  {payout_id(tranche, each.promoter_id)} {each.state}{f' {each.reason}' if each.reason else ''}: "
@@ -121,12 +121,12 @@ def show(tranche: int, *, as_json: bool) -> None:
             )
 
 
-def _state(row: Any) -> str:
+def _state(row: TrancheRow) -> str:
     """The state in words: a tranche of which payouts failed or are held is answered, but not paid off."""
     return "answered" if row.state == "paid" and (row.failed or row.held) else row.state
 
 
-def _tranche_json(row: Any, warnings: Sequence[tuple[str, str]]) -> dict[str, Any]:
+def _tranche_json(row: TrancheRow, warnings: Sequence[tuple[str, str]]) -> JsonObject:
     names = "lines_rows lines_fen carry_in_fen promoters_due due_fen held held_fen paid paid_fen failed waiting".split()
     return {
         "tranche": row.tranche_id,
@@ -138,7 +138,7 @@ def _tranche_json(row: Any, warnings: Sequence[tuple[str, str]]) -> dict[str, An
     }
 
 
-def _payout_json(tranche: int, row: Any) -> dict[str, Any]:
+def _payout_json(tranche: int, row: PayoutRow) -> JsonObject:
     names = "promoter_id state reason carry_in_fen lines_fen payable_fen carry_out_fen".split()
     return {
         "payout": payout_id(tranche, row.promoter_id),
@@ -146,8 +146,8 @@ def _payout_json(tranche: int, row: Any) -> dict[str, Any]:
     }
 
 
-def _payouts(connection: Connection, tranche: int) -> Any:
-    return connection.execute(payouts_of(tranche), execution_options={"yield_per": 1000})
+def _payouts(connection: Connection, tranche: int) -> Iterator[PayoutRow]:
+    return starmap(PayoutRow, connection.execute(payouts_of(tranche), execution_options={"yield_per": 1000}))
 
 
 @payout.command()
@@ -170,7 +170,7 @@ def approve(tranche: int, sha256: str, email: str | None, *, as_json: bool) -> N
     click.echo(f"tranche {tranche} approved")
 
 
-def _echo_sums(row: Any, warnings: Sequence[tuple[str, str]] = ()) -> None:
+def _echo_sums(row: TrancheRow, warnings: Sequence[tuple[str, str]] = ()) -> None:
     for _, warning in warnings:
         click.secho(warning, fg="red")
     click.echo(f"orders settled before {shown(row.settled_before)}")

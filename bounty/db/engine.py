@@ -3,7 +3,6 @@
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, make_url
 
@@ -85,7 +84,9 @@ def _pooled(url: URL) -> Engine:
     return drop_on_commit(forget_on_rollback(engine))
 
 
-def _make_private(_dialect: Dialect, _record: object, arguments: list[Any], _options: dict[str, Any]) -> None:
+def _make_private(
+    _dialect: Dialect, _record: object, arguments: list[object], _options: dict[str, object]
+) -> None:
     """Create a missing database file with mode 0600. SQLite would use the umask, and it gives its write-ahead log the
     mode of the database file."""
     path = str(arguments[0])
@@ -98,8 +99,13 @@ def _set_pragmas(dbapi_connection: sqlite3.Connection, _record: object) -> None:
     # The driver begins a transaction before the first write, but a snapshot must begin before the first read. So its
     # own BEGIN is turned off, and _begin_sqlite sends one.
     dbapi_connection.isolation_level = None
-    for name, value in SQLITE_PRAGMAS.items():
-        dbapi_connection.execute(f"PRAGMA {name}={value}")
+    try:
+        for name, value in SQLITE_PRAGMAS.items():
+            dbapi_connection.execute(f"PRAGMA {name}={value}")
+    except (
+        UnicodeDecodeError
+    ) as error:  # SQLite quotes a damaged schema, and the driver can't read what it says
+        raise sqlite3.DatabaseError("the file is damaged: its schema holds what is no text") from error
 
 
 def _begin_sqlite(connection: Connection) -> None:

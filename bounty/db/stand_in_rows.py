@@ -8,23 +8,24 @@ which a read-only transaction refuses.
 import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from sqlalchemy import CTE, Text, bindparam, cast, column, func, select
+from sqlalchemy import CTE, Table, Text, bindparam, cast, column, func, select
 from sqlalchemy.dialects.postgresql import JSON
 
 from bounty.db.types import Base
 
 
-def rows_instead_of(dialect: str, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> CTE:
+def rows_instead_of(dialect: str, table: type[Base] | Table, rows: Sequence[Mapping[str, object]]) -> CTE:
     """A common table expression that hides a table; hand it to ``add_cte`` of a SELECT.
 
     dialect   the name of the connection's
     rows      column -> value; the columns of the first are those of all, and what a statement names must be among them
     """
-    columns = [each for each in table.__table__.columns if rows and each.name in rows[0]] or [
-        *table.__table__.columns
-    ]
+    if isinstance(table, Table):
+        name, known = table.name, [*table.columns]
+    else:
+        name, known = table.__tablename__, [*table.__table__.columns]
+    columns = [each for each in known if rows and each.name in rows[0]] or known
     names = [each.name for each in columns]
     if dialect == "postgresql":
         content = [{name: row[name] for name in names} for row in rows]
@@ -33,15 +34,15 @@ def rows_instead_of(dialect: str, table: type[Base], rows: Sequence[Mapping[str,
         source = (
             func.json_to_recordset(given).table_valued(*typed, name="given").render_derived(with_types=True)
         )
-        return select(*source.c).cte(table.__tablename__)
+        return select(*source.c).cte(name).prefix_with("MATERIALIZED")
     listed = bindparam(None, _json([[row[name] for name in names] for row in rows]), type_=Text())
     value = func.json_each(listed).table_valued("value", name="given").c.value
     cells = (
         func.json_extract(value, f"$[{place}]", type_=each.type).label(each.name)
         for place, each in enumerate(columns)
     )
-    return select(*cells).cte(table.__tablename__)
+    return select(*cells).cte(name).prefix_with("MATERIALIZED")
 
 
-def _json(content: list[Any]) -> str:
+def _json(content: list[dict[str, object]] | list[list[object]]) -> str:
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"), default=dt.date.isoformat)

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from sqlalchemy import (
     BindParameter,
+    CompoundSelect,
     Connection,
     Select,
     Table,
@@ -19,10 +20,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import visitors
 from sqlalchemy.types import TypeEngine
 
+from bounty.db.rows import QueryRow
 from bounty.db.types import Base
 
 Query = Select[*tuple[Any, ...]]
 """A SELECT of named columns."""
+CompoundQuery = CompoundSelect[*tuple[Any, ...]]
+"""Several such, as UNION ALL joins them."""
 
 
 def written_out(query: Query) -> Query:
@@ -46,6 +50,21 @@ def written_out(query: Query) -> Query:
     return cast(Query, visitors.replacement_traverse(query, {}, cast(Any, replacement)))
 
 
+def ping(connection: Connection) -> None:
+    """One round trip. Raises SQLAlchemyError where the database does not answer."""
+    connection.execute(select(1))
+
+
+def row_where(connection: Connection, query: Query, **values: int | str) -> QueryRow | None:
+    """The first row of a SELECT whose columns have these values; null where there is none.
+
+    values   label -> value
+    """
+    rows = query.subquery("rows")
+    conditions = (rows.c[name] == value for name, value in values.items())
+    return connection.execute(select(rows).where(*conditions)).first()
+
+
 def count_of(connection: Connection, query: Query) -> int:
     """The number of rows of a SELECT."""
     return connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
@@ -59,14 +78,14 @@ def insert_into(dialect: str, table: type[Base] | Table) -> postgresql.Insert | 
     return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
-def given_rows(kinds: Mapping[str, TypeEngine[Any]], rows: Iterable[Mapping[str, Any]]) -> Query:
+def given_rows(kinds: Mapping[str, TypeEngine[Any]], rows: Iterable[Mapping[str, object]]) -> Query:
     """An inline VALUES list (at most some hundred rows) as a SELECT, for data computed in Python.
 
     kinds  label -> column type
     rows   mappings of label -> value
     """
 
-    def row_select(row: Mapping[str, Any]) -> Query:
+    def row_select(row: Mapping[str, object]) -> Query:
         return select(*(literal(row[name], kind).label(name) for name, kind in kinds.items()))
 
     # The first SELECT returns no row. It defines the columns if there are no rows.

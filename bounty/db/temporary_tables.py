@@ -1,9 +1,10 @@
 """Temporary tables of one connection, for rows that a transaction loads, transforms and writes ("workspaces")."""
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, Connection, Engine, MetaData, Table, delete, event
+from sqlalchemy import Column, Connection, Dialect, Engine, MetaData, Table, delete, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import CreateTable
@@ -79,12 +80,13 @@ def _create_statement(table: Table, dialect: str, dropped: bool) -> str:
 
     dropped   whether a commit drops the table, and not only its rows
     """
-    module: Any = postgresql if dialect == "postgresql" else sqlite
-    text = str(CreateTable(table, if_not_exists=True).compile(dialect=module.dialect()))
+    module = postgresql if dialect == "postgresql" else sqlite
+    made_for: Dialect = module.dialect()
+    text = str(CreateTable(table, if_not_exists=True).compile(dialect=made_for))
     return text.replace("ON COMMIT DELETE ROWS", "ON COMMIT DROP") if dropped else text
 
 
-def load(connection: Connection, table: Table, rows: list[tuple[Any, ...]]) -> None:
+def load(connection: Connection, table: Table, rows: Sequence[tuple[object, ...]]) -> None:
     """Insert many rows into a temporary table by the database's fastest method: COPY, or executemany on SQLite.
 
     rows    values in the order of the table's columns, of types that the driver accepts
@@ -105,4 +107,4 @@ def load(connection: Connection, table: Table, rows: list[tuple[Any, ...]]) -> N
         return
     marks = ", ".join("?" * len(table.columns))
     statement = f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})'  # noqa: S608 - the program's own names
-    connection.exec_driver_sql(statement, rows)
+    connection.exec_driver_sql(statement, list(rows))

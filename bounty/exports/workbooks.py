@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import xlsxwriter
 from xlsxwriter.exceptions import FileCreateError
@@ -25,9 +25,9 @@ Cell = str | int | Decimal | None
 
 
 class Workbook:
-    """A workbook being written; its summary stands first and is filled in once the other sheets told their sums."""
+    """A workbook being written; its summary stands first and is filled in once the other sheets have their sums."""
 
-    def __init__(self, book: Any) -> None:
+    def __init__(self, book: xlsxwriter.Workbook) -> None:
         self._book = book
         self._yuan, self._bold = book.add_format({"num_format": "0.00"}), book.add_format({"bold": True})
         self._summary: Worksheet = book.add_worksheet(SUMMARY)
@@ -88,7 +88,7 @@ def new_workbook(path: Path, made_at: int) -> Iterator[Workbook]:
         with xlsxwriter.Workbook(path, _OPTIONS) as book:
             book.set_properties({"created": datetime.fromtimestamp(made_at, UTC)})
             yield Workbook(book)
-    except FileCreateError as error:  # the library's wrapping of what the system said
+    except FileCreateError as error:  # the library's wrapping of the system's error
         raise error.args[0] from error
 
 

@@ -26,7 +26,7 @@ UNKNOWN_STATUS: Final = 77
 _TIMES: Final = tuple(f"order_{name}_time" for name in ("group_success", "receive", "verify", "settle"))
 _GOODS: Final = ((239, 2001, "男装"), (6398, 7001, "零食"), (8439, 9005, "女装"), (15543, 15600, "书籍"))
 _UNUSED_FIELDS: Final[Row] = (
-    dict[str, Any].fromkeys(
+    dict.fromkeys(
         (
             "auth_duo_id auth_duo_id_service_fee cash_gift_id cpa_new cps_level duo_id_service_fee platform_discount "
             "red_packet_type scene_at_market_fee sep_duo_id sep_market_fee sep_rate share_amount share_rate "

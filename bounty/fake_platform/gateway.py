@@ -4,15 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import md5
-from typing import Any, Final
+from typing import Final
 
 from bounty.clock import SHANGHAI
 from bounty.fake_platform.fake_orders import DAY, MINUTE, FakeOrder, FakeOrders, FakeOrderStep, Row
 
 Call = Mapping[str, str]
 """The parameters of a call."""
-Reply = dict[str, Any]
-"""A response as JSON values."""
+Reply = Row
+"""A response."""
 _INCREMENTS: Final = ("pdd.ddk.all.order.list.increment.get", "pdd.ddk.order.list.increment.get")
 
 

@@ -1,6 +1,7 @@
 """The stand-in as an HTTP server on this machine, with injected faults."""
 
 import json
+import socket
 import sys
 import threading
 import time
@@ -8,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Final
+from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 from bounty.fake_platform.faults import Fault, Faults
-from bounty.fake_platform.gateway import Gateway
+from bounty.fake_platform.gateway import Gateway, Reply
 
 PATH: Final = "/api/router"
 _ERROR_RESPONSES: Final = {
@@ -41,7 +42,9 @@ class StandIn(ThreadingHTTPServer):
         """The last list response, which a ``repeated`` fault sends again."""
         super().__init__(("127.0.0.1", port), _Handler)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(
+        self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
+    ) -> None:
         """Ignore clients that close the connection early, and report all other errors."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
@@ -93,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
             return {name: _as_text(value) for name, value in json.loads(body or b"{}").items()}
         return dict(parse_qsl(body.decode(), keep_blank_values=True))
 
-    def _respond(self, reply: dict[str, Any], now: int, fault: Fault | None) -> None:
+    def _respond(self, reply: Reply, now: int, fault: Fault | None) -> None:
         """Send a response, changed by the fault."""
         faults = self.server.faults
         date = now + (faults.between(120, 300) if fault == "clock" else 0)
@@ -134,11 +137,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body[: len(body) // 2] if cut else body)
         self.close_connection = self.close_connection or cut
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
         """Write no log line for a request."""
 
 
-def _with_wrong_count(listed: dict[str, Any], fault: Fault | None, faults: Faults) -> dict[str, Any]:
+def _with_wrong_count(listed: Reply, fault: Fault | None, faults: Faults) -> Reply:
     """A list with a missing or wrong total count, if the fault says so."""
     count = listed.get("total_count")
     if count is None or fault not in ("no count", "count high", "count low"):
@@ -149,7 +152,7 @@ def _with_wrong_count(listed: dict[str, Any], fault: Fault | None, faults: Fault
     return listed | {"total_count": count + error if fault == "count high" else max(0, count - error)}
 
 
-def _json(reply: dict[str, Any]) -> bytes:
+def _json(reply: Reply) -> bytes:
     return json.dumps(reply, ensure_ascii=False, separators=(",", ":")).encode()
 
 

@@ -1,7 +1,7 @@
 """From a file on disk to typed rows or explained bad rows, and from there into the books.
 
-Reading knows no database: ``catalogue`` says what can be wrong (its sentences are in ``sayings``), ``kinds`` and
-``codepage`` judge a file before a row of it is read, ``cells`` holds the grammars and ``columns`` lays them over a row;
-``tables`` reads text (``records``) and workbooks (``workbook``), ``documents`` large JSON, and ``reference`` the four
-small files about promoters. Orders are read by ``bounty/platforms/pdd/order_files.py`` with the same tools.
+Reading knows no database: ``problems`` has what can be wrong (the sentences are in ``problem_texts``), ``file_types``
+and ``encoding`` judge a file before a row of it is read, ``cells`` has the grammars and ``columns`` applies them to a
+row; ``tables`` reads text (``csv_records``) and workbooks (``workbook``), ``json_stream`` large JSON. The same tools
+read orders (``platforms/pdd/order_files.py``) and the small files about promoters (``promoters/reference_files.py``).
 """

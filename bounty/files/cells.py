@@ -253,7 +253,7 @@ def joined_categories(ids: Iterable[int]) -> str | None:
 
 
 def word(words: Mapping[str, int], case: str, **facts: object) -> Callable[[str], int]:
-    """A reader of one of some words, each standing for a number."""
+    """A reader of one of some words, each for a number."""
 
     def read(text: str) -> int:
         if text not in words:
@@ -380,7 +380,7 @@ def instant(text: str) -> int | None:
 
 
 def _time_hint(text: str) -> str:
-    """Which saying fits a text that is no time."""
+    """Which problem text fits a text that is no time."""
     if _DAY.fullmatch(text) or _SLASHED.fullmatch(text):
         return "date only"
     if re.fullmatch(r"[0-9]{13}", text):

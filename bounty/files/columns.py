@@ -10,6 +10,8 @@ from bounty.files.headers import HeaderRefused, missing_headers
 from bounty.files.marked_cells import require_unmarked, shown_of
 from bounty.files.problems import Fault, RowError, refused, row_error
 
+Read = Callable[[Any], Any]
+"""A grammar: a cell's text, or a value of JSON, to what it means; raises Fault."""
 REQUIRED: Final = object()
 """In place of what a blank means: it means nothing, and is a fault."""
 
@@ -28,8 +30,8 @@ class FileColumn:
 
     name: str
     fact: str
-    read: Callable[[Any], Any]
-    blank: Any = REQUIRED
+    read: Read
+    blank: object = REQUIRED
     may_lack: bool = False
     verbatim: bool = False
 
@@ -60,7 +62,7 @@ class CellReading:
     def errors(
         self, shown: Callable[[FileColumn], str | None], place_of: Callable[[FileColumn], int]
     ) -> list[RowError]:
-        """The faults as a person is told of them, in the order of the columns.
+        """The faults as texts for a person, in the order of the columns.
 
         shown     what stood in a column
         place_of  where a column stands
@@ -74,7 +76,7 @@ class CellReading:
         ]
 
 
-class Remembered(dict[str, Any]):
+class Remembered(dict[str, object]):
     """What the cells of a column mean, by the cell as it stood: each is read once, and all are forgotten at times.
 
     Asking for a cell raises Fault as its grammar does.
@@ -87,13 +89,13 @@ class Remembered(dict[str, Any]):
         super().__init__()
         self._column = column
 
-    def __missing__(self, cell: str) -> Any:
+    def __missing__(self, cell: str) -> object:
         column = self._column
         require_unmarked(cell)
         text = cell if column.verbatim else normalised(cell)
         if not text and column.blank is REQUIRED:
             raise Fault("blank")
-        value = column.read(text) if text else column.blank
+        value: object = column.read(text) if text else column.blank
         if len(cell) <= self.LENGTH:
             if len(self) >= self.ROOM:
                 self.clear()
@@ -101,7 +103,7 @@ class Remembered(dict[str, Any]):
         return value
 
 
-def read_values(columns: Iterable[FileColumn], values: Iterable[Any]) -> CellReading:
+def read_values(columns: Iterable[FileColumn], values: Iterable[object]) -> CellReading:
     """Facts from the values of these columns, in the same order; None stands for a blank or missing one."""
     reading = CellReading()
     for column, value in zip(columns, values, strict=True):
@@ -142,8 +144,8 @@ class HeaderMatch:
     def content(self, cells: Sequence[str]) -> str:
         """What a row says, but for names and remarks: the same text whatever other columns stand beside these."""
         named = zip(self.columns, self.values(cells), strict=True)
-        said = {column.name: value for column, value in named if value is not None and not column.verbatim}
-        return json.dumps(said, sort_keys=True)
+        facts = {column.name: value for column, value in named if value is not None and not column.verbatim}
+        return json.dumps(facts, sort_keys=True)
 
     def cell(self, column: FileColumn, cells: Sequence[str]) -> str | None:
         """What stood in a column; None for nothing."""
@@ -158,7 +160,7 @@ class HeaderMatch:
 def match_headers(columns: tuple[FileColumn, ...], header: list[str]) -> HeaderMatch:
     """Find the columns in a header.
 
-    header  names after NFKC and trimming; blank ones and others that are not asked for are let be
+    header  names after NFKC and trimming; blank ones and others that are not wanted are ignored
     Raises  RefusedFile E-HEAD where one is missing or any is doubled, E-DELIM where commas are not the delimiter
     """
     named = [name for name in header if name]

@@ -1,7 +1,7 @@
 """Records of a CSV file: strictly parted by commas or tabs, of one or more physical lines, whatever their line ends.
 
 Python's reader swallows the rest of a file after an unclosed quote. Here the records before it are kept and the rest
-is one bad block; neither it nor a field of any length is ever held in memory as a whole.
+is one bad block; neither it nor a field of any length is ever in memory as a whole.
 """
 
 import csv

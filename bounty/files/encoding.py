@@ -1,4 +1,4 @@
-"""Code pages, told apart strictly: UTF-8 with or without its mark, or GB18030 (and so GBK); never by replacing."""
+"""Code pages, recognised strictly: UTF-8 with or without its mark, or GB18030 (and so GBK); never by replacing."""
 
 import codecs
 import io
@@ -55,7 +55,7 @@ def detect_encoding(path: Path) -> FileEncoding:
 def text_of(path: Path, codepage: FileEncoding) -> Iterator[IO[str]]:
     """The file's text without its mark, line ends as they stand; lines end with LF, CRLF or CR.
 
-    Raises RefusedFile E-FILE where it can't be read, or is no longer what it was when its code page was told.
+    Raises RefusedFile E-FILE where it can't be read, or is no longer what it was when its code page was recognised.
     """
     encoding = "gb18030" if codepage.name == "gb18030" else "utf-8"
     with _guarded(), _after_mark(path) as file, io.TextIOWrapper(file, encoding=encoding, newline="") as text:
@@ -176,7 +176,7 @@ def _meant_as_utf8(line: bytes) -> bool:
     """Whether a line reads better as UTF-8 than as GB18030: with fewer characters outside the common ones.
 
     Of a name in GBK the bytes can pass for one character of UTF-8 by chance (2 of 400,000 made-up names); so two
-    are asked for. Of names of two to four characters in UTF-8 one in 85 is not told; a file has many.
+    are asked for. Of names of two to four characters in UTF-8 one in 85 is not recognised; a file has many.
     """
     if line.isascii():
         return False

@@ -5,13 +5,13 @@ A mapping gives a column of the file another name and nothing else: it makes no 
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from bounty.errors import BountyError
 from bounty.files import cells
 from bounty.files.cells import normalised
-from bounty.files.columns import FileColumn
+from bounty.files.columns import FileColumn, Read
 from bounty.files.headers import HeaderRefused
 
 HeaderMapping = Mapping[str, str]
@@ -20,7 +20,7 @@ NO_MAPPING: Final[HeaderMapping] = {}
 NAME_LIMIT: Final = 100
 """Characters of a header that can be mapped."""
 _UNIT: Final = re.compile(r"[(/](元|分|角|厘|千元|万元|美元|USD)\)?\Z")
-_UNITS_OF: Final[dict[Callable[..., Any], str]] = {cells.yuan: "元", cells.fen_cell: "分"}
+_UNITS_OF: Final[dict[Read, str]] = {cells.yuan: "元", cells.fen_cell: "分"}
 
 
 def checked_mapping(mapping: HeaderMapping, columns: Sequence[FileColumn]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Headers that a file lacks: what is told of them, with what was found and what was probably meant."""
+"""Headers that a file lacks: the error, with the headers that were found and the ones probably meant."""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from bounty.errors import RefusedFile
-from bounty.files.problems import say
+from bounty.files.problems import problem_text
 
 _FOUND_SHOWN: Final = 30
-"""Headers that are told of as found."""
+"""So many found headers are named."""
 _ALIKE: Final = 0.6
 """How alike two names must be for a suggestion, from 0 to 1; 实付金额 and 实付金额(元) come to 0.73."""
 
@@ -35,7 +35,7 @@ class HeaderRefused(RefusedFile):
     def __init__(
         self, case: str, recognised: int, missing: MissingHeaders | None = None, **facts: object
     ) -> None:
-        super().__init__(*say(case, **facts))
+        super().__init__(*problem_text(case, **facts))
         self.recognised, self.missing = recognised, missing
 
 

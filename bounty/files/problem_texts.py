@@ -1,6 +1,6 @@
-"""What a person is told for each kind of bad input: what is wrong and what would be right, in Chinese and in English.
+"""The text for each kind of bad input: what is wrong and what would be right, in Chinese and in English.
 
-One saying is a code, the case's name, and the two sentences; a deeper indent goes on with the sentence above it.
+One text is a code, the case's name, and the two sentences; a deeper indent goes on with the sentence above it.
 ``{braces}`` are filled in with the facts of the case, ``<phrases>`` with those at the foot.
 """
 
@@ -361,16 +361,16 @@ def _read(table: str) -> dict[str, ProblemText]:
     """Sayings by the name of their case, and by their code for its first case."""
     for phrase, words in _PHRASES.items():
         table = table.replace(phrase, words)
-    sayings: dict[str, ProblemText] = {}
+    texts: dict[str, ProblemText] = {}
     for entry in table.strip().split("\nE-"):
         head, body = entry.split("\n    ", 1)
         zh, en = (" ".join(part.split()) for part in body.replace("\n        ", " ").split("\n    "))
         code, name = head.removeprefix("E-").split(" ", 1)
-        sayings[name] = ProblemText(f"E-{code}", zh.replace(" （", "（"), en)
-        sayings.setdefault(f"E-{code}", sayings[name])
-    return sayings
+        texts[name] = ProblemText(f"E-{code}", zh.replace(" （", "（"), en)
+        texts.setdefault(f"E-{code}", texts[name])
+    return texts
 
 
-SAYINGS: Final = _read(_OF_THE_FILE + _OF_A_ROW.lstrip() + _OF_A_CELL.lstrip())
-CODES: Final = tuple(dict.fromkeys(saying.code for saying in SAYINGS.values()))
+PROBLEM_TEXTS: Final = _read(_OF_THE_FILE + _OF_A_ROW.lstrip() + _OF_A_CELL.lstrip())
+CODES: Final = tuple(dict.fromkeys(text.code for text in PROBLEM_TEXTS.values()))
 """Every code there is."""

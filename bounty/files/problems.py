@@ -4,10 +4,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from bounty.errors import RefusedFile
-from bounty.files.problem_texts import SAYINGS, ProblemText
+from bounty.files.problem_texts import PROBLEM_TEXTS, ProblemText
 
 VALUE_SHOWN: Final = 200
 """Characters of a bad value that are kept for showing; the whole of it stands in the row's raw content."""
@@ -68,39 +68,39 @@ class BadRow:
 class Fault(ValueError):
     """What is wrong with a value: the case in the catalogue, and the facts of the case."""
 
-    def __init__(self, case: str, **facts: Any) -> None:
+    def __init__(self, case: str, **facts: object) -> None:
         super().__init__(case)
         self.case, self.facts = case, facts
 
 
-def say(case: str, **facts: object) -> ProblemText:
-    """What a person is told, with the facts filled in.
+def problem_text(case: str, **facts: object) -> ProblemText:
+    """The text for a person, with the facts filled in.
 
     case    a case of the catalogue, or a code for its first case
     Raises  KeyError for a case or a fact that is not there
     """
     if not facts:
         return _plain(case)
-    code, zh, en = SAYINGS[case]
+    code, zh, en = PROBLEM_TEXTS[case]
     shown = {name: " ".join(storable(str(fact))[:VALUE_SHOWN].split()) for name, fact in facts.items()}
     return ProblemText(code, zh.format(**shown), en.format(**shown))
 
 
 @cache  # a file of many bad rows says the same of each
 def _plain(case: str) -> ProblemText:
-    code, zh, en = SAYINGS[case]
+    code, zh, en = PROBLEM_TEXTS[case]
     return ProblemText(code, zh.format(), en.format())
 
 
 def refused(case: str, **facts: object) -> RefusedFile:
     """The refusal of a whole file, ready to be raised."""
-    return RefusedFile(*say(case, **facts))
+    return RefusedFile(*problem_text(case, **facts))
 
 
-def row_error(case: str, column: str | None, value: str | None, **facts: Any) -> RowError:
+def row_error(case: str, column: str | None, value: str | None, **facts: object) -> RowError:
     """One error of a row by its case in the catalogue, or by a code. Its texts can be stored by both databases."""
     where, shown = (None if text is None else storable(text)[:VALUE_SHOWN] for text in (column, value))
-    return RowError(where, shown, *say(case, **facts))
+    return RowError(where, shown, *problem_text(case, **facts))
 
 
 def bad_row(
@@ -114,7 +114,7 @@ def bad_row(
     promoter_id: int | None = None,
     paid_at: int | None = None,
     content: str | None = None,
-    **facts: Any,
+    **facts: object,
 ) -> BadRow:
     """A row with one error, by its case in the catalogue, or by a code. Its texts can be stored by both databases."""
     error = row_error(case, column, value, **facts)

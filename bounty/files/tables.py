@@ -331,7 +331,7 @@ def no_data_case(header: list[str], cells: list[str]) -> str | None:
 
 
 def reread_record(shape: str, header_raw: str, raw: str, place: int) -> tuple[list[str], Record | BadRow]:
-    """The header's names, and one stored row judged anew.
+    """The header's names, and one stored row judged again.
 
     shape            csv, tsv or xlsx
     header_raw, raw  as ``FileTable`` and ``Record`` gave them

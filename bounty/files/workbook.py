@@ -63,7 +63,7 @@ def sheet_records(path: Path, ending: str, choose: Choose) -> Iterator[Record]:
     digits; a date as ``2022-12-20 23:59:59``; an error as ``#N/A``; and what holds no value is marked (marked_cells).
 
     choose   the sheet that is meant, by its place in the heads, and its header
-    Raises   RefusedFile E-LIMIT and E-KIND, when the first row is asked for or where the workbook breaks, and
+    Raises   RefusedFile E-LIMIT and E-KIND, when the first row is read or where the workbook breaks, and
              whatever ``choose`` raises
     """
     unpacked = path.stat().st_size if ending == ".xls" else _judge_directory(path, ending)
@@ -77,8 +77,8 @@ def sheet_records(path: Path, ending: str, choose: Choose) -> Iterator[Record]:
         try:
             place, header = choose(_heads_from(child))
             assert child.stdin is not None
-            with contextlib.suppress(BrokenPipeError), child.stdin as told:
-                told.write(f"{place}\n".encode())
+            with contextlib.suppress(BrokenPipeError), child.stdin as requests:
+                requests.write(f"{place}\n".encode())
             yield header
             yield from _records_after(header.place, child, _MOST_TEXT + _TEXT_RATIO * path.stat().st_size)
         finally:
@@ -96,7 +96,7 @@ def _bounds(unpacked: int) -> tuple[int, int]:
 
 def _heads_from(child: subprocess.Popen[bytes]) -> list[SheetHead]:
     heads: list[SheetHead] = []
-    for line, _ in _told(child):
+    for line, _ in _messages(child):
         if not isinstance(line, dict):
             place, cells = line
             heads[-1].rows.append(Record(place, cells, ""))
@@ -109,7 +109,7 @@ def _heads_from(child: subprocess.Popen[bytes]) -> list[SheetHead]:
 
 def _records_after(header_place: int, child: subprocess.Popen[bytes], most_text: int) -> Iterator[Record]:
     text = 0
-    for line, size in _told(child):
+    for line, size in _messages(child):
         if isinstance(line, dict):
             return
         place, cells = line
@@ -121,7 +121,7 @@ def _records_after(header_place: int, child: subprocess.Popen[bytes], most_text:
             yield Record(place, cells, "")
 
 
-def _told(child: subprocess.Popen[bytes]) -> Iterator[tuple[tuple[int, list[str]] | dict[str, str], int]]:
+def _messages(child: subprocess.Popen[bytes]) -> Iterator[tuple[tuple[int, list[str]] | dict[str, str], int]]:
     """What the child writes, each with its length in bytes.
 
     Raises RefusedFile where the workbook is broken, or the child ended too soon.
@@ -130,12 +130,12 @@ def _told(child: subprocess.Popen[bytes]) -> Iterator[tuple[tuple[int, list[str]
     assert child.stdout is not None
     for line in child.stdout:
         try:
-            told = decode(line)
+            message = decode(line)
         except msgspec.DecodeError:
             break  # it was stopped in the middle of a line
-        if isinstance(told, dict) and "broken" in told:
-            raise refused("workbook broken", reason=told["broken"])
-        yield told, len(line)
+        if isinstance(message, dict) and "broken" in message:
+            raise refused("workbook broken", reason=message["broken"])
+        yield message, len(line)
     limit = f"{CHILD_MEMORY >> 20} MB, {CHILD_SECONDS} s"
     raise refused("workbook too big", what="所需内存或时间 / memory or time needed", limit=limit)
 

@@ -12,20 +12,20 @@ import resource
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from bounty.files.workbook_rows import Sheet
+from bounty.json_types import Json
 
 
 def main(path: str, ending: str, memory: int, seconds: int, head: int) -> None:
-    """Write the sheets' heads, then the rows of the sheet that is asked for, within these bounds."""
+    """Write the sheets' heads, then the rows of the requested sheet, within these bounds."""
     for kind, bound in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, seconds)):
         with contextlib.suppress(ValueError):  # a tighter bound holds already, or the system knows none
             resource.setrlimit(kind, (bound, bound))
     encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
-    def write(said: Any) -> None:
-        sys.stdout.buffer.write(encode(said).encode() + b"\n")
+    def write(value: Json) -> None:
+        sys.stdout.buffer.write(encode(value).encode() + b"\n")
 
     try:
         sheets = reader_of(ending)(Path(path))

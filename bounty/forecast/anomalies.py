@@ -5,11 +5,13 @@ Each flag has its evidence (so many of so many orders) and the same share over a
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select
 
+from bounty.db import QueryRow, fetch_all
 from bounty.models import Anomaly, OpenPeriod, Order, RosterEntry
+from bounty.models.forecast import AnomalyCode
 from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import Period
 from bounty.rules.sql_math import count_where, sum_or_zero
@@ -25,18 +27,6 @@ WATCHED_SECONDS = 60 * 86_400
 _LAST_SECONDS = 6 * 3600
 _MINUTES = 10 * 60
 
-FLAGS = {
-    "NEAR_CAP": (
-        "同一类目，金额贴近单笔封顶（封顶金额的 95% 至 100%）",
-        "of one category, with amounts just under what meets the order cap (95 to 100 % of it)",
-    ),
-    "LAST_HOURS": ("任务期最后 6 小时集中付款", "paid in the last 6 hours of the task window"),
-    "REFUNDS_AFTER_CUTOFF": ("收货截止后退款或失败", "refunded or failed after the receipt cutoff"),
-    "INSTANT_RECEIPT": ("付款后 10 分钟内确认收货", "received within 10 minutes of payment"),
-    "PRICE_COMPARISON": ("比价订单", "price-comparison orders"),
-}
-"""Code -> what the orders have in common, in Chinese and English."""
-
 
 @dataclass(frozen=True, slots=True)
 class UnusualShare:
@@ -47,6 +37,45 @@ class UnusualShare:
     orders: int
     of_orders: int
     norm_permille: int
+
+
+class FlaggedPromoter(NamedTuple):
+    """A kept flag of a promoter's period."""
+
+    promoter_id: int
+    name: str
+    """On the roster."""
+    code: str
+    """One of AnomalyCode."""
+    orders: int
+    """That show it."""
+    of_orders: int
+    norm_permille: int
+    """The same share over all promoters of the period, whole per mille."""
+
+
+def kept_flags(connection: Connection, period: Period, most: int) -> list[FlaggedPromoter]:
+    """The kept flags of a period, the largest share first.
+
+    most   flags at most
+    """
+    entry = and_(RosterEntry.promoter_id == Anomaly.promoter_id, RosterEntry.period == Anomaly.period)
+    share = Anomaly.orders * 1000 / Anomaly.of_orders
+    flags = (
+        select(
+            Anomaly.promoter_id,
+            RosterEntry.name,
+            Anomaly.code,
+            Anomaly.orders,
+            Anomaly.of_orders,
+            Anomaly.norm_permille,
+        )
+        .join(RosterEntry, entry)
+        .where(Anomaly.period == str(period))
+        .order_by(share.desc(), Anomaly.promoter_id, Anomaly.code)
+        .limit(most)
+    )
+    return fetch_all(connection, flags, FlaggedPromoter)
 
 
 def watched_periods(connection: Connection, now: int) -> list[Period]:
@@ -113,10 +142,10 @@ def flags_of(connection: Connection, period: Period) -> list[UnusualShare]:
         .group_by(by_categories.promoter_id)
         .order_by(by_categories.promoter_id)
     ).all()
-    return [flag for code in FLAGS for flag in _unusual(code, rows)]
+    return [flag for code in map(str, AnomalyCode) for flag in _unusual(code, rows)]
 
 
-def _unusual(code: str, rows: Sequence[Any]) -> list[UnusualShare]:
+def _unusual(code: str, rows: Sequence[QueryRow]) -> list[UnusualShare]:
     every = sum(row.of_orders for row in rows)
     norm = sum(row._mapping[code] for row in rows) * 1000 // every if every else 0
     least = max(LEAST_SHARE_PERMILLE, TIMES_NORM * norm)

@@ -1,4 +1,4 @@
-"""How good the forecast is: past months replayed as they were known on certain days, and held against their end."""
+"""How good the forecast is: past months replayed as they were known on certain days, and compared with their end."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from sqlalchemy import CTE, Connection, and_, select
 
 from bounty.clock import midnight
-from bounty.forecast.facts import Real, facts_of
-from bounty.forecast.model import forecast_of
+from bounty.forecast.facts import ForecastFacts, Real, facts_of
+from bounty.forecast.model import Forecast, forecast_of
 from bounty.models import OpenPeriod
 from bounty.orders.fold import folded
 from bounty.progress.pace import TargetProgress, days_of
@@ -46,7 +46,8 @@ class DayScore:
 
     day: int
     promoters: int
-    """Eligible, with an order paid by then or later."""
+    """Eligible, with an order of the task's kinds in the months before, or in this month by then. What came later must
+    not decide who is left out: otherwise ranges that begin at 0 would seem to fail."""
     brier: float
     """The mean squared error of the probabilities; 0 is perfect."""
     brier_pace: float
@@ -126,11 +127,12 @@ def _replayed(
     forecast = forecast_of(facts, terms, seed)
     outcome, last = ended[str(period)], before[str(period)]
     counted, pending = forecast.counted_gmv_fen, forecast.pending_gmv_fen
+    sold_before = sum((month.orders for month in facts.past), np.zeros(len(facts.roster.promoter_ids)))
     rows = []
     for place, promoter_id in enumerate(facts.roster.promoter_ids.tolist()):
-        gmv_fen, orders, passed = outcome[promoter_id]
+        gmv_fen, _, passed = outcome[promoter_id]
         seen = forecast.counted_orders[place] + forecast.pending_orders[place] + forecast.failed_orders[place]
-        if not seen and not orders:
+        if not seen and not sold_before[place]:
             continue
         pace = _pace(facts, place, int(counted[place] + pending[place]), forecast, at)
         rows.append(
@@ -148,7 +150,7 @@ def _replayed(
     return np.array(rows, float).reshape(-1, 8)
 
 
-def _pace(facts: Any, place: int, gmv_fen: int, forecast: Any, at: int) -> bool:
+def _pace(facts: ForecastFacts, place: int, gmv_fen: int, forecast: Forecast, at: int) -> bool:
     """Whether the pace line of the task page leads to every target."""
     days = days_of(facts.bounds, at)
     orders = int(forecast.counted_orders[place] + forecast.pending_orders[place])

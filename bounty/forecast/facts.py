@@ -40,7 +40,7 @@ NEVER = -1
 _SHANGHAI_SECONDS = 8 * 3600
 _CHANGING = ("PAID_IN_WINDOW", "PAID_IN_MONTH", "NOT_FAILED", "RECEIVED_IN_TIME")
 _TASK_LASTING = tuple(clause for clause in TASK_CLAUSES if clause.code not in _CHANGING)
-"""The clauses that time does not change: what an order is, not what became of it."""
+"""The clauses that time does not change: what an order is, not how it ended."""
 _SUBSIDY_LASTING = tuple(clause for clause in SUBSIDY_CLAUSES if clause.code not in _CHANGING)
 
 
@@ -76,7 +76,7 @@ class PastMonth:
     """What each promoter of the roster was paid for in the task window of an earlier month."""
 
     orders: Whole
-    """Of a kind that counts, whatever became of them."""
+    """Of a kind that counts, however they ended."""
     early_orders: Whole
     """Of these, paid before as much of the window was over as is now."""
     capped_fen: Real
@@ -263,7 +263,7 @@ class _Reader:
     def past_month(self, bounds: Bounds, roster: Roster, elapsed: int, weekdays: Real) -> PastMonth:
         facts = Order.__table__.c
         capped = capped_at(facts.order_amount_fen, self.terms.task.order_cap_fen)
-        real: Any = cast(capped, Float)
+        real: ColumnElement[float] = cast(capped, Float)
         early_until = min(bounds.task_from + elapsed, bounds.task_until)
         query = (
             self.of_roster(
@@ -296,7 +296,7 @@ class _Reader:
     def lifetimes(self, bounds: Bounds) -> Whole:
         facts = Order.__table__.c
 
-        def before_cutoff(instant: ColumnElement[Any]) -> ColumnElement[int]:
+        def before_cutoff(instant: ColumnElement[int]) -> ColumnElement[int]:
             left = bounds.receipt_cutoff - 1 - instant
             return case((and_(instant.is_not(None), left >= 0), whole_part(left, DAY)), else_=NEVER)
 

@@ -160,7 +160,7 @@ def pace_of(facts: ForecastFacts) -> Pace:
     so_far = np.bincount(present.promoter[present.for_task], minlength=len(facts.roster.promoter_ids))
     people = max(1, len(so_far))
     if not facts.past:
-        pooled = (so_far.sum() / people + 0.05) / (days + 1)
+        pooled = (int(so_far.sum()) / people + 0.05) / (days + 1)
         shape = np.full(len(so_far), 1.0)
         return Pace(shape + so_far, 1 / (shape / pooled + days), 0.1)
     pooled = sum(float(month.orders.sum()) for month in facts.past) / (
@@ -183,7 +183,7 @@ def _learnt(past: list[PastMonth], pooled: float) -> tuple[float, float]:
         prior = prior * _common(prior, month.early_orders, month.early_exposure)
         left = month.exposure - month.early_exposure
         later = month.orders - month.early_orders
-        if left <= 0:  # the window is over: what is asked is moot, and the whole month stands for it
+        if left <= 0:  # the window is over: the part does not matter, so take the whole month
             left, later, early, early_days = month.exposure, month.orders, np.zeros_like(later), 0.0
         else:
             early, early_days = month.early_orders, month.early_exposure

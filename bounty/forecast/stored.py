@@ -1,47 +1,95 @@
 """Forecasts as they are kept: written by the worker, read by pages; and how good they have been."""
 
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Float, and_, case, cast, delete, func, select, true, update
 
 from bounty.clock import shanghai_date
-from bounty.db import Query
-from bounty.models import Notice, OpenPeriod, PeriodForecast, PromoterForecast, Result
+from bounty.db import Query, QueryRow, fetch_all, fetch_first, row_where
+from bounty.models import Notice, OpenPeriod, PeriodForecast, PromoterForecast, Result, RosterEntry
 from bounty.rules.periods import Period
 
 KEPT_DAYS = (5, 10, 15, 20)
-"""Of the month and of the next: the forecasts of these days are kept to be held against the published result."""
+"""Of the month and of the next: the forecasts of these days are stored, to be compared with the published result."""
 
 
-def newest_forecast(connection: Connection, period: Period) -> Any | None:
+class PeriodForecastRow(NamedTuple):
+    """A row of ``forecasts``."""
+
+    period: str
+    as_of: int
+    seed: int
+    promoters: int
+    history_months: int
+    passes: int
+    passes_low: int
+    passes_high: int
+    committed_fen: int
+    subsidy_fen: int
+    subsidy_low_fen: int
+    subsidy_high_fen: int
+    scored_promoters: int | None
+    brier_millionths: int | None
+    ranges_held: int | None
+
+
+class PromoterForecastRow(NamedTuple):
+    """A row of ``promoter_forecasts``."""
+
+    promoter_id: int
+    period: str
+    as_of: int
+    probability_permille: int
+    gmv_low_fen: int
+    gmv_fen: int
+    gmv_high_fen: int
+    orders_low: int
+    orders: int
+    orders_high: int
+    subsidy_low_fen: int
+    subsidy_fen: int
+    subsidy_high_fen: int
+    counted_gmv_fen: int
+    counted_orders: int
+    pending_gmv_fen: int
+    pending_orders: int
+    failed_gmv_fen: int
+    failed_orders: int
+    needed_orders: int
+    nudge_orders: int
+    nudge_permille: int
+
+
+def newest_forecast(connection: Connection, period: Period) -> PeriodForecastRow | None:
     """The newest forecast of a period; null where there is none yet."""
     forecast = PeriodForecast.__table__
-    return connection.execute(
-        select(forecast).where(forecast.c.period == str(period)).order_by(forecast.c.as_of.desc()).limit(1)
-    ).first()
+    of_period = select(forecast).where(forecast.c.period == str(period))
+    return fetch_first(connection, of_period.order_by(forecast.c.as_of.desc()).limit(1), PeriodForecastRow)
 
 
-def promoter_forecast(connection: Connection, period: Period, promoter_id: int) -> Any | None:
+def promoter_forecast(connection: Connection, period: Period, promoter_id: int) -> PromoterForecastRow | None:
     """The newest forecast of one promoter; null where there is none yet."""
     forecast = PromoterForecast.__table__
-    return connection.execute(
+    query = (
         select(forecast)
         .where(forecast.c.promoter_id == promoter_id, forecast.c.period == str(period))
         .order_by(forecast.c.as_of.desc())
         .limit(1)
-    ).first()
+    )
+    return fetch_first(connection, query, PromoterForecastRow)
 
 
-def scores(connection: Connection, period: Period) -> list[Any]:
-    """The forecasts that were held against a notice, of this period and those before it in its programme, the newest
+def scores(connection: Connection, period: Period) -> list[PeriodForecastRow]:
+    """The forecasts that were compared with a notice, of this period and those before it in its programme, the newest
     first."""
     forecast = PeriodForecast.__table__.c
-    rows = connection.execute(
+    query = (
         select(PeriodForecast.__table__)
         .where(forecast.scored_promoters > 0)
         .order_by(forecast.as_of.desc())
         .limit(200)
     )
+    rows = fetch_all(connection, query, PeriodForecastRow)
     return [row for row in rows if Period.parse(row.period).programme == period.programme][:20]
 
 
@@ -86,12 +134,12 @@ def score_published(connection: Connection) -> int:
                 func.sum(case((held, 1), else_=0)).label("held"),
             )
             .join(Result, result.promoter_id == forecast.promoter_id)
-            # Who neither sold nor was expected to says nothing of the forecast.
+            # Of whom nothing was expected there is nothing to hold; what came of it must not decide who counts.
             .where(
                 forecast.period == period,
                 result.settlement_id == settlement_id,
                 result.gmv_fen.is_not(None),
-                (result.gmv_fen > 0) | (forecast.gmv_high_fen > 0),
+                forecast.gmv_high_fen > 0,
             )
             .group_by(forecast.as_of)
         )
@@ -109,10 +157,28 @@ def score_published(connection: Connection) -> int:
     return scored
 
 
-def forecast_rows(period: Period, as_of: int) -> Query:
-    """The promoters' forecasts of one instant."""
-    forecast = PromoterForecast.__table__
-    return select(forecast).where(forecast.c.period == str(period), forecast.c.as_of == as_of)
+def forecasts_with_targets(period: Period, as_of: int) -> Query:
+    """The promoters' forecasts of one instant: columns as of ``PromoterForecast`` but for period and as_of; name,
+    target_gmv_fen and target_orders of the roster, 0 for no such target."""
+    forecast = PromoterForecast.__table__.c
+    entry = and_(RosterEntry.promoter_id == forecast.promoter_id, RosterEntry.period == forecast.period)
+    return (
+        select(
+            *(column for column in forecast if column.name not in ("period", "as_of")),
+            RosterEntry.name,
+            func.coalesce(RosterEntry.target_gmv_fen, 0).label("target_gmv_fen"),
+            func.coalesce(RosterEntry.target_orders, 0).label("target_orders"),
+        )
+        .join(RosterEntry, entry)
+        .where(forecast.period == str(period), forecast.as_of == as_of)
+    )
+
+
+def forecast_with_target(
+    connection: Connection, period: Period, as_of: int, promoter_id: int
+) -> QueryRow | None:
+    """One promoter's, as ``forecasts_with_targets`` has it; null where there is none."""
+    return row_where(connection, forecasts_with_targets(period, as_of), promoter_id=promoter_id)
 
 
 def open_for_forecast(connection: Connection, now: int) -> list[Period]:

@@ -3,10 +3,9 @@
 import copy
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from bounty.errors import BountyError
 from bounty.rules.terms import Terms, terms_of
@@ -78,7 +77,7 @@ def varied_keys(toml: str) -> list[VariedKey]:
     return [key for key in found if re.fullmatch(_NUMBER, key.value)]
 
 
-def _numbers(document: Any) -> Iterator[tuple[str, str, str, Any]]:
+def _numbers(document: Mapping[str, object]) -> Iterator[tuple[str, str, str, object]]:
     subsidy = _table(document, "subsidy")
     yield (
         "subsidy.order_cap_yuan",
@@ -121,20 +120,25 @@ def _numbers(document: Any) -> Iterator[tuple[str, str, str, Any]]:
         yield f"{path}.gmv_yuan.factor", f"{name} GMV 系数", f"factor on the past GMV of {name}", factor
 
 
-def _table(document: Any, name: str) -> dict[str, Any]:
+def _table(document: Mapping[str, object], name: str) -> dict[str, object]:
     """A table within a table; an empty one where there is none."""
-    found = document.get(name) if isinstance(document, dict) else None
+    found = document.get(name)
     return found if isinstance(found, dict) else {}
 
 
-def _put(document: dict[str, Any], path: str, value: Decimal) -> str:
+def _put(document: dict[str, object], path: str, value: Decimal) -> str:
     """Set a key of a document of terms to a number, in the way the terms write it; the number as text."""
     *above, key = path.split(".")
-    table: Any = document
+    table: object = document
     for name in above:
         try:
-            table = table[int(name)] if isinstance(table, list) else table[name]
-        except (KeyError, IndexError, ValueError, TypeError):
+            if isinstance(table, list):
+                table = table[int(name)]
+            elif isinstance(table, dict):
+                table = table[name]
+            else:
+                raise _no_such_key(path)
+        except (KeyError, IndexError, ValueError):
             raise _no_such_key(path) from None
     if not isinstance(table, dict) or isinstance(table.get(key), dict | list | bool):
         raise _no_such_key(path)

@@ -9,7 +9,7 @@ from bounty.models import Batch
 
 @dataclass(slots=True)
 class Counts:
-    """What became of a batch's rows; the last five add up to ``read``."""
+    """The counts of a batch's rows; the last five add up to ``read``."""
 
     read: int = 0
     new: int = 0
@@ -17,7 +17,7 @@ class Counts:
     changed: int = 0
     """Known before, and otherwise after the batch."""
     unchanged: int = 0
-    """Rows held already."""
+    """Rows that were in the books already."""
     stale: int = 0
     """The other rows kept."""
     quarantined: int = 0

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -16,6 +15,7 @@ from bounty.files.marked_cells import shown_of
 from bounty.files.problems import BadRow
 from bounty.files.tables import reread_record
 from bounty.ingest.quarantine import errors_of, quarantine_list
+from bounty.ingest.queries import EntryRow
 
 ERROR_COLUMNS = ("error_code", "error_message_zh", "error_message_en")
 """Beside the file's own columns; importing overlooks them."""
@@ -96,14 +96,14 @@ def write_to_mend(
     """Write the open entries, a file for each kind and header; the files with their rows.
 
     CSV and XLSX rows become CSV with the columns they came with; JSON rows become JSONL, whose errors `bounty
-    quarantine list` tells. Rows whose cells can't be told apart stand in ``KIND-unreadable.txt`` as they were.
+    quarantine list` tells. Rows whose cells can't be separated are in ``KIND-unreadable.txt`` as they were.
 
     inert   makes a cell that no spreadsheet takes for a formula
 
     Raises OSError if the folder can't be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    groups: dict[tuple[str, str, str | None], list[Any]] = {}
+    groups: dict[tuple[str, str, str | None], list[EntryRow]] = {}
     for row in quarantine_list(connection, kind):
         groups.setdefault((row.kind, row.shape, row.header), []).append(row)
     written = []
@@ -116,7 +116,7 @@ def write_to_mend(
                 )
             )
             continue
-        names, readable, unreadable = _told_apart(shape, header or "", rows)
+        names, readable, unreadable = _split_readable(shape, header or "", rows)
         if readable:
             path = folder / f"{of_kind}-{number}.csv"
             with path.open("w", encoding="utf-8-sig", newline="") as file:
@@ -125,7 +125,7 @@ def write_to_mend(
                 writer.writerow([*(names[at] for at in own), ENTRY_COLUMN, *ERROR_COLUMNS])
                 for row, cells in readable:
                     errors = errors_of(row)
-                    told = (
+                    descriptions = (
                         "; ".join(dict.fromkeys(error.code for error in errors)),
                         "；".join(
                             f"{error.column}：{error.zh}" if error.column else error.zh for error in errors
@@ -135,7 +135,11 @@ def write_to_mend(
                         ),
                     )
                     writer.writerow(
-                        [*(inert(shown_of(cells[at])) for at in own), row.quarantine_id, *map(inert, told)]
+                        [
+                            *(inert(shown_of(cells[at])) for at in own),
+                            row.quarantine_id,
+                            *map(inert, descriptions),
+                        ]
                     )
             written.append((path, len(readable)))
         if unreadable:
@@ -143,11 +147,11 @@ def write_to_mend(
     return written
 
 
-def _told_apart(
-    shape: str, header: str, rows: list[Any]
-) -> tuple[list[str], list[tuple[Any, list[str]]], list[str]]:
+def _split_readable(
+    shape: str, header: str, rows: list[EntryRow]
+) -> tuple[list[str], list[tuple[EntryRow, list[str]]], list[str]]:
     names: list[str] = []
-    readable: list[tuple[Any, list[str]]] = []
+    readable: list[tuple[EntryRow, list[str]]] = []
     unreadable: list[str] = []
     for row in rows:
         names, record = reread_record(shape, header, row.raw, row.place)

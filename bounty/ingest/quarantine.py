@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
+from itertools import starmap
+from typing import Protocol
 
 from sqlalchemy import Column, ColumnElement, Connection, exists, func, literal, select, update
 
@@ -12,8 +13,8 @@ from bounty.audit.service import record
 from bounty.db import Bytes, Query, WholeNumber, Words, clear, insert_into, load, workspace
 from bounty.errors import BountyError
 from bounty.files.problems import BadRow, RowError
-from bounty.ingest.queries import open_entries
-from bounty.models import Batch, Quarantined
+from bounty.ingest.queries import EntryRow, open_entries
+from bounty.models import Batch, ImportBadRow, Quarantined
 
 UNKNOWN_PROMOTER = "E-PROMOTER"
 """The one code that time alone can mend: such a row goes in by itself once its promoter is imported."""
@@ -38,14 +39,14 @@ _held = workspace(
     Column("promoter_id", WholeNumber),
     Column("paid_at", WholeNumber),
 )
-# PostgreSQL builds the index of such a table anew at every commit.
+# PostgreSQL rebuilds the index of such a table at every commit.
 _held.primary_key.ddl_if(dialect="sqlite")
 
 
 def _identity(row: BadRow) -> bytes:
     """16 bytes that stand for what a row says, so that it is one entry however often and in what file it comes."""
-    said = row.raw if row.content is None else row.content
-    return blake2b(said.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    content = row.raw if row.content is None else row.content
+    return blake2b(content.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 class BatchQuarantine:
@@ -90,15 +91,23 @@ class BatchQuarantine:
         )
         self.rows += len(bad)
 
-    def settle_in(self) -> None:
-        """Write the entries. The k-th row of some content is the same entry as its k-th in any other file."""
+    def settle_in(self, *, in_parts: bool = False) -> None:
+        """Write the entries. The k-th row of some content is the same entry as its k-th in any other file.
+
+        in_parts   whether these are the bad rows of a part of the unfinished large file: those of its earlier parts are
+                   counted too, and these are for the next
+        """
         if not self.rows:
             return
         held = _held.c
+        number: ColumnElement[int] = func.row_number().over(partition_by=held.raw_hash, order_by=held.place)
+        if in_parts:
+            before = select(ImportBadRow.rows).where(ImportBadRow.raw_hash == held.raw_hash)
+            number = number + func.coalesce(before.scalar_subquery(), 0)
         # Two columns alone are sorted: with whole rows, each sort took 64 MiB more for a file of many bad rows.
         numbered = select(
             held.place,
-            func.row_number().over(partition_by=held.raw_hash, order_by=held.place).label("occurrence"),
+            number.label("occurrence"),
         ).subquery("numbered")
         rows = (
             select(literal(self._batch_id), literal(self._kind), numbered.c.occurrence, *held)
@@ -107,7 +116,7 @@ class BatchQuarantine:
         )
         names = ["batch_id", "kind", "occurrence", *(column.name for column in held)]
         entries = insert_into(self._connection.dialect.name, Quarantined).from_select(names, rows)
-        new: Any = entries.excluded
+        new = entries.excluded
         self._connection.execute(
             entries.on_conflict_do_update(
                 index_elements=["kind", "raw_hash", "occurrence"],
@@ -115,6 +124,16 @@ class BatchQuarantine:
                 where=Quarantined.closed_how == "withdrawn",  # its batch was undone; now it is this batch's
             )
         )
+        if in_parts:
+            self._count_content()
+
+    def _count_content(self) -> None:
+        counts = select(_held.c.raw_hash, func.count()).group_by(_held.c.raw_hash)
+        upsert = insert_into(self._connection.dialect.name, ImportBadRow).from_select(
+            ["raw_hash", "rows"], counts
+        )
+        more = {"rows": ImportBadRow.rows + upsert.excluded.rows}
+        self._connection.execute(upsert.on_conflict_do_update(index_elements=["raw_hash"], set_=more))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,15 +174,24 @@ def close_entries(
 
 
 def close_returned(
-    connection: Connection, kind: str, batch_id: int, entries: set[int], now: int, *, has_bad_rows: bool
+    connection: Connection,
+    kind: str,
+    batch_id: int,
+    entries: set[int],
+    now: int,
+    *,
+    has_bad_rows: bool,
+    in_parts: bool = False,
 ) -> None:
     """Close the entries whose rows a batch brought back from a file to mend.
 
     A row that came back just as it was is still the same entry, and stays open.
 
     has_bad_rows   whether the batch held any
+    in_parts       whether it is the unfinished large file's
     """
-    unchanged = exists().where(_held.c.raw_hash == Quarantined.raw_hash)
+    came = ImportBadRow.raw_hash if in_parts else _held.c.raw_hash
+    unchanged = exists().where(came == Quarantined.raw_hash)
     which = [Quarantined.kind == kind, Quarantined.batch_id < batch_id]
     if has_bad_rows:
         which.append(~unchanged)
@@ -195,11 +223,25 @@ def dismiss_entries(connection: Connection, quarantine_id: int, reason: str, now
     record(connection, "quarantine.dismiss", f"entry {quarantine_id}", now, reason=reason.strip())
 
 
-def errors_of(row: Any) -> list[RowError]:
-    """All that is wrong with the row of an entry, in the order of its columns.
+class EntryErrors(Protocol):
+    """What is wrong with the row of an entry: columns of ``quarantine``."""
 
-    row   with column_name, value, code, sentence_zh, sentence_en and others
-    """
+    @property
+    def column_name(self) -> str | None: ...
+    @property
+    def value(self) -> str | None: ...
+    @property
+    def code(self) -> str: ...
+    @property
+    def sentence_zh(self) -> str: ...
+    @property
+    def sentence_en(self) -> str: ...
+    @property
+    def others(self) -> str | None: ...
+
+
+def errors_of(row: EntryErrors) -> list[RowError]:
+    """All that is wrong with the row of an entry, in the order of its columns."""
     first = RowError(row.column_name, row.value, row.code, row.sentence_zh, row.sentence_en)
     return [first, *(RowError(*each) for each in json.loads(row.others or "[]"))]
 
@@ -228,10 +270,9 @@ def dismiss_all(connection: Connection, entries: Query, reason: str, now: int) -
     return dismissed
 
 
-def quarantine_list(connection: Connection, kind: str | None) -> Iterator[Any]:
+def quarantine_list(connection: Connection, kind: str | None) -> Iterator[EntryRow]:
     """Open entries with the file they came from, its shape and its header, for a person."""
     chosen = [Quarantined.kind == kind] if kind else []
     entries = open_entries().add_columns(Batch.shape, Batch.header).where(*chosen)
-    return iter(
-        connection.execute(entries.order_by(Quarantined.quarantine_id), execution_options={"yield_per": 1000})
-    )
+    in_order = entries.order_by(Quarantined.quarantine_id)
+    return starmap(EntryRow, connection.execute(in_order, execution_options={"yield_per": 1000}))

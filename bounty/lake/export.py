@@ -9,19 +9,23 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 from sqlalchemy import Alias, BigInteger, Boolean, Column, Connection, Integer, Table, select
 from sqlalchemy.sql import visitors
 from sqlalchemy.types import TypeEngine
 
-from bounty.db import Base, Day, Flag, Query
+from bounty.db import Day, Flag, Query
 from bounty.errors import BountyError
+from bounty.ingest.unfinished import require_finished
 from bounty.models import Batch, Line, Order, OrderVersion
 from bounty.roster.terms import TermsInForce, open_period
-from bounty.rules.periods import Bounds, Period, programme_key
-from bounty.schema import held_revision
+from bounty.rules.periods import MAIN, Bounds, Period
+from bounty.schema import stored_revision
 from bounty.settlement.queries import recomputation
+
+if TYPE_CHECKING:
+    import pyarrow
 
 MANIFEST = "manifest.json"
 BUCKETS = 8
@@ -30,9 +34,38 @@ ROWS_OF_A_GROUP = 20_000
 """Of a row group in a file; so many rows of each bucket at most wait in memory."""
 
 
+class FactsFile(TypedDict):
+    """A Parquet file."""
+
+    name: str
+    rows: int
+    sha256: str
+
+
+class TableManifest(TypedDict):
+    """A table as files."""
+
+    rows: int
+    columns: list[str]
+    files: list[FactsFile]
+
+
+class FactsManifest(TypedDict):
+    """The content of the manifest."""
+
+    programme: NotRequired[str]
+    period: str
+    schema_revision: str | None
+    as_of_batch: int | None
+    terms_sha256: str
+    terms: str
+    tables: dict[str, TableManifest]
+
+
 def columns_named(queries: Sequence[Query]) -> dict[Table, list[Column[Any]]]:
     """Table -> the columns that statements name, in the order of the table."""
     named: dict[str, set[str]] = {}
+    tables: dict[str, Table] = {}
     for query in queries:
         for element in visitors.iterate(query):
             if not isinstance(element, Column):
@@ -40,7 +73,7 @@ def columns_named(queries: Sequence[Query]) -> dict[Table, list[Column[Any]]]:
             table = element.table.element if isinstance(element.table, Alias) else element.table
             if isinstance(table, Table):
                 named.setdefault(table.name, set()).add(element.name)
-    tables = Base.metadata.tables
+                tables[table.name] = table
     return {
         tables[name]: [column for column in tables[name].columns if column.name in columns]
         for name, columns in sorted(named.items())
@@ -49,15 +82,16 @@ def columns_named(queries: Sequence[Query]) -> dict[Table, list[Column[Any]]]:
 
 def export_facts(
     connection: Connection, period: Period, in_force: TermsInForce, elsewhere: list[int], folder: Path
-) -> dict[str, Any]:
+) -> FactsManifest:
     """Write what a settlement of a period reads into an empty folder; the manifest.
 
     elsewhere   the settlements of the notices of other programmes that exclusive terms go by
 
-    Raises BountyError if the period is not open, pyarrow is not installed, or the folder is not empty or can't be
-    written.
+    Raises BountyError if the period is not open, a large file is not in whole, pyarrow is not installed, or the folder
+    is not empty or can't be written.
     """
     bounds = open_period(connection, period)
+    require_finished(connection)
     made = recomputation(period, in_force.terms, elsewhere)
     named = columns_named([made.results_rows(), made.lines_rows()])
     try:
@@ -72,10 +106,9 @@ def export_facts(
             )
             for table, columns in named.items()
         }
-        manifest = {
-            **programme_key(period),
+        manifest: FactsManifest = {
             "period": period.name,
-            "schema_revision": held_revision(connection),
+            "schema_revision": stored_revision(connection),
             "as_of_batch": connection.execute(
                 select(Batch.batch_id).order_by(Batch.batch_id.desc())
             ).scalar(),
@@ -83,6 +116,8 @@ def export_facts(
             "terms": in_force.toml,
             "tables": tables,
         }
+        if period.programme != MAIN:
+            manifest = {"programme": period.programme, **manifest}
         text = json.dumps(manifest, ensure_ascii=False, indent=2) + "\n"
         (folder / MANIFEST).write_text(text, encoding="utf-8")
     except OSError as error:
@@ -95,8 +130,7 @@ def rows_of(
 ) -> Query:
     """The rows of a table that may matter to a period."""
     query = select(*columns)
-    paid_from = min(bounds.task_from, bounds.month_from)
-    paid_until = max(bounds.task_until, bounds.month_until)
+    paid_from, paid_until = paid_span(bounds)
     if table is Order.__table__:
         return query.where(table.c.paid_at >= paid_from, table.c.paid_at < paid_until)
     if table is OrderVersion.__table__:
@@ -105,6 +139,11 @@ def rows_of(
     if table is Line.__table__:
         return query.where(table.c.settlement_id.in_(elsewhere))
     return query.where(table.c.period == str(period)) if "period" in table.c else query
+
+
+def paid_span(bounds: Bounds) -> tuple[int, int]:
+    """When orders are paid that may matter to a period: from, until; epoch seconds."""
+    return min(bounds.task_from, bounds.month_from), max(bounds.task_until, bounds.month_until)
 
 
 @dataclass(slots=True)
@@ -119,7 +158,7 @@ class _File:
     rows: int = 0
 
 
-def write_table(connection: Connection, query: Query, name: str, folder: Path) -> dict[str, Any]:
+def write_table(connection: Connection, query: Query, name: str, folder: Path) -> TableManifest:
     """Write a table's rows; its rows, columns, and files with their rows and hashes. Raises BountyError where pyarrow
     is not installed."""
     try:
@@ -179,7 +218,7 @@ def write_table(connection: Connection, query: Query, name: str, folder: Path) -
     }
 
 
-def _arrow_type(pa: Any, kind: TypeEngine[Any]) -> Any:
+def _arrow_type(pa: Any, kind: TypeEngine[Any]) -> "pyarrow.DataType":
     if isinstance(kind, Flag | Boolean):
         return pa.bool_()
     if isinstance(kind, Day):

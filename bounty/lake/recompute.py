@@ -1,40 +1,39 @@
-"""A settlement computed again by its own statements, and held against the newest one that the books keep."""
+"""A settlement computed again by its own statements, and compared with the newest one in the books."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection, and_, or_, select
 
 from bounty.db import avoid_loops
 from bounty.errors import BountyError
+from bounty.json_types import JsonObject
 from bounty.models import Batch, Notice, PassVoidAnswer
-from bounty.notices.service import manifest_of, write_folder
+from bounty.notices.service import ExportManifest, manifest_of, write_folder
 from bounty.roster.terms import TermsInForce, open_period, terms_in_force
 from bounty.rules.periods import Period, programme_key
 from bounty.settlement.files import (
     FileFacts,
+    LineCells,
     Rendering,
+    ResultCells,
     content_sha256,
     parts_of,
     rendered_lines,
     rendered_results,
 )
 from bounty.settlement.queries import known_notices, recomputation
-from bounty.settlement.service import newest_settlement
-
-Parts = Iterable[Sequence[Any]]
-"""Rows, some at a time."""
+from bounty.settlement.service import SettlementRow, newest_settlement
 
 
 @dataclass(frozen=True, slots=True)
 class ComputedRows:
     """The rows of a settlement's two files, in their order."""
 
-    results: Parts
-    lines: Parts
+    results: Iterable[Sequence[ResultCells]]
+    lines: Iterable[Sequence[LineCells]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class Recomputed:
     """The newest of the period."""
     settled_sha256: str
     """Its content."""
-    later: list[dict[str, Any]]
+    later: list[JsonObject]
     """What may have changed the facts since: batches, batches undone, passes taken back."""
 
     @property
@@ -57,7 +56,7 @@ class Recomputed:
         """Whether the content is the newest settlement's."""
         return self.content_sha256 == self.settled_sha256
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         """For the command."""
         return {
             **programme_key(self.period),
@@ -81,7 +80,7 @@ Compute = Callable[[Connection, Period, TermsInForce, list[int]], AbstractContex
 def in_the_books(
     connection: Connection, period: Period, in_force: TermsInForce, elsewhere: list[int]
 ) -> Iterator[ComputedRows]:
-    """Computed by the database that holds the books."""
+    """Computed by the database of the books."""
     avoid_loops(connection)
     made = recomputation(period, in_force.terms, elsewhere)
     yield ComputedRows(parts_of(connection, made.results_rows()), parts_of(connection, made.lines_rows()))
@@ -110,7 +109,7 @@ def recompute(
         select(Notice.notice).where(Notice.settlement_id == newest.settlement_id)
     ).scalar()
 
-    def manifest(facts: list[FileFacts]) -> dict[str, Any]:
+    def manifest(facts: list[FileFacts]) -> ExportManifest:
         content = content_sha256(in_force.sha256, *(fact.sha256 for fact in facts))
         if content != newest.content_sha256:
             return manifest_of(period, None, None, in_force.sha256, facts)
@@ -141,7 +140,7 @@ def _exhaust(files: Iterable[Rendering]) -> None:
             pass
 
 
-def _later_facts(connection: Connection, settlement: Any) -> list[dict[str, Any]]:
+def _later_facts(connection: Connection, settlement: SettlementRow) -> list[JsonObject]:
     """What came after a settlement and may change it: roster and terms are frozen, so orders, links and passes."""
     known = settlement.as_of_batch_id or 0
     batches = select(Batch.batch_id, Batch.kind, Batch.undone_at).where(

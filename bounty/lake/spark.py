@@ -17,14 +17,13 @@ from sqlalchemy import CTE, Connection
 
 from bounty.db import Query
 from bounty.errors import BountyError
-from bounty.lake.export import columns_named, export_facts, rows_of, write_table
+from bounty.lake.export import columns_named, export_facts, paid_span, rows_of, write_table
 from bounty.lake.recompute import Compute, ComputedRows
 from bounty.lake.spark_dialect import spark_sql
 from bounty.roster.terms import TermsInForce
-from bounty.rules.periods import Period, bounds_of
-from bounty.rules.terms import Terms
+from bounty.rules.periods import Bounds, Period
 from bounty.settlement.files import ROWS_AT_A_TIME
-from bounty.settlement.queries import Outcomes, notices_elsewhere, recomputation
+from bounty.settlement.queries import RowsOf, notices_elsewhere, recomputation
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -41,7 +40,9 @@ SETTINGS = {
 ON_ONE_MACHINE = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
-    "spark.sql.shuffle.partitions": "4",
+    # The rows of a partition come back together: of four, those of ten million orders did not fit the default memory.
+    # Spark itself joins small ones.
+    "spark.sql.shuffle.partitions": "64",
 }
 
 
@@ -83,35 +84,39 @@ def on_session(spark: "SparkSession") -> Compute:
     return compute
 
 
-def outcomes_on_session(spark: "SparkSession", folder: Path) -> Outcomes:
+def simulated_on_session(spark: "SparkSession", folder: Path) -> RowsOf:
     """Simulated months computed by a Spark session, from facts exported into a folder.
 
-    folder  empty; executors read it for as long as months are simulated. Facts are exported once for all terms that
-            read the same columns of them
+    folder  empty; executors read it for as long as months are simulated. A table is exported once for all terms, and
+            again where a SELECT reads more of its columns
     """
-    held: dict[str, Any] = {}
+    held: dict[str, tuple[tuple[str, tuple[int, int]], set[str]]] = {}
     paths = (folder / str(number) for number in count())
 
-    def outcomes(
-        connection: Connection, period: Period, terms: Terms, instead: Sequence[CTE]
-    ) -> Iterable[Any]:
-        elsewhere, bounds = notices_elsewhere(connection, period), bounds_of(period, terms)
-        query = recomputation(period, terms, elsewhere).outcome_rows()
+    def rows_of_month(
+        connection: Connection, period: Period, bounds: Bounds, query: Query, instead: Sequence[CTE]
+    ) -> Iterable[Sequence[int | None]]:
+        elsewhere = notices_elsewhere(connection, period)
         simulated = {cte.name: cte for cte in instead}
         for table, columns in columns_named([query]).items():
-            rows = rows_of(table, columns, period, bounds, elsewhere)
-            facts = (str(period), bounds, tuple(column.name for column in columns))
+            month, names = (str(period), paid_span(bounds)), {column.name for column in columns}
             if table.name in simulated:
-                rows = rows.add_cte(simulated[table.name])
-            elif held.get(table.name) == facts:
-                continue
+                rows = rows_of(table, columns, period, bounds, elsewhere).add_cte(simulated[table.name])
+            else:
+                if table.name in held and held[table.name][0] == month:
+                    there = held[table.name][1]
+                    if names <= there:
+                        continue
+                    names |= there
+                held[table.name] = month, names
+                all_read = [column for column in table.columns if column.name in names]
+                rows = rows_of(table, all_read, period, bounds, elsewhere)
             path = next(paths)
             write_table(connection, rows, table.name, path)
             spark.read.parquet(str(path / table.name)).createOrReplaceTempView(table.name)
-            held[table.name] = facts
-        return (row for part in rows_on(spark, query) for row in part)
+        return [row for part in rows_on(spark, query) for row in part]
 
-    return outcomes
+    return rows_of_month
 
 
 def rows_on(spark: "SparkSession", query: Query) -> Iterable[Sequence[Any]]:
@@ -185,5 +190,5 @@ def _first_line(error: Exception) -> str:
 def _last_error(log: Path) -> str:
     """The last line of Spark's log that tells of an error, in brackets; blank where there is none."""
     lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-    told = [line.strip() for line in lines if "ERROR" in line or "Exception" in line or "Error" in line]
-    return f" ({told[-1]})" if told else ""
+    errors = [line.strip() for line in lines if "ERROR" in line or "Exception" in line or "Error" in line]
+    return f" ({errors[-1]})" if errors else ""

@@ -17,7 +17,7 @@ from bounty.db import Query
 class SparkCompiler(SQLCompiler):
     """Statements."""
 
-    def visit_custom_op_binary(self, element: BinaryExpression[Any], operator: Any, **kw: Any) -> str:
+    def visit_custom_op_binary(self, element: BinaryExpression[Any], operator: Any, **kw: object) -> str:
         """``/`` between whole numbers is the whole part on both databases, and a double on Spark."""
         if operator.opstring != "/":
             return str(super().visit_custom_op_binary(element, operator, **kw))  # type: ignore[no-untyped-call]
@@ -35,8 +35,8 @@ class SparkCompiler(SQLCompiler):
 class SparkTypeCompiler(GenericTypeCompiler):
     """Names of types, where a statement casts."""
 
-    def visit_TEXT(self, type_: Text, **kw: Any) -> str:
-        """Any text; it compares by its bytes."""
+    def visit_TEXT(self, type_: Text, **kw: object) -> str:
+        """Text of whatever length; it compares by its bytes."""
         return "STRING"
 
     visit_text = visit_TEXT

@@ -7,7 +7,8 @@ rows of promoters the primary key begins with ``promoter_id``.
 
 from bounty.db import Base
 from bounty.models.accounting import PassVoid, PassVoidAnswer, PeriodClosing
-from bounty.models.accounts import ROLES, Invitation, Passkey, PasskeyChallenge, Tries, User
+from bounty.models.accounts import ROLES, AccountRole, Invitation, Passkey, PasskeyChallenge, Tries, User
+from bounty.models.archives import Archive, ArchiveBatch, ArchiveMove
 from bounty.models.audit import AuditEvent
 from bounty.models.books import Books
 from bounty.models.calendar import Slot, WorkerWake
@@ -20,11 +21,12 @@ from bounty.models.decisions import (
     RosterOverride,
     Waiver,
 )
+from bounty.models.figures import StoredDifference, StoredFigure
 from bounty.models.forecast import Anomaly, PayoutHold, PayoutHoldStep, PeriodForecast, PromoterForecast
-from bounty.models.ingest import Batch, Quarantined
-from bounty.models.notices import Notice, NoticeChange, NoticeStatement
+from bounty.models.ingest import Batch, ImportBadRow, ImportOrder, ImportProgress, Quarantined
+from bounty.models.notices import ChangeCause, Notice, NoticeChange, NoticeStatement
 from bounty.models.notifications import Message, MessageChoice, MessageTry
-from bounty.models.orders import CategorySet, Order, OrderRepeat, OrderVersion
+from bounty.models.orders import CategorySet, Order, OrderRepeat, OrderVersion, ReceivedTexts
 from bounty.models.payees import Payee, PayeeApproval, PayeeProposal
 from bounty.models.payment_results import PayoutOutcome, Receipt, ReceiptRow
 from bounty.models.promoters import Level, Link, LinkVersion, Promoter, Target, Violation
@@ -33,8 +35,9 @@ from bounty.models.settlement import KnownNotice, Line, Result, Settlement
 from bounty.models.sync import FetchWindow
 from bounty.models.tokens import TOKEN_ROLES, ApiAnswer, ApiToken, ApiTokenUse
 from bounty.models.totals import DailyProgress, DailySubsidy, PromoterProgress, PromoterSubsidy
-from bounty.models.tranches import Payout, Tranche, TrancheLine, TrancheStep
+from bounty.models.tranches import LineCause, Payout, Tranche, TrancheLine, TrancheStep
 from bounty.models.uploads import HeaderName, Upload
+from bounty.models.webhooks import ENDPOINT_KINDS, WebhookEndpoint
 
 FROZEN = (
     TermsVersion,
@@ -68,6 +71,7 @@ FROZEN = (
     PeriodClosing,
     Receipt,
     ReceiptRow,
+    ReceivedTexts,
     Tranche,
     TrancheLine,
     TrancheStep,
@@ -79,10 +83,12 @@ SEALED = (Result, Line, NoticeChange)
 """Rows that belong to a settlement. Triggers refuse further rows once the settlement is published."""
 
 __all__ = [
+    "ENDPOINT_KINDS",
     "FROZEN",
     "ROLES",
     "SEALED",
     "TOKEN_ROLES",
+    "AccountRole",
     "Anomaly",
     "ApiAnswer",
     "ApiToken",
@@ -91,20 +97,28 @@ __all__ = [
     "AppealAnswer",
     "AppealAttachment",
     "Approval",
+    "Archive",
+    "ArchiveBatch",
+    "ArchiveMove",
     "AuditEvent",
     "Base",
     "Batch",
     "Books",
     "CategorySet",
+    "ChangeCause",
     "DailyProgress",
     "DailySubsidy",
     "DataConfirmation",
     "FetchWindow",
     "HeaderName",
+    "ImportBadRow",
+    "ImportOrder",
+    "ImportProgress",
     "Invitation",
     "KnownNotice",
     "Level",
     "Line",
+    "LineCause",
     "Link",
     "LinkVersion",
     "Message",
@@ -138,11 +152,14 @@ __all__ = [
     "Quarantined",
     "Receipt",
     "ReceiptRow",
+    "ReceivedTexts",
     "Result",
     "RosterEntry",
     "RosterOverride",
     "Settlement",
     "Slot",
+    "StoredDifference",
+    "StoredFigure",
     "Target",
     "TermsVersion",
     "Tranche",
@@ -153,5 +170,6 @@ __all__ = [
     "User",
     "Violation",
     "Waiver",
+    "WebhookEndpoint",
     "WorkerWake",
 ]

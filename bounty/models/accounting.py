@@ -7,6 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bounty.db import Base, Flag, WholeNumber, Words
+from bounty.labels import LabelledCode
 from bounty.models.accounts import User
 from bounty.models.roster import OpenPeriod, RosterEntry
 from bounty.models.settlement import Settlement
@@ -69,6 +70,14 @@ class PassVoidAnswer(Base):
     """The account that decided; null for the command line without a log-in."""
     answered_at: Mapped[int] = mapped_column(WholeNumber)
     """When the decision was made; epoch seconds."""
+
+
+class ClosingStep(LabelledCode):
+    """What is done with a period."""
+
+    CLOSED = "CLOSED", "关账", "closed"
+    REOPENING = "REOPENING", "申请重新打开", "asked to reopen"
+    REOPENED = "REOPENED", "重新打开", "reopened"
 
 
 class PeriodClosing(Base):

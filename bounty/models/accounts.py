@@ -4,10 +4,20 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bounty.db import Base, Bytes, Flag, WholeNumber, Words
+from bounty.labels import LabelledCode
 from bounty.models.promoters import Promoter
 
-ROLES = ("promoter", "operator", "finance", "admin")
-"""The roles. An account has exactly one, so that one account cannot both prepare and approve."""
+
+class AccountRole(LabelledCode):
+    """The roles. An account has exactly one, so that one account cannot both prepare and approve."""
+
+    PROMOTER = "promoter", "推手", "promoter"
+    OPERATOR = "operator", "运营", "operations"
+    FINANCE = "finance", "财务", "finance"
+    ADMIN = "admin", "管理", "administration"
+
+
+ROLES = tuple(str(role) for role in AccountRole)
 
 
 class User(Base):

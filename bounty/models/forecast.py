@@ -4,9 +4,28 @@ from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bounty.db import Base, WholeNumber, Words
+from bounty.labels import LabelledCode
 from bounty.models.accounts import User
 from bounty.models.promoters import Promoter
 from bounty.models.roster import OpenPeriod
+
+
+class AnomalyCode(LabelledCode):
+    """What orders have in common that make an unusual share of a promoter's period."""
+
+    NEAR_CAP = (
+        "NEAR_CAP",
+        "同一类目，金额贴近单笔封顶（封顶金额的 95% 至 100%）",
+        "of one category, with amounts just under what meets the order cap (95 to 100 % of it)",
+    )
+    LAST_HOURS = "LAST_HOURS", "任务期最后 6 小时集中付款", "paid in the last 6 hours of the task window"
+    REFUNDS_AFTER_CUTOFF = (
+        "REFUNDS_AFTER_CUTOFF",
+        "收货截止后退款或失败",
+        "refunded or failed after the receipt cutoff",
+    )
+    INSTANT_RECEIPT = "INSTANT_RECEIPT", "付款后 10 分钟内确认收货", "received within 10 minutes of payment"
+    PRICE_COMPARISON = "PRICE_COMPARISON", "比价订单", "price-comparison orders"
 
 
 class PeriodForecast(Base):
@@ -37,7 +56,7 @@ class PeriodForecast(Base):
     subsidy_low_fen: Mapped[int] = mapped_column(WholeNumber)
     subsidy_high_fen: Mapped[int] = mapped_column(WholeNumber)
     scored_promoters: Mapped[int | None] = mapped_column(WholeNumber)
-    """Promoters whose published result it was held against; null before there is a notice."""
+    """Promoters whose published result it was compared with; null before there is a notice."""
     brier_millionths: Mapped[int | None] = mapped_column(WholeNumber)
     """The mean squared error of the probabilities; null before there is a notice."""
     ranges_held: Mapped[int | None] = mapped_column(WholeNumber)
@@ -101,7 +120,7 @@ class Anomaly(Base):
     )
     period: Mapped[str] = mapped_column(ForeignKey(OpenPeriod.period), primary_key=True)
     code: Mapped[str] = mapped_column(Words, primary_key=True)
-    """One of ``forecast.anomalies.FLAGS``."""
+    """One of AnomalyCode."""
     found_at: Mapped[int] = mapped_column(WholeNumber)
     """The instant whose facts were known; epoch seconds."""
     orders: Mapped[int] = mapped_column(WholeNumber)

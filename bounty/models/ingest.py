@@ -4,20 +4,32 @@ from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bounty.db import Base, Bytes, WholeNumber, Words
+from bounty.labels import LabelledCode
 
 _OPEN = text("closed_at IS NULL")
 
 
+class FileKind(LabelledCode):
+    """What a file is about."""
+
+    ORDERS = "orders", "订单", "orders"
+    PROMOTERS = "promoters", "推手", "promoters"
+    VIOLATIONS = "violations", "违规", "violations"
+    LINKS = "links", "推广位", "links"
+    TARGETS = "targets", "目标", "targets"
+
+
 class Batch(Base):
-    """One imported file, or one release from quarantine. Each batch is one transaction."""
+    """One imported file, or one release from quarantine. Each batch is one transaction; a large file of orders is
+    several, see ``ImportProgress``."""
 
     __tablename__ = "batches"
     __table_args__ = {"sqlite_strict": True}
 
     batch_id: Mapped[int] = mapped_column(WholeNumber, primary_key=True)
-    """Sequence number in the order in which batches were committed."""
+    """Sequence number in the order in which batches were committed, or begun where they are several transactions."""
     kind: Mapped[str] = mapped_column(Words)
-    """``promoters``, ``violations``, ``links``, ``targets`` or ``orders``."""
+    """A FileKind."""
     file_name: Mapped[str] = mapped_column(Words)
     """The file's name without folders."""
     sha256: Mapped[str] = mapped_column(Words)
@@ -103,3 +115,52 @@ class Quarantined(Base):
     """The batch that released or superseded the entry; null otherwise."""
     reason: Mapped[str | None] = mapped_column(Words)
     """Why the entry was dismissed, as the person wrote it; null otherwise."""
+
+
+class ImportProgress(Base):
+    """How far a large file of orders has come that goes in in parts, a transaction each; no row while there is none."""
+
+    __tablename__ = "import_progress"
+    __table_args__ = {"sqlite_strict": True}
+
+    batch_id: Mapped[int] = mapped_column(ForeignKey(Batch.batch_id), primary_key=True, autoincrement=False)
+    """The file's batch, whose counts are 0 until it is finished."""
+    rows_read: Mapped[int] = mapped_column(WholeNumber)
+    """Rows of the file that were read and are in."""
+    rows_kept: Mapped[int] = mapped_column(WholeNumber)
+    """Of these, the rows that were kept as received."""
+    rows_quarantined: Mapped[int] = mapped_column(WholeNumber)
+    """Of these, the rows that are bad."""
+    rows_new: Mapped[int] = mapped_column(WholeNumber)
+    """Orders counted as new, of those that are no longer in ``import_orders``."""
+    rows_changed: Mapped[int] = mapped_column(WholeNumber)
+    """The same of changed orders."""
+
+
+class ImportOrder(Base):
+    """An order of which the unfinished large file brought a row, as it stood before that file. The facts are null for
+    one seen for the first time."""
+
+    __tablename__ = "import_orders"
+    __table_args__ = {"sqlite_strict": True, "sqlite_with_rowid": False}
+
+    order_sn: Mapped[str] = mapped_column(Words, primary_key=True)
+    """The order's number."""
+    facts: Mapped[str | None] = mapped_column(Words)
+    """Its facts as canonical JSON."""
+    modified_at: Mapped[int | None] = mapped_column(WholeNumber)
+    """As in ``orders``, like the rest."""
+    link_made_at: Mapped[int | None] = mapped_column(WholeNumber)
+    failed_at: Mapped[int | None] = mapped_column(WholeNumber)
+    live_room: Mapped[str | None] = mapped_column(Words)
+
+
+class ImportBadRow(Base):
+    """How many bad rows of one content the unfinished large file had so far, so that the next is numbered rightly."""
+
+    __tablename__ = "import_bad_rows"
+    __table_args__ = {"sqlite_strict": True}
+
+    raw_hash: Mapped[bytes] = mapped_column(Bytes, primary_key=True)
+    """As in ``quarantine``."""
+    rows: Mapped[int] = mapped_column(WholeNumber)

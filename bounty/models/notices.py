@@ -4,6 +4,7 @@ from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bounty.db import Base, WholeNumber, Words
+from bounty.labels import LabelledCode
 from bounty.models.roster import OpenPeriod
 from bounty.models.settlement import Settlement
 
@@ -24,6 +25,24 @@ class Notice(Base):
     """When it was published; epoch seconds."""
 
 
+class ChangeCause(LabelledCode):
+    """Why a notice judges an order otherwise than the one before, as a sentence."""
+
+    VIOLATION = "VIOLATION", "事后查实违规，达标被取消", "a violation found later: the pass was taken back"
+    NEW_DATA = (
+        "NEW_DATA",
+        "新数据：当时还没有的订单、收货或结算",
+        "new data: an order, receipt or settlement not known then",
+    )
+    LATE_FAILURE = "LATE_FAILURE", "之后退款、审核失败或处罚", "refunded, failed or punished since"
+    CORRECTION = (
+        "CORRECTION",
+        "更正：金额、类目、直推、归属或链接登记改了",
+        "a correction: amount, category, direct push, owner or link",
+    )
+    RESULT = "RESULT", "本人的结果因其他订单而变", "the promoter's own result changed through other orders"
+
+
 class NoticeChange(Base):
     """An order whose result in a notice differs from the previous notice of the period, with the cause."""
 
@@ -37,8 +56,8 @@ class NoticeChange(Base):
     order_sn: Mapped[str] = mapped_column(Words, primary_key=True)
     """The order number."""
     cause: Mapped[str] = mapped_column(Words)
-    """``VIOLATION``, ``NEW_DATA``, ``LATE_FAILURE``, ``CORRECTION``, or ``RESULT`` if the order itself did not change
-    and only the promoter's result changed its line."""
+    """One of ``ChangeCause``; ``RESULT`` if the order itself did not change and only the promoter's result changed its
+    line."""
     was_counted_fen: Mapped[int | None] = mapped_column(WholeNumber)
     """GMV that the order counted in the previous notice, whole fen; null if it did not count."""
     now_counted_fen: Mapped[int | None] = mapped_column(WholeNumber)

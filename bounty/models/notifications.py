@@ -1,4 +1,4 @@
-"""Messages to accounts (mail) and to one receiving program (webhook), and each account's mail preferences."""
+"""Messages to accounts (mail) and to receiving programs (webhooks), and each account's mail preferences."""
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -22,6 +22,7 @@ class Message(Base):
         # What was not sent, for the counts on every page.
         Index("ix_outbox_unsent", "next_try_at", "tries", sqlite_where=_UNSENT, postgresql_where=_UNSENT),
         Index("ix_outbox_user_id", "user_id", "read_at"),
+        Index("ix_outbox_endpoint_id", "endpoint_id", "written_at"),
         {"sqlite_strict": True},
     )
 
@@ -31,11 +32,11 @@ class Message(Base):
     channel: Mapped[str] = mapped_column(Words)
     """One of CHANNELS."""
     kind: Mapped[str] = mapped_column(Words)
-    """One of ``notifications.message_kinds.KINDS``."""
+    """One of ``notifications.message_kinds.MessageKind``."""
     user_id: Mapped[int | None] = mapped_column(ForeignKey(User.id))
     """The account that receives the message; null for the webhook, and for a person who is invited."""
     recipient: Mapped[str] = mapped_column(Words)
-    """The e-mail address, or ``webhook``."""
+    """The e-mail address, the name of an endpoint, or ``webhook`` for the one that the settings name."""
     subject: Mapped[str] = mapped_column(Words)
     """The mail's subject, or the object that the webhook event is about."""
     body: Mapped[str] = mapped_column(Words)
@@ -55,6 +56,9 @@ class Message(Base):
     """When its account marked it as read on the page; epoch seconds; null before."""
     last_error: Mapped[str | None] = mapped_column(Words)
     """Why the last attempt failed; null if none failed."""
+    endpoint_id: Mapped[int | None] = mapped_column(WholeNumber)
+    """The webhook endpoint that gets it; null for mails, and for the webhook that the settings name. Endpoints are
+    never deleted; a foreign key would have made SQLite rewrite the whole outbox."""
 
 
 class MessageTry(Base):
@@ -71,6 +75,10 @@ class MessageTry(Base):
     """When it was tried; epoch seconds."""
     error: Mapped[str | None] = mapped_column(Words)
     """Why it was not accepted, as the other side answered; null if it was."""
+    status: Mapped[int | None] = mapped_column(WholeNumber)
+    """HTTP status of a webhook's answer; null for mails, and where there was no answer."""
+    answer: Mapped[str | None] = mapped_column(Words)
+    """How the body of that answer begins; null alike."""
 
 
 class MessageChoice(Base):
@@ -95,6 +103,6 @@ class MessageChoice(Base):
     appeal: Mapped[bool] = mapped_column(Flag)
     """True to receive answers to appeals."""
     payment: Mapped[bool] = mapped_column(Flag)
-    """True to receive what came of payments, and that a payee is missing."""
+    """True to receive the results of payments, and that a payee is missing."""
     chosen_at: Mapped[int] = mapped_column(WholeNumber)
     """When the preferences were saved; epoch seconds."""

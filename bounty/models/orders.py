@@ -70,12 +70,23 @@ class OrderVersion(_Facts, Base):
     batch_id: Mapped[int] = mapped_column(ForeignKey(Batch.batch_id))
     """The first batch that contained the row."""
     place: Mapped[int] = mapped_column(WholeNumber)
-    """The row's line, row or ordinal in that batch; for a release, its ``quarantine_id``."""
-    # The widest column is last, because a database reads through it to reach the columns behind it.
-    raw: Mapped[str] = mapped_column(Words, sort_order=1)
-    """The row as received."""
+    """The row's line, row or ordinal in that batch; for a release, its ``quarantine_id``. With the batch it names the
+    row's text in ``received_texts``."""
     withdrawn: Mapped[bool] = mapped_column(Flag, default=False)
     """True if every batch that contained the row was undone; the fold ignores such a row."""
+
+
+class ReceivedTexts(Base):
+    """The texts of many rows of a batch, as received; ``order_versions`` names each by its batch and place."""
+
+    __tablename__ = "received_texts"
+    __table_args__ = {"sqlite_strict": True}
+
+    batch_id: Mapped[int] = mapped_column(ForeignKey(Batch.batch_id), primary_key=True, autoincrement=False)
+    first_place: Mapped[int] = mapped_column(WholeNumber, primary_key=True, autoincrement=False)
+    """The place of the first row in the record; the next record begins behind its last."""
+    texts: Mapped[bytes] = mapped_column(Bytes)
+    """A JSON list of [place, text], compressed by zlib (``orders.received_texts``)."""
 
 
 class OrderRepeat(Base):

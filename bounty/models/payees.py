@@ -4,8 +4,17 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bounty.db import Base, Bytes, WholeNumber, Words
+from bounty.labels import LabelledCode
 from bounty.models.accounts import User
 from bounty.models.promoters import Promoter
+
+
+class PayeeMethod(LabelledCode):
+    """How a promoter is paid."""
+
+    ALIPAY = "alipay", "支付宝", "Alipay"
+    BANK = "bank", "银行卡", "bank"
+    WECHAT = "wechat", "微信", "WeChat"
 
 
 class PayeeProposal(Base):
@@ -34,7 +43,7 @@ class Payee(Base):
     __tablename__ = "payees"
     __table_args__ = (
         Index("ix_payees_proposal", "proposal_id"),
-        CheckConstraint("method IN ('alipay', 'bank', 'wechat')", name="method"),
+        CheckConstraint(f"method IN {tuple(map(str, PayeeMethod))}", name="method"),
         {"sqlite_strict": True},
     )
 
@@ -50,7 +59,7 @@ class Payee(Base):
     )
     """The proposal that names this account."""
     method: Mapped[str] = mapped_column(Words)
-    """``alipay``, ``bank`` or ``wechat``."""
+    """A PayeeMethod."""
     secret: Mapped[bytes] = mapped_column(Bytes)
     """Account, name, bank and bank code, encrypted with a key that is not in the database."""
     fingerprint: Mapped[str] = mapped_column(Words)

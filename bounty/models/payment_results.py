@@ -7,11 +7,20 @@ from sqlalchemy import ForeignKey, ForeignKeyConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bounty.db import Base, Flag, WholeNumber, Words
+from bounty.labels import LabelledCode
 from bounty.models.accounts import User
 from bounty.models.tranches import Payout
 
-MATCHED, UNMATCHED, AMBIGUOUS = "MATCHED", "UNMATCHED", "AMBIGUOUS"
-"""Results of matching a row of a payment result file: to one payout, to no known payout, or to more than one."""
+
+class RowVerdict(LabelledCode):
+    """Results of matching a row of a payment result file: to one payout, to no known payout, or to more than one."""
+
+    MATCHED = "MATCHED", "已匹配", "matched"
+    UNMATCHED = "UNMATCHED", "未匹配", "unmatched"
+    AMBIGUOUS = "AMBIGUOUS", "有歧义", "ambiguous"
+
+
+MATCHED, UNMATCHED, AMBIGUOUS = map(str, RowVerdict)
 
 
 class Receipt(Base):
@@ -65,7 +74,7 @@ class ReceiptRow(Base):
     words: Mapped[str | None] = mapped_column(Words)
     """The payer's reason for a failed payment, as written in the file."""
     verdict: Mapped[str] = mapped_column(Words)
-    """Result of the matching: ``MATCHED``, ``UNMATCHED`` or ``AMBIGUOUS``."""
+    """One of RowVerdict."""
     payout: Mapped[str | None] = mapped_column(Words)
     """The payout id, as ``P3-1000939``, of a matched row or of a row that names a payout it cannot match; null
     otherwise."""

@@ -1,4 +1,4 @@
-"""Totals of open periods by promoter and day: a projection of orders and links that ``bounty rebuild`` makes anew."""
+"""Totals of open periods by promoter and day: a projection of orders and links that ``bounty rebuild`` recomputes."""
 
 from sqlalchemy import ForeignKeyConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -11,7 +11,7 @@ _CLUSTERED = {"sqlite_strict": True, "sqlite_with_rowid": False}
 
 
 class _Unknowns:
-    """Orders of which something is unknown (``rules.unknowns``)."""
+    """Orders of which something is unknown (``rules/unknowns.py``)."""
 
     received_orders: Mapped[int] = mapped_column(WholeNumber, sort_order=1)
     """Orders whose status says that they were received."""
@@ -30,7 +30,7 @@ class _Unknowns:
 class DailyProgress(_Unknowns, Base):
     """The orders paid on one day of a period, of one promoter on its roster, by verdict; no row where there are none.
 
-    Task clauses decide the verdict; the clock is not asked.
+    Task clauses decide the verdict, whatever the time is.
     """
 
     __tablename__ = "daily_progress"

@@ -3,10 +3,11 @@
 Rows are written once. The newest step gives the present state of a tranche.
 """
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from bounty.db import Base, WholeNumber, Words
+from bounty.labels import LabelledCode
 from bounty.models.accounts import User
 from bounty.models.payees import Payee
 from bounty.models.promoters import Promoter
@@ -43,6 +44,18 @@ class Tranche(Base):
     """SHA-256 of lines and payouts together, hex. An approval applies to this hash."""
 
 
+class LineCause(LabelledCode):
+    """Why a line of a tranche is there, as a sentence."""
+
+    EARNED = "EARNED", "公示的补贴，佣金已结算", "the notice's subsidy, its commission settled"
+    FAILED = "FAILED", "退款、审核失败或处罚", "refunded, failed its audit, or punished"
+    NO_COMMISSION = "NO_COMMISSION", "订单不再有佣金", "no longer commissionable"
+    MOVED = "MOVED", "订单现属其他推手或其他月份", "the order is now another promoter's, or another month's"
+    VIOLATION = "VIOLATION", "达标因违规被取消", "the pass was voided for a violation"
+    CORRECTED = "CORRECTED", "最新公示更正了补贴", "the newest notice corrected the subsidy"
+    RECOVERED = "RECOVERED", "订单恢复有效", "the order is in good standing again"
+
+
 class TrancheLine(Base):
     """The amount that a tranche gives for one order, or takes back. No foreign keys, for the same reason as
     ``lines``."""
@@ -50,6 +63,16 @@ class TrancheLine(Base):
     __tablename__ = "tranche_lines"
     __table_args__ = (
         Index("ix_tranche_lines_tranche", "tranche_id", "promoter_id", "order_sn"),
+        # Few of many, so that nothing adds up all lines to tell what corrections come to.
+        Index(
+            "ix_tranche_lines_corrections",
+            "tranche_id",
+            "promoter_id",
+            "order_sn",
+            "amount_fen",
+            sqlite_where=text("cause <> 'EARNED'"),
+            postgresql_where=text("cause <> 'EARNED'"),
+        ),
         CheckConstraint("amount_fen <> 0", name="says_something"),
         {"sqlite_strict": True},
     )
@@ -65,7 +88,7 @@ class TrancheLine(Base):
     settlement_id: Mapped[int] = mapped_column(WholeNumber)
     """The settlement of that month's newest notice, from which the amount was computed."""
     cause: Mapped[str] = mapped_column(Words)
-    """``EARNED`` for the first line of an order; for a correction one of ``tranches.entitlement.LINE_CAUSES``."""
+    """``EARNED`` for the first line of an order; for a correction another of ``LineCause``."""
     corrects_id: Mapped[int | None] = mapped_column(WholeNumber)
     """For a correction, the tranche of the order's first line; null for the first line."""
     amount_fen: Mapped[int] = mapped_column(WholeNumber)

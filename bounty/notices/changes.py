@@ -1,11 +1,10 @@
 """How a notice differs from the notice before it, order by order, and why."""
 
-from typing import Any
-
 from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
+    ScalarSelect,
     and_,
     case,
     exists,
@@ -18,9 +17,12 @@ from sqlalchemy import (
     union_all,
 )
 
-from bounty.db import Query, WholeNumber
+from bounty.db import Columns, Query, WholeNumber
 from bounty.models import (
     AppealAnswer,
+    Archive,
+    ArchiveBatch,
+    ChangeCause,
     Line,
     Link,
     NoticeChange,
@@ -30,38 +32,25 @@ from bounty.models import (
     PassVoidAnswer,
     RosterEntry,
 )
+from bounty.orders.archived import rows_archived
 from bounty.orders.fold import folded
 from bounty.platforms.pdd.order_facts import STORED
 from bounty.rules.clauses import NO_COMMISSION_STATUSES, TASK_CLAUSES, all_hold
 from bounty.rules.measure import frozen_bounds
 from bounty.rules.periods import Period
-from bounty.rules.sql_math import capped_at
+from bounty.rules.sql_math import Whole, capped_at
 from bounty.rules.terms import Terms
-
-CAUSES = {
-    "VIOLATION": (
-        "事后查实违规，达标被取消",
-        "a violation found later: the pass was taken back",
-    ),
-    "NEW_DATA": (
-        "新数据：当时还没有的订单、收货或结算",
-        "new data: an order, receipt or settlement not known then",
-    ),
-    "LATE_FAILURE": ("之后退款、审核失败或处罚", "refunded, failed or punished since"),
-    "CORRECTION": (
-        "更正：金额、类目、直推、归属或链接登记改了",
-        "a correction: amount, category, direct push, owner or link",
-    ),
-    "RESULT": ("本人的结果因其他订单而变", "the promoter's own result changed through other orders"),
-}
-"""Cause -> its sentence in Chinese and English."""
+from bounty.settlement.service import SettlementRow
 
 _CORRECTED = tuple(fact.name for fact in STORED if fact.lasting)
 """Facts that do not move in an order's life: another value corrects the first."""
 
 
-def write_changes(connection: Connection, period: Period, terms: Terms, before: Any, after: Any) -> None:
+def write_changes(
+    connection: Connection, period: Period, terms: Terms, before: SettlementRow, after: SettlementRow
+) -> None:
     """Record how a settlement differs from the published one before it; see ``changes_between``."""
+    require_rows_of_changes(connection, period, before)
     changes = changes_between(period, terms, before, after).subquery("changes").c
     connection.execute(
         insert(NoticeChange).from_select(
@@ -70,10 +59,39 @@ def write_changes(connection: Connection, period: Period, terms: Terms, before: 
     )
 
 
-def changes_between(period: Period, terms: Terms, before: Any, after: Any) -> Query:
+def month_archived_since(period: Period, before: SettlementRow) -> ScalarSelect[str | None]:
+    """The month of which rows are archived that came after a settlement of a period, by which it is compared with a
+    later one; null where none are."""
+    return (
+        select(func.min(Archive.month))
+        .join(ArchiveBatch, ArchiveBatch.archive_id == Archive.archive_id)
+        .join(
+            OpenPeriod,
+            and_(
+                Archive.paid_from < OpenPeriod.month_until,
+                Archive.paid_until > OpenPeriod.month_from,
+            ),
+        )
+        .where(
+            OpenPeriod.period == str(period),
+            Archive.orders_left > 0,
+            ArchiveBatch.batch_id > (before.as_of_batch_id or 0),
+        )
+        .scalar_subquery()
+    )
+
+
+def require_rows_of_changes(connection: Connection, period: Period, before: SettlementRow) -> None:
+    """Raises RowsArchived where there is such a month."""
+    month = connection.execute(select(month_archived_since(period, before))).scalar()
+    if month is not None:
+        raise rows_archived(month)
+
+
+def changes_between(period: Period, terms: Terms, before: SettlementRow, after: SettlementRow) -> Query:
     """Every order that a settlement judges otherwise than an earlier one of its period, and why.
 
-    before, after   rows of ``settlements``; each knew the batches up to its as_of_batch_id
+    before, after   each knew the batches up to its as_of_batch_id
 
     Returns promoter_id, order_sn, was_counted_fen, now_counted_fen, was_subsidy_fen, now_subsidy_fen and cause. Each
     line that differs is one row with one cause, so that the causes sum to the difference of the totals.
@@ -102,16 +120,19 @@ def changes_between(period: Period, terms: Terms, before: Any, after: Any) -> Qu
         PassVoidAnswer.as_of_settlement_id < after.settlement_id,
     )
     cause = case(
-        (void, literal("VIOLATION")),
-        (and_(now.c.order_sn.is_not(None), was.c.order_sn.is_(None)), literal("NEW_DATA")),
+        (void, literal(ChangeCause.VIOLATION.value)),
+        (and_(now.c.order_sn.is_not(None), was.c.order_sn.is_(None)), literal(ChangeCause.NEW_DATA.value)),
         (
             and_(now.c.failed_at.is_not(None), now.c.failed_at.is_distinct_from(was.c.failed_at)),
-            literal("LATE_FAILURE"),
+            literal(ChangeCause.LATE_FAILURE.value),
         ),
-        (and_(now.c.order_sn.is_not(None), or_(upheld, _corrected(was, now))), literal("CORRECTION")),
-        (relinked, literal("CORRECTION")),
-        (and_(now.c.order_sn.is_not(None), _went_on(was, now)), literal("NEW_DATA")),
-        else_=literal("RESULT"),
+        (
+            and_(now.c.order_sn.is_not(None), or_(upheld, _corrected(was, now))),
+            literal(ChangeCause.CORRECTION.value),
+        ),
+        (relinked, literal(ChangeCause.CORRECTION.value)),
+        (and_(now.c.order_sn.is_not(None), _went_on(was, now)), literal(ChangeCause.NEW_DATA.value)),
+        else_=literal(ChangeCause.RESULT.value),
     )
     # An order that no batch touched counts the same before and after.
     unchanged = _counted(Order.__table__, period, terms, before=True).where(
@@ -139,11 +160,16 @@ def changes_between(period: Period, terms: Terms, before: Any, after: Any) -> Qu
     )
 
 
-def changes_since(period: Period, terms: Terms, before: Any, earned: Query) -> Query:
+def with_moved(changes: Query) -> Query:
+    """Changes, as ``changes_between`` gives them, each with what its subsidy moved by, ``moved_fen``."""
+    row = changes.subquery("row")
+    return select(row, (row.c.now_subsidy_fen - row.c.was_subsidy_fen).label("moved_fen"))
+
+
+def changes_since(period: Period, terms: Terms, before: SettlementRow, earned: Query) -> Query:
     """Every order that settling now would judge otherwise than an earlier settlement of its period: promoter_id,
     order_sn, was_counted_fen, now_counted_fen, was_subsidy_fen, now_subsidy_fen.
 
-    before   a row of ``settlements``
     earned   what each order earns now: promoter_id, order_sn, subsidy_fen
     """
     before_batch = before.as_of_batch_id or 0
@@ -208,12 +234,16 @@ def _differences(
     )
 
 
-def _side(promoter_id: Any, order_sn: Any, value: Any, place: int) -> list[Any]:
+def _side(row: Columns, value: Whole, place: int) -> list[ColumnElement[int] | ColumnElement[str]]:
+    """Promoter, order, and an amount in one of the four columns.
+
+    row   with promoter_id and order_sn
+    """
     names = ("was_counted_fen", "now_counted_fen", "was_subsidy_fen", "now_subsidy_fen")
     absent = literal(None, WholeNumber)
     return [
-        promoter_id.label("promoter_id"),
-        order_sn.label("order_sn"),
+        row.promoter_id.label("promoter_id"),
+        row.order_sn.label("order_sn"),
         *((value if index == place else absent).label(name) for index, name in enumerate(names)),
     ]
 
@@ -221,7 +251,7 @@ def _side(promoter_id: Any, order_sn: Any, value: Any, place: int) -> list[Any]:
 def _counted(facts: FromClause, period: Period, terms: Terms, *, before: bool) -> Query:
     capped = capped_at(facts.c.order_amount_fen, terms.task.order_cap_fen)
     return (
-        select(*_side(facts.c.promoter_id, facts.c.order_sn, capped, 0 if before else 1))
+        select(*_side(facts.c, capped, 0 if before else 1))
         .select_from(OpenPeriod)
         .join(RosterEntry, RosterEntry.period == OpenPeriod.period)
         .join(facts, facts.c.promoter_id == RosterEntry.promoter_id)
@@ -235,4 +265,4 @@ def _counted(facts: FromClause, period: Period, terms: Terms, *, before: bool) -
 
 def _earned(lines: Query, *, before: bool) -> Query:
     line = lines.subquery().c
-    return select(*_side(line.promoter_id, line.order_sn, line.subsidy_fen, 2 if before else 3))
+    return select(*_side(line, line.subsidy_fen, 2 if before else 3))

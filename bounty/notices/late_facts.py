@@ -1,15 +1,17 @@
 """Late facts: what settling a published period again now would change against its newest notice."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, FromClause, and_, func, or_, select
+from sqlalchemy import Connection, FromClause, Pool, and_, func, or_, select
 
+from bounty import figures
 from bounty.db import Query
-from bounty.models import Batch, PassVoidAnswer, Result, RosterEntry
+from bounty.figures import Figure
+from bounty.models import Batch, ImportProgress, PassVoidAnswer, Result, RosterEntry
 from bounty.money import grouped_yuan
 from bounty.notices.changes import changes_since
+from bounty.notices.service import NoticeRow
 from bounty.rules.periods import Period
 from bounty.rules.sql_math import sum_or_zero
 from bounty.rules.terms import Terms
@@ -39,15 +41,17 @@ def in_words(late: LateFacts) -> tuple[str, str]:
     )
 
 
-_Known = dict[tuple[Any, ...], LateFacts | None]
-_KNOWN: WeakKeyDictionary[Any, _Known] = WeakKeyDictionary()
+_State = tuple[str | int | None, ...]
+_KNOWN: WeakKeyDictionary[Pool, dict[_State, LateFacts | None]] = WeakKeyDictionary()
 """Connection pool -> what was found for the same facts before. To compare takes about as long as to settle; a list of
 periods would otherwise do so for each published one, at every look."""
 _KEPT = 200
 """Comparisons that are kept for one database."""
 
 
-def late_facts(connection: Connection, period: Period, terms: Terms, notice: Any | None) -> LateFacts | None:
+def late_facts(
+    connection: Connection, period: Period, terms: Terms, notice: NoticeRow | None
+) -> LateFacts | None:
     """What settling again now would change against the newest notice of a period; null where there is no notice or
     nothing would change.
 
@@ -55,7 +59,7 @@ def late_facts(connection: Connection, period: Period, terms: Terms, notice: Any
     terms, no other programme published since the notice's settlement. A frozen roster can't be overridden once its
     period was settled.
 
-    notice   the newest one, with its settlement's columns; null where there is none
+    notice   the newest one; null where there is none
     """
     if notice is None:
         return None
@@ -70,7 +74,38 @@ def late_facts(connection: Connection, period: Period, terms: Terms, notice: Any
     return known[state]
 
 
-def _state(connection: Connection, period: Period, terms: Terms, notice: Any) -> tuple[Any, ...] | None:
+def late_facts_shown(
+    connection: Connection, period: Period, terms: Terms, notice: NoticeRow | None, now: int
+) -> Figure:
+    """The same for a page, which does not compare the books where they are large: its content is LateFacts, or null."""
+    state = None if notice is None else late_state(connection, period, terms, notice)
+    if state is None:
+        return Figure(None, now, current=True)
+    found = figures.figure(
+        connection,
+        f"late {period}",
+        state,
+        now,
+        lambda: late_content(connection, period, terms, notice),
+    )
+    return replace(found, content=found.content and LateFacts(**found.content))
+
+
+def late_content(
+    connection: Connection, period: Period, terms: Terms, notice: NoticeRow | None
+) -> dict[str, object] | None:
+    """``late_facts`` as they are stored."""
+    late = late_facts(connection, period, terms, notice)
+    return None if late is None else asdict(late)
+
+
+def late_state(connection: Connection, period: Period, terms: Terms, notice: NoticeRow) -> str | None:
+    """The state of what late facts are computed from; null where nothing came since the notice's settlement."""
+    state = _state(connection, period, terms, notice)
+    return None if state is None else " ".join(str(each) for each in state)
+
+
+def _state(connection: Connection, period: Period, terms: Terms, notice: NoticeRow) -> _State | None:
     """What a comparison depends on; null where nothing came since the notice's settlement."""
     of_orders = Batch.kind.in_(("orders", "links"))
     newest = connection.execute(
@@ -89,14 +124,17 @@ def _state(connection: Connection, period: Period, terms: Terms, notice: Any) ->
     ).scalar_one()
     came = (newest.batch_id or 0) > (notice.as_of_batch_id or 0)
     undone = newest.undone_at is not None and newest.undone_at >= notice.settled_at
+    # A large file that goes in in parts brings rows without another number.
+    so_far = connection.execute(select(ImportProgress.rows_read)).scalar()
     elsewhere = notices_elsewhere(connection, period) if terms.subsidy.exclusive else []
     published = elsewhere != known_notices(connection, notice.settlement_id)
     if not (came or undone or voids or published):
         return None
-    return (str(period), notice.settlement_id, *newest, voids, *elsewhere)
+    return (str(period), notice.settlement_id, *newest, so_far, voids, *elsewhere)
 
 
-def _compare(connection: Connection, period: Period, terms: Terms, notice: Any) -> LateFacts | None:
+def _compare(connection: Connection, period: Period, terms: Terms, notice: NoticeRow) -> LateFacts | None:
+    # Only periods that are not closed are compared, and their months have no archives.
     reached = measured_roster(period, terms).cte("reached")
     earned = earned_lines(period, terms, reached).cte("earned_now")
     change = changes_since(period, terms, notice, select(earned)).subquery("change").c
@@ -111,7 +149,7 @@ def _compare(connection: Connection, period: Period, terms: Terms, notice: Any) 
     return LateFacts(orders, results, int(moved))
 
 
-def _results_that_differ(period: Period, notice: Any, reached: FromClause, earned: FromClause) -> Query:
+def _results_that_differ(period: Period, notice: NoticeRow, reached: FromClause, earned: FromClause) -> Query:
     """How many promoters' results settling now would state otherwise than a notice."""
     sums = (
         select(

@@ -1,29 +1,49 @@
 """Telling promoters that a result was published, and what theirs is."""
 
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, select
 
 from bounty.clock import shown
+from bounty.db import fetch_all
 from bounty.models import Result, RosterEntry, User
 from bounty.money import grouped_yuan
 from bounty.notifications.outbox import MessageText, announce, notify_promoters
 from bounty.roster.programmes import period_in_words
 from bounty.rules.clause_texts import BothLanguages
 from bounty.rules.periods import Period
+from bounty.settlement.service import SettlementRow
+
+
+class _MailedResult(NamedTuple):
+    promoter_id: int
+    name: str
+    target_gmv_fen: int | None
+    target_orders: int | None
+    gmv_fen: int
+    orders: int
+    passed: bool
+    subsidy_orders: int
+    subsidy_fen: int
 
 
 def notify_results(
-    connection: Connection, period: Period, number: int, draft: Any, changed: set[int] | None, now: int
+    connection: Connection,
+    period: Period,
+    number: int,
+    draft: SettlementRow,
+    changed: set[int] | None,
+    now: int,
 ) -> None:
     """Tell the eligible promoters of a notice their result.
 
-    draft     the row of the settlement that was published
+    draft     the settlement that was published
     changed   the promoters whose result this notice states otherwise than the one before; None: all
     """
     rows = {
         row.promoter_id: row
-        for row in connection.execute(
+        for row in fetch_all(
+            connection,
             select(
                 Result.promoter_id,
                 RosterEntry.name,
@@ -40,7 +60,8 @@ def notify_results(
                 and_(RosterEntry.promoter_id == Result.promoter_id, RosterEntry.period == str(period)),
             )
             .join(User, User.promoter_id == Result.promoter_id)
-            .where(Result.settlement_id == draft.settlement_id, RosterEntry.reason.is_(None))
+            .where(Result.settlement_id == draft.settlement_id, RosterEntry.reason.is_(None)),
+            _MailedResult,
         )
         if changed is None or row.promoter_id in changed
     }
@@ -64,7 +85,36 @@ def notify_results(
     announce(connection, "result", cause, facts, now)
 
 
-def _letter(row: Any, period: BothLanguages, number: int, now: int) -> MessageText:
+def announce_correction(
+    connection: Connection,
+    period: Period,
+    number: int,
+    draft: SettlementRow,
+    now: int,
+    *,
+    since: int,
+    moved_fen: int,
+    results: int,
+) -> None:
+    """Tell programs that a notice corrects the one before it.
+
+    draft       the settlement that was published
+    since       the number of the notice before
+    moved_fen   the subsidy, less that of the notice before
+    results     promoters whose result changed
+    """
+    facts = {
+        "period": str(period),
+        "notice": number,
+        "since": since,
+        "results": results,
+        "subsidy_fen": moved_fen,
+        "content_sha256": draft.content_sha256,
+    }
+    announce(connection, "corrected", f"{period} notice {number}", facts, now)
+
+
+def _letter(row: _MailedResult, period: BothLanguages, number: int, now: int) -> MessageText:
     verdict = ("已达标", "passed") if row.passed else ("未达标", "not passed")
     gmv, wanted = grouped_yuan(row.gmv_fen), row.target_gmv_fen and grouped_yuan(row.target_gmv_fen)
     zh = f"计入金额 {gmv}{_of('目标', wanted)}；计入订单 {row.orders} 单{_of('目标', row.target_orders)}"

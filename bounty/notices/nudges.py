@@ -1,17 +1,17 @@
 """Reminding the promoters who can still pass and are behind, of what is missing; at most one reminder a day."""
 
-from typing import Any
-
 from sqlalchemy import Connection, func, select
 
 from bounty.audit.service import record
 from bounty.clock import shanghai_date, shown
+from bounty.db import fetch_all
 from bounty.errors import BountyError
 from bounty.models import Message
 from bounty.money import grouped_yuan
 from bounty.notices.period_status import period_status
-from bounty.notices.results_query import results_query
+from bounty.notices.results_query import ResultNow, results_query
 from bounty.notifications.outbox import MessageText, notify_promoters
+from bounty.roster.terms import PeriodRow
 from bounty.rules.clause_texts import deadline_text
 from bounty.rules.periods import Period
 
@@ -31,7 +31,9 @@ def nudge(connection: Connection, period: Period, now: int) -> tuple[int, int]:
     row = results_query(stage.bounds, stage.terms, now=now).subquery("row")
     behind = {
         each.promoter_id: each
-        for each in connection.execute(row.select().where(row.c.outlook == "NUDGE", row.c.passed == 0))
+        for each in fetch_all(
+            connection, row.select().where(row.c.outlook == "NUDGE", row.c.passed == 0), ResultNow
+        )
     }
 
     def letter_for(promoter_id: int) -> MessageText | None:
@@ -51,9 +53,9 @@ def _reminders(connection: Connection) -> int:
     return connection.execute(select(func.count()).where(Message.kind == "receipts")).scalar_one()
 
 
-def _letter(each: Any, period: Period, bounds: Any, now: int) -> MessageText:
-    fen = max(0, (each.target_gmv_fen or 0) - each.gmv_fen)
-    orders = max(0, (each.target_orders or 0) - each.orders)
+def _letter(each: ResultNow, period: Period, bounds: PeriodRow, now: int) -> MessageText:
+    fen = max(0, (each.target_gmv_fen or 0) - (each.gmv_fen or 0))
+    orders = max(0, (each.target_orders or 0) - (each.orders or 0))
     missing_zh = "、".join([*([f"{orders} 单"] if orders else []), *([grouped_yuan(fen)] if fen else [])])
     missing_en = " and ".join(
         [
@@ -63,8 +65,9 @@ def _letter(each: Any, period: Period, bounds: Any, now: int) -> MessageText:
     )
     at, (zh, en) = shown(now)[:16].replace("T", " "), deadline_text(bounds.receipt_cutoff)
     task_zh, task_en = deadline_text(bounds.task_until)
-    waits_zh = f"其中 {each.pending_orders} 单（{grouped_yuan(each.pending_fen)}）只等买家确认收货。\n"
-    waits_en = f"Of them {each.pending_orders} ({grouped_yuan(each.pending_fen)}) only wait for the buyer's receipt.\n"
+    pending = grouped_yuan(each.pending_fen or 0)
+    waits_zh = f"其中 {each.pending_orders} 单（{pending}）只等买家确认收货。\n"
+    waits_en = f"Of them {each.pending_orders} ({pending}) only wait for the buyer's receipt.\n"
     return MessageText(
         (f"{period} 期：距离达标还差 {missing_zh}", f"{period}: {missing_en} to go"),
         zh=f"截至 {at}，您距离 {period} 期的目标还差 {missing_zh}。\n"

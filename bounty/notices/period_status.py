@@ -1,18 +1,20 @@
 """The status of a period: its state, its settlements and notices, who approved; computed, and stored nowhere."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection, select
 
+from bounty.db import fetch_all, fetch_first
 from bounty.errors import BountyError
-from bounty.models import OpenPeriod, Settlement, TermsVersion
-from bounty.notices.period_summaries import is_draft, state_of
-from bounty.notices.service import notices
+from bounty.models import OpenPeriod
+from bounty.notices.period_summaries import PeriodState, is_draft, state_of
+from bounty.notices.service import NoticeRow, notices
+from bounty.roster.terms import PeriodRow, frozen_terms
 from bounty.rules.periods import Period
-from bounty.rules.terms import Terms, read_terms
-from bounty.settlement.approval import approvals_needed, approvals_of
+from bounty.rules.terms import Terms
+from bounty.settlement.approval import AccountApproval, approvals_needed, approvals_of
 from bounty.settlement.period_lock import closed_periods
+from bounty.settlement.service import SettlementRow, settlements_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,37 +22,39 @@ class PeriodStatus:
     """One open period, as of now."""
 
     period: Period
-    state: str
-    """A key of ``overview.STATES``."""
-    bounds: Any
-    """The columns of ``periods``."""
+    state: PeriodState
+    bounds: PeriodRow
     terms: Terms
-    settlements: list[Any]
-    """Rows of ``settlements``, the newest first."""
-    notices: list[Any]
-    """With their settlements' facts, the newest first."""
-    approvals: list[Any]
-    """Of the draft; see ``approval.approvals_of``."""
+    settlements: list[SettlementRow]
+    """The newest first."""
+    notices: list[NoticeRow]
+    """The newest first."""
+    approvals: list[AccountApproval]
+    """Of the draft."""
 
     @property
-    def newest(self) -> Any | None:
+    def newest(self) -> SettlementRow | None:
         """The newest settlement, published or not; null where there is none."""
         return self.settlements[0] if self.settlements else None
 
     @property
-    def before(self) -> Any | None:
+    def before(self) -> SettlementRow | None:
         """The settlement before the newest."""
         return self.settlements[1] if len(self.settlements) > 1 else None
 
     @property
-    def draft(self) -> Any | None:
+    def draft(self) -> SettlementRow | None:
         """The newest settlement, unless it is published or has the content of the newest notice."""
         return self.newest if is_draft(self.newest, self.notices) else None
 
     @property
     def approvals_missing(self) -> int:
         """How many more accounts the draft needs; 0 without a draft."""
-        return 0 if self.draft is None else max(0, approvals_needed(self.draft) - len(self.approvals))
+        return (
+            0
+            if self.draft is None
+            else max(0, approvals_needed(self.draft.prepared_by_id) - len(self.approvals))
+        )
 
     @property
     def number_of(self) -> dict[int, int]:
@@ -63,27 +67,20 @@ def period_status(connection: Connection, period: Period, now: int) -> PeriodSta
 
     Raises BountyError if it is not open.
     """
-    bounds = connection.execute(
-        select(OpenPeriod.__table__, TermsVersion.toml)
-        .join(TermsVersion, TermsVersion.terms_id == OpenPeriod.terms_id)
-        .where(OpenPeriod.period == str(period))
-    ).first()
-    if bounds is None:
+    bounds = fetch_first(
+        connection, select(OpenPeriod.__table__).where(OpenPeriod.period == str(period)), PeriodRow
+    )
+    terms = frozen_terms(connection, period)
+    if bounds is None or terms is None:
         raise BountyError(
             f"{period} is not open: freeze its roster with `bounty open {period}`.",
             f"{period} 期还没有开期：先用 `bounty open {period}` 冻结名单。",
         )
-    settlements = list(
-        connection.execute(
-            select(Settlement.__table__)
-            .where(Settlement.period == str(period))
-            .order_by(Settlement.settlement_id.desc())
-        )
-    )
+    settlements = fetch_all(connection, settlements_of(period), SettlementRow)
     published = notices(connection, period)
     newest = settlements[0] if settlements else None
     approvals = [] if newest is None else approvals_of(connection, newest)
-    approved = newest is not None and len(approvals) >= approvals_needed(newest)
+    approved = newest is not None and len(approvals) >= approvals_needed(newest.prepared_by_id)
     return PeriodStatus(
         period=period,
         state=state_of(
@@ -95,7 +92,7 @@ def period_status(connection: Connection, period: Period, now: int) -> PeriodSta
             closed=str(period) in closed_periods(connection),
         ),
         bounds=bounds,
-        terms=read_terms(bounds.toml),
+        terms=terms,
         settlements=settlements,
         notices=published,
         approvals=approvals,

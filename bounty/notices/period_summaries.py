@@ -1,32 +1,36 @@
 """Every open period at a glance: its state, computed from what is there, its counts, and its notice."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection, func, select, true
 
+from bounty.db import fetch_all
+from bounty.labels import LabelledCode
 from bounty.models import Approval, OpenPeriod, Result, RosterEntry, Settlement
-from bounty.notices.service import notices
+from bounty.notices.service import NoticeRow, notices
+from bounty.roster.terms import PeriodRow
 from bounty.rules.sql_math import count_where
 from bounty.settlement.approval import approval_counts, approvals_needed
 from bounty.settlement.period_lock import closed_periods
-
-STATES = {
-    "UPCOMING": ("待开始", "upcoming"),
-    "OVERDUE": ("逾期未冻结", "overdue"),
-    "OPEN": ("推广中", "open"),
-    "AWAITING_RECEIPTS": ("待收货截止", "awaiting receipts"),
-    "READY_TO_SETTLE": ("待核算", "ready to settle"),
-    "DRAFT": ("草稿", "draft"),
-    "APPROVED": ("已批准", "approved"),
-    "PUBLISHED": ("已公示", "published"),
-    "CORRECTED": ("已更正", "corrected"),
-    "CLOSED": ("已关账", "closed"),
-}
-"""State -> its name in Chinese and English."""
+from bounty.settlement.service import SettlementRow
 
 
-def is_draft(settlement: Any | None, published: list[Any]) -> bool:
+class PeriodState(LabelledCode):
+    """Where a period stands; computed from what is there."""
+
+    UPCOMING = "UPCOMING", "待开始", "upcoming"
+    OVERDUE = "OVERDUE", "逾期未冻结", "overdue"
+    OPEN = "OPEN", "推广中", "open"
+    AWAITING_RECEIPTS = "AWAITING_RECEIPTS", "待收货截止", "awaiting receipts"
+    READY_TO_SETTLE = "READY_TO_SETTLE", "待核算", "ready to settle"
+    DRAFT = "DRAFT", "草稿", "draft"
+    APPROVED = "APPROVED", "已批准", "approved"
+    PUBLISHED = "PUBLISHED", "已公示", "published"
+    CORRECTED = "CORRECTED", "已更正", "corrected"
+    CLOSED = "CLOSED", "已关账", "closed"
+
+
+def is_draft(settlement: SettlementRow | None, published: list[NoticeRow]) -> bool:
     """Whether the newest settlement of a period still awaits its notice; one with the content of the newest
     notice needs none.
 
@@ -39,14 +43,14 @@ def is_draft(settlement: Any | None, published: list[Any]) -> bool:
 
 
 def state_of(
-    bounds: Any,
-    settlement: Any | None,
-    published: list[Any],
+    bounds: PeriodRow,
+    settlement: SettlementRow | None,
+    published: list[NoticeRow],
     now: int,
     *,
     approved: bool = False,
     closed: bool = False,
-) -> str:
+) -> PeriodState:
     """The state of an open period; no column can contradict it.
 
     settlement   the newest one
@@ -55,16 +59,17 @@ def state_of(
     closed       whether it was closed, and not reopened since
     """
     if closed:
-        return "CLOSED"
+        return PeriodState.CLOSED
     if is_draft(settlement, published):
-        return "APPROVED" if approved else "DRAFT"
+        return PeriodState.APPROVED if approved else PeriodState.DRAFT
     if published:
-        return "PUBLISHED" if len(published) == 1 else "CORRECTED"
-    if now < bounds.task_from:
-        return "UPCOMING"
-    if now < bounds.task_until:
-        return "OPEN"
-    return "AWAITING_RECEIPTS" if now < bounds.receipt_cutoff else "READY_TO_SETTLE"
+        return PeriodState.PUBLISHED if len(published) == 1 else PeriodState.CORRECTED
+    ends = (
+        (bounds.task_from, PeriodState.UPCOMING),
+        (bounds.task_until, PeriodState.OPEN),
+        (bounds.receipt_cutoff, PeriodState.AWAITING_RECEIPTS),
+    )
+    return next((state for until, state in ends if now < until), PeriodState.READY_TO_SETTLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +77,22 @@ class PeriodSummary:
     """One open period in the list of all."""
 
     period: str
-    state: str
-    """A key of ``overview.STATES``."""
-    bounds: Any
-    """The columns of ``periods``."""
+    state: PeriodState
+    bounds: PeriodRow
     on_roster: int
     eligible: int
-    settlement: Any | None
-    """The newest one's row; null where there is none."""
+    settlement: SettlementRow | None
+    """The newest one; null where there is none."""
     passed: int
     """In it."""
-    notice: Any | None
+    notice: NoticeRow | None
     """The newest one; null where there is none."""
+
+
+def open_periods(connection: Connection) -> list[PeriodRow]:
+    """Every open period, the newest first."""
+    newest_first = select(OpenPeriod.__table__).order_by(OpenPeriod.month_from.desc(), OpenPeriod.period)
+    return fetch_all(connection, newest_first, PeriodRow)
 
 
 def period_summaries(connection: Connection, now: int) -> list[PeriodSummary]:
@@ -100,7 +109,9 @@ def period_summaries(connection: Connection, now: int) -> list[PeriodSummary]:
     }
     newest = {
         row.period: row
-        for row in connection.execute(select(Settlement.__table__).order_by(Settlement.settlement_id))
+        for row in fetch_all(
+            connection, select(Settlement.__table__).order_by(Settlement.settlement_id), SettlementRow
+        )
     }
     ids = [row.settlement_id for row in newest.values()]
     passed = {
@@ -120,18 +131,16 @@ def period_summaries(connection: Connection, now: int) -> list[PeriodSummary]:
             .group_by(Settlement.settlement_id)
         )
     }
-    by_period: dict[str, list[Any]] = {}
+    by_period: dict[str, list[NoticeRow]] = {}
     for row in notices(connection):
         by_period.setdefault(row.period, []).append(row)
     closed, found = closed_periods(connection), []
-    for bounds in connection.execute(
-        select(OpenPeriod.__table__).order_by(OpenPeriod.month_from.desc(), OpenPeriod.period)
-    ):
+    for bounds in open_periods(connection):
         period = bounds.period
         settlement = newest.get(period)
         of_period = by_period.get(period, [])
-        approved = settlement is not None and approvals.get(settlement.settlement_id, 0) >= approvals_needed(
-            settlement
+        approved = settlement is not None and (
+            approvals.get(settlement.settlement_id, 0) >= approvals_needed(settlement.prepared_by_id)
         )
         found.append(
             PeriodSummary(

@@ -1,14 +1,27 @@
 """What everybody may see: which notices there are, and of each its counts, its sums and, by masked ids, who passed."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Text, and_, case, cast, func, literal, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    select,
+    true,
+    type_coerce,
+)
 
-from bounty.db import Query
-from bounty.models import OpenPeriod, Result, RosterEntry
-from bounty.notices.period_summaries import state_of
-from bounty.notices.service import notices
+from bounty.db import Query, WholeNumber, fetch_all
+from bounty.models import Result, RosterEntry
+from bounty.notices.period_summaries import PeriodState, open_periods, state_of
+from bounty.notices.service import NoticeRow, notices
+from bounty.roster.terms import PeriodRow
 from bounty.rules.periods import Period
 from bounty.rules.sql_math import by_bytes, count_where, sum_or_zero
 from bounty.settlement.period_lock import closed_periods
@@ -19,19 +32,18 @@ class PublicPeriod:
     """An open period as the public sees it."""
 
     period: str
-    state: str
-    """A key of ``overview.STATES``; a draft is not shown."""
-    bounds: Any
-    """The columns of ``periods``."""
-    notices: list[Any]
-    """With their settlements' facts, the newest first."""
+    state: PeriodState
+    """A draft is not shown."""
+    bounds: PeriodRow
+    notices: list[NoticeRow]
+    """The newest first."""
     passed: int | None
     """In the newest; null where there is none."""
 
 
 def public_periods(connection: Connection, now: int) -> list[PublicPeriod]:
     """Every open period with its notices, the newest first."""
-    by_period: dict[str, list[Any]] = {}
+    by_period: dict[str, list[NoticeRow]] = {}
     for row in notices(connection):
         by_period.setdefault(row.period, []).append(row)
     newest = [rows[0].settlement_id for rows in by_period.values()]
@@ -43,9 +55,6 @@ def public_periods(connection: Connection, now: int) -> list[PublicPeriod]:
         ).all()
     )
     closed = closed_periods(connection)
-    periods = connection.execute(
-        select(OpenPeriod.__table__).order_by(OpenPeriod.month_from.desc(), OpenPeriod.period)
-    ).all()
     return [
         PublicPeriod(
             bounds.period,
@@ -54,39 +63,53 @@ def public_periods(connection: Connection, now: int) -> list[PublicPeriod]:
             by_period.get(bounds.period, []),
             passed[by_period[bounds.period][0].settlement_id] if bounds.period in by_period else None,
         )
-        for bounds in periods
+        for bounds in open_periods(connection)
     ]
 
 
-def counts_by_level(connection: Connection, settlement_id: int, period: Period) -> list[Any]:
-    """Per level: on_roster, eligible, passed, orders and gmv_fen counted, subsidy_orders and subsidy_fen."""
+class LevelTotals(NamedTuple):
+    """What the promoters of one level come to in a settlement."""
+
+    level: str
+    """Blank where the level is not known."""
+    on_roster: int
+    eligible: int
+    passed: int
+    orders: int
+    """That counted, as the GMV."""
+    gmv_fen: int
+    subsidy_orders: int
+    subsidy_fen: int
+
+
+def counts_by_level(connection: Connection, settlement_id: int, period: Period) -> list[LevelTotals]:
+    """The totals of a settlement per level."""
     level, column = func.coalesce(RosterEntry.level, ""), Result.__table__.c
-    return list(
-        connection.execute(
-            select(
-                level.label("level"),
-                func.count().label("on_roster"),
-                count_where(RosterEntry.reason.is_(None)).label("eligible"),
-                count_where(Result.passed.is_(true())).label("passed"),
-                sum_or_zero(column.orders).label("orders"),
-                sum_or_zero(column.gmv_fen).label("gmv_fen"),
-                sum_or_zero(column.subsidy_orders).label("subsidy_orders"),
-                sum_or_zero(column.subsidy_fen).label("subsidy_fen"),
-            )
-            .select_from(Result)
-            .join(RosterEntry, _of_roster(period))
-            .where(Result.settlement_id == settlement_id)
-            .group_by(level)
-            .order_by(level)
+    query = (
+        select(
+            level.label("level"),
+            func.count().label("on_roster"),
+            count_where(RosterEntry.reason.is_(None)).label("eligible"),
+            count_where(Result.passed.is_(true())).label("passed"),
+            sum_or_zero(column.orders).label("orders"),
+            sum_or_zero(column.gmv_fen).label("gmv_fen"),
+            sum_or_zero(column.subsidy_orders).label("subsidy_orders"),
+            sum_or_zero(column.subsidy_fen).label("subsidy_fen"),
         )
+        .select_from(Result)
+        .join(RosterEntry, _of_roster(period))
+        .where(Result.settlement_id == settlement_id)
+        .group_by(level)
+        .order_by(level)
     )
+    return fetch_all(connection, query, LevelTotals)
 
 
 def passed_of(settlement_id: int, period: Period) -> Query:
     """Who passed: place (1, 2, ... by id), masked_id, level, rate_permille. No column has more of an id than that."""
     return (
         select(
-            func.row_number().over(order_by=Result.promoter_id).label("place"),
+            type_coerce(func.row_number().over(order_by=Result.promoter_id), WholeNumber).label("place"),
             _masked_in_sql(cast(Result.promoter_id, Text)).label("masked_id"),
             RosterEntry.level,
             Result.rate_permille,

@@ -1,7 +1,7 @@
 """The result of each promoter of a period: of a settlement, or, before there is one, by what is known now."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -18,8 +18,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from bounty.db import Query, WholeNumber, Words
+from bounty import figures
+from bounty.db import Columns, Query, WholeNumber, Words, fetch_all
+from bounty.figures import Figure
+from bounty.labels import LabelledCode
 from bounty.models import Line, PromoterProgress, PromoterSubsidy, Result, RosterEntry
+from bounty.roster.terms import PeriodRow
 from bounty.rules.periods import Period
 from bounty.rules.revocations import void_stands
 from bounty.rules.sql_math import Whole, count_where, myriads_of, sum_or_zero
@@ -30,39 +34,78 @@ AT_RISK = -1000
 """Who has not passed and is no further from the target than this is at risk; ten-thousandths."""
 FASTEST = 3
 """How many times the pace so far a promoter may still reach; who would need more is out of reach."""
-OUTLOOKS = {
-    "ON_PACE": ("进度达标", "on pace"),
-    "NUDGE": ("需要提醒", "needs a nudge"),
-    "OUT_OF_REACH": ("难以达到", "out of reach"),
-}
-"""Where who is eligible is heading until the receipt cutoff -> its name in Chinese and English.
 
-ON_PACE: counted and pending together are as large a part of each target as of the task window has gone by.
-OUT_OF_REACH: half of the window has gone by, and going on FASTEST times as fast would not suffice; once the window is
-over, counted and pending together fall short. NUDGE: everybody else."""
+
+class Outlook(LabelledCode):
+    """Where who is eligible is heading until the receipt cutoff.
+
+    ON_PACE: counted and pending together are as large a part of each target as of the task window has gone by.
+    OUT_OF_REACH: half of the window has gone by, and going on FASTEST times as fast would not suffice; once the window
+    is over, counted and pending together fall short. NUDGE: everybody else.
+    """
+
+    ON_PACE = "ON_PACE", "进度达标", "on pace"
+    NUDGE = "NUDGE", "需要提醒", "needs a nudge"
+    OUT_OF_REACH = "OUT_OF_REACH", "难以达到", "out of reach"
+
+
+class ResultNow(NamedTuple):
+    """A promoter on the roster with the result, and where it is heading."""
+
+    promoter_id: int
+    name: str
+    level: str | None
+    reason: str | None
+    target_gmv_fen: int | None
+    target_orders: int | None
+    gmv_fen: int | None
+    """Null, as the orders and what is compared with a target, for who is not eligible."""
+    orders: int | None
+    passed: int
+    """1 or 0, as ``active``, ``was_passed`` and ``changed``."""
+    rate_permille: int | None
+    subsidy_orders: int
+    subsidy_fen: int
+    active: int
+    """1 with an order paid in the task window."""
+    margin: int | None
+    """How far the smallest of measured/target is from 1, in ten-thousandths: -30 is 0.3 % short."""
+    nearness: int | None
+    """0 at the target, and below 0 to either side."""
+    was_passed: int
+    moved_fen: int | None
+    """Of the subsidy."""
+    changed: int
+    """1 where the earlier result differs."""
+    pending_fen: int | None
+    """Null, as the next two, without ``now``."""
+    pending_orders: int | None
+    outlook: str | None
+    """One of Outlook."""
+
+
+class RateTotals(NamedTuple):
+    """The promoters who reached one rate, and their lines."""
+
+    rate_permille: int
+    promoters: int
+    basis_fen: int
+    subsidy_fen: int
 
 
 def results_query(
-    bounds: Any,
+    bounds: PeriodRow,
     terms: Terms,
     settlement_id: int | None = None,
     before_id: int | None = None,
     *,
     now: int | None = None,
 ) -> Query:
-    """One row per promoter on the roster.
+    """One row per promoter on the roster, as ``ResultNow``.
 
-    bounds          the columns of ``periods``
     settlement_id   the settlement to read; null takes the totals of the orders as they are now
     before_id       an earlier settlement to compare with
     now             adds where each is heading, for a period whose receipts are awaited
-
-    promoter_id, name, level, reason, target_gmv_fen, target_orders; gmv_fen, orders, passed, rate_permille,
-    subsidy_orders and subsidy_fen as a result has them; active (1 with an order paid in the task window); margin: how
-    far the smallest of measured/target is from 1, in ten-thousandths (-30 is 0.3 % short), and nearness, which is 0 at
-    the target and below 0 to either side; both null for who is not eligible. was_passed, moved_fen (of the subsidy) and
-    changed (1 where the earlier result differs); and, with ``now``, pending_fen, pending_orders and outlook, a key of
-    OUTLOOKS, all null without it and for who is not eligible.
     """
     period = bounds.period
     found = (
@@ -111,11 +154,12 @@ def results_query(
     )
 
 
-def _heading(bounds: Any, found: FromClause, now: int | None) -> list[ColumnElement[Any]]:
+def _heading(
+    bounds: PeriodRow, found: FromClause, now: int | None
+) -> list[ColumnElement[int] | ColumnElement[str]]:
     """pending_fen, pending_orders and outlook."""
     if now is None:
-        number: Any = cast(null(), WholeNumber)
-        outlook: Any = cast(null(), Words)
+        number, outlook = cast(null(), WholeNumber), cast(null(), Words)
         return [number.label("pending_fen"), number.label("pending_orders"), outlook.label("outlook")]
     total, eligible = PromoterProgress.__table__.c, RosterEntry.reason.is_(None)
     gmv_fen, orders = total.gmv_fen + total.pending_fen, total.orders + total.pending_orders
@@ -126,7 +170,7 @@ def _heading(bounds: Any, found: FromClause, now: int | None) -> list[ColumnElem
     ]
 
 
-def _one(condition: Any) -> Whole:
+def _one(condition: ColumnElement[bool]) -> Whole:
     return case((condition, literal(1, WholeNumber)), else_=literal(0, WholeNumber))
 
 
@@ -196,7 +240,15 @@ class Funnel:
     """Active, not passed, and at most 10 % short."""
 
 
-def funnel(connection: Connection, bounds: Any, terms: Terms, settlement_id: int | None, now: int) -> Funnel:
+def active_and_eligible(results: Query) -> Query:
+    """Of results, as ``results_query`` gives them, those of promoters with a target and an order in the task window."""
+    row = results.subquery("row")
+    return select(row).where(row.c.active == 1, row.c.reason.is_(None))
+
+
+def funnel(
+    connection: Connection, bounds: PeriodRow, terms: Terms, settlement_id: int | None, now: int
+) -> Funnel:
     """The promoters of a period, step by step: the rows of ``results_query``, counted."""
     live = now < bounds.receipt_cutoff and settlement_id is None
     row = results_query(bounds, terms, settlement_id, now=now if live else None).subquery("row").c
@@ -205,8 +257,8 @@ def funnel(connection: Connection, bounds: Any, terms: Terms, settlement_id: int
             func.count().label("on_roster"),
             count_where(row.reason.is_(None)).label("eligible"),
             count_where(row.active == 1).label("active"),
-            count_where(row.outlook == "ON_PACE").label("on_pace"),
-            count_where(and_(row.outlook == "NUDGE", row.passed == 0)).label("nudge"),
+            count_where(row.outlook == Outlook.ON_PACE.value).label("on_pace"),
+            count_where(and_(row.outlook == Outlook.NUDGE.value, row.passed == 0)).label("nudge"),
             count_where(row.passed == 1).label("passed"),
             count_where(at_risk(row)).label("at_risk"),
         )
@@ -222,7 +274,7 @@ def funnel(connection: Connection, bounds: Any, terms: Terms, settlement_id: int
     )
 
 
-def at_risk(row: Any) -> ColumnElement[bool]:
+def at_risk(row: Columns) -> ColumnElement[bool]:
     """Whether a promoter is active, has not passed, and is at most 10 % short.
 
     row   the columns of ``results_query``
@@ -230,8 +282,8 @@ def at_risk(row: Any) -> ColumnElement[bool]:
     return and_(row.active == 1, row.passed == 0, row.margin.is_not(None), row.margin >= AT_RISK)
 
 
-def _outlook(bounds: Any, now: int, gmv_fen: Whole, orders: Whole) -> ColumnElement[str]:
-    """One of OUTLOOKS, from what is counted and pending against the part of the task window that has gone by."""
+def _outlook(bounds: PeriodRow, now: int, gmv_fen: Whole, orders: Whole) -> ColumnElement[str]:
+    """One of Outlook, from what is counted and pending against the part of the task window that has gone by."""
     window = bounds.task_until - bounds.task_from
     gone = min(max(now - bounds.task_from, 0), window)
     target = RosterEntry.__table__.c
@@ -240,13 +292,19 @@ def _outlook(bounds: Any, now: int, gmv_fen: Whole, orders: Whole) -> ColumnElem
     least = gone * 10_000 // (gone + FASTEST * (window - gone))
     pace = and_(orders > 0, attains(gone * 10_000 // window, gmv_fen, orders, *targets))
     slow = and_(literal(2 * gone >= window), ~attains(least, gmv_fen, orders, *targets))
-    return case((pace, "ON_PACE"), (slow, "OUT_OF_REACH"), else_="NUDGE")
+    return case((pace, Outlook.ON_PACE.value), (slow, Outlook.OUT_OF_REACH.value), else_=Outlook.NUDGE.value)
 
 
-def by_tier(connection: Connection, bounds: Any, terms: Terms, settlement_id: int | None) -> list[Any]:
-    """Per rate: rate_permille, promoters, basis_fen and subsidy_fen of their lines; the lowest rate first."""
+def by_tier(
+    connection: Connection, bounds: PeriodRow, terms: Terms, settlement_id: int | None
+) -> list[RateTotals]:
+    """The totals per rate, the lowest first."""
     if settlement_id is None:
         return _by_rate(connection, _now(Period.parse(bounds.period), terms))
+    return _settled_by_tier(connection, settlement_id)
+
+
+def _settled_by_tier(connection: Connection, settlement_id: int) -> list[RateTotals]:
     result, line = Result.__table__.c, Line.__table__.c
     basis = (
         select(line.promoter_id, sum_or_zero(line.basis_fen).label("basis_fen"))
@@ -267,18 +325,40 @@ def by_tier(connection: Connection, bounds: Any, terms: Terms, settlement_id: in
     return _by_rate(connection, results)
 
 
-def _by_rate(connection: Connection, results: Query) -> list[Any]:
-    row = results.subquery("row").c
-    return list(
-        connection.execute(
-            select(
-                row.rate_permille,
-                func.count().label("promoters"),
-                sum_or_zero(row.basis_fen).label("basis_fen"),
-                sum_or_zero(row.subsidy_fen).label("subsidy_fen"),
-            )
-            .where(row.rate_permille.is_not(None))
-            .group_by(row.rate_permille)
-            .order_by(row.rate_permille)
-        )
+def tiers_shown(
+    connection: Connection, bounds: PeriodRow, terms: Terms, settlement_id: int | None, now: int
+) -> Figure:
+    """``by_tier`` for a page, which does not add up the lines of a large settlement: its content is RateTotals."""
+    if settlement_id is None:
+        return Figure(by_tier(connection, bounds, terms, None), now, current=True)
+    subject = tiers_subject(settlement_id)
+    found = figures.figure(
+        connection, subject, subject, now, lambda: tiers_content(connection, settlement_id)
     )
+    return replace(found, content=[RateTotals(*each) for each in found.content or []])
+
+
+def tiers_subject(settlement_id: int) -> str:
+    """The stored figure of a settlement's tiers, and what it is computed from: a settlement never changes."""
+    return f"tiers {settlement_id}"
+
+
+def tiers_content(connection: Connection, settlement_id: int) -> list[list[object]]:
+    """The tiers of a settlement as they are stored."""
+    return [list(each) for each in _settled_by_tier(connection, settlement_id)]
+
+
+def _by_rate(connection: Connection, results: Query) -> list[RateTotals]:
+    row = results.subquery("row").c
+    query = (
+        select(
+            row.rate_permille,
+            func.count().label("promoters"),
+            sum_or_zero(row.basis_fen).label("basis_fen"),
+            sum_or_zero(row.subsidy_fen).label("subsidy_fen"),
+        )
+        .where(row.rate_permille.is_not(None))
+        .group_by(row.rate_permille)
+        .order_by(row.rate_permille)
+    )
+    return fetch_all(connection, query, RateTotals)

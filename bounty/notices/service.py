@@ -3,33 +3,65 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import starmap
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple, NotRequired, TypedDict
 
 from sqlalchemy import Connection, and_, case, func, insert, select
 from sqlalchemy.orm import aliased
 
 from bounty.accounts.service import require_account
 from bounty.audit.service import record
-from bounty.db import Query
+from bounty.db import Query, fetch_all
 from bounty.errors import BountyError
+from bounty.ingest.unfinished import require_finished
 from bounty.models import Notice, NoticeChange, OpenPeriod, Result, RosterEntry, Settlement
 from bounty.notices.changes import write_changes
-from bounty.notices.notifications import notify_results
+from bounty.notices.notifications import announce_correction, notify_results
 from bounty.notices.signed_statements import CHAIN, statements_until, write_statement
 from bounty.roster.terms import open_period, terms_in_force
 from bounty.rules.newest_notice import is_newest
-from bounty.rules.periods import Period, name_in_sql, programme_key
+from bounty.rules.periods import MAIN, Period, name_in_sql
 from bounty.rules.sql_math import sum_or_zero
 from bounty.settlement.approval import require_approval
 from bounty.settlement.files import FileFacts, Rendering, content_sha256, lines_file, results_file
 from bounty.settlement.period_lock import require_not_closed
 from bounty.settlement.revocations import require_voids_known
-from bounty.settlement.service import newest_settlement
+from bounty.settlement.service import SettlementRow, newest_settlement
 from bounty.totals.service import recompute_elsewhere
 
 MANIFEST = "manifest.json"
 """Describes the files of an export; last to come and first to go."""
+
+
+class ManifestFile(TypedDict):
+    """A file of an export."""
+
+    name: str
+    rows: int
+    sum_fen: int
+    sha256: str
+
+
+class ExportManifest(TypedDict):
+    """The content of manifest.json (docs/promises.md, Export files)."""
+
+    programme: NotRequired[str]
+    period: str
+    settlement: int | None
+    """Null, as the notice, where it is neither."""
+    notice: int | None
+    terms_sha256: str
+    content_sha256: str
+    files: list[ManifestFile]
+
+
+@dataclass(frozen=True)
+class NoticeRow(SettlementRow):
+    """A notice with the facts of its settlement."""
+
+    notice: int
+    published_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +71,7 @@ class PublishedNotice:
     notice: int
     settlement_id: int
     content_sha256: str
-    anew: bool
+    created: bool
     """False if the newest notice already has the same content."""
 
 
@@ -49,7 +81,8 @@ def publish(connection: Connection, period: Period, now: int, *, approval_requir
     Where the newest notice has the same content, it is that notice, and nothing changes.
 
     Raises BountyError if the period is not open, is closed, has no settlement yet, a pass was taken back since the
-    draft, or, where approval is required, the draft lacks one or whoever acts has not logged in.
+    draft, a large file is not in whole, or, where approval is required, the draft lacks one or whoever acts has not
+    logged in.
     """
     open_period(connection, period)
     require_not_closed(connection, period)
@@ -61,7 +94,8 @@ def publish(connection: Connection, period: Period, now: int, *, approval_requir
         )
     last = newest_notice(connection, period)
     if last is not None and last.content_sha256 == draft.content_sha256:
-        return PublishedNotice(last.notice, last.settlement_id, last.content_sha256, anew=False)
+        return PublishedNotice(last.notice, last.settlement_id, last.content_sha256, created=False)
+    require_finished(connection)
     require_voids_known(connection, draft)
     if approval_required:
         require_approval(connection, draft)
@@ -85,7 +119,13 @@ def publish(connection: Connection, period: Period, now: int, *, approval_requir
     record(connection, "notice.publish", str(period), now, after=facts)
     changed = None if last is None else _changed(connection, period, last.settlement_id, draft.settlement_id)
     notify_results(connection, period, number, draft, changed, now)
-    return PublishedNotice(number, draft.settlement_id, draft.content_sha256, anew=True)
+    if last is not None and changed is not None:
+        moved_fen = draft.subsidy_fen - last.subsidy_fen
+        results = len(changed)
+        announce_correction(
+            connection, period, number, draft, now, since=last.notice, moved_fen=moved_fen, results=results
+        )
+    return PublishedNotice(number, draft.settlement_id, draft.content_sha256, created=True)
 
 
 def _changed(connection: Connection, period: Period, before_id: int, after_id: int) -> set[int]:
@@ -97,21 +137,26 @@ def has_periods(connection: Connection) -> bool:
     return connection.execute(select(OpenPeriod.period).limit(1)).first() is not None
 
 
-def notices(connection: Connection, period: Period | None = None) -> list[Any]:
+def count_notices(connection: Connection) -> int:
+    """How many notices were published, of all periods."""
+    return connection.execute(select(func.count()).select_from(Notice)).scalar_one()
+
+
+def notices(connection: Connection, period: Period | None = None) -> list[NoticeRow]:
     """Notices with their settlements' facts, the newest period and number first."""
     query = select(Notice.notice, Notice.published_at, Settlement.__table__).join(
         Settlement, Settlement.settlement_id == Notice.settlement_id
     )
     if period is not None:
         query = query.where(Notice.period == str(period))
-    return list(connection.execute(query.order_by(Notice.period.desc(), Notice.notice.desc())))
+    newest_first = query.order_by(Notice.period.desc(), Notice.notice.desc())
+    return fetch_all(connection, newest_first, NoticeRow)
 
 
 def settlement_of(connection: Connection, period: Period, notice: int) -> int | None:
     """The settlement that a notice published; null where there is no such notice."""
     published = select(Notice.settlement_id).where(Notice.period == str(period), Notice.notice == notice)
-    settlement_id: int | None = connection.execute(published).scalar()
-    return settlement_id
+    return connection.execute(published).scalar()
 
 
 def every_notice() -> Query:
@@ -133,14 +178,48 @@ def every_notice() -> Query:
     ).join(Settlement, Settlement.settlement_id == Notice.settlement_id)
 
 
-def newest_notice(connection: Connection, period: Period) -> Any | None:
+def newest_notice(connection: Connection, period: Period) -> NoticeRow | None:
     """The newest notice of a period with its settlement's facts; null where there is none."""
     return next(iter(notices(connection, period)), None)
 
 
-def notice_before(connection: Connection, period: Period, number: int) -> Any | None:
+def notice_before(connection: Connection, period: Period, number: int) -> NoticeRow | None:
     """The notice before a given one of a period; null for the first."""
     return next((row for row in notices(connection, period) if row.notice == number - 1), None)
+
+
+class MeasuredResult(NamedTuple):
+    """What a settlement says of a promoter."""
+
+    gmv_fen: int | None
+    """Null, as the orders, for who is not eligible."""
+    orders: int | None
+    passed: bool
+    rate_permille: int | None
+    subsidy_orders: int
+    subsidy_fen: int
+
+
+class CauseTotal(NamedTuple):
+    """What the orders of one cause come to."""
+
+    cause: str
+    orders: int
+    subsidy_fen: int
+    """By how much they move the subsidy, whole fen."""
+
+
+class ChangedOrder(NamedTuple):
+    """A row of ``notice_changes``."""
+
+    promoter_id: int
+    settlement_id: int
+    order_sn: str
+    cause: str
+    was_counted_fen: int | None
+    now_counted_fen: int | None
+    was_subsidy_fen: int
+    now_subsidy_fen: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +228,8 @@ class PromoterChange:
 
     promoter_id: int
     name: str
-    was: Any
-    """The earlier result: gmv_fen, orders, passed, rate_permille, subsidy_fen."""
-    now: Any
-    """The later result, alike."""
+    was: MeasuredResult
+    now: MeasuredResult
 
 
 def changed_results(
@@ -160,7 +237,7 @@ def changed_results(
 ) -> list[PromoterChange]:
     """Promoters whose result differs between two settlements of a period."""
     was, now = aliased(Result, name="was"), aliased(Result, name="now")
-    fields = ("gmv_fen", "orders", "passed", "rate_permille", "subsidy_orders", "subsidy_fen")
+    fields = MeasuredResult._fields
     rows = connection.execute(
         select(
             now.promoter_id,
@@ -183,21 +260,21 @@ def changed_results(
         PromoterChange(
             row["promoter_id"],
             row["name"],
-            {name: row[f"was_{name}"] for name in fields},
-            {name: row[f"now_{name}"] for name in fields},
+            MeasuredResult(*(row[f"was_{name}"] for name in fields)),
+            MeasuredResult(*(row[f"now_{name}"] for name in fields)),
         )
         for row in rows
     ]
 
 
-def changes_by_cause(connection: Connection, settlement_id: int) -> list[Any]:
-    """Per cause: orders, and what they move the subsidy by, in whole fen."""
+def changes_by_cause(connection: Connection, settlement_id: int) -> list[CauseTotal]:
+    """How a notice differs from the one before, by cause."""
     changes = select(NoticeChange.__table__).where(NoticeChange.settlement_id == settlement_id)
-    return list(connection.execute(moved_by_cause(changes)))
+    return fetch_all(connection, moved_by_cause(changes), CauseTotal)
 
 
 def moved_by_cause(changes: Query) -> Query:
-    """Of changes, as ``changes_between`` gives them: cause, orders, subsidy_fen."""
+    """Of changes, as ``changes_between`` gives them: the columns of ``CauseTotal``."""
     change = changes.subquery("change").c
     moved = sum_or_zero(change.now_subsidy_fen) - sum_or_zero(change.was_subsidy_fen)
     return (
@@ -207,38 +284,38 @@ def moved_by_cause(changes: Query) -> Query:
     )
 
 
-def changed_orders(connection: Connection, settlement_id: int) -> Iterator[Any]:
+def changed_orders(connection: Connection, settlement_id: int) -> Iterator[ChangedOrder]:
     """Every order that a notice judges otherwise than the one before, with its cause."""
-    return iter(
-        connection.execute(
-            select(NoticeChange.__table__)
-            .where(NoticeChange.settlement_id == settlement_id)
-            .order_by(NoticeChange.promoter_id, NoticeChange.order_sn),
-            execution_options={"yield_per": 1000},
-        )
+    column = NoticeChange.__table__.c
+    query = (
+        select(*(column[name] for name in ChangedOrder._fields))
+        .where(column.settlement_id == settlement_id)
+        .order_by(column.promoter_id, column.order_sn)
     )
+    return starmap(ChangedOrder, connection.execute(query, execution_options={"yield_per": 1000}))
 
 
-def chosen_settlement(connection: Connection, period: Period, *, draft: bool, notice: int | None) -> Any:
-    """The settlement to export: the newest notice's, a given notice's, or the newest draft.
+def chosen_draft(connection: Connection, period: Period) -> SettlementRow:
+    """The newest settlement of a period, to export.
 
-    Returns a row with the settlement's columns and ``notice`` (null for a draft).
-
-    Raises BountyError if there is none such.
+    Raises BountyError if the period is not open, or its newest settlement is published.
     """
     open_period(connection, period)
-    published = notices(connection, period)
-    if draft:
-        newest = newest_settlement(connection, period)
-        if newest is None:
-            raise BountyError(f"{period} has no draft: make one with `bounty settle {period}`.")
-        if any(row.settlement_id == newest.settlement_id for row in published):
-            raise BountyError(
-                f"{period} has no draft: its newest settlement is published; leave --draft out."
-            )
-        return newest
-    if notice is not None:
-        published = [row for row in published if row.notice == notice]
+    newest = newest_settlement(connection, period)
+    if newest is None:
+        raise BountyError(f"{period} has no draft: make one with `bounty settle {period}`.")
+    if any(row.settlement_id == newest.settlement_id for row in notices(connection, period)):
+        raise BountyError(f"{period} has no draft: its newest settlement is published; leave --draft out.")
+    return newest
+
+
+def chosen_notice(connection: Connection, period: Period, notice: int | None) -> NoticeRow:
+    """A notice of a period, or its newest, to export.
+
+    Raises BountyError if the period is not open, or has no such notice.
+    """
+    open_period(connection, period)
+    published = [row for row in notices(connection, period) if notice in (None, row.notice)]
     if not published:
         problem = "is not published yet" if notice is None else f"has no notice {notice}"
         raise BountyError(
@@ -255,7 +332,7 @@ def export(
     draft: bool,
     notice: int | None,
     statements: bool = False,
-) -> dict[str, Any]:
+) -> ExportManifest:
     """Write results.csv, subsidy_lines.csv and manifest.json of a settlement; the manifest.
 
     statements  of a notice also notices.jsonl, the chain of statements up to it, which the manifest doesn't name
@@ -266,11 +343,11 @@ def export(
     Raises BountyError if there is nothing to export or the folder can't be written, RuntimeError if what is
     rendered is not what was settled.
     """
-    chosen = chosen_settlement(connection, period, draft=draft, notice=notice)
+    chosen = chosen_draft(connection, period) if draft else chosen_notice(connection, period, notice)
     terms = terms_in_force(connection, period)
-    number = None if draft else chosen.notice
+    number = chosen.notice if isinstance(chosen, NoticeRow) else None
 
-    def manifest(facts: list[FileFacts]) -> dict[str, Any]:
+    def manifest(facts: list[FileFacts]) -> ExportManifest:
         if [fact.sha256 for fact in facts] != [chosen.results_sha256, chosen.lines_sha256]:
             raise RuntimeError(f"settlement {chosen.settlement_id} no longer renders as it was settled")
         return manifest_of(period, chosen.settlement_id, number, terms.sha256, facts)
@@ -285,15 +362,13 @@ def export(
 
 def manifest_of(
     period: Period, settlement_id: int | None, notice: int | None, terms_sha256: str, facts: list[FileFacts]
-) -> dict[str, Any]:
-    """The content of manifest.json (docs/promises.md, Export files).
+) -> ExportManifest:
+    """The manifest of an export.
 
-    settlement_id, notice   null where it is neither
-    facts                   of results.csv and subsidy_lines.csv
+    facts   of results.csv and subsidy_lines.csv
     """
     results, lines = facts
-    return {
-        **programme_key(period),
+    content: ExportManifest = {
         "period": period.name,
         "settlement": settlement_id,
         "notice": notice,
@@ -304,14 +379,15 @@ def manifest_of(
             for fact in facts
         ],
     }
+    return content if period.programme == MAIN else {"programme": period.programme, **content}
 
 
 def write_folder(
     folder: Path,
     files: Sequence[Rendering],
-    manifest_for: Callable[[list[FileFacts]], dict[str, Any]],
+    manifest_for: Callable[[list[FileFacts]], ExportManifest],
     chain: Sequence[str] = (),
-) -> dict[str, Any]:
+) -> ExportManifest:
     """Write files and their manifest into a folder, as ``export`` says; the manifest.
 
     manifest_for   the manifest of the files' facts, made before anything in the folder is replaced

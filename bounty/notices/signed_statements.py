@@ -6,12 +6,12 @@ taken out or put in without every later hash saying so. ``web/static/verify_expo
 
 import hashlib
 import json
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import Connection, func, insert, select, true
 
 from bounty.clock import shown
-from bounty.db import Query
+from bounty.db import Query, fetch_first
 from bounty.models import Notice, NoticeStatement, OpenPeriod, Result, Settlement, TermsVersion
 from bounty.rules.periods import Period, in_programme, programme_key
 
@@ -21,9 +21,34 @@ CHAIN = "notices.jsonl"
 """The file of an export that has the statements up to its notice, one a line."""
 
 
+class StatedNotice(NamedTuple):
+    """What a notice states, but for its place in the chain."""
+
+    period: str
+    notice: int
+    settlement_id: int
+    published_at: int
+    settled_at: int
+    terms_sha256: str
+    results_rows: int
+    passed: int
+    lines_rows: int
+    subsidy_fen: int
+    results_sha256: str
+    lines_sha256: str
+    content_sha256: str
+
+
+class StatementRow(NamedTuple):
+    """A statement of the chain."""
+
+    number: int
+    statement: str
+    sha256: str
+
+
 def stated() -> Query:
-    """What each notice states, but for its place in the chain: period, notice, settlement_id, published_at, settled_at,
-    terms_sha256, results_rows, passed, lines_rows, subsidy_fen, results_sha256, lines_sha256, content_sha256."""
+    """What each notice states, as ``StatedNotice``."""
     passed = (
         select(func.count())
         .where(Result.settlement_id == Settlement.settlement_id, Result.passed.is_(true()))
@@ -52,11 +77,10 @@ def stated() -> Query:
     )
 
 
-def statement_text(number: int, row: Any, previous_sha256: str) -> str:
+def statement_text(number: int, row: StatedNotice, previous_sha256: str) -> str:
     """The statement of a notice: JSON with sorted keys and no blanks.
 
     number   of the statement, over all periods of the programme
-    row      as ``stated`` gives it
     """
     period = Period.parse(row.period)
     statement = {
@@ -85,7 +109,7 @@ def hash_of(statement: str) -> str:
 
 def write_statement(connection: Connection, settlement_id: int) -> str:
     """Add the statement of a notice that was just published to the chain; its hash."""
-    row = connection.execute(stated().where(Notice.settlement_id == settlement_id)).one()
+    row = StatedNotice(*connection.execute(stated().where(Notice.settlement_id == settlement_id)).one())
     before = connection.execute(_chain_of(row.period).order_by(NoticeStatement.number.desc())).all()
     statement = statement_text(len(before) + 1, row, before[0].sha256 if before else FIRST)
     sha256 = hash_of(statement)
@@ -107,11 +131,12 @@ def _chain_of(period: str) -> Query:
     )
 
 
-def statement_of(connection: Connection, settlement_id: int) -> Any | None:
-    """The statement of a notice: number, statement, sha256; null for one from before statements were kept."""
-    return connection.execute(
-        select(NoticeStatement.__table__).where(NoticeStatement.settlement_id == settlement_id)
-    ).first()
+def statement_of(connection: Connection, settlement_id: int) -> StatementRow | None:
+    """The statement of a notice; null for one from before statements were kept."""
+    query = select(NoticeStatement.number, NoticeStatement.statement, NoticeStatement.sha256).where(
+        NoticeStatement.settlement_id == settlement_id
+    )
+    return fetch_first(connection, query, StatementRow)
 
 
 def statements_until(connection: Connection, settlement_id: int) -> list[str]:
@@ -144,7 +169,8 @@ def broken_statements(connection: Connection, recorded: list[str]) -> int:
     for row in rows:
         programme = Period.parse(row.period).programme
         number, previous = chains.get(programme, (0, FIRST))
-        stated_so = row.statement == statement_text(number + 1, row, previous)
+        facts = StatedNotice(*row[: len(StatedNotice._fields)])
+        stated_so = row.statement == statement_text(number + 1, facts, previous)
         violations += not (stated_so and row.sha256 == hash_of(row.statement))
         chains[programme] = number + 1, row.sha256
     hashes = [row.sha256 for row in rows]

@@ -56,7 +56,7 @@ def trend(connection: Connection, programme: str) -> list[TrendMonth]:
         )
     }
     return [
-        TrendMonth(Period.parse(row.period), told.passed, row.subsidy_fen, told.gmv_fen)
+        TrendMonth(Period.parse(row.period), totals.passed, row.subsidy_fen, totals.gmv_fen)
         for row in reversed(found)
-        if (told := sums.get(row.settlement_id)) is not None
+        if (totals := sums.get(row.settlement_id)) is not None
     ]

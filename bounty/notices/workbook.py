@@ -1,17 +1,17 @@
 """A notice as a workbook: a summary with control totals, then the rows of both files, typed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import starmap
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection
 
 from bounty.clock import shown
 from bounty.exports.workbooks import Cell, new_workbook, yuan_cell
-from bounty.notices.service import chosen_settlement
+from bounty.notices.service import chosen_notice
 from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import Period
-from bounty.settlement.queries import lines_of, results_of
+from bounty.settlement.queries import ResultRow, SubsidyLineRow, lines_of, results_of
 
 RESULTS = (
     "period", "promoter_id", "name", "level", "eligible", "reason", "gmv_yuan", "orders", "target_gmv_yuan",
@@ -25,14 +25,16 @@ def write_workbook(connection: Connection, period: Period, notice: int, path: Pa
 
     Raises BountyError if there is no such notice.
     """
-    chosen = chosen_settlement(connection, period, draft=False, notice=notice)
+    chosen = chosen_notice(connection, period, notice)
     streamed = {"yield_per": 1000}
     settlement_id = chosen.settlement_id
     with new_workbook(path, chosen.published_at) as book:
         results = connection.execute(results_of(settlement_id, period), execution_options=streamed)
-        told_results = book.write("结果 results", RESULTS, _results(str(period), results))
+        results_total = book.write(
+            "结果 results", RESULTS, _results(str(period), starmap(ResultRow, results))
+        )
         lines = connection.execute(lines_of(settlement_id), execution_options=streamed)
-        told_lines = book.write("补贴 lines", LINES, _lines(str(period), lines))
+        lines_total = book.write("补贴 lines", LINES, _lines(str(period), starmap(SubsidyLineRow, lines)))
         book.summarise(
             [
                 ("period 期次", str(period)),
@@ -41,15 +43,15 @@ def write_workbook(connection: Connection, period: Period, notice: int, path: Pa
                 ("published_at 公示时间", shown(chosen.published_at)),
                 ("terms_sha256", terms_in_force(connection, period).sha256),
                 ("content_sha256", chosen.content_sha256),
-                ("results rows 结果行数", told_results[0]),
-                ("results subsidy_yuan 结果补贴合计", told_results[1]),
-                ("lines rows 补贴行数", told_lines[0]),
-                ("lines subsidy_yuan 补贴行合计", told_lines[1]),
+                ("results rows 结果行数", results_total[0]),
+                ("results subsidy_yuan 结果补贴合计", results_total[1]),
+                ("lines rows 补贴行数", lines_total[0]),
+                ("lines subsidy_yuan 补贴行合计", lines_total[1]),
             ]
         )
 
 
-def _results(period: str, rows: Any) -> Iterator[tuple[Cell, ...]]:
+def _results(period: str, rows: Iterable[ResultRow]) -> Iterator[tuple[Cell, ...]]:
     for row in rows:
         who = (period, str(row.promoter_id), row.name, row.level or "")
         if row.reason is not None:
@@ -70,7 +72,7 @@ def _results(period: str, rows: Any) -> Iterator[tuple[Cell, ...]]:
         )
 
 
-def _lines(period: str, rows: Any) -> Iterator[tuple[Cell, ...]]:
+def _lines(period: str, rows: Iterable[SubsidyLineRow]) -> Iterator[tuple[Cell, ...]]:
     for row in rows:
         yield (
             period,

@@ -1,4 +1,4 @@
-"""What an account was told, as its pages list it: every message, whether or not it is mailed too."""
+"""The messages of an account, as its pages list them: every message, whether or not it is mailed too."""
 
 from sqlalchemy import Connection, func, select, update
 

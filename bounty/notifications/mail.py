@@ -30,6 +30,7 @@ class OutboxMessage(NamedTuple):
     path: str | None
     written_at: int
     tries: int
+    endpoint_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

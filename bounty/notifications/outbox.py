@@ -11,10 +11,13 @@ from hashlib import sha256
 from sqlalchemy import ColumnElement, Connection, func, select, true
 
 from bounty.clock import shown
-from bounty.db import insert_into
+from bounty.db import fetch_all, insert_into
 from bounty.models import Message, MessageChoice, User
+from bounty.notifications.endpoints import EndpointRow, endpoints_on, events_of
 from bounty.notifications.inbox import BODIES, SUBJECTS
-from bounty.notifications.message_kinds import KINDS, PROMOTER_KINDS
+from bounty.notifications.message_kinds import PROMOTER_KINDS, SETTING_KINDS, MessageKind
+from bounty.notifications.robots import body_of
+from bounty.rules.periods import Period
 
 Bilingual = tuple[str, str]
 """A text in Chinese and in English."""
@@ -73,12 +76,12 @@ def notify_promoters(
 
 def notify_operators(connection: Connection, kind: str, cause: str, text: MessageText, now: int) -> int:
     """Write a mail to every operator; returns the number of mails."""
-    assert kind in KINDS.keys() - set(PROMOTER_KINDS)
+    assert kind in set(MessageKind) - set(PROMOTER_KINDS)
     recipients = _recipients(connection, User.role == "operator")
     return _write(connection, [_mail(kind, cause, recipient, text, now) for recipient in recipients])
 
 
-def tell_account(
+def notify_account(
     connection: Connection,
     kind: str,
     cause: str,
@@ -92,31 +95,69 @@ def tell_account(
 
     language  ``zh`` or ``en``, the language of the person who makes the request; None for the account's preference
     """
-    assert kind in KINDS.keys() - set(PROMOTER_KINDS)
+    assert kind in set(MessageKind) - set(PROMOTER_KINDS)
     recipients = _recipients(connection, User.id == user_id)
     if language is not None:
         recipients = [replace(recipient, language=language) for recipient in recipients]
     return _write(connection, [_mail(kind, cause, recipient, text, now) for recipient in recipients])
 
 
-def tell_address(
+def notify_address(
     connection: Connection, kind: str, cause: str, email: str, text: MessageText, now: int
 ) -> None:
     """Write a mail, in both languages, to somebody who has no account yet."""
-    assert kind in KINDS.keys() - set(PROMOTER_KINDS)
+    assert kind in set(MessageKind) - set(PROMOTER_KINDS)
     row = _row(kind, cause, "mail", None, email, now)
     subject, body = _in("both", text.subject, SUBJECTS), _in("both", (text.zh, text.en), BODIES)
     _write(connection, [row | {"subject": subject, "body": body, "path": text.path}])
 
 
 def announce(connection: Connection, kind: str, cause: str, data: Mapping[str, object], now: int) -> None:
-    """Write an event for the webhook. If none is configured when the event is sent, it is not sent.
+    """Write an event for each endpoint that gets its kind and programme, and for the webhook of the settings. If
+    that is not configured when the event is sent, it is not sent.
 
-    data    values that JSON can represent, without fractions and without personal data of a promoter
+    data    values that JSON can represent, without fractions and without personal data of a promoter; ``period``, where
+            there is one, says of which programme the event is
     """
-    body = json.dumps({"type": f"bounty.{kind}", "timestamp": shown(now), "data": data}, ensure_ascii=False)
-    row = _row(kind, cause, "webhook", None, "webhook", now)
-    _write(connection, [row | {"subject": f"{KINDS[kind][1]}: {cause}", "body": body, "path": None}])
+    period = data.get("period")
+    programme = None if period is None else Period.parse(str(period)).programme
+    rows = [
+        _event(kind, cause, data, now, endpoint)
+        for endpoint in fetch_all(connection, endpoints_on(), EndpointRow)
+        if kind in events_of(endpoint)
+        and (programme is None or endpoint.programme is None or programme == endpoint.programme)
+    ]
+    if kind in SETTING_KINDS:
+        rows.append(_event(kind, cause, data, now))
+    _write(connection, rows)
+
+
+def has_endpoints(connection: Connection) -> bool:
+    """Whether any endpoint is on; for callers whose event takes a query of its own."""
+    return connection.execute(endpoints_on()).first() is not None
+
+
+def announce_test(connection: Connection, endpoint: EndpointRow, cause: str, now: int) -> str:
+    """Write a test for one endpoint; the message's id."""
+    row = _event("test", cause, {}, now, endpoint)
+    _write(connection, [row])
+    return str(row["message"])
+
+
+def _event(
+    kind: str, cause: str, data: Mapping[str, object], now: int, endpoint: EndpointRow | None = None
+) -> dict[str, object]:
+    """An event as one receiver gets it; without an endpoint, the webhook of the settings."""
+    if endpoint is None or endpoint.kind == "webhook":
+        payload = {"type": f"bounty.{kind}", "timestamp": shown(now), "data": data}
+        body = json.dumps(payload, ensure_ascii=False)
+    else:
+        body = body_of(endpoint.kind, kind, data)
+    to = None if endpoint is None else f"endpoint {endpoint.endpoint_id}"
+    row = _row(kind, cause, "webhook", to, "webhook" if endpoint is None else endpoint.name, now)
+    number = None if endpoint is None else endpoint.endpoint_id
+    subject = f"{MessageKind.labels()[kind][1]}: {cause}"
+    return row | {"subject": subject, "body": body, "path": None, "endpoint_id": number, "user_id": None}
 
 
 def _recipients(
@@ -151,14 +192,18 @@ def _in(language: str, text: Bilingual, separator: str) -> str:
 
 
 def _row(
-    kind: str, cause: str, channel: str, user_id: int | None, recipient: str, now: int
+    kind: str, cause: str, channel: str, to: int | str | None, recipient: str, now: int
 ) -> dict[str, object]:
-    key = "\n".join((kind, cause, channel, str(user_id)))
+    """What all messages have.
+
+    to   the account, or what tells one endpoint from another
+    """
+    key = "\n".join((kind, cause, channel, str(to)))
     return {
         "message": f"msg_{sha256(key.encode()).hexdigest()[:32]}",
         "channel": channel,
         "kind": kind,
-        "user_id": user_id,
+        "user_id": to,
         "recipient": recipient,
         "written_at": now,
         "tries": 0,

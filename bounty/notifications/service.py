@@ -2,24 +2,27 @@
 
 import secrets
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Select, and_, case, func, select, update
 
 from bounty.audit.service import actor_of, record
-from bounty.db import Query, insert_into
+from bounty.db import Query, fetch_all, fetch_first, insert_into
 from bounty.errors import BountyError
+from bounty.labels import LabelledCode
 from bounty.models import Message, MessageChoice, MessageTry
-from bounty.notifications.outbox import MessageText, announce, tell_account
+from bounty.notifications.endpoints import endpoint_of
+from bounty.notifications.outbox import MessageText, announce, announce_test, notify_account
 
-STATES = {
-    "sent": ("已发送", "sent"),
-    "waiting": ("待发送", "waiting"),
-    "failed": ("未送达", "failed"),
-    "unset": ("未设接收方", "no receiver set"),
-    "page": ("仅在页面", "on the page alone"),
-}
-"""State of a message -> name in Chinese and English."""
+
+class MessageState(LabelledCode):
+    """Where a message stands."""
+
+    SENT = "sent", "已发送", "sent"
+    WAITING = "waiting", "待发送", "waiting"
+    FAILED = "failed", "未送达", "failed"
+    UNSET = "unset", "未设接收方", "no receiver set"
+    PAGE = "page", "仅在页面", "on the page alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class MailChoice:
     appeal: bool = True
     """Whether to receive answers to appeals."""
     payment: bool = True
-    """Whether to receive what came of payments, and that a payee is missing."""
+    """Whether to receive the results of payments, and that a payee is missing."""
 
 
 def mail_choice_of(connection: Connection, user_id: int) -> MailChoice:
@@ -67,32 +70,75 @@ def save_mail_choice(connection: Connection, choice: MailChoice, now: int) -> No
     record(connection, "user.messages", actor.name, now, before=asdict(before), after=asdict(choice))
 
 
+@dataclass(frozen=True)
+class MessageRow:
+    """A message, without its text."""
+
+    message: str
+    channel: str
+    kind: str
+    recipient: str
+    subject: str
+    written_at: int
+    tries: int
+    next_try_at: int | None
+    sent_at: int | None
+    last_error: str | None
+    endpoint_id: int | None
+    state: str
+    """One of MessageState."""
+
+
+class MessageAttempt(NamedTuple):
+    """An attempt to send a message."""
+
+    tried_at: int
+    error: str | None
+    status: int | None
+    answer: str | None
+
+
+@dataclass(frozen=True)
+class WrittenMessage(MessageRow):
+    """A message with its text."""
+
+    body: str
+
+
 def messages() -> Query:
-    """All messages: message, channel, kind, recipient, subject, written_at, tries, next_try_at, sent_at, last_error,
-    and ``state``, a key of STATES."""
+    """All messages, as ``MessageRow``."""
     state = case(
-        (Message.sent_at.is_not(None), "sent"),
-        (Message.next_try_at.is_not(None), "waiting"),
-        (and_(Message.tries == 0, Message.channel == "mail"), "page"),
-        (Message.tries == 0, "unset"),
-        else_="failed",
+        (Message.sent_at.is_not(None), MessageState.SENT.value),
+        (Message.next_try_at.is_not(None), MessageState.WAITING.value),
+        (and_(Message.tries == 0, Message.channel == "mail"), MessageState.PAGE.value),
+        (Message.tries == 0, MessageState.UNSET.value),
+        else_=MessageState.FAILED.value,
     )
-    names = "message channel kind recipient subject written_at tries next_try_at sent_at last_error".split()
-    return select(*(Message.__table__.c[name] for name in names), state.label("state"))
+    columns = (Message.__table__.c[each.name] for each in fields(MessageRow) if each.name != "state")
+    return select(*columns, state.label("state"))
 
 
-def message_with_tries(connection: Connection, message: str) -> tuple[Any, list[Any]] | None:
-    """A message as ``messages`` has it with its ``body``, and its attempts (tried_at, error), the newest first; null
-    where there is none such."""
-    row = connection.execute(messages().add_columns(Message.body).where(Message.message == message)).first()
+def messages_by_state(connection: Connection) -> dict[str, int]:
+    """How many messages have each state; every MessageState is there."""
+    state = messages().subquery().c.state
+    counted = connection.execute(select(state, func.count()).group_by(state))
+    return {state.value: 0 for state in MessageState} | dict(counted.all())
+
+
+def message_with_tries(
+    connection: Connection, message: str
+) -> tuple[WrittenMessage, list[MessageAttempt]] | None:
+    """A message and its attempts, the newest first; null where there is none such."""
+    written = messages().add_columns(Message.body).where(Message.message == message)
+    row = fetch_first(connection, written, WrittenMessage)
     if row is None:
         return None
-    tries = connection.execute(
-        select(MessageTry.tried_at, MessageTry.error)
+    tries = (
+        select(MessageTry.tried_at, MessageTry.error, MessageTry.status, MessageTry.answer)
         .where(MessageTry.message == message)
         .order_by(MessageTry.try_id.desc())
     )
-    return row, list(tries)
+    return row, fetch_all(connection, tries, MessageAttempt)
 
 
 def send_test(connection: Connection, now: int) -> str:
@@ -111,7 +157,7 @@ def send_test(connection: Connection, now: int) -> str:
         "这是一封测试邮件：收到它，说明邮件可以送达。",
         "This is a test: if you read it, mail arrives.",
     )
-    tell_account(connection, "test", cause, actor.user_id, text, now)
+    notify_account(connection, "test", cause, actor.user_id, text, now)
     announce(connection, "test", cause, {}, now)
     record(connection, "message.test", actor.name, now)
     return actor.name
@@ -123,21 +169,48 @@ def undelivered() -> Select[int]:
     return select(func.count()).where(*given_up)
 
 
-def resend(connection: Connection, message: str, now: int) -> str:
-    """Schedule an unsent message for now, with a new count of attempts; returns its recipient.
+def deliveries(endpoint_id: int) -> Query:
+    """The messages of one endpoint, as ``messages`` has them."""
+    return messages().where(Message.endpoint_id == endpoint_id)
 
-    Raises BountyError for an unknown message and for one that was sent.
+
+def send_endpoint_test(connection: Connection, endpoint_id: int, now: int) -> str:
+    """Write a test event to one endpoint; the message's id. Raises BountyError unless it is there and on."""
+    endpoint = endpoint_of(connection, endpoint_id)
+    if endpoint is None or endpoint.disabled_at is not None:
+        raise BountyError(
+            f"Endpoint {endpoint_id} is disabled or not there: enable it first.",
+            f"第 {endpoint_id} 号接收方已停用或不存在：请先启用。",
+        )
+    message = announce_test(connection, endpoint, secrets.token_hex(8), now)
+    record(connection, "webhook.test", f"endpoint {endpoint_id}", now)
+    return message
+
+
+def resend(connection: Connection, message: str, now: int) -> str:
+    """Schedule a message for now, with a new count of attempts; returns its recipient.
+
+    Raises BountyError for an unknown message, for one to an endpoint that is disabled, and for one that was sent,
+    unless to an endpoint: whose program may have lost it after it was taken.
     """
     row = connection.execute(messages().where(Message.message == message)).first()
     if row is None:
         raise BountyError(
             f"There is no message {message}: `bounty outbox list` shows them.", f"没有消息 {message}。"
         )
-    if row.state == "sent":
+    if row.state == MessageState.SENT and row.endpoint_id is None:
         raise BountyError(
             f"Message {message} was sent, and the other side took it.", f"消息 {message} 已发送成功。"
         )
-    connection.execute(update(Message).where(Message.message == message).values(tries=0, next_try_at=now))
+    if row.endpoint_id is not None:
+        endpoint = endpoint_of(connection, row.endpoint_id)
+        if endpoint is None or endpoint.disabled_at is not None:
+            raise BountyError(
+                f"Endpoint {row.endpoint_id} is disabled: enable it, then resend.",
+                f"第 {row.endpoint_id} 号接收方已停用：请先启用，再重发。",
+            )
+    of_message = Message.message == message
+    connection.execute(update(Message).where(of_message).values(tries=0, next_try_at=now, sent_at=None))
     before = {"tries": row.tries, "last_error": row.last_error}
     recipient: str = row.recipient
     record(connection, "message.resend", message, now, before=before, after={"recipient": recipient})

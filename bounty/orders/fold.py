@@ -6,7 +6,6 @@ rebuild, and "as it was at that batch" are the same fold over different rows.
 
 from collections.abc import Callable
 from operator import itemgetter
-from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -31,12 +30,13 @@ from bounty.models import OrderVersion
 from bounty.platforms.pdd.order_facts import STORED
 from bounty.rules.clauses import FAILED_STATUSES
 from bounty.rules.sql_math import by_bytes, earlier
+from bounty.rules.unknowns import OrderColumns
 
-Rows = Callable[[Any], ColumnElement[bool]]
+Rows = Callable[[type[OrderVersion]], ColumnElement[bool]]
 """A condition on rows of ``order_versions``."""
 
 
-def every_row(_row: Any) -> ColumnElement[bool]:
+def every_row(_row: type[OrderVersion]) -> ColumnElement[bool]:
     """The condition that every row meets."""
     return true()
 
@@ -48,10 +48,10 @@ _CANONICAL = sorted(
 )
 
 
-def canonical_facts(row: Any, *, with_return_status: bool = True) -> ColumnElement[str]:
+def canonical_facts(row: OrderColumns, *, with_return_status: bool = True) -> ColumnElement[str]:
     """The canonical JSON of a row's facts (docs/promises.md, The fold), made in SQL: sorted keys, no blanks.
 
-    Only rows of one time and one status are told apart by it.
+    It decides only between rows of one time and one status.
     """
 
     pieces = [
@@ -65,7 +65,7 @@ def canonical_facts(row: Any, *, with_return_status: bool = True) -> ColumnEleme
     return by_bytes(text + _text("}"))
 
 
-def _canonical(name: str, column: Any) -> ColumnElement[str]:
+def _canonical(name: str, column: ColumnElement[str]) -> ColumnElement[str]:
     """A fact's value as JSON."""
     if name == "p_id":
         quoted: ColumnElement[str] = _text('"') + column + _text('"')
@@ -82,7 +82,7 @@ def _text(constant: str) -> ColumnElement[str]:
     return literal_column(f"'{constant}'", Text)
 
 
-def newer(row: Any, other: Any) -> ColumnElement[bool]:
+def newer(row: type[OrderVersion], other: type[OrderVersion]) -> ColumnElement[bool]:
     """Whether a row of an order counts as newer than another: by time, then status, then facts.
 
     The facts are looked at in ties only; then the live room, which is none of them, so that it too does not depend on
@@ -103,7 +103,7 @@ def newer(row: Any, other: Any) -> ColumnElement[bool]:
     )
 
 
-def _greater_facts(row: Any, other: Any) -> ColumnElement[bool]:
+def _greater_facts(row: type[OrderVersion], other: type[OrderVersion]) -> ColumnElement[bool]:
     facts, other_facts = canonical_facts(row), canonical_facts(other)
     room, other_room = func.coalesce(row.live_room, _text("")), func.coalesce(other.live_room, _text(""))
     return or_(
@@ -118,7 +118,7 @@ def _greater_facts(row: Any, other: Any) -> ColumnElement[bool]:
 def folded(orders: Rows = every_row, known: Rows = every_row, *, with_withdrawn: bool = False) -> Query:
     """The state of orders from their rows; the columns are those of ``orders``.
 
-    orders  which orders, asked of a row of theirs
+    orders  which orders, as a condition on a row of theirs
     known   which rows, so that an order can be folded as it was known at some moment
     with_withdrawn  also rows that an undoing has withdrawn since: ``known`` then says which of them stood
 
@@ -167,7 +167,7 @@ def folded(orders: Rows = every_row, known: Rows = every_row, *, with_withdrawn:
 def folded_alone(orders: Rows) -> Query:
     """The same for rows that are alone: the newest and the newest detail are then the row itself, and none conflicts.
 
-    orders  which orders, asked of a row of theirs; those of several rows are left out
+    orders  which orders, as a condition on a row of theirs; those of several rows are left out
     """
     row = _rows("row")
     by_status = case(
@@ -188,7 +188,7 @@ def folded_alone(orders: Rows) -> Query:
     ).where(orders(row), row.withdrawn.is_(false()), is_alone(row))
 
 
-def is_alone(row: Any) -> ColumnElement[bool]:
+def is_alone(row: type[OrderVersion]) -> ColumnElement[bool]:
     """Whether a row is the only one that was ever received for its order."""
     other = _rows("other")
     return ~exists().where(other.order_sn == row.order_sn, other.row_hash != row.row_hash).correlate(row)
@@ -199,17 +199,17 @@ def _live(known: Rows) -> Rows:
     return lambda row: and_(row.withdrawn.is_(false()), known(row))
 
 
-def _rows(name: str) -> Any:
+def _rows(name: str) -> type[OrderVersion]:
     """The rows received, under a name of their own within one statement."""
     return aliased(OrderVersion, name=name)
 
 
-def _audit_failed(row: Any) -> ColumnElement[bool]:
+def _audit_failed(row: type[OrderVersion]) -> ColumnElement[bool]:
     """Whether a row says that the audit failed, or that the order was punished."""
     return or_(*(row.order_status == literal_column(str(status)) for status in FAILED_STATUSES))
 
 
-def _exists(known: Rows, row: Any, condition: Rows) -> Exists:
+def _exists(known: Rows, row: type[OrderVersion], condition: Rows) -> Exists:
     """Whether another of the rows to fold, of the same order, meets a condition."""
     one = _rows("one")
     return exists().where(one.order_sn == row.order_sn, known(one), condition(one)).correlate(row)
@@ -217,15 +217,15 @@ def _exists(known: Rows, row: Any, condition: Rows) -> Exists:
 
 def _run_began(
     known: Rows,
-    row: Any,
+    row: type[OrderVersion],
     fails: Rows,
     *,
     details: bool = False,
 ) -> ColumnElement[int | None]:
-    """The least time among an order's failing rows that no sound row follows; over its detail rows if asked."""
+    """The least time among an order's failing rows that no sound row follows; over its detail rows if requested."""
     failed, sound = _rows("failed"), _rows("sound")
 
-    def considered(one: Any) -> ColumnElement[bool]:
+    def considered(one: type[OrderVersion]) -> ColumnElement[bool]:
         return and_(known(one), one.is_detail.is_(true())) if details else known(one)
 
     interrupted = exists().where(
@@ -242,7 +242,9 @@ def _run_began(
     return earliest.correlate(row).scalar_subquery()
 
 
-def _conflicts(one: Any, row: Any, detail: Any) -> ColumnElement[bool]:
+def _conflicts(
+    one: type[OrderVersion], row: type[OrderVersion], detail: type[OrderVersion]
+) -> ColumnElement[bool]:
     """Whether a row has the newest row's time and other facts, or another after-sale than the newest detail row.
 
     A list row and a detail row that agree but for return_status, which only the one carries, do not conflict.

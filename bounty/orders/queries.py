@@ -1,8 +1,14 @@
 """Queries over single orders as they stand."""
 
-from sqlalchemy import Connection, Row, select
+from collections.abc import Sequence
 
-from bounty.models import Order
+from sqlalchemy import BindParameter, Connection, Row, select, union
+
+from bounty.db import CompoundQuery
+from bounty.models import Order, OrderVersion
+
+OrderNumbers = Sequence[str] | BindParameter[str]
+"""Order numbers, or an expanding parameter for a statement that is asked with them."""
 
 
 def order_numbered(connection: Connection, order_sn: str) -> Row[int, str | None, int | None] | None:
@@ -15,3 +21,11 @@ def owns_order(connection: Connection, promoter_id: int, order_sn: str) -> bool:
     """Whether there is such an order, and it is this promoter's."""
     order = select(Order.order_sn).where(Order.promoter_id == promoter_id, Order.order_sn == order_sn)
     return connection.execute(order).first() is not None
+
+
+def promoters_of_order(order_sn: str) -> CompoundQuery:
+    """Every promoter who ever had an order. Rows that are archived name its present one."""
+    return union(
+        select(OrderVersion.promoter_id).where(OrderVersion.order_sn == order_sn),
+        select(Order.promoter_id).where(Order.order_sn == order_sn),
+    )

@@ -1,7 +1,7 @@
 """Taking a batch of orders back, as if it had never come."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import (
     Column,
@@ -21,10 +21,21 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from bounty.audit.service import record
-from bounty.db import Bytes, Query, WholeNumber, Words, clear, insert_into, workspace
+from bounty.db import (
+    Bytes,
+    Query,
+    WholeNumber,
+    Words,
+    clear,
+    fetch_all,
+    insert_into,
+    plan_for_values,
+    workspace,
+)
 from bounty.errors import BountyError
 from bounty.models import (
     Batch,
+    ImportProgress,
     Notice,
     OpenPeriod,
     Order,
@@ -33,7 +44,9 @@ from bounty.models import (
     Quarantined,
     Settlement,
 )
-from bounty.orders.fold import Rows
+from bounty.orders.archived import require_batch_in_tables
+from bounty.orders.fold import folded
+from bounty.orders.part_progress import end_where_it_is
 from bounty.orders.service import fold_orders, rows_of_orders
 from bounty.totals.service import recompute_touched
 
@@ -49,12 +62,15 @@ _orphaned = workspace(
 def undo_batch(connection: Connection, batch_id: int, now: int) -> int:
     """Withdraw what only this batch brought, and fold its orders again; how many rows were withdrawn.
 
-    Rows that another batch brought too stay. Entries of the quarantine that it opened are closed, and those that
-    it closed are open again.
+    A file that is not in whole yet ends with it. Rows that another batch brought too stay. Entries of the quarantine
+    that it opened are closed, and those that it closed are open again.
 
-    Raises BountyError if there is no such batch of orders, it is undone already, or a notice rests on it.
+    Raises BountyError if there is no such batch of orders, it is undone already, rows of it are archived, or a notice
+    rests on it.
     """
     _require_undoable(connection, batch_id)
+    plan_for_values(connection)
+    end_where_it_is(connection, batch_id, now)
     connection.execute(update(Batch).where(Batch.batch_id == batch_id).values(undone_at=now))
     _gather_orphans(connection, batch_id)
     _refuse_if_published(connection, batch_id, _orphaned)
@@ -90,6 +106,7 @@ def _require_undoable(connection: Connection, batch_id: int) -> None:
         )
     if batch.undone_at is not None:
         raise BountyError(f"Batch {batch_id} is undone already.", f"批次 {batch_id} 已经撤销过。")
+    require_batch_in_tables(connection, batch_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +119,18 @@ class Undoing:
     """Open period (null for orders in none) -> orders that would change."""
     gone: int
     """Orders of which nothing would be left."""
-    promoters: Query
-    """Everybody who has, or had, an order that the batch brought."""
-    stays: Rows
-    """Whether a row would still be held, for the fold."""
+    stand: Query
+    """The orders of which the batch brought a row, as they stand, with the columns of ``orders``."""
+    left: Query
+    """The same as they would be; without those of which nothing would be left."""
 
 
 def would_undo(connection: Connection, batch_id: int) -> Undoing:
     """What ``undo_batch`` would do, by reading alone. Raises BountyError as it does."""
     _require_undoable(connection, batch_id)
+    plan_for_values(connection)
     orphaned = _orphaned_rows(batch_id).cte("orphaned")
     _refuse_if_published(connection, batch_id, orphaned)
-    version = OrderVersion.__table__.c
     withdrawn = select(func.count()).select_from(orphaned).join(OrderVersion, _is(OrderVersion, orphaned))
     of_batch = select(orphaned.c.order_sn).distinct().subquery("of_batch")
     left = aliased(OrderVersion, name="left_over")
@@ -129,12 +146,16 @@ def would_undo(connection: Connection, batch_id: int) -> Undoing:
     brought = union(
         *(select(table.order_sn).where(table.batch_id == batch_id) for table in (OrderVersion, OrderRepeat))
     )
+
+    def is_of_batch(row: type[OrderVersion]) -> ColumnElement[bool]:
+        return row.order_sn.in_(brought)
+
     return Undoing(
         rows=connection.execute(withdrawn).scalar_one(),
         periods=_periods_touched(connection, orphaned),
         gone=connection.execute(gone).scalar_one(),
-        promoters=select(version.promoter_id).distinct().where(version.order_sn.in_(brought)),
-        stays=lambda row: ~_is_orphaned(row, batch_id),
+        stand=folded(is_of_batch),
+        left=folded(is_of_batch, lambda row: ~_is_orphaned(row, batch_id)),
     )
 
 
@@ -155,21 +176,21 @@ def _periods_touched(connection: Connection, orphaned: FromClause) -> dict[str |
 _KEY = tuple(column.name for column in _orphaned.c)
 
 
-def _is(row: Any, orphaned: FromClause) -> ColumnElement[bool]:
+def _is(row: type[OrderVersion] | type[OrderRepeat], orphaned: FromClause) -> ColumnElement[bool]:
     """Whether a row of ``order_versions`` or ``order_repeats`` is one of the orphaned."""
     return and_(*(orphaned.c[name] == getattr(row, name) for name in _KEY))
 
 
-def _is_orphaned(row: Any, batch_id: int) -> ColumnElement[bool]:
-    """The same of a row of ``order_versions``, asked of the row by its key."""
+def _is_orphaned(row: type[OrderVersion], batch_id: int) -> ColumnElement[bool]:
+    """The same of a row of ``order_versions``, looked up by its key."""
     repeat = aliased(OrderRepeat, name="repeat")
     again = and_(*(getattr(repeat, name) == getattr(row, name) for name in _KEY))
-    held = _held(batch_id)
+    held = _other_batches(batch_id)
     brought = or_(row.batch_id == batch_id, exists().where(again, repeat.batch_id == batch_id))
     return and_(brought, ~or_(row.batch_id.in_(held), exists().where(again, repeat.batch_id.in_(held))))
 
 
-def _held(batch_id: int) -> Query:
+def _other_batches(batch_id: int) -> Query:
     """The other batches that are not undone."""
     return select(Batch.batch_id).where(Batch.undone_at.is_(None), Batch.batch_id != batch_id)
 
@@ -183,7 +204,7 @@ def _orphaned_rows(batch_id: int) -> Query:
         )
     ).cte("brought")
     elsewhere = [
-        exists().where(_is(table, brought), table.batch_id.in_(_held(batch_id)))
+        exists().where(_is(table, brought), table.batch_id.in_(_other_batches(batch_id)))
         for table in (OrderVersion, OrderRepeat)
     ]
     return select(*brought.c).where(~or_(*elsewhere))
@@ -236,6 +257,31 @@ def _undo_quarantine(connection: Connection, batch_id: int, now: int) -> None:
     connection.execute(closed.values(closed_at=None, closed_how=None, closed_batch_id=None))
 
 
-def batches(connection: Connection) -> list[Any]:
+class BatchRow(NamedTuple):
+    """A row of ``batches``."""
+
+    batch_id: int
+    kind: str
+    file_name: str
+    sha256: str
+    shape: str
+    header: str | None
+    encoding: str
+    imported_at: int
+    rows_read: int
+    rows_new: int
+    rows_changed: int
+    rows_unchanged: int
+    rows_stale: int
+    rows_quarantined: int
+    undone_at: int | None
+    rows_so_far: int | None
+    """Of a file that is not in whole yet, whose counts are 0; null for every other batch."""
+
+
+def batches(connection: Connection) -> list[BatchRow]:
     """Every batch, the newest first."""
-    return list(connection.execute(select(Batch.__table__).order_by(Batch.batch_id.desc())))
+    rows = select(Batch.__table__, ImportProgress.rows_read.label("rows_so_far")).outerjoin(
+        ImportProgress, ImportProgress.batch_id == Batch.batch_id
+    )
+    return fetch_all(connection, rows.order_by(Batch.batch_id.desc()), BatchRow)

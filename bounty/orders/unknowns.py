@@ -6,11 +6,10 @@ says "received" without the time of it grants nothing: it denies, and just as si
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select
 
-from bounty.db import Query
+from bounty.db import Query, plan_for_values
 from bounty.models import OrderVersion, PromoterProgress, RosterEntry
 from bounty.rules.periods import Period
 from bounty.rules.sql_math import count_where, sum_or_zero
@@ -64,6 +63,7 @@ class Unknown:
 def unknown_in_batch(connection: Connection, batch_id: int) -> list[Unknown]:
     """What is not known of the rows that a batch brought."""
     row = OrderVersion
+    plan_for_values(connection)
     return _counted(connection, select(*_counts(row)).where(row.batch_id == batch_id))
 
 
@@ -87,7 +87,7 @@ def unknown_in_month(connection: Connection, period: Period) -> list[Unknown]:
     )
 
 
-def _counts(row: Any) -> Sequence[ColumnElement[int]]:
+def _counts(row: type[OrderVersion]) -> Sequence[ColumnElement[int]]:
     return (
         func.count(row.order_sn).label("every"),
         count_where(row.order_status.in_(RECEIVED_STATUSES)).label("received"),

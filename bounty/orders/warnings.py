@@ -3,20 +3,21 @@
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, false, func, or_, select, true
 
 from bounty.clock import midnight, shanghai_date
-from bounty.db import Query
+from bounty.db import Query, plan_for_values
 from bounty.errors import BountyError
 from bounty.files.cells import FORMULA_STARTS
 from bounty.files.csv_records import Record
 from bounty.files.tables import reread_record
 from bounty.models import Batch, Order, OrderVersion
+from bounty.orders.archived import require_batch_in_tables
+from bounty.orders.received_texts import texts_of_batch
 from bounty.platforms.pdd.sheet_orders import layout_of, without_seconds
 from bounty.rules.periods import Period
-from bounty.rules.unknowns import receipt_unknown
+from bounty.rules.unknowns import OrderColumns, receipt_unknown
 
 _UNSEEN = tuple("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufffd")
 """Characters that turn the direction of what is read, and the one that stands for a lost character."""
@@ -24,7 +25,7 @@ _FAR_OFF = 30
 """A median so many times another is more than trade can explain, and near the hundred of fen taken for yuan."""
 
 
-def times_out_of_order(row: Any, now: int) -> ColumnElement[bool]:
+def times_out_of_order(row: OrderColumns, now: int) -> ColumnElement[bool]:
     """W-ORDER: paid before it was made, received before it was paid, changed before it was made, or in the future."""
     instants = (
         row.created_at,
@@ -42,13 +43,13 @@ def times_out_of_order(row: Any, now: int) -> ColumnElement[bool]:
     )
 
 
-def warning_text(row: Any) -> ColumnElement[bool]:
+def warning_text(row: OrderColumns) -> ColumnElement[bool]:
     """W-TEXT: a name that begins like a formula, or holds characters that mislead the eye."""
     name = row.goods_name
     return _certainly(func.substr(name, 1, 1).in_(FORMULA_STARTS), *(name.contains(sign) for sign in _UNSEEN))
 
 
-def in_conflict(row: Any) -> ColumnElement[bool]:
+def in_conflict(row: type[OrderVersion]) -> ColumnElement[bool]:
     """CONFLICT: the row has the newest row's time and is, or differs in a fact from, the row that won."""
     conflicting = exists().where(
         Order.order_sn == row.order_sn, Order.modified_at == row.modified_at, Order.conflicting.is_(true())
@@ -61,7 +62,7 @@ def _certainly(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
     return func.coalesce(or_(*conditions), false())
 
 
-ODDITIES = {
+FLAG_TEXTS = {
     "W-ORDER": ("{rows:,} 行的时间先后不合常理", "the times of {rows:,} rows are out of order"),
     "W-TEXT": ("{rows:,} 行的商品名称含易误导的字符", "the goods' names of {rows:,} rows mislead the eye"),
     "W-SECONDS": (
@@ -73,7 +74,7 @@ ODDITIES = {
         "{rows:,} rows differ from another of the same order and time: the rule chose one",
     ),
 }
-"""What is said of so many rows with a flag, where no count of unknowns says it: in Chinese and in English."""
+"""The text about so many rows with a flag, where no count of unknowns covers it: in Chinese and in English."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +96,15 @@ class FlaggedRow:
 def flagged_rows(connection: Connection, batch_id: int, now: int) -> Iterator[FlaggedRow]:
     """The rows that a batch brought and that look odd, in their order.
 
-    Raises BountyError if there is no such batch of orders.
+    Raises BountyError if there is no such batch of orders, or rows of it are archived.
     """
     batch = connection.execute(
         select(Batch.kind, Batch.shape, Batch.header).where(Batch.batch_id == batch_id)
     ).first()
     if batch is None or batch.kind != "orders":
         raise BountyError(f"There is no batch {batch_id} of orders: `bounty import list` shows them.")
+    require_batch_in_tables(connection, batch_id)
+    plan_for_values(connection)
     row = OrderVersion
     flags = {
         "W-ORDER": times_out_of_order(row, now),
@@ -111,14 +114,21 @@ def flagged_rows(connection: Connection, batch_id: int, now: int) -> Iterator[Fl
     }
     lacks_seconds = _seconds_of(batch.shape, batch.header)
     query: Query = select(row.place, row.order_sn, *(flag.label(code) for code, flag in flags.items()))
-    query = query.where(or_(*flags.values())) if lacks_seconds is None else query.add_columns(row.raw)
     query = query.where(row.batch_id == batch_id).order_by(row.place)
+    if lacks_seconds is None:
+        query = query.where(or_(*flags.values()))
+    texts = iter(() if lacks_seconds is None else texts_of_batch(connection, batch_id))
     for found in connection.execute(query, execution_options={"yield_per": 1000}).mappings():
         codes = [code for code in flags if found[code]]
-        if lacks_seconds is not None and lacks_seconds(found["raw"]):
+        if lacks_seconds is not None and lacks_seconds(_text_at(texts, found["place"])):
             codes.insert(codes.index("CONFLICT") if "CONFLICT" in codes else len(codes), "W-SECONDS")
         if codes:
             yield FlaggedRow(found["place"], found["order_sn"], tuple(codes))
+
+
+def _text_at(texts: Iterator[tuple[int, str]], place: int) -> str:
+    """The text of the row at a place; later places only remain."""
+    return next((text for at, text in texts if at == place), "")
 
 
 def _seconds_of(shape: str, header: str | None) -> Callable[[str], bool] | None:
@@ -142,7 +152,7 @@ class Medians:
     batch_fen: int
     month: Period
     month_fen: int | None
-    """Null where no order of that month is held."""
+    """Null where there is no order of that month."""
 
     @property
     def far_off(self) -> bool:
@@ -152,7 +162,8 @@ class Medians:
 
 
 def medians(connection: Connection, batch_id: int) -> Medians | None:
-    """The medians by which W-UNIT is told; null for a batch without paid orders."""
+    """The medians by which W-UNIT is decided; null for a batch without paid orders."""
+    plan_for_values(connection)
     row, order = OrderVersion, Order
     of_batch = (row.batch_id == batch_id, row.paid_at.is_not(None))
     newest = connection.execute(select(func.max(row.paid_at)).where(*of_batch)).scalar()

@@ -57,7 +57,7 @@ class PayeeCipher:
         if held[:2] != [promoter_id, proposal_id]:
             raise BountyError(
                 f"The payee of promoter {promoter_id} (proposal {proposal_id}) can't be read: BOUNTY_PAYEE_KEY is not "
-                "the key it was taken in with, or the row was changed. Set that key again, or import the payee anew.",
+                "the key it was taken in with, or the row was changed. Set that key again, or import the payee again.",
                 f"读不出推手 {promoter_id} 的收款信息（第 {proposal_id} 份）：密钥 BOUNTY_PAYEE_KEY 不是当时的那一把，"
                 "或该行被改动过。请换回原来的密钥，或重新导入。",
             )

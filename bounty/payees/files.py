@@ -16,6 +16,7 @@ from bounty.files.columns import FileColumn, HeaderMatch, lay_out_either
 from bounty.files.csv_records import Record
 from bounty.files.problems import BadRow, Fault, bad_row, row_of_errors
 from bounty.files.tables import ANY_TABLE, no_data_case, open_table
+from bounty.models.payees import PayeeMethod
 from bounty.payees.encryption import PayeeDetails
 
 NAME_LIMIT: Final = 60
@@ -26,8 +27,8 @@ _PHONE = re.compile(r"1[3-9][0-9]{9}")
 _BANK_ACCOUNT = re.compile(r"[0-9]{8,32}")
 _BANK_CODE = re.compile(r"[0-9]{12}")
 _OPENID = re.compile(r"[A-Za-z0-9_-]{20,64}")
-_CODES: Final = ("alipay", "bank", "wechat")
-_METHODS: Final = {"支付宝": "alipay", "银行卡": "bank", "微信": "wechat"} | {code: code for code in _CODES}
+_CODES: Final = tuple(map(str, PayeeMethod))
+_METHODS: Final = {each.zh: str(each) for each in PayeeMethod} | {code: code for code in _CODES}
 # With an exponent, or with zeros where a number of Excel's has no more digits.
 _MANGLED = re.compile(r"[0-9.]+[eE][+-]?[0-9]+|[0-9]{15}0{2,}|[0-9]+\.0*")
 

@@ -4,13 +4,15 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import starmap
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, and_, func, insert, select
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, select
+from sqlalchemy.orm import aliased
 
 from bounty.accounts.service import require_account
 from bounty.audit.service import actor_of, record
-from bounty.db import Query
+from bounty.db import Query, fetch_first
 from bounty.errors import BountyError
 from bounty.files.problems import BadRow, bad_row
 from bounty.models import Notice, Payee, PayeeApproval, PayeeProposal, Payout, Promoter, Result, User
@@ -22,8 +24,8 @@ from bounty.settlement.approval import approver
 
 PROPOSED, APPROVED = "payees.propose", "payees.approve"
 """The acts in the audit."""
-_TOLD = 3
-"""So many bad rows of a file are told one by one."""
+_SHOWN = 3
+"""At most this many bad rows of a file are listed one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Proposed:
     payees_sha256: str
     in_force: bool
     """False where it waits for a second account."""
-    anew: bool
+    created: bool
     """False where the newest proposal, which waits, says the same already."""
 
 
@@ -60,11 +62,36 @@ def payees_in_force() -> Query:
     ).join(newest, same)
 
 
-def proposal_of(connection: Connection, proposal_id: int) -> Row[*tuple[Any, ...]] | None:
-    """A proposal with who made and who approved it; null where there is none.
+class ProposalRow(NamedTuple):
+    """A proposal with who made and who approved it."""
 
-    Columns as of ``PayeeProposal``, ``proposed_by``, ``approved_at`` (epoch seconds) and ``approved_by_id``.
-    """
+    proposal_id: int
+    reason: str | None
+    proposed_by_id: int | None
+    proposed_at: int
+    payees: int
+    payees_sha256: str
+    proposed_by: str | None
+    """A name."""
+    approved_at: int | None
+    """Epoch seconds."""
+    approved_by_id: int | None
+
+
+class StoredPayee(NamedTuple):
+    """A row of ``payees``."""
+
+    promoter_id: int
+    proposal_id: int
+    method: str
+    secret: bytes
+    fingerprint: str
+    shown_account: str
+    shown_name: str
+
+
+def proposal_of(connection: Connection, proposal_id: int) -> ProposalRow | None:
+    """A proposal with who made and who approved it; null where there is none."""
     query = (
         select(
             PayeeProposal.__table__,
@@ -76,7 +103,7 @@ def proposal_of(connection: Connection, proposal_id: int) -> Row[*tuple[Any, ...
         .outerjoin(PayeeApproval, PayeeApproval.proposal_id == PayeeProposal.proposal_id)
         .where(PayeeProposal.proposal_id == proposal_id)
     )
-    return connection.execute(query).first()
+    return fetch_first(connection, query, ProposalRow)
 
 
 def waiting_proposals() -> Query:
@@ -103,7 +130,15 @@ def waiting_proposals() -> Query:
 def payees_of(proposal_id: int) -> Query:
     """What a proposal says, by promoter: promoter_id, method, shown_account, shown_name, and what is in force now
     (was_method, was_account, was_name; null for a promoter's first)."""
-    was = payees_in_force().subquery("was").c
+    was, other = aliased(Payee, name="was"), aliased(Payee, name="other")
+    # One look into the index for each promoter; a subquery of all payees in force is gone through again for each.
+    newest = (
+        select(func.max(other.proposal_id))
+        .join(PayeeApproval, PayeeApproval.proposal_id == other.proposal_id)
+        .where(other.promoter_id == Payee.promoter_id)
+        .correlate(Payee)
+        .scalar_subquery()
+    )
     return (
         select(
             Payee.promoter_id,
@@ -114,7 +149,7 @@ def payees_of(proposal_id: int) -> Query:
             was.shown_account.label("was_account"),
             was.shown_name.label("was_name"),
         )
-        .outerjoin(was.promoter_id.table, was.promoter_id == Payee.promoter_id)
+        .outerjoin(was, and_(was.promoter_id == Payee.promoter_id, was.proposal_id == newest))
         .where(Payee.proposal_id == proposal_id)
         .order_by(Payee.promoter_id)
     )
@@ -133,16 +168,13 @@ def promoters_without_payee() -> Query:
     )
 
 
-def rows_sha256(rows: Iterable[Any]) -> str:
-    """The hash by which a proposal's rows are known to be whole; hex.
-
-    rows   with the columns of ``payees``, by promoter
-    """
+def rows_sha256(rows: Iterable[StoredPayee]) -> str:
+    """The hash by which a proposal's rows, by promoter, are known to be whole; hex."""
     whole = hashlib.sha256()
     for row in rows:
         secret = hashlib.sha256(row.secret).hexdigest()
-        told = [row.promoter_id, row.method, row.fingerprint, secret, row.shown_account, row.shown_name]
-        whole.update(json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+        row_facts = [row.promoter_id, row.method, row.fingerprint, secret, row.shown_account, row.shown_name]
+        whole.update(json.dumps(row_facts, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
     return whole.hexdigest()
 
 
@@ -179,10 +211,8 @@ def propose_payees(
             f"The payee of promoter {known[0]} would change: say why with --reason.",
             f"推手 {known[0]} 的收款信息将被改动：请写明原因。",
         )
-    if standing := _waiting_already(
-        connection, {row.promoter_id: prints[row.promoter_id] for row in changed}
-    ):
-        return standing
+    if waiting := _waiting_already(connection, {row.promoter_id: prints[row.promoter_id] for row in changed}):
+        return waiting
     number = _add(connection, changed, seal)
     sha256 = rows_sha256(_stored(connection, number))
     connection.execute(
@@ -197,9 +227,9 @@ def propose_payees(
     )
     if not approval_required:
         connection.execute(insert(PayeeApproval).values(proposal_id=number, user_id=None, approved_at=now))
-    told = {"payees": len(changed), "payees_sha256": sha256, "in_force": not approval_required}
-    record(connection, PROPOSED, subject(number), now, after=told, reason=why)
-    return Proposed(number, len(changed), sha256, in_force=not approval_required, anew=True)
+    proposal_facts = {"payees": len(changed), "payees_sha256": sha256, "in_force": not approval_required}
+    record(connection, PROPOSED, subject(number), now, after=proposal_facts, reason=why)
+    return Proposed(number, len(changed), sha256, in_force=not approval_required, created=True)
 
 
 def shared_accounts(connection: Connection, *, tranche_id: int | None = None) -> list[tuple[str, list[int]]]:
@@ -221,7 +251,7 @@ def shared_accounts(connection: Connection, *, tranche_id: int | None = None) ->
 def sharing_in_file(
     connection: Connection, rows: Sequence[PayeeRow | BadRow], seal: PayeeCipher
 ) -> list[tuple[str, list[int]]]:
-    """The same for what a file of payees would bring, held against what is in force."""
+    """The same for what a file of payees would bring, compared with what is in force."""
     held = payees_in_force().subquery("held").c
     given = {row.promoter_id: row.details for row in rows if isinstance(row, PayeeRow)}
     sharing: dict[str, tuple[str, set[int]]] = {}
@@ -235,7 +265,7 @@ def sharing_in_file(
     return [(masked_account(account), sorted(ids)) for account, ids in by_account.items() if len(ids) > 1]
 
 
-def _columns(*names: str) -> list[Any]:
+def _columns(*names: str) -> list[ColumnElement[str]]:
     held = payees_in_force().subquery("held").c
     return [held[name] for name in names]
 
@@ -252,8 +282,8 @@ def _all_good(connection: Connection, rows: Sequence[PayeeRow | BadRow]) -> list
         else:
             bad.append(bad_row("payee of nobody", place=row.place, raw="", column=row.promoter_header))
     if bad:
-        told, more = bad[:_TOLD], " ..." if len(bad) > _TOLD else ""
-        errors = [(row.place, each) for row in told for each in row.errors]
+        shown, more = bad[:_SHOWN], " ..." if len(bad) > _SHOWN else ""
+        errors = [(row.place, each) for row in shown for each in row.errors]
         en = "; ".join(f"line {at} {each.column or ''}: {each.code} {each.en}" for at, each in errors) + more
         zh = "；".join(f"第 {at} 行 {each.column or ''}：{each.zh}" for at, each in errors) + more
         raise BountyError(
@@ -275,7 +305,7 @@ def _waiting_already(connection: Connection, prints: dict[int, str]) -> Proposed
     of_it = select(Payee.promoter_id, Payee.fingerprint).where(Payee.proposal_id == newest.proposal_id)
     if {row.promoter_id: row.fingerprint for row in connection.execute(of_it)} != prints:
         return None
-    return Proposed(newest.proposal_id, newest.payees, newest.payees_sha256, in_force=False, anew=False)
+    return Proposed(newest.proposal_id, newest.payees, newest.payees_sha256, in_force=False, created=False)
 
 
 def _add(connection: Connection, given: list[PayeeRow], seal: PayeeCipher) -> int:
@@ -304,9 +334,10 @@ def subject(proposal_id: int) -> str:
     return f"payees {proposal_id}"
 
 
-def _stored(connection: Connection, proposal_id: int) -> Iterable[Any]:
-    of_it = select(Payee.__table__).where(Payee.proposal_id == proposal_id).order_by(Payee.promoter_id)
-    return connection.execute(of_it, execution_options={"yield_per": 1000})
+def _stored(connection: Connection, proposal_id: int) -> Iterable[StoredPayee]:
+    columns = (Payee.__table__.c[name] for name in StoredPayee._fields)
+    of_it = select(*columns).where(Payee.proposal_id == proposal_id).order_by(Payee.promoter_id)
+    return starmap(StoredPayee, connection.execute(of_it, execution_options={"yield_per": 1000}))
 
 
 def approve_payees(connection: Connection, proposal_id: int, payees_sha256: str, now: int) -> bool:

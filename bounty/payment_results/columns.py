@@ -1,11 +1,10 @@
 """The columns of payers' result files, by the words that payers use for them."""
 
 import re
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from bounty.files import cells
-from bounty.files.columns import FileColumn, HeaderMatch, match_headers
+from bounty.files.columns import REQUIRED, FileColumn, HeaderMatch, Read, match_headers
 from bounty.files.headers import HeaderRefused
 from bounty.files.problems import Fault
 
@@ -60,8 +59,8 @@ _PLAIN: Final = (
     FileColumn("reason", "words", _words, blank=None, may_lack=True),
 )
 _REMARKS: Final = ("备注", "附言", "附言/用途", "用途", "摘要", "转账备注", "付款备注", "付款理由")
-"""Headers of what the order to pay said: any of them may hold the payout's id."""
-_WORDS: Final[dict[str, tuple[tuple[str, ...], Callable[[str], Any]]]] = {
+"""Headers of the remark of the payment order: any of them may hold the payout's id."""
+_WORDS: Final[dict[str, tuple[tuple[str, ...], Read]]] = {
     "payout": (("付款编号", "商家明细单号"), _payout),
     "account": (
         (
@@ -112,8 +111,8 @@ def result_columns(header: list[str]) -> HeaderMatch:
         found = [name for name in dict.fromkeys(header) if _word_of(fact, name) in words]
         if len(found) > 1:
             doubled += found
-        optional: dict[str, Any] = {} if fact in _REQUIRED else {"blank": None}
-        columns += [FileColumn(name, fact, read, **optional) for name in found]
+        blank = REQUIRED if fact in _REQUIRED else None
+        columns += [FileColumn(name, fact, read, blank=blank) for name in found]
     facts = {column.fact for column in columns}
     remarks = [name for name in dict.fromkeys(header) if _TEMPLATE.sub("", name) in _REMARKS]
     whose = "payout" in facts or {"account", "name"} <= facts or bool(remarks)

@@ -10,17 +10,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from bounty.errors import RefusedFile
 from bounty.files import cells
 from bounty.files.columns import HeaderMatch
 from bounty.files.csv_records import Record
 from bounty.files.problem_texts import ProblemText
-from bounty.files.problems import BadRow, Fault, refused, say, storable
+from bounty.files.problems import BadRow, Fault, problem_text, refused, storable
 from bounty.files.tables import ANY_TABLE, no_data_case, open_table
 from bounty.ingest.quarantine import NO_DATA
-from bounty.money import shown_yuan
+from bounty.money import grouped_yuan, shown_yuan
 from bounty.payment_results.columns import PAYOUT_ID, result_columns
 
 ROWS_LIMIT: Final = 20_000
@@ -72,7 +72,7 @@ class PaymentResultFile:
 
 @dataclass(slots=True)
 class _UnderWay:
-    """Payments of which the payer does not know yet what came of them."""
+    """Payments whose result the payer does not know yet."""
 
     rows: int = 0
     amount_fen: int = 0
@@ -92,12 +92,12 @@ def read_payment_results(path: Path, name: str | None = None) -> PaymentResultFi
         raise refused("payments under way" if under_way.rows else "no payments")
     warnings = [*_unlike_head(table.above, rows, under_way), *_still_under_way(under_way)]
     content = hashlib.sha256(path.read_bytes()).hexdigest()
-    return PaymentResultFile(storable(name or path.name), content, _told_sha256(rows), rows, warnings)
+    return PaymentResultFile(storable(name or path.name), content, _rows_sha256(rows), rows, warnings)
 
 
-def _told_sha256(rows: list[PaymentResultRow]) -> str:
-    said = [astuple(replace(row, place=0)) for row in rows]
-    return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()
+def _rows_sha256(rows: list[PaymentResultRow]) -> str:
+    reported = [astuple(replace(row, place=0)) for row in rows]
+    return hashlib.sha256(json.dumps(reported, ensure_ascii=False).encode()).hexdigest()
 
 
 # Its rows
@@ -127,8 +127,8 @@ def _payment_of(layout: HeaderMatch, record: Record, under_way: _UnderWay) -> Pa
     reading = layout.read(record.cells)
     if reading.fault is not None:
         column = None if reading.column is None else reading.column.name
-        raise _refused(record.place, column, say(reading.fault.case, **reading.fault.facts))
-    facts: dict[str, Any] = {"account": None, "name": None, **reading.facts}
+        raise _refused(record.place, column, problem_text(reading.fault.case, **reading.fault.facts))
+    facts = {"account": None, "name": None, **reading.facts}
     if facts["paid"] is None:
         under_way.rows += 1
         under_way.amount_fen += facts["amount_fen"]
@@ -137,7 +137,7 @@ def _payment_of(layout: HeaderMatch, record: Record, under_way: _UnderWay) -> Pa
     named = facts.pop("payout", None)
     payouts = (named,) if named else tuple(dict.fromkeys(_ids_in(" ".join(remarks))))
     if not payouts and not (facts["account"] and facts["name"]):
-        raise _refused(record.place, None, say("whose payment"))
+        raise _refused(record.place, None, problem_text("whose payment"))
     return PaymentResultRow(record.place, payouts, **facts)
 
 
@@ -145,8 +145,8 @@ def _ids_in(remark: str) -> list[str]:
     return _ID_IN_TEXT.findall(cells.with_plain_hyphens(remark))
 
 
-def _refused(place: int, column: str | None, saying: ProblemText) -> RefusedFile:
-    code, zh, en = saying
+def _refused(place: int, column: str | None, text: ProblemText) -> RefusedFile:
+    code, zh, en = text
     where_zh, where_en = (f"“{column}”", f", {column}") if column else ("", "")
     return RefusedFile(
         code,
@@ -165,31 +165,31 @@ def _unlike_head(
     by_rows = {paid: sum(row.amount_fen for row in rows if row.paid is paid) for paid in (True, False)}
     every = by_rows[True] + by_rows[False] + under_way.amount_fen
     for names in head:
-        for label, said in pairwise(names):
+        for label, shown in pairwise(names):
             word = label.rstrip(":").partition("(")[0]
-            if word not in _HEAD_SUMS or not said:
+            if word not in _HEAD_SUMS or not shown:
                 continue
             paid = _HEAD_SUMS[word]
             fen = every if paid is None else by_rows[paid]
-            if not _same(said, fen):
+            if not _same(shown, fen):
                 made = shown_yuan(fen)
                 yield (
-                    f"表头的{label}是 {said}，各行合计为 {made}：以各行为准",
-                    f"its head says {label} {said}, and its rows add up to {made}: the rows hold",
+                    f"表头的{label}是 {shown}，各行合计为 {made}：以各行为准",
+                    f"its head says {label} {shown}, and its rows add up to {made}: the rows hold",
                 )
 
 
-def _same(said: str, fen: int) -> bool:
+def _same(shown: str, fen: int) -> bool:
     try:
-        return said == shown_yuan(fen) or cells.yuan(said) == fen
+        return shown == shown_yuan(fen) or cells.yuan(shown) == fen
     except Fault:
         return False
 
 
 def _still_under_way(under_way: _UnderWay) -> Iterator[tuple[str, str]]:
     if under_way.rows:
-        amount = shown_yuan(under_way.amount_fen)
+        amount = grouped_yuan(under_way.amount_fen)
         yield (
-            f"{under_way.rows} 笔共 ¥{amount} 仍在处理中，没有新结果",
-            f"still under way, with no news yet: {under_way.rows} of its payments, ¥{amount} in all",
+            f"{under_way.rows} 笔共 {amount} 仍在处理中，没有新结果",
+            f"still under way, with no news yet: {under_way.rows} of its payments, {amount} in all",
         )

@@ -11,18 +11,11 @@ from dataclasses import dataclass, field, replace
 
 from bounty.files import cells
 from bounty.models.payment_results import AMBIGUOUS, MATCHED, UNMATCHED
-from bounty.money import shown_yuan
+from bounty.money import grouped_yuan
 from bounty.payment_results.files import PaymentResultRow
 
-VERDICTS = {
-    MATCHED: ("已匹配", "matched"),
-    UNMATCHED: ("未匹配", "unmatched"),
-    AMBIGUOUS: ("有歧义", "ambiguous"),
-}
-"""What can be said of a row -> its words in Chinese and English."""
-
-Said = tuple[str | None, bool]
-"""A payment as a row of a receipt told it: the payer's number, and whether it went through."""
+ReportedPayment = tuple[str | None, bool]
+"""A payment as a row of a receipt reports it: the payer's number, and whether it went through."""
 _CHINA = re.compile(r"(?:\+|00)86(?=1[0-9]{10}\Z)")
 
 
@@ -36,18 +29,18 @@ class RequestedPayout:
     shown_account: str
     shown_name: str
     account: str | None = None
-    """In plain, as the payer was given it; null where it was not opened, for no row asked for it."""
+    """In plain, as the payer was given it; null where it was not opened, as no row needs it."""
     name: str | None = None
     paid: bool | None = None
     """Its newest outcome; null while there is none."""
     serial: str | None = None
-    """Of the payment by which that outcome was told; null also where it was marked by hand."""
+    """Of the payment that reported that outcome; null also where it was marked by hand."""
     carried_into: int | None = None
     """A later exported tranche into which it was carried, if it was not paid."""
     outcomes: int = 0
     """How many it has."""
-    told: frozenset[Said] = frozenset()
-    """What matched rows of earlier receipts said of it."""
+    reported: frozenset[ReportedPayment] = frozenset()
+    """The results in matched rows of earlier receipts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +59,19 @@ class MatchedRow:
 
 @dataclass(frozen=True, slots=True)
 class KnownPayouts:
-    """What the rows of a receipt are held against."""
+    """What the rows of a receipt are compared with."""
 
-    asked: Mapping[str, RequestedPayout]
+    requested: Mapping[str, RequestedPayout]
     """The payouts that rows name, and those of the same amount as a row that names none, by their id."""
-    not_asked: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """Ids that rows name and that nobody was asked to pay -> why, in Chinese and in English."""
+    not_requested: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Ids that rows name and that the payer was not asked to pay -> why, in Chinese and in English."""
     held: Mapping[int, str] = field(default_factory=dict)
     """Place -> payout, where this very file was taken in before and the row was matched."""
 
 
 def match_rows(rows: Sequence[PaymentResultRow], known: KnownPayouts) -> list[MatchedRow]:
     """What each row is of, in the file's order. Two rows that would be of one payout are of none."""
-    payees = _Payees(known.asked.values())
+    payees = _Payees(known.requested.values())
     judged = [_one(row, known, payees) for row in rows]
     times = Counter(each.payout.payout for each in judged if each.verdict == MATCHED and each.payout)
     return [
@@ -121,7 +114,7 @@ def masked(text: str | None) -> bool:
 
 def _one(row: PaymentResultRow, known: KnownPayouts, payees: "_Payees") -> MatchedRow:
     if row.place in known.held:
-        return MatchedRow(row, MATCHED, known.asked[known.held[row.place]], _AS_BEFORE)
+        return MatchedRow(row, MATCHED, known.requested[known.held[row.place]], _AS_BEFORE)
     if len(row.payouts) > 1:
         ids = ", ".join(row.payouts)
         return MatchedRow(
@@ -175,35 +168,39 @@ _AS_BEFORE = ("这份回单此前已匹配这一行", "this row of the same file
 
 
 def _named(row: PaymentResultRow, payout: str, known: KnownPayouts) -> MatchedRow:
-    if payout not in known.asked:
-        return MatchedRow(row, UNMATCHED, None, known.not_asked[payout])
-    asked = known.asked[payout]
-    if asked.amount_fen != row.amount_fen:
-        ours, theirs = shown_yuan(asked.amount_fen), shown_yuan(row.amount_fen)
+    if payout not in known.requested:
+        return MatchedRow(row, UNMATCHED, None, known.not_requested[payout])
+    requested = known.requested[payout]
+    if requested.amount_fen != row.amount_fen:
+        ours, theirs = grouped_yuan(requested.amount_fen), grouped_yuan(row.amount_fen)
         why = (
-            f"{payout} 应付 ¥{ours}，回单为 ¥{theirs}",
-            f"{payout} pays ¥{ours}, and the row says ¥{theirs}",
+            f"金额不符：{payout} 应付 {ours}，回单为 {theirs}",
+            f"the amounts differ: {payout} pays {ours}, and the row says {theirs}",
         )
-        return MatchedRow(row, AMBIGUOUS, asked, why)
-    if row.account and not masked(row.account) and account_alike(row.account) != account_alike(asked.account):
+        return MatchedRow(row, AMBIGUOUS, requested, why)
+    if (
+        row.account
+        and not masked(row.account)
+        and account_alike(row.account) != account_alike(requested.account)
+    ):
         why = (f"收款账号不是 {payout} 的账号", f"the account is not the one that {payout} is paid to")
-        return MatchedRow(row, AMBIGUOUS, asked, why)
-    return _said(row, asked)
+        return MatchedRow(row, AMBIGUOUS, requested, why)
+    return _matched_or_not(row, requested)
 
 
 def _by_payee(row: PaymentResultRow, fits: list[RequestedPayout]) -> MatchedRow:
-    """By account, name and amount: first the payment that was told before, then the one payout that still waits."""
+    """By account, name and amount: first the payment that was reported before, then the one payout that still waits."""
     if row.serial is not None:
-        same = [each for each in fits if any(serial == row.serial for serial, _ in each.told)]
+        same = [each for each in fits if any(serial == row.serial for serial, _ in each.reported)]
         if len(same) == 1:
-            return _said(row, same[0])
+            return _matched_or_not(row, same[0])
     waiting = [each for each in fits if each.paid is None]
     # Without the payer's number, a row that tells an outcome that is known may be that row once more.
     again = [each for each in fits if each.paid is row.paid and (row.serial is None or each.serial is None)]
     if len(waiting) == 1 and not again:
-        return _said(row, waiting[0])
+        return _matched_or_not(row, waiting[0])
     if not waiting and len(fits) == 1:
-        return _said(row, fits[0])
+        return _matched_or_not(row, fits[0])
     if not fits:
         return MatchedRow(
             row,
@@ -219,38 +216,41 @@ def _by_payee(row: PaymentResultRow, fits: list[RequestedPayout]) -> MatchedRow:
     return MatchedRow(row, AMBIGUOUS, None, why)
 
 
-def _said(row: PaymentResultRow, asked: RequestedPayout) -> MatchedRow:
+def _matched_or_not(row: PaymentResultRow, requested: RequestedPayout) -> MatchedRow:
     """What a row says of the payout that it is of, against what is known of it."""
-    if asked.paid is row.paid:
-        return _as_known(row, asked)
-    if (row.serial, row.paid) in asked.told:
-        return _told_before(row, asked)
-    if row.paid and asked.carried_into is not None:
-        return MatchedRow(row, AMBIGUOUS, asked, carried(asked.payout, asked.carried_into))
+    if requested.paid is row.paid:
+        return _as_known(row, requested)
+    if (row.serial, row.paid) in requested.reported:
+        return _reported_before(row, requested)
+    if row.paid and requested.carried_into is not None:
+        return MatchedRow(row, AMBIGUOUS, requested, carried(requested.payout, requested.carried_into))
     why = ("付款成功", "paid") if row.paid else ("付款失败", "failed")
-    return MatchedRow(row, MATCHED, asked, why, news=True)
+    return MatchedRow(row, MATCHED, requested, why, news=True)
 
 
-def _as_known(row: PaymentResultRow, asked: RequestedPayout) -> MatchedRow:
-    if row.paid and row.serial and asked.serial and row.serial != asked.serial:
+def _as_known(row: PaymentResultRow, requested: RequestedPayout) -> MatchedRow:
+    if row.paid and row.serial and requested.serial and row.serial != requested.serial:
         why = (
-            f"{asked.payout} 已由流水号 {asked.serial} 付清，这是另一笔：是否重复付款？",
-            f"{asked.payout} was paid by payment {asked.serial} already, and this is another: was it paid twice?",
+            f"{requested.payout} 已由流水号 {requested.serial} 付清，这是另一笔：是否重复付款？",
+            (
+                f"{requested.payout} was paid by payment {requested.serial} already, and this is another: "
+                "was it paid twice?"
+            ),
         )
-        return MatchedRow(row, AMBIGUOUS, asked, why)
-    return MatchedRow(row, MATCHED, asked, ("与已知结果相同", "as known already"))
+        return MatchedRow(row, AMBIGUOUS, requested, why)
+    return MatchedRow(row, MATCHED, requested, ("与已知结果相同", "as known already"))
 
 
-def _told_before(row: PaymentResultRow, asked: RequestedPayout) -> MatchedRow:
-    """An old row once more, whose payout was told otherwise since; without the payer's number it may be a new one."""
+def _reported_before(row: PaymentResultRow, requested: RequestedPayout) -> MatchedRow:
+    """An old row once more, whose payout has another outcome since; without the payer's number it may be a new one."""
     if row.serial is not None:
         why = ("这笔流水的结果此前已导入，之后又有新的结果", "told before, and otherwise since")
-        return MatchedRow(row, MATCHED, asked, why)
+        return MatchedRow(row, MATCHED, requested, why)
     why = (
-        f"较早的回单已有同样一行，之后 {asked.payout} 又有新的结果：请逐笔标记",
-        f"an earlier receipt has this row, and {asked.payout} was told otherwise since: mark it by hand",
+        f"较早的回单已有同样一行，之后 {requested.payout} 又有新的结果：请逐笔标记",
+        f"an earlier receipt has this row, and {requested.payout} was told otherwise since: mark it by hand",
     )
-    return MatchedRow(row, AMBIGUOUS, asked, why)
+    return MatchedRow(row, AMBIGUOUS, requested, why)
 
 
 def carried(payout: str, tranche_id: int) -> tuple[str, str]:

@@ -1,22 +1,23 @@
-"""Telling promoters what came of their payments, and that a payment is held as no payee is on file."""
+"""Messages to promoters about the results of their payments, and that a payment is held as no payee is on file."""
 
 from collections import defaultdict
 from collections.abc import Iterable
+from hashlib import sha256
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from bounty.money import grouped_yuan
-from bounty.notifications.outbox import MessageText, notify_promoters
+from bounty.notifications.outbox import MessageText, announce, notify_promoters
 
 
 class PayoutResult(NamedTuple):
-    """What came of one payout."""
+    """The result of one payout."""
 
     promoter_id: int
     tranche_id: int
     number: int
-    """Of the outcome: a payout may be said to have failed, and later to be paid."""
+    """Of the outcome: a payout may be reported as failed, and later as paid."""
     paid: bool
     amount_fen: int
     reason: str | None
@@ -24,7 +25,7 @@ class PayoutResult(NamedTuple):
 
 
 def notify_payments(connection: Connection, results: Iterable[PayoutResult], now: int) -> None:
-    """Tell each promoter with an account what came of their payouts; once for each outcome."""
+    """Send each promoter with an account the results of their payouts; once for each outcome."""
     together: dict[tuple[int, int], dict[int, PayoutResult]] = defaultdict(dict)
     for result in results:
         together[result.tranche_id, result.number][result.promoter_id] = result
@@ -35,6 +36,24 @@ def notify_payments(connection: Connection, results: Iterable[PayoutResult], now
             return None if result is None else _letter(result)
 
         notify_promoters(connection, "payment", f"tranche {tranche_id} outcome {number}", letter_for, now)
+        for paid in (True, False):
+            _announce(
+                connection, tranche_id, number, [each for each in found.values() if each.paid is paid], now
+            )
+
+
+def _announce(
+    connection: Connection, tranche_id: int, number: int, results: list[PayoutResult], now: int
+) -> None:
+    """Tell programs of payouts of one tranche that were paid, or that failed; the API lists which."""
+    if not results:
+        return
+    # Two receipts may each tell the first outcome of payouts of one tranche.
+    whom = sha256(" ".join(str(promoter) for promoter in sorted(r.promoter_id for r in results)).encode())
+    cause = f"tranche {tranche_id} outcome {number} {whom.hexdigest()[:12]}"
+    amount_fen = sum(result.amount_fen for result in results)
+    event = {"tranche": tranche_id, "payouts": len(results), "amount_fen": amount_fen}
+    announce(connection, "paid" if results[0].paid else "unpaid", cause, event, now)
 
 
 def _letter(result: PayoutResult) -> MessageText:

@@ -1,26 +1,54 @@
-"""Payouts that a payer was asked to pay, with what is known of each: what a receipt, or a person, may tell of."""
+"""Payouts that were exported to a payer, with what is known of each: a receipt or a person may report their results."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select
 from sqlalchemy.orm import aliased
 
-from bounty.db import Query
+from bounty.db import Query, fetch_all
 from bounty.errors import BountyError
 from bounty.models import Payee, Payout, ReceiptRow, TrancheStep
 from bounty.models.payment_results import MATCHED
 from bounty.payees.encryption import PayeeCipher, masked_account, masked_name
 from bounty.payment_results.files import PaymentResultRow
-from bounty.payment_results.matching import KnownPayouts, RequestedPayout, Said, account_alike, alike, masked
+from bounty.payment_results.matching import (
+    KnownPayouts,
+    ReportedPayment,
+    RequestedPayout,
+    account_alike,
+    alike,
+    masked,
+)
 from bounty.tranches.files import payout_id
 from bounty.tranches.state import is_due, newest_outcomes, of_payout
 
 Opened = tuple[str | None, str | None]
-"""Account and name in plain; nulls where they were not asked for."""
+"""Account and name in plain; nulls where they were not requested."""
 _ID = re.compile(r"P([1-9][0-9]{0,8})-([1-9][0-9]{0,14})")
+
+
+class PayoutFacts(NamedTuple):
+    """A payout with its payee, and what is known of its payment."""
+
+    promoter_id: int
+    tranche_id: int
+    payable_fen: int
+    proposal_id: int | None
+    """Null, as the next three, without a payee."""
+    shown_account: str | None
+    shown_name: str | None
+    secret: bytes | None
+    step: str | None
+    """Null if it was not exported."""
+    paid: bool | None
+    """Of the newest outcome, as the next two."""
+    number: int | None
+    serial: str | None
+    carried_into: int | None
+    """The exported tranche into which it was carried if it was not paid."""
 
 
 def ids_of(payout: str) -> tuple[int, int]:
@@ -42,7 +70,7 @@ def ids_of(payout: str) -> tuple[int, int]:
 def known_to(
     connection: Connection, rows: Sequence[PaymentResultRow], seal: PayeeCipher, held: dict[int, str]
 ) -> KnownPayouts:
-    """What the rows of a receipt are held against: the payouts that they name, and those that pay as much as a row that
+    """The payouts that rows of a receipt are compared with: those that they name, and those of the amount of a row that
     names none, to an account of the same mask or to a name with the same beginning.
 
     held   place -> payout, where the same was taken in before and the row was matched
@@ -57,81 +85,88 @@ def known_to(
         for row in rows
         if row.name and masked(row.account) and not masked(row.name)
     }
-    told = _told_so_far(connection, {row.amount_fen for row in rows})
+    reported = _reported_so_far(connection, {row.amount_fen for row in rows})
 
-    def is_like(row: Any) -> bool:
+    def is_like(row: PayoutFacts) -> bool:
         return alike(row.shown_account) in accounts or alike(row.shown_name)[:1] in beginnings
 
-    def opened(row: Any) -> Opened:
+    def opened(row: PayoutFacts) -> Opened:
         if not is_like(row):
             return None, None
+        assert row.proposal_id is not None, "a payout without a payee is like none"
+        assert row.secret is not None
         details = seal.open(row.promoter_id, row.proposal_id, row.secret)
         return details.account, details.payee_name
 
     ids = {payout for row in rows for payout in row.payouts} | {*held.values()}
-    found = named(connection, [ids_of(each) for each in ids], opened, told)
+    found = named(connection, [ids_of(each) for each in ids], opened, reported)
     amounts = {row.amount_fen for row in rows if not row.payouts}
-    alike_in_sum = connection.execute(
-        _asked(Payout.payable_fen.in_(amounts), is_due(), TrancheStep.step.is_not(None))
+    same_amount = _payout_facts(Payout.payable_fen.in_(amounts), is_due(), TrancheStep.step.is_not(None))
+    alike_in_sum = fetch_all(connection, same_amount, PayoutFacts)
+    by_amount = (_as_requested(row, opened(row), reported) for row in alike_in_sum if is_like(row))
+    return KnownPayouts(
+        {each.payout: each for each in by_amount} | dict(found.requested), found.not_requested, held
     )
-    by_amount = (_as_asked(row, opened(row), told) for row in alike_in_sum if is_like(row))
-    return KnownPayouts({each.payout: each for each in by_amount} | dict(found.asked), found.not_asked, held)
 
 
-def _told_so_far(connection: Connection, amounts: Iterable[int]) -> dict[str, set[Said]]:
-    """Payout -> what matched rows of receipts said of it, of payouts of these amounts."""
-    told: dict[str, set[Said]] = {}
+def _reported_so_far(connection: Connection, amounts: Iterable[int]) -> dict[str, set[ReportedPayment]]:
+    """Payout -> the results in matched rows of receipts, of payouts of these amounts."""
+    reported: dict[str, set[ReportedPayment]] = {}
     for row in connection.execute(
         select(ReceiptRow.payout, ReceiptRow.serial, ReceiptRow.paid).where(
             ReceiptRow.verdict == MATCHED, ReceiptRow.amount_fen.in_(amounts)
         )
     ):
-        told.setdefault(row.payout, set()).add((row.serial, row.paid))
-    return told
+        reported.setdefault(row.payout, set()).add((row.serial, row.paid))
+    return reported
 
 
-def _not_opened(_row: Any) -> Opened:
+def _not_opened(_row: PayoutFacts) -> Opened:
     return None, None
 
 
 def named(
     connection: Connection,
     ids: Sequence[tuple[int, int]],
-    opened: Callable[[Any], Opened] = _not_opened,
-    told: Mapping[str, set[Said]] = MappingProxyType({}),
+    opened: Callable[[PayoutFacts], Opened] = _not_opened,
+    reported: Mapping[str, set[ReportedPayment]] = MappingProxyType({}),
 ) -> KnownPayouts:
     """Payouts by tranche and promoter: those that the payer was asked to pay, and why the others were not."""
     tranches, promoters = {each[0] for each in ids}, {each[1] for each in ids}
     rows = {
         (row.tranche_id, row.promoter_id): row
-        for row in connection.execute(
-            _asked(Payout.tranche_id.in_(tranches), Payout.promoter_id.in_(promoters))
+        for row in fetch_all(
+            connection,
+            _payout_facts(Payout.tranche_id.in_(tranches), Payout.promoter_id.in_(promoters)),
+            PayoutFacts,
         )
     }
-    asked, not_asked = {}, {}
+    requested, not_requested = {}, {}
     for each in ids:
         payout, row = payout_id(*each), rows.get(each)
         if row is None:
-            not_asked[payout] = (f"没有付款 {payout}", f"there is no payout {payout}")
+            not_requested[payout] = (f"没有付款 {payout}", f"there is no payout {payout}")
         elif not row.payable_fen:
-            not_asked[payout] = (f"{payout} 没有应付金额", f"{payout} pays nothing")
+            not_requested[payout] = (f"{payout} 没有应付金额", f"{payout} pays nothing")
         elif row.proposal_id is None:
-            not_asked[payout] = (
+            not_requested[payout] = (
                 f"{payout} 没有收款信息，已暂缓，并未导出",
                 f"{payout} is held for want of a payee",
             )
         elif row.step is None:
-            not_asked[payout] = (f"{payout} 所在批次还没有导出", f"the tranche of {payout} was not exported")
+            not_requested[payout] = (
+                f"{payout} 所在批次还没有导出",
+                f"the tranche of {payout} was not exported",
+            )
         else:
-            asked[payout] = _as_asked(row, opened(row), told)
-    return KnownPayouts(asked, not_asked)
+            requested[payout] = _as_requested(row, opened(row), reported)
+    return KnownPayouts(requested, not_requested)
 
 
-def _asked(*conditions: ColumnElement[bool]) -> Query:
-    """Payouts with their payee, whether they were exported (``step``, null if not), their newest outcome (paid, number,
-    serial) and the exported tranche into which they were carried if they were not paid (``carried_into``)."""
+def _payout_facts(*conditions: ColumnElement[bool]) -> Query:
+    """Payouts, as ``PayoutFacts``."""
     outcome, row = newest_outcomes().subquery("outcome"), aliased(ReceiptRow)
-    told = outcome.c
+    newest = outcome.c
     later, exported = aliased(Payout), aliased(TrancheStep)
     into = (
         select(func.min(later.tranche_id))
@@ -140,7 +175,7 @@ def _asked(*conditions: ColumnElement[bool]) -> Query:
         .where(
             later.promoter_id == Payout.promoter_id,
             later.tranche_id > Payout.tranche_id,
-            exported.taken_at >= told.told_at,
+            exported.taken_at >= newest.told_at,
         )
         .correlate(Payout, outcome)
         .scalar_subquery()
@@ -155,8 +190,8 @@ def _asked(*conditions: ColumnElement[bool]) -> Query:
             Payee.shown_name,
             Payee.secret,
             TrancheStep.step,
-            told.paid,
-            told.number,
+            newest.paid,
+            newest.number,
             row.serial,
             into.label("carried_into"),
         )
@@ -167,12 +202,16 @@ def _asked(*conditions: ColumnElement[bool]) -> Query:
             TrancheStep, and_(TrancheStep.tranche_id == Payout.tranche_id, TrancheStep.step == "EXPORTED")
         )
         .outerjoin(outcome, of_payout(outcome))
-        .outerjoin(row, and_(row.receipt_id == told.receipt_id, row.place == told.place))
+        .outerjoin(row, and_(row.receipt_id == newest.receipt_id, row.place == newest.place))
         .where(*conditions)
     )
 
 
-def _as_asked(row: Any, plain: Opened, told: Mapping[str, set[Said]]) -> RequestedPayout:
+def _as_requested(
+    row: PayoutFacts, plain: Opened, reported: Mapping[str, set[ReportedPayment]]
+) -> RequestedPayout:
+    assert row.shown_account is not None, "nobody is asked to pay a payout without a payee"
+    assert row.shown_name is not None
     payout = payout_id(row.tranche_id, row.promoter_id)
     return RequestedPayout(
         payout,
@@ -184,5 +223,5 @@ def _as_asked(row: Any, plain: Opened, told: Mapping[str, set[Said]]) -> Request
         serial=row.serial,
         carried_into=row.carried_into,
         outcomes=row.number or 0,
-        told=frozenset(told.get(payout, ())),
+        reported=frozenset(reported.get(payout, ())),
     )

@@ -1,16 +1,16 @@
-"""Coming back: the payer's receipt tells what came of payouts, or a person marks them; what was told last holds."""
+"""Payment results: the payer's receipt reports outcomes of payouts, or a person marks them; the latest outcome wins."""
 
 import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
 
 from bounty.audit.service import actor_of, record
 from bounty.db import analyze, wait_for_turn
 from bounty.errors import BountyError
+from bounty.json_types import JsonObject
 from bounty.models import PayoutOutcome, Receipt, ReceiptRow
 from bounty.models.payment_results import AMBIGUOUS, MATCHED, UNMATCHED
 from bounty.payees.encryption import PayeeCipher, masked_account, masked_name
@@ -28,7 +28,7 @@ class ImportedResults:
     """What a receipt came to."""
 
     receipt_id: int
-    anew: bool
+    created: bool
     """False where a receipt that was taken in before says the same, and nothing changed."""
     rows: list[MatchedRow]
     """In the file's order."""
@@ -81,12 +81,12 @@ def import_results(
         notify_payments(connection, map(_result, [each for each in judged if each.news]), now)
     analyze(connection, ReceiptRow, PayoutOutcome)
     taken = ImportedResults(number, True, judged)
-    after: dict[str, Any] = {"name": file.name, "sha256": file.sha256, "told_sha256": file.told_sha256}
+    after: JsonObject = {"name": file.name, "sha256": file.sha256, "told_sha256": file.told_sha256}
     after["rows"] = len(rows)
     after |= {verdict.lower(): taken.count(verdict) for verdict in (MATCHED, UNMATCHED, AMBIGUOUS)}
     for word, paid in (("paid", True), ("failed", False)):
-        told = [each.row.amount_fen for each in judged if each.news and each.row.paid is paid]
-        after |= {word: len(told), f"{word}_fen": sum(told)}
+        amounts = [each.row.amount_fen for each in judged if each.news and each.row.paid is paid]
+        after |= {word: len(amounts), f"{word}_fen": sum(amounts)}
     after["content_sha256"] = content_sha256(connection, number)
     record(connection, TAKEN, subject(number), now, after=after)
     return taken
@@ -98,11 +98,11 @@ def subject(receipt_id: int) -> str:
 
 
 def content_sha256(connection: Connection, receipt_id: int) -> str:
-    """The hash of a receipt's rows and of the outcomes that they told, as they are stored; hex."""
+    """The hash of a receipt's rows and of the outcomes that came from them, as they are stored; hex."""
     of_rows = (
         select(ReceiptRow.__table__).where(ReceiptRow.receipt_id == receipt_id).order_by(ReceiptRow.place)
     )
-    told = (
+    of_outcomes = (
         select(PayoutOutcome.__table__)
         .where(PayoutOutcome.receipt_id == receipt_id)
         .order_by(
@@ -110,7 +110,7 @@ def content_sha256(connection: Connection, receipt_id: int) -> str:
         )
     )
     whole = hashlib.sha256()
-    for query in (of_rows, told):
+    for query in (of_rows, of_outcomes):
         for row in connection.execute(query, execution_options={"yield_per": 1000}):
             whole.update(json.dumps(list(row), ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
     return whole.hexdigest()
@@ -137,7 +137,7 @@ def _matched_before(connection: Connection, file: PaymentResultFile) -> dict[int
     }
 
 
-def _row(judged: MatchedRow, receipt_id: int) -> dict[str, Any]:
+def _row(judged: MatchedRow, receipt_id: int) -> dict[str, str | int | None]:
     row = judged.row
     return {
         "receipt_id": receipt_id,
@@ -174,10 +174,12 @@ def _shown(text: str | None, mask: Callable[[str], str]) -> str:
     return text if text and masked(text) else mask(text) if text else ""
 
 
-def _outcome(judged: MatchedRow, receipt_id: int, user_id: int | None, now: int) -> dict[str, Any]:
+def _outcome(
+    judged: MatchedRow, receipt_id: int, user_id: int | None, now: int
+) -> dict[str, str | int | None]:
     assert judged.payout is not None
     of_row = {"receipt_id": receipt_id, "place": judged.row.place}
-    return _told(judged.payout, judged.row.paid, judged.row.words, user_id, now) | of_row
+    return _outcome_row(judged.payout, judged.row.paid, judged.row.words, user_id, now) | of_row
 
 
 def _result(judged: MatchedRow) -> PayoutResult:
@@ -185,20 +187,20 @@ def _result(judged: MatchedRow) -> PayoutResult:
     return _payout_result(judged.payout, judged.row.paid, judged.row.words)
 
 
-def _payout_result(asked: RequestedPayout, paid: bool, words: str | None) -> PayoutResult:
-    """What the promoter is told of an outcome; what a person at finance wrote of it is not for them."""
-    tranche_id, promoter_id = ids_of(asked.payout)
-    return PayoutResult(promoter_id, tranche_id, asked.outcomes + 1, paid, asked.amount_fen, words)
+def _payout_result(requested: RequestedPayout, paid: bool, words: str | None) -> PayoutResult:
+    """The text of an outcome for the promoter; what a person at finance wrote of it is not for them."""
+    tranche_id, promoter_id = ids_of(requested.payout)
+    return PayoutResult(promoter_id, tranche_id, requested.outcomes + 1, paid, requested.amount_fen, words)
 
 
-def _told(
-    asked: RequestedPayout, paid: bool, reason: str | None, user_id: int | None, now: int
-) -> dict[str, Any]:
-    tranche_id, promoter_id = ids_of(asked.payout)
+def _outcome_row(
+    requested: RequestedPayout, paid: bool, reason: str | None, user_id: int | None, now: int
+) -> dict[str, str | int | None]:
+    tranche_id, promoter_id = ids_of(requested.payout)
     return {
         "promoter_id": promoter_id,
         "tranche_id": tranche_id,
-        "number": asked.outcomes + 1,
+        "number": requested.outcomes + 1,
         "paid": paid,
         "reason": reason,
         "user_id": user_id,
@@ -212,7 +214,7 @@ def _told(
 def mark_by_hand(
     connection: Connection, payouts: Sequence[str], *, paid: bool, reason: str, now: int
 ) -> list[str]:
-    """Say what came of payouts that no receipt tells of; the ids of those of which it was not known.
+    """Mark payouts as paid or failed by hand; returns the ids that changed.
 
     payouts   their ids, as ``P3-1000939``
     reason    where it is known from
@@ -229,22 +231,22 @@ def mark_by_hand(
     ids = list(dict.fromkeys(payouts))
     known = named(connection, [ids_of(each) for each in ids])
     for each in ids:
-        if each not in known.asked:
-            raise BountyError(known.not_asked[each][1], known.not_asked[each][0])
-    news = [known.asked[each] for each in ids if known.asked[each].paid is not paid]
-    for asked in news:
-        if paid and asked.carried_into is not None:
-            zh, en = carried(asked.payout, asked.carried_into)
+        if each not in known.requested:
+            raise BountyError(known.not_requested[each][1], known.not_requested[each][0])
+    news = [known.requested[each] for each in ids if known.requested[each].paid is not paid]
+    for requested in news:
+        if paid and requested.carried_into is not None:
+            zh, en = carried(requested.payout, requested.carried_into)
             raise BountyError(en, zh)
     if not news:
         return []
     user_id = actor_of(connection).user_id
-    outcomes = [_told(asked, paid, reason.strip(), user_id, now) for asked in news]
+    outcomes = [_outcome_row(requested, paid, reason.strip(), user_id, now) for requested in news]
     connection.execute(insert(PayoutOutcome), outcomes)
-    results = (_payout_result(asked, paid, None) for asked in news)
+    results = (_payout_result(requested, paid, None) for requested in news)
     notify_payments(connection, results, now)
-    changed = [asked.payout for asked in news]
+    changed = [requested.payout for requested in news]
     about = changed[0] if len(changed) == 1 else f"{changed[0]} and {len(changed) - 1} more"
-    after = {"paid": paid, "outcomes": [[asked.payout, asked.outcomes + 1] for asked in news]}
+    after = {"paid": paid, "outcomes": [[requested.payout, requested.outcomes + 1] for requested in news]}
     record(connection, MARKED, about, now, after=after, reason=reason.strip())
     return changed

@@ -8,15 +8,15 @@ notices and voids are not there.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import CTE, ColumnElement, Connection, and_, exists, func, or_, select, true
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from bounty.clock import read_instant, shown
 from bounty.db import Query
 from bounty.db.stand_in_rows import rows_instead_of
 from bounty.errors import BountyError
+from bounty.ingest.unfinished import require_finished
 from bounty.models import (
     Batch,
     Link,
@@ -24,11 +24,13 @@ from bounty.models import (
     Notice,
     OpenPeriod,
     OrderRepeat,
+    OrderVersion,
     PassVoidAnswer,
     RosterEntry,
     RosterOverride,
     Settlement,
 )
+from bounty.orders.archived import require_in_tables
 from bounty.orders.fold import Rows, folded
 from bounty.rules.periods import Period, programme_in_sql
 
@@ -51,7 +53,8 @@ class AsOf:
 def read_as_of(connection: Connection, text: str, now: int) -> AsOf:
     """From an instant, ``2023-01-11T12:00:00``, or the number of a batch: the moment at which that was imported.
 
-    Raises BountyError for anything else, a batch that there is not, and a moment to come.
+    Raises BountyError for anything else, a batch that there is not, a moment to come, and while a large file of then is
+    not in whole.
     """
     text = text.strip()
     if re.fullmatch(r"[0-9]{1,9}", text):
@@ -60,6 +63,7 @@ def read_as_of(connection: Connection, text: str, now: int) -> AsOf:
             raise BountyError(
                 f"There is no batch {text}: `bounty import list` shows them.", f"没有批次 {text}。"
             )
+        require_finished(connection, int(text))
         return AsOf(batch, int(text))
     try:
         moment = read_instant(text.replace(" ", "+") if "T" in text else text)
@@ -74,7 +78,9 @@ def read_as_of(connection: Connection, text: str, now: int) -> AsOf:
             f"{shown(moment)} 还没有到。",
         )
     newest = select(func.coalesce(func.max(Batch.batch_id), 0)).where(Batch.imported_at <= moment)
-    return AsOf(moment, connection.execute(newest).scalar_one())
+    batch_id = connection.execute(newest).scalar_one()
+    require_finished(connection, batch_id)
+    return AsOf(moment, batch_id)
 
 
 def known_at(connection: Connection, as_of: AsOf) -> Rows:
@@ -85,10 +91,10 @@ def known_at(connection: Connection, as_of: AsOf) -> Rows:
         select(Batch.batch_id).where(Batch.undone_at.is_not(None)).limit(1)
     ).first()
 
-    def held(batch_id: Any) -> ColumnElement[bool]:
+    def held(batch_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
         return and_(batch_id <= as_of.batch_id, batch_id.not_in(gone) if gone else true())
 
-    def known(row: Any) -> ColumnElement[bool]:
+    def known(row: type[OrderVersion]) -> ColumnElement[bool]:
         if any_undone is None:  # then the first batch that brought a row decides
             return held(row.batch_id)
         again = exists().where(
@@ -115,8 +121,12 @@ def see_as_of(connection: Connection, as_of: AsOf, period: Period | None, orders
     """The books at a past moment.
 
     period   whose roster is read; null where none is
-    orders   which orders are read, asked of their newest row
+    orders   which orders are read, as a condition on their newest row
+
+    Raises RowsArchived where rows of the period's orders are archived.
     """
+    if period is not None:
+        _require_rows(connection, period)
     hidden = [
         folded(orders, known_at(connection, as_of), with_withdrawn=True).cte("orders"),
         *_links(connection, as_of),
@@ -125,6 +135,14 @@ def see_as_of(connection: Connection, as_of: AsOf, period: Period | None, orders
     ]
     # Around the query and not into it: a statement that `written_out` made keeps what is added to it for ever.
     return lambda query: select(query.subquery("as_it_was")).add_cte(*hidden)
+
+
+def _require_rows(connection: Connection, period: Period) -> None:
+    opened = connection.execute(
+        select(OpenPeriod.month_from, OpenPeriod.month_until).where(OpenPeriod.period == str(period))
+    ).first()
+    if opened is not None:
+        require_in_tables(connection, opened.month_from, opened.month_until)
 
 
 def _links(connection: Connection, as_of: AsOf) -> list[CTE]:
@@ -210,7 +228,7 @@ def _text(period: Period) -> ColumnElement[str]:
 
 
 def of_month(connection: Connection, period: Period) -> Rows:
-    """The orders paid in an open period, asked of their newest row."""
+    """The orders paid in an open period, as a condition on their newest row."""
     bounds = connection.execute(
         select(OpenPeriod.month_from, OpenPeriod.month_until).where(OpenPeriod.period == str(period))
     ).one()

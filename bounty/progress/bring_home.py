@@ -1,23 +1,36 @@
 """Which pending orders bring the target home once their buyers confirm the receipt: the largest first, and how many of
 them are enough."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate
-from typing import Any
+from itertools import accumulate, starmap
+from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, case, select
 
 from bounty.db import Query, written_out
 from bounty.models import Order
+from bounty.orders.queries import OrderNumbers
 from bounty.progress.queries import A_PERIOD, A_PROMOTER, month_of_promoter
 from bounty.rules.measure import frozen_bounds, may_count
 from bounty.rules.sql_math import capped_at
 from bounty.rules.terms import Terms
+from bounty.totals.queries import once_a_row
 
 LOOKED_AT = 100
-"""So many of the largest pending orders are looked at; who needs more of them is told just that."""
+"""So many of the largest pending orders are read; whoever needs more of them is shown only that."""
+
+
+class WaitingOrder(NamedTuple):
+    """A pending order."""
+
+    order_sn: str
+    goods_name: str | None
+    paid_at: int
+    amount_fen: int
+    counts_fen: int
+    """What it would count to GMV."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +47,8 @@ class BringHome:
     """The fewest pending orders that suffice for both; null where LOOKED_AT of them do not."""
     any_of: int
     """Whichever ``needed`` of so many of the largest are received, they suffice."""
-    largest: tuple[Any, ...]
-    """At most LOOKED_AT of them; with the columns of ``waiting_orders``."""
+    largest: tuple[WaitingOrder, ...]
+    """At most LOOKED_AT of them."""
 
 
 @lru_cache(maxsize=64)
@@ -45,33 +58,44 @@ def _largest(terms: Terms) -> Query:
     return written_out(select(waiting).order_by(*largest_first).limit(LOOKED_AT))
 
 
-def waiting_orders(terms: Terms) -> Query:
-    """A promoter's orders of a month that count once they are received: order_sn, goods_name, paid_at, amount_fen and
-    counts_fen (what each would count to GMV); asked with period, promoter_id."""
+def waiting_orders(terms: Terms, numbers: OrderNumbers | None = None) -> Query:
+    """A promoter's orders of a month that count once they are received, as ``WaitingOrder``; parameters period,
+    promoter_id.
+
+    numbers   only the orders of these numbers
+    """
     facts = Order.__table__.c
-    return month_of_promoter(
-        select(
-            facts.order_sn,
-            facts.goods_name,
-            facts.paid_at,
-            facts.order_amount_fen.label("amount_fen"),
-            capped_at(facts.order_amount_fen, terms.task.order_cap_fen).label("counts_fen"),
-        ),
-        A_PERIOD,
-        A_PROMOTER,
-    ).where(facts.received_at.is_(None), may_count(facts, frozen_bounds(terms), terms))
+    waits = and_(facts.received_at.is_(None), may_count(facts, frozen_bounds(terms), terms))
+    columns = (
+        facts.order_sn,
+        facts.goods_name,
+        facts.paid_at,
+        facts.order_amount_fen.label("amount_fen"),
+        capped_at(facts.order_amount_fen, terms.task.order_cap_fen).label("counts_fen"),
+    )
+    if numbers is None:
+        return month_of_promoter(select(*columns), A_PERIOD, A_PROMOTER).where(waits)
+    # Asked once a row, or SQLite looks for the numbers among all that were paid in the task window.
+    judged = select(*columns, case((waits, 1), else_=0).label("waits"))
+    row = once_a_row(month_of_promoter(judged, A_PERIOD, A_PROMOTER, numbers)).c
+    return select(*(row[column.name] for column in columns)).where(row.waits == 1)
 
 
 def bring_home_of(
-    connection: Connection, terms: Terms, asked: dict[str, Any], gmv_fen: int, orders: int, waiting: int
+    connection: Connection,
+    terms: Terms,
+    key: Mapping[str, str | int],
+    gmv_fen: int,
+    orders: int,
+    waiting: int,
 ) -> BringHome:
     """Which pending orders of a month would do; one query.
 
-    asked             period and promoter_id
+    key               period and promoter_id
     gmv_fen, orders   what is missing without the pending orders
     waiting           how many there are
     """
-    largest = tuple(connection.execute(_largest(terms), asked))
+    largest = tuple(starmap(WaitingOrder, connection.execute(_largest(terms), key)))
     needed, any_of = enough(gmv_fen, orders, [row.counts_fen for row in largest])
     return BringHome(gmv_fen, orders, waiting, needed, any_of, largest)
 

@@ -9,7 +9,7 @@ def expected_lines(listed: Query, rate_permille: int) -> Query:
     """What listed orders would earn: order_sn, goods_name, paid_at, basis_fen, rate_permille, subsidy_fen, received_at,
     verified_at, settled_at.
 
-    listed   of ``listing.listed_orders``
+    listed   of ``order_list.listed_orders``
     """
     every = listed.subquery("listed").c
     return select(

@@ -3,17 +3,17 @@
 import datetime as dt
 import json
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import BindParameter, Connection, and_, func, literal, select, true
 
-from bounty.db import Query, written_out
+from bounty.db import Query, QueryRow, written_out
 from bounty.models import (
     Batch,
     Notice,
     OpenPeriod,
     PassVoid,
     PassVoidAnswer,
+    PromoterProgress,
     Result,
     RosterEntry,
     Settlement,
@@ -21,6 +21,7 @@ from bounty.models import (
 )
 from bounty.progress.as_of import See, as_it_is
 from bounty.progress.queries import A_PERIOD, A_PROMOTER
+from bounty.roster.eligibility import Derivation
 from bounty.rules.newest_notice import is_newest
 from bounty.rules.periods import MAIN, Bounds, Period
 from bounty.rules.terms import Terms, read_terms
@@ -59,9 +60,11 @@ class PromoterMonth:
     """Why the published pass was taken back; null where none was."""
     target_gmv_fen: int | None
     target_orders: int | None
-    derivation: dict[str, Any]
+    derivation: Derivation
     as_of: int | None
     """When orders last came in; null while none have."""
+    paid_orders: int
+    """Orders paid in the month, of every verdict, by the totals of open periods."""
     settled: bool
     """Whether there is a settlement; while it is a draft, what it says is nobody's but operations'."""
     published: PublishedMonth | None
@@ -133,9 +136,19 @@ def months(promoter_id: int | BindParameter[int]) -> Query:
 
 
 _AS_OF = select(func.max(Batch.imported_at)).where(Batch.kind == "orders", Batch.undone_at.is_(None))
+_PAID_ORDERS = (
+    select(PromoterProgress.paid_orders)
+    .where(
+        PromoterProgress.period == OpenPeriod.period, PromoterProgress.promoter_id == RosterEntry.promoter_id
+    )
+    .correlate(OpenPeriod.__table__, RosterEntry.__table__)
+    .scalar_subquery()
+)
 _WITH_TERMS = (
     months(A_PROMOTER)
-    .add_columns(TermsVersion.toml, _AS_OF.scalar_subquery().label("as_of"))
+    .add_columns(
+        TermsVersion.toml, _AS_OF.scalar_subquery().label("as_of"), _PAID_ORDERS.label("paid_orders")
+    )
     .join(TermsVersion, TermsVersion.terms_id == OpenPeriod.terms_id)
 )
 _MONTHS = written_out(_WITH_TERMS.order_by(OpenPeriod.month_from.desc(), OpenPeriod.period))
@@ -175,7 +188,7 @@ def periods_with(connection: Connection, promoter_id: int, paid_at: int | None) 
     return sorted(map(Period.parse, found), key=lambda each: (each.programme != MAIN, each.programme))
 
 
-def _month(row: Any) -> PromoterMonth:
+def _month(row: QueryRow) -> PromoterMonth:
     return PromoterMonth(
         period=Period.parse(row.period),
         bounds=Bounds(row.task_from, row.task_until, row.receipt_cutoff, row.month_from, row.month_until),
@@ -190,6 +203,7 @@ def _month(row: Any) -> PromoterMonth:
         target_orders=row.target_orders,
         derivation=json.loads(row.derivation),
         as_of=row.as_of,
+        paid_orders=row.paid_orders or 0,
         settled=bool(row.settled),
         published=None
         if row.notice is None

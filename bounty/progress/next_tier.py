@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from bounty.progress.order_list import TierSubsidy
 from bounty.progress.pace import TargetProgress
 from bounty.rules.terms import Terms
 
@@ -28,12 +28,12 @@ def next_tier_of(
     rate_permille: int,
     gmv: TargetProgress | None,
     orders: TargetProgress | None,
-    tiers: Mapping[int, Any],
+    tiers: Mapping[int, TierSubsidy],
     expected_fen: int,
 ) -> NextTier | None:
     """The tier above a rate; null above the last.
 
-    tiers          place of a tier -> the columns of ``promoter_subsidy``
+    tiers          by place
     expected_fen   what the orders so far are expected to earn now
     """
     for place, tier in enumerate(terms.subsidy.tiers):

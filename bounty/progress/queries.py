@@ -6,6 +6,7 @@ from sqlalchemy import BindParameter, and_, bindparam, func, select
 
 from bounty.db import Query, WholeNumber, Words, written_out
 from bounty.models import DailyProgress, OpenPeriod, Order, RosterEntry
+from bounty.orders.queries import OrderNumbers
 from bounty.orders.warnings import times_out_of_order, warning_text
 from bounty.rules.clauses import BoundColumns, Clause, Facts, link_channel
 from bounty.rules.measure import frozen_bounds, verdict_number
@@ -16,25 +17,39 @@ from bounty.totals.queries import once_a_row
 
 A_PERIOD: BindParameter[str] = bindparam("period", type_=Words())
 A_PROMOTER: BindParameter[int] = bindparam("promoter_id", type_=WholeNumber)
-"""For a statement that is made once and asked of many: building one costs more than what it asks."""
+"""A statement that is built once and executed for many parameters: building one costs more than executing it."""
 
 
 def month_of_promoter(
-    columns: Query, period: Period | BindParameter[str], promoter_id: int | BindParameter[int]
+    columns: Query,
+    period: Period | BindParameter[str],
+    promoter_id: int | BindParameter[int],
+    numbers: OrderNumbers | None = None,
 ) -> Query:
-    """A SELECT of the orders that a promoter was paid for in an open month, with its bounds and roster entry."""
+    """A SELECT of the orders that a promoter was paid for in an open month, with its bounds and roster entry.
+
+    numbers   only of the orders of these numbers, which are looked up one by one
+    """
     facts = Order.__table__.c
+    if numbers is not None:
+        # Plus nothing, or SQLite reads all orders of the promoter and then looks for the numbers.
+        paid_at = facts.paid_at + 0
+        of_month = and_(
+            facts.order_sn.in_(numbers),
+            facts.promoter_id == RosterEntry.promoter_id,
+            paid_at >= OpenPeriod.month_from,
+            paid_at < OpenPeriod.month_until,
+        )
+    else:
+        of_month = and_(
+            facts.promoter_id == RosterEntry.promoter_id,
+            facts.paid_at >= OpenPeriod.month_from,
+            facts.paid_at < OpenPeriod.month_until,
+        )
     return (
         columns.select_from(OpenPeriod)
         .join(RosterEntry, RosterEntry.period == OpenPeriod.period)
-        .join(
-            Order,
-            and_(
-                facts.promoter_id == RosterEntry.promoter_id,
-                facts.paid_at >= OpenPeriod.month_from,
-                facts.paid_at < OpenPeriod.month_until,
-            ),
-        )
+        .join(Order, of_month)
         .where(
             OpenPeriod.period == (str(period) if isinstance(period, Period) else period),
             RosterEntry.promoter_id == promoter_id,
@@ -52,14 +67,14 @@ VERDICT_SUMS: Query = (
     .where(DailyProgress.period == A_PERIOD, DailyProgress.promoter_id == A_PROMOTER)
     .group_by(DailyProgress.verdict)
 )
-"""A promoter's orders of a month by verdict, as they are now, from the totals; asked with period, promoter_id."""
+"""A promoter's orders of a month by verdict, as they are now, from the totals; parameters period, promoter_id."""
 
 
 @lru_cache(maxsize=64)
 def verdict_totals(terms: Terms) -> Query:
     """The orders a promoter was paid for in the month, by verdict, added up from the orders themselves, also as they
     were at a past moment: verdict (its place in VERDICTS), orders,
-    amount_fen, capped_fen; asked with period, promoter_id.
+    amount_fen, capped_fen; parameters period, promoter_id.
 
     6    9   100450   90950
     7    3    31900   31900

@@ -1,7 +1,7 @@
 """How far a promoter is in a period, and why one order counts or does not."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import NotRequired, TypedDict, final
 
 from sqlalchemy import Connection, func, literal, select
 
@@ -13,14 +13,17 @@ from bounty.models import (
     Line,
     Notice,
     Order,
-    OrderVersion,
     Quarantined,
     RosterEntry,
     Settlement,
 )
+from bounty.orders.archived import require_order_in_tables
+from bounty.orders.queries import promoters_of_order
 from bounty.progress.as_of import AsOf, See, as_it_is, notices_known, see_as_of
 from bounty.progress.history import PublishedMonth, month_of
+from bounty.progress.order_flags import OrderFlag, flags_of_order
 from bounty.progress.queries import VERDICT_SUMS, judged_order, verdict_totals
+from bounty.roster.eligibility import Derivation
 from bounty.roster.levels import level_in
 from bounty.roster.programmes import cycle_or_month, require_programme
 from bounty.roster.terms import open_period, terms_in_force
@@ -29,13 +32,13 @@ from bounty.rules.clauses import (
     TASK_CLAUSES,
     BoundColumns,
     Clause,
+    FactValue,
     OrderContext,
     Settlements,
     newest_notices_elsewhere,
 )
 from bounty.rules.measure import COUNTED, PENDING, VERDICTS
-from bounty.rules.periods import MAIN, Period, bounds_of, programme_key
-from bounty.rules.unknowns import RECEIVED_STATUSES
+from bounty.rules.periods import MAIN, Period, bounds_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,90 @@ class Tally:
         )
 
 
+class TargetsJson(TypedDict):
+    """What a target asks, or what orders come to; null where there is no such target."""
+
+    gmv_fen: int | None
+    orders: int | None
+
+
+class NotCountedJson(TypedDict):
+    """The orders that do not count by one clause."""
+
+    reason: str
+    orders: int
+    amount_fen: int
+
+
+class PublishedJson(TypedDict):
+    """What the newest notice says of a promoter."""
+
+    notice: int
+    gmv_fen: int | None
+    orders: int | None
+    passed: bool
+    subsidy_fen: int
+
+
+@final
+class ProgressJson(TypedDict):
+    """A promoter's period (docs/promises.md, JSON)."""
+
+    programme: NotRequired[str]
+    period: str
+    promoter_id: int
+    as_of: str
+    level: str | None
+    eligible: bool
+    reason: str | None
+    targets: TargetsJson
+    counted: TargetsJson
+    pending: TargetsJson
+    not_counted: list[NotCountedJson]
+    passed: bool
+    published: PublishedJson | None
+
+
+class ClauseJson(TypedDict):
+    """A clause, asked of an order."""
+
+    code: str
+    holds: bool
+    fact: FactValue
+    bound: str
+
+
+class TaskJson(TypedDict):
+    """Whether an order counts to the task."""
+
+    counts: bool
+    counted_fen: int
+    reason: str | None
+    clauses: list[ClauseJson]
+
+
+class SubsidyJson(TypedDict):
+    """Whether an order earns a subsidy."""
+
+    qualifies: bool
+    reason: str | None
+    subsidy_fen: int | None
+    clauses: list[ClauseJson]
+
+
+@final
+class ExplanationJson(TypedDict):
+    """Why an order counts or does not, and whether it earns (docs/promises.md, JSON)."""
+
+    programme: NotRequired[str]
+    order_sn: str
+    promoter_id: int
+    period: str | None
+    task: TaskJson
+    subsidy: SubsidyJson
+    flags: NotRequired[list[str]]
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """A promoter's period, as of now."""
@@ -68,8 +155,7 @@ class Progress:
     """Why the published pass was taken back; null where none was."""
     target_gmv_fen: int | None
     target_orders: int | None
-    derivation: dict[str, Any]
-    """See roster."""
+    derivation: Derivation
     counted: Tally
     pending: Tally
     not_counted: dict[str, Tally]
@@ -86,11 +172,10 @@ class Progress:
             and self.counted.orders >= (self.target_orders or 0)
         )
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> ProgressJson:
         """As docs/promises.md, JSON, has it."""
         published = self.published
-        return {
-            **programme_key(self.period),
+        content: ProgressJson = {
             "period": self.period.name,
             "promoter_id": self.promoter_id,
             "as_of": shown(self.as_of),
@@ -115,6 +200,7 @@ class Progress:
                 "subsidy_fen": published.subsidy_fen,
             },
         }
+        return content if self.period.programme == MAIN else {"programme": self.period.programme, **content}
 
 
 def progress_of(
@@ -136,13 +222,13 @@ def progress_of(
             f"Promoter {promoter_id} is not on the roster of {period}: it has who was registered before "
             f"{period.first_day}, as known when it was opened."
         )
-    asked = {"period": str(period), "promoter_id": promoter_id}
+    bounds = {"period": str(period), "promoter_id": promoter_id}
     query = VERDICT_SUMS if as_of is None else see(verdict_totals(month.terms))
     tallies = {
         row.verdict if as_of is None else VERDICTS[row.verdict]: Tally(
             row.orders, row.amount_fen, row.capped_fen
         )
-        for row in connection.execute(query, asked)
+        for row in connection.execute(query, bounds)
     }
     return Progress(
         period=period,
@@ -163,14 +249,14 @@ def progress_of(
 
 @dataclass(frozen=True, slots=True)
 class JudgedOrder:
-    """One clause, asked of one order."""
+    """One clause and whether it holds of one order."""
 
     clause: Clause
     holds: bool
-    fact: Any
+    fact: FactValue
     bound: str
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> ClauseJson:
         """As docs/promises.md, JSON, has it."""
         return {"code": self.clause.code, "holds": self.holds, "fact": self.fact, "bound": self.bound}
 
@@ -205,19 +291,18 @@ class Explanation:
     """What it counts, or would if every task clause held: its amount, at most the cap."""
     subsidy_fen: int | None
     """What the newest settlement of the period gave it, whole fen; null before there is one."""
-    flags: tuple[str, ...]
+    flags: tuple[OrderFlag, ...]
     """What is unknown of it, or in conflict, though it decides nothing by itself."""
     known: OrderContext
-    """Its facts by column name, with link_channel, and the bounds and terms they are held against."""
+    """Its facts by column name, with link_channel, and the bounds and terms that they are compared with."""
     elsewhere: NoticeElsewhere | None
     """The notice that exclusive terms go by; null where no other programme gives the order anything."""
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> ExplanationJson:
         """As docs/promises.md, JSON, has it; with ``flags`` where something of the order is in conflict or missing
         that no clause shows by its fact."""
-        flags = [flag for flag in self.flags if flag in ("RECEIPT_UNKNOWN", "CONFLICT")]
-        told: dict[str, Any] = {
-            **({} if self.programme == MAIN else {"programme": self.programme}),
+        flags = [str(flag) for flag in self.flags if flag in (OrderFlag.RECEIPT_UNKNOWN, OrderFlag.CONFLICT)]
+        content: ExplanationJson = {
             "order_sn": self.order_sn,
             "promoter_id": self.promoter_id,
             "period": None if self.period is None else self.period.name,
@@ -234,7 +319,9 @@ class Explanation:
                 "clauses": [judged.as_json() for judged in self.subsidy],
             },
         }
-        return told | ({"flags": flags} if flags else {})
+        if self.programme != MAIN:
+            content = {"programme": self.programme, **content}
+        return {**content, "flags": flags} if flags else content
 
 
 def first_failing(clauses: tuple[JudgedOrder, ...]) -> str | None:
@@ -247,15 +334,16 @@ def explain(
 ) -> Explanation:
     """Every task and subsidy clause of an order's period in a programme, with the fact and the bound.
 
-    An order that is not paid has no month; its clauses are held against the month of its last change.
+    An order that is not paid has no month; its clauses are evaluated for the month of its last change.
 
     as_of   as it was known at a past moment; null: as it is now
 
-    Raises BountyError for an order that is not held, saying so if it waits in quarantine, without terms, and where
+    Raises BountyError for an unknown order, saying so if it waits in quarantine, without terms, and where
     there is no such programme.
     """
     see: See = as_it_is
     if as_of is not None:
+        require_order_in_tables(connection, order_sn)
         see = see_as_of(connection, as_of, None, lambda row: row.order_sn == order_sn)
         now = as_of.moment
     order = connection.execute(see(select(Order.__table__).where(Order.order_sn == order_sn))).first()
@@ -265,7 +353,7 @@ def explain(
             f"{shown(as_of.moment)} 时还没有订单 {order_sn}。",
         )
     if order is None:
-        raise BountyError(_not_held(connection, order_sn))
+        raise BountyError(_unknown_order_text(connection, order_sn))
     day = shanghai_date(order.modified_at if order.paid_at is None else order.paid_at)
     require_programme(connection, programme)
     month = Period.of(day, cycle_or_month(connection, programme), programme)
@@ -273,7 +361,8 @@ def explain(
     bounds = bounds_of(month, terms)
     level = level_in(terms.levels, _level_in(connection, month, order.promoter_id, now))
     direct_only = terms.direct_only(level)
-    known_notices = _notices_elsewhere(connection, month, as_of)
+    settlement_id = _newest_settlement(connection, month, as_of)
+    known_notices = _notices_elsewhere(connection, month, settlement_id, as_of)
     elsewhere = _line_elsewhere(connection, order_sn, known_notices)
     columns = BoundColumns(
         task_from=literal(bounds.task_from),
@@ -310,14 +399,14 @@ def explain(
         subsidy=subsidy,
         counted_fen=row["capped_fen"] if counts else 0,
         would_count_fen=row["capped_fen"],
-        subsidy_fen=None if order.paid_at is None else _given(connection, month, order_sn, as_of),
-        flags=_flags(row),
+        subsidy_fen=None if order.paid_at is None else _subsidy_given(connection, order_sn, settlement_id),
+        flags=flags_of_order(row),
         known=known,
         elsewhere=elsewhere,
     )
 
 
-def _not_held(connection: Connection, order_sn: str) -> str:
+def _unknown_order_text(connection: Connection, order_sn: str) -> str:
     waits = connection.execute(
         select(Quarantined.quarantine_id, Quarantined.code, Quarantined.sentence_en, Quarantined.sentence_zh)
         .where(Quarantined.kind == "orders", Quarantined.subject == order_sn, Quarantined.closed_at.is_(None))
@@ -332,25 +421,31 @@ def _not_held(connection: Connection, order_sn: str) -> str:
     )
 
 
-def _notices_elsewhere(connection: Connection, period: Period, as_of: AsOf | None) -> Settlements:
-    """The settlements of the notices of other programmes that the newest settlement of a period went by; before it has
-    one, of those that stand now."""
+def _newest_settlement(connection: Connection, period: Period, as_of: AsOf | None) -> int | None:
     newest = select(func.max(Settlement.settlement_id)).where(Settlement.period == str(period))
     if as_of is not None:
         newest = newest.where(Settlement.settled_at <= as_of.moment)
-    settled = connection.execute(newest).scalar()
-    if settled is None and as_of is not None:
+    number: int | None = connection.execute(newest).scalar()
+    return number
+
+
+def _notices_elsewhere(
+    connection: Connection, period: Period, settlement_id: int | None, as_of: AsOf | None
+) -> Settlements:
+    """The settlements of the notices of other programmes that a settlement of a period went by; before it has one, of
+    those that stand now."""
+    if settlement_id is not None:
+        return select(KnownNotice.other_id).where(KnownNotice.settlement_id == settlement_id)
+    if as_of is not None:
         return notices_known(connection, as_of, period)
-    if settled is None:
-        return newest_notices_elsewhere(literal(str(period)))
-    return select(KnownNotice.other_id).where(KnownNotice.settlement_id == settled)
+    return newest_notices_elsewhere(literal(str(period)))
 
 
 def _line_elsewhere(
     connection: Connection, order_sn: str, settlements: Settlements
 ) -> NoticeElsewhere | None:
     """Where an order has a line in these; null where it has none."""
-    promoters = select(OrderVersion.promoter_id).where(OrderVersion.order_sn == order_sn)
+    promoters = promoters_of_order(order_sn)
     found = connection.execute(
         select(Notice.period, Notice.notice)
         .join(Line, Line.settlement_id == Notice.settlement_id)
@@ -384,33 +479,15 @@ def _level_in(connection: Connection, month: Period, promoter_id: int, now: int)
     ).scalar()
 
 
-def _given(connection: Connection, month: Period, order_sn: str, as_of: AsOf | None) -> int | None:
-    settlements = select(Settlement.settlement_id).where(Settlement.period == str(month))
-    if as_of is not None:
-        settlements = settlements.where(Settlement.settled_at <= as_of.moment)
-    newest = connection.execute(settlements.order_by(Settlement.settlement_id.desc()).limit(1)).scalar()
-    if newest is None:
+def _subsidy_given(connection: Connection, order_sn: str, settlement_id: int | None) -> int | None:
+    """What a settlement gives to an order, whole fen; null without a settlement."""
+    if settlement_id is None:
         return None
     # The order may have moved to another promoter since: look under every one it ever had.
-    promoters = select(OrderVersion.promoter_id).where(OrderVersion.order_sn == order_sn)
+    promoters = promoters_of_order(order_sn)
     given = connection.execute(
         select(Line.subsidy_fen).where(
-            Line.promoter_id.in_(promoters), Line.settlement_id == newest, Line.order_sn == order_sn
+            Line.promoter_id.in_(promoters), Line.settlement_id == settlement_id, Line.order_sn == order_sn
         )
     ).scalar()
     return given or 0
-
-
-def _flags(row: Any) -> tuple[str, ...]:
-    conditions = {
-        "DIRECT_UNKNOWN": row["is_direct"] is None,
-        "CATEGORY_UNKNOWN": row["cat_ids"] is None,
-        "PRICE_COMPARE_UNKNOWN": row["price_compare_status"] is None,
-        "LINK_UNKNOWN": row["link_channel"] == "unknown",
-        "RECEIPT_UNKNOWN": row["order_status"] in RECEIVED_STATUSES and row["received_at"] is None,
-        "AFTERSALE_OPEN": row["return_status"] == 1,
-        "TIMES_OUT_OF_ORDER": bool(row["times_out_of_order"]),
-        "ODD_TEXT": bool(row["odd_text"]),
-        "CONFLICT": bool(row["conflicting"]),
-    }
-    return tuple(flag for flag, applies in conditions.items() if applies)

@@ -1,16 +1,20 @@
 """My task: where a promoter stands in a month, what is missing, and what it would earn."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from itertools import starmap
+from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
+from bounty.db import QueryRow, fetch_first
 from bounty.models import DailyProgress, PromoterSubsidy, RosterOverride, Violation
 from bounty.progress.bring_home import BringHome, bring_home_of
 from bounty.progress.history import PromoterMonth
 from bounty.progress.next_tier import NextTier, next_tier_of
 from bounty.progress.order_list import (
     Expected,
+    TierSubsidy,
     expected_of,
     expected_rate,
     newest_orders,
@@ -20,6 +24,7 @@ from bounty.progress.order_list import (
 from bounty.progress.pace import TargetProgress, WindowDays, days_of
 from bounty.progress.queries import A_PERIOD, A_PROMOTER
 from bounty.progress.service import Tally
+from bounty.roster.queries import PromoterViolation
 from bounty.rules.clauses import RECEIVED_IN_TIME, TASK_CLAUSES
 from bounty.rules.measure import COUNTED, PENDING
 from bounty.rules.terms import Terms
@@ -37,16 +42,23 @@ class DayTotal:
     pending: Tally
 
 
+class NewestOverride(NamedTuple):
+    """Why and when a roster entry was changed by hand."""
+
+    reason: str
+    overridden_at: int
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """A promoter's month, as of now."""
 
     month: PromoterMonth
     terms: Terms
-    override: Any | None
-    """The newest change of the roster entry by hand: reason, overridden_at."""
-    violation: Any | None
-    """The one that keeps the promoter out longest, as it stands now: occurred_on, reason, cleared_on."""
+    override: NewestOverride | None
+    """The newest change of the roster entry by hand."""
+    violation: PromoterViolation | None
+    """The one that keeps the promoter out longest."""
     counted: Tally
     pending: Tally
     not_counted: dict[str, Tally]
@@ -62,12 +74,12 @@ class Task:
     next_tier: NextTier | None
     """The one above it, while it may still be reached."""
     expected: Expected
-    newest: tuple[Any, ...]
-    """The newest orders, with the columns of ``listing.listed_orders``."""
+    newest: tuple[QueryRow, ...]
+    """The newest orders, with the columns of ``order_list.listed_orders``."""
     following: PromoterMonth | None
     """The next month, as soon as its roster is frozen."""
     reachable: bool
-    """Whether the promoter may still pass; see ``listing.within_reach``."""
+    """Whether the promoter may still pass; see ``order_list.within_reach``."""
     bring_home: BringHome | None
     """Which pending orders would do, while that helps: not passed yet, within reach, and before the cutoff."""
 
@@ -77,19 +89,19 @@ class Task:
         return sum(self.not_counted.values(), self.counted + self.pending)
 
     @property
-    def standings(self) -> tuple[TargetProgress, ...]:
+    def targets(self) -> tuple[TargetProgress, ...]:
         """Of the targets there are."""
-        return tuple(standing for standing in (self.gmv, self.orders) if standing is not None)
+        return tuple(target for target in (self.gmv, self.orders) if target is not None)
 
     @property
     def passed(self) -> bool:
         """Whether what is counted reaches every target, for an eligible promoter whose pass was not taken back."""
-        return self._may_pass and all(each.counted >= each.target for each in self.standings)
+        return self._may_pass and all(each.counted >= each.target for each in self.targets)
 
     @property
     def would_pass(self) -> bool:
         """Whether it would, were every pending order received in time."""
-        return self._may_pass and all(each.missing == 0 for each in self.standings)
+        return self._may_pass and all(each.missing == 0 for each in self.targets)
 
     @property
     def _may_pass(self) -> bool:
@@ -109,7 +121,7 @@ _DAYS = select(
     DailyProgress.amount_fen,
     DailyProgress.capped_fen,
 ).where(DailyProgress.period == A_PERIOD, DailyProgress.promoter_id == A_PROMOTER)
-_TIERS = select(PromoterSubsidy.__table__).where(
+_TIERS = select(*(PromoterSubsidy.__table__.c[name] for name in TierSubsidy._fields)).where(
     PromoterSubsidy.period == A_PERIOD, PromoterSubsidy.promoter_id == A_PROMOTER
 )
 
@@ -128,8 +140,8 @@ def task_of(
     terms = month.terms
     verdicts: dict[str, Tally] = {}
     by_day: dict[int, dict[str, Tally]] = {}
-    asked = {"period": str(month.period), "promoter_id": promoter_id}
-    for day, stands, *sums in connection.execute(_DAYS, asked):
+    key: dict[str, str | int] = {"period": str(month.period), "promoter_id": promoter_id}
+    for day, stands, *sums in connection.execute(_DAYS, key):
         of_day = Tally(*sums)
         too_late = stands == PENDING and month.published is not None
         verdict = RECEIVED_IN_TIME.code if too_late else stands
@@ -152,7 +164,7 @@ def task_of(
         terms, counted.capped_fen, counted.orders, month.target_gmv_fen, month.target_orders
     )
     permille = expected_rate(terms, reached, month, reachable=reachable)
-    tiers = {row.tier: row for row in connection.execute(_TIERS, asked)}
+    tiers = {row.tier: row for row in starmap(TierSubsidy, connection.execute(_TIERS, key))}
     expected, earned_fen = expected_of(terms, tiers, permille)
     published = month.published
     helps = bool(pending.orders) and reachable and reached is None and now < month.bounds.receipt_cutoff
@@ -162,7 +174,7 @@ def task_of(
     newest = connection.execute(
         newest_orders(terms, NEWEST, published=published is not None),
         {
-            **asked,
+            **key,
             "rate_permille": permille,
             "earned_fen": earned_fen,
             "settlement_id": None if published is None else published.settlement_id,
@@ -171,9 +183,7 @@ def task_of(
     return Task(
         month=month,
         terms=terms,
-        override=connection.execute(_NEWEST_OVERRIDE, asked).first()
-        if month.derivation.get("source") == "override"
-        else None,
+        override=_override(connection, key) if month.derivation.get("source") == "override" else None,
         violation=_violation(connection, promoter_id, month) if month.reason == "VIOLATION" else None,
         counted=counted,
         pending=pending,
@@ -196,7 +206,7 @@ def task_of(
         bring_home=bring_home_of(
             connection,
             terms,
-            asked,
+            key,
             max((month.target_gmv_fen or 0) - counted.capped_fen, 0),
             max((month.target_orders or 0) - counted.orders, 0),
             pending.orders,
@@ -206,10 +216,15 @@ def task_of(
     )
 
 
-def _violation(connection: Connection, promoter_id: int, month: PromoterMonth) -> Any | None:
+def _override(connection: Connection, key: Mapping[str, str | int]) -> NewestOverride | None:
+    row = connection.execute(_NEWEST_OVERRIDE, key).first()
+    return None if row is None else NewestOverride(*row)
+
+
+def _violation(connection: Connection, promoter_id: int, month: PromoterMonth) -> PromoterViolation | None:
     first_day = month.period.first_day
-    return connection.execute(
-        select(Violation.occurred_on, Violation.reason, Violation.cleared_on)
+    query = (
+        select(*(Violation.__table__.c[name] for name in PromoterViolation._fields))
         .where(
             Violation.promoter_id == promoter_id,
             Violation.occurred_on < first_day,
@@ -219,4 +234,5 @@ def _violation(connection: Connection, promoter_id: int, month: PromoterMonth) -
             Violation.cleared_on.is_not(None), Violation.cleared_on.desc(), Violation.occurred_on.desc()
         )
         .limit(1)
-    ).first()
+    )
+    return fetch_first(connection, query, PromoterViolation)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from bounty.files import cells
 from bounty.files.columns import CellReading, FileColumn, HeaderMatch, lay_out_either
@@ -174,7 +174,7 @@ class Reference:
     """The header as it stood: with it a raw row can be read again."""
     encoding: str
     """utf-8, utf-8-sig or gb18030."""
-    rows: Iterator[Any] = field(repr=False)
+    rows: Iterator[ReferenceRow | BadRow] = field(repr=False)
     """The kind's rows (PromoterRow, ...) or BadRow, in the file's order, once."""
     entries: set[int] = field(default_factory=set)
     """Entries of the quarantine from which rows were exported that come back in it; known once its rows are read."""

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from itertools import islice
-from typing import Any
 
 from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    FromClause,
     Table,
     and_,
     cast,
@@ -22,11 +23,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import Text
 
-from bounty.db import Base, WholeNumber, Words, clear, insert_into, load, workspace
+from bounty.db import Base, Columns, WholeNumber, Words, clear, insert_into, load, workspace
 from bounty.files.problems import BadRow, bad_row
 from bounty.ingest.batches import Counts
 from bounty.ingest.quarantine import NO_HEADERS, UNKNOWN_PROMOTER, BatchQuarantine, close_entries
 from bounty.models import Promoter, Quarantined
+from bounty.promoters.reference_files import ReferenceRow
 
 CHUNK = 20_000
 
@@ -53,7 +55,7 @@ class ReferenceKind:
 class Refusal:
     """Rows that can't be taken in for a reason that only the database knows."""
 
-    applies: Callable[[Any], ColumnElement[bool]]
+    applies: Callable[[Columns], ColumnElement[bool]]
     """To a staged row, from its columns."""
     code: str
     column: str
@@ -63,7 +65,7 @@ def upsert_reference_rows(
     connection: Connection,
     kind: ReferenceKind,
     batch_id: int,
-    rows: Iterable[Any],
+    rows: Iterable[ReferenceRow | BadRow],
     now: int,
     refusals: Sequence[Refusal] = (),
     *,
@@ -103,7 +105,7 @@ def upsert_reference_rows(
     return counts
 
 
-def _promoter_unknown(row: Any) -> ColumnElement[bool]:
+def _promoter_unknown(row: Columns) -> ColumnElement[bool]:
     return ~exists().where(Promoter.promoter_id == row.promoter_id)
 
 
@@ -138,9 +140,9 @@ def _stage(kind: ReferenceKind) -> Table:
     return workspace(f"staged_{kind.name}", Column("place", WholeNumber), *columns, Column("raw", Words))
 
 
-def _plain(connection: Connection, value: Any) -> Any:
+def _plain(connection: Connection, value: object) -> object:
     """A date as the driver of the database takes it."""
-    return value.isoformat() if connection.dialect.name == "sqlite" and hasattr(value, "isoformat") else value
+    return value.isoformat() if connection.dialect.name == "sqlite" and isinstance(value, date) else value
 
 
 def _merge(
@@ -154,7 +156,7 @@ def _merge(
     row = select(staged, rank.label("rank")).subquery("row")
     last = select(staged, rank.label("rank")).subquery("last")
 
-    def same(left: Any, right: Any, names: tuple[str, ...]) -> ColumnElement[bool]:
+    def same(left: FromClause, right: FromClause, names: tuple[str, ...]) -> ColumnElement[bool]:
         return and_(*(left.c[name].is_not_distinct_from(right.c[name]) for name in names))
 
     by_key = row.outerjoin(table, and_(*(table.c[name] == row.c[name] for name in kind.key)))
@@ -183,7 +185,7 @@ def _merge(
     upsert = insert_into(connection.dialect.name, kind.table).from_select(
         columns, select(*content).where(is_last)
     )
-    new: Any = upsert.excluded
+    new = upsert.excluded
     connection.execute(
         upsert.on_conflict_do_update(
             index_elements=list(kind.key),

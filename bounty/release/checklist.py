@@ -2,34 +2,72 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
 from bounty.clock import shown
+from bounty.db import fetch_all
+from bounty.ingest.unfinished import UnfinishedFile, unfinished_file
+from bounty.labels import LabelledCode
 from bounty.models import AuditEvent, Quarantined, User, Waiver
 from bounty.notices.period_status import PeriodStatus
 from bounty.orders.unknowns import Unknown, unknown_in_month
 from bounty.release.freshness import Freshness, freshness_of
 from bounty.rules.clause_texts import deadline_text
-from bounty.rules.periods import Period
+from bounty.rules.periods import Bounds, Period
 from bounty.settlement.queries import quarantined_of
+from bounty.settlement.service import SettlementRow
 from bounty.sync.coverage import Coverage, coverage_of
 from bounty.sync.intervals import Interval
 
 CHECKED = "books.check"
 """The act under which a run of the checks is kept."""
-LINES = {
-    "FRESH": ("数据已到收货截止", "The data reaches the receipt cutoff"),
-    "COVERAGE": ("平台订单齐全", "The platform's orders are covered"),
-    "CUTOFF": ("收货截止已过", "Receipt cutoff has passed"),
-    "QUARANTINE": ("隔离行", "Quarantine"),
-    "CHECKS": ("账目自查", "The books check themselves"),
-    "UNKNOWN": ("未知的内容", "What is unknown"),
-}
-"""Line of the checklist -> its name in Chinese and English."""
+
+
+class ChecklistCode(LabelledCode):
+    """A line of the checklist."""
+
+    UNFINISHED = "UNFINISHED", "大文件导入完毕", "No file is half in"
+    FRESH = "FRESH", "数据已到收货截止", "The data reaches the receipt cutoff"
+    COVERAGE = "COVERAGE", "平台订单齐全", "The platform's orders are covered"
+    CUTOFF = "CUTOFF", "收货截止已过", "Receipt cutoff has passed"
+    QUARANTINE = "QUARANTINE", "隔离行", "Quarantine"
+    CHECKS = "CHECKS", "账目自查", "The books check themselves"
+    UNKNOWN = "UNKNOWN", "未知的内容", "What is unknown"
+
+
 WAIVABLE = ("FRESH", "COVERAGE", "QUARANTINE")
 """What a person may answer for. A cutoff that has not passed, or books that don't add up, nobody can."""
+
+
+class WaiverRow(NamedTuple):
+    """Who answers for a line of the checklist, and why."""
+
+    line: str
+    reason: str
+    waived_at: int
+    name: str | None
+    """Null for the command line."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChecksRun:
+    """A run of the checks, as the audit keeps it."""
+
+    happened_at: int
+    checks: int
+    violations: dict[str, int]
+    """By the name of the check; only those that found any."""
+    settlement: int | None
+    """The newest of the period at the time."""
+
+
+class WaitingCode(NamedTuple):
+    """How many rows wait in quarantine for one reason."""
+
+    code: str
+    rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +75,13 @@ class ChecklistItem:
     """A line of the checklist."""
 
     code: str
-    """A key of LINES."""
+    """One of ChecklistCode."""
     holds: bool
     zh: str
     """What was found."""
     en: str
-    waiver: Any | None = None
-    """reason, name (null for the command line) and waived_at, where somebody answers for it."""
+    waiver: WaiverRow | None = None
+    """Where somebody answers for it."""
     noted: bool = False
     """Whether it asks a person to look, though it stops nothing."""
     found: bool = True
@@ -71,8 +109,8 @@ class Checklist:
     freshness: Freshness
     quarantined: int
     """Order rows that wait and are, or may be, of the month."""
-    checked: Any | None
-    """The newest run of the checks: happened_at, checks, violations by name, settlement; null before the first."""
+    checked: ChecksRun | None
+    """The newest run of the checks; null before the first."""
 
     @property
     def clean(self) -> bool:
@@ -86,9 +124,10 @@ class Checklist:
 
 
 def checklist(connection: Connection, stage: PeriodStatus, now: int) -> Checklist:
-    """The checklist of a period, for its newest settlement; ten queries.
+    """The checklist of a period, for its newest settlement; eleven queries.
 
-    COVERAGE is a line of it once anything was fetched from the platform: files have none to prove.
+    UNFINISHED is a line of it while a large file is not in whole. COVERAGE is one once anything was fetched from the
+    platform: files have none to prove.
     """
     bounds = stage.bounds
     waiting = connection.execute(quarantined_of(bounds)).scalar_one()
@@ -97,6 +136,7 @@ def checklist(connection: Connection, stage: PeriodStatus, now: int) -> Checklis
     waivers = _waivers(connection, stage)
     checked = _checked(connection, stage.period)
     lines = (
+        *_unfinished(unfinished_file(connection)),
         _fresh(freshness, bounds.receipt_cutoff, waivers),
         *_coverage(coverage, waivers),
         _cutoff(bounds.receipt_cutoff, now),
@@ -107,34 +147,38 @@ def checklist(connection: Connection, stage: PeriodStatus, now: int) -> Checklis
     return Checklist(lines, freshness, waiting, checked)
 
 
-def _waivers(connection: Connection, stage: PeriodStatus) -> dict[str, Any]:
+def _unfinished(file: UnfinishedFile | None) -> list[ChecklistItem]:
+    return [] if file is None else [ChecklistItem("UNFINISHED", False, file.zh, file.en)]
+
+
+def _waivers(connection: Connection, stage: PeriodStatus) -> dict[str, WaiverRow]:
     settlement_id = 0 if stage.newest is None else stage.newest.settlement_id
-    rows = connection.execute(
+    query = (
         select(Waiver.line, Waiver.reason, Waiver.waived_at, User.name)
         .outerjoin(User, User.id == Waiver.user_id)
         .where(Waiver.settlement_id == settlement_id)
     )
-    return {row.line: row for row in rows}
+    return {row.line: row for row in fetch_all(connection, query, WaiverRow)}
 
 
-def _checked(connection: Connection, period: Period) -> Any | None:
+def _checked(connection: Connection, period: Period) -> ChecksRun | None:
     row = connection.execute(
         select(AuditEvent.happened_at, AuditEvent.after)
         .where(AuditEvent.subject == str(period), AuditEvent.act == CHECKED)
         .order_by(AuditEvent.event_id.desc())
         .limit(1)
     ).first()
-    return None if row is None else {"happened_at": row.happened_at, **json.loads(row.after or "{}")}
+    return None if row is None else ChecksRun(row.happened_at, **json.loads(row.after or "{}"))
 
 
-def _quarantine(waiting: int, waivers: dict[str, Any]) -> ChecklistItem:
+def _quarantine(waiting: int, waivers: dict[str, WaiverRow]) -> ChecklistItem:
     if not waiting:
         return ChecklistItem("QUARANTINE", True, "本月没有等待处理的行", "no row of the month waits")
     rows = "1 row waits" if waiting == 1 else f"{waiting} rows wait"
     return ChecklistItem("QUARANTINE", False, f"{waiting} 条未处理", rows, waivers.get("QUARANTINE"))
 
 
-def _coverage(found: Coverage, waivers: dict[str, Any]) -> list[ChecklistItem]:
+def _coverage(found: Coverage, waivers: dict[str, WaiverRow]) -> list[ChecklistItem]:
     if not found.is_required:
         return []
     if not found.gaps:
@@ -160,7 +204,7 @@ def _cutoff(cutoff: int, now: int) -> ChecklistItem:
     return ChecklistItem("CUTOFF", False, f"{at_zh}，还有 {zh}", f"{at_en}, in {en}")
 
 
-def _fresh(freshness: Freshness, cutoff: int, waivers: dict[str, Any]) -> ChecklistItem:
+def _fresh(freshness: Freshness, cutoff: int, waivers: dict[str, WaiverRow]) -> ChecklistItem:
     at_zh, at_en = deadline_text(cutoff, year=True)
     if freshness.covered:
         return ChecklistItem(
@@ -185,13 +229,13 @@ def _fresh(freshness: Freshness, cutoff: int, waivers: dict[str, Any]) -> Checkl
             f"no update of this period's orders from after the cutoff, {at_en}: receipts may be missing",
             waivers.get("FRESH"),
         )
-    through = shown(confirmation.through_at)[:16].replace("T", " ")
+    zh, en = deadline_text(confirmation.through_at, year=True)
     by_zh, by_en = confirmation.name or "命令行", confirmation.name or "the command line"
     return ChecklistItem(
         "FRESH",
         freshness.reaches,
-        f"{by_zh} 确认数据已齐至 {through}：{confirmation.reason}",
-        f"{by_en} confirmed that the data is complete up to {through}: {confirmation.reason}",
+        f"{by_zh} 确认数据已齐至 {zh}：{confirmation.reason}",
+        f"{by_en} confirmed that the data is complete up to {en}: {confirmation.reason}",
         waivers.get("FRESH"),
     )
 
@@ -204,31 +248,30 @@ def _unknown(found: list[Unknown]) -> list[ChecklistItem]:
     return [ChecklistItem("UNKNOWN", True, zh, en, noted=True)]
 
 
-def _checks(checked: Any | None, newest: Any | None) -> ChecklistItem:
+def _checks(checked: ChecksRun | None, newest: SettlementRow | None) -> ChecklistItem:
     if newest is None and checked is None:
         return ChecklistItem(
             "CHECKS", False, "核算后自动运行", "run by themselves after a settlement", found=False
         )
-    if checked is None or (newest is not None and checked["settlement"] != newest.settlement_id):
+    if checked is None or (newest is not None and checked.settlement != newest.settlement_id):
         return ChecklistItem(
             "CHECKS", False, "这次核算之后还没有自查", "not run since this settlement", found=False
         )
-    at = shown(checked["happened_at"])[:16].replace("T", " ")
-    off = checked["violations"]
+    at = shown(checked.happened_at)[:16].replace("T", " ")
+    off = checked.violations
     if off:
         names = ", ".join(f"{name} {count}" for name, count in off.items())
         return ChecklistItem("CHECKS", False, f"不符：{names}（{at}）", f"broken: {names} ({at})")
-    count = checked["checks"]
+    count = checked.checks
     return ChecklistItem("CHECKS", True, f"{count} 项，0 处不符（{at}）", f"{count} checks, 0 broken ({at})")
 
 
-def waiting_by_code(connection: Connection, bounds: Any) -> list[Any]:
-    """What waits in quarantine and is, or may be, of a month: code, rows; the most first."""
-    return list(
-        connection.execute(
-            quarantined_of(bounds)
-            .with_only_columns(Quarantined.code, func.count().label("rows"))
-            .group_by(Quarantined.code)
-            .order_by(func.count().desc(), Quarantined.code)
-        )
+def waiting_by_code(connection: Connection, bounds: Bounds) -> list[WaitingCode]:
+    """What waits in quarantine and is, or may be, of a month; the most first."""
+    query = (
+        quarantined_of(bounds)
+        .with_only_columns(Quarantined.code, func.count().label("rows"))
+        .group_by(Quarantined.code)
+        .order_by(func.count().desc(), Quarantined.code)
     )
+    return fetch_all(connection, query, WaitingCode)

@@ -4,20 +4,41 @@ Orders of other periods prove nothing: a file of December's orders does not brin
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, exists, func, insert, or_, select
+from sqlalchemy import Connection, Select, and_, exists, func, insert, or_, select
 
 from bounty.audit.service import actor_of, record
 from bounty.clock import shown
+from bounty.db import fetch_first
 from bounty.errors import BountyError
-from bounty.models import Batch, DataConfirmation, FetchWindow, Order, OrderRepeat, OrderVersion, User
+from bounty.models import (
+    Archive,
+    Batch,
+    DataConfirmation,
+    FetchWindow,
+    Order,
+    OrderRepeat,
+    OrderVersion,
+    User,
+)
+from bounty.orders.archived import is_archived
 from bounty.roster.terms import open_period
 from bounty.rules.periods import Bounds, Period
 from bounty.sync.coverage import Coverage
 
 LONGEST = 500
 """Characters of a reason."""
+
+
+class ConfirmationRow(NamedTuple):
+    """That somebody answers for how far the data reaches."""
+
+    through_at: int
+    reason: str
+    name: str | None
+    """Null without an account."""
+    confirmed_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +49,8 @@ class Freshness:
     """Everything up to the cutoff was fetched from the platform."""
     updated: bool
     """A file holds an update, at or after the cutoff, of an order paid in the period."""
-    confirmation: Any | None
-    """The confirmation that reaches furthest: through_at, reason, name (null without an account), confirmed_at."""
+    confirmation: ConfirmationRow | None
+    """The confirmation that reaches furthest."""
     reaches: bool
     """Whether the data reaches the cutoff."""
     imported_at: int | None
@@ -40,7 +61,7 @@ class Freshness:
 
 
 def freshness_of(
-    connection: Connection, period: Period, bounds: Bounds | Any, coverage: Coverage, now: int
+    connection: Connection, period: Period, bounds: Bounds, coverage: Coverage, now: int
 ) -> Freshness:
     """How far the data of a period reaches; three queries.
 
@@ -50,7 +71,7 @@ def freshness_of(
     batch = connection.execute(
         select(Batch.imported_at, Batch.batch_id, Batch.file_name).order_by(Batch.batch_id.desc()).limit(1)
     ).first()
-    confirmation = connection.execute(
+    furthest = (
         select(
             DataConfirmation.through_at,
             DataConfirmation.reason,
@@ -61,7 +82,8 @@ def freshness_of(
         .where(DataConfirmation.period == str(period))
         .order_by(DataConfirmation.through_at.desc(), DataConfirmation.number.desc())
         .limit(1)
-    ).first()
+    )
+    confirmation = fetch_first(connection, furthest, ConfirmationRow)
     covered = coverage.is_required and not coverage.gaps
     confirmed = confirmation is not None and confirmation.through_at >= bounds.receipt_cutoff
     # Before the cutoff nobody can hold an update from after it, so the month's orders need not be searched.
@@ -77,7 +99,7 @@ def freshness_of(
     )
 
 
-def _updated_since_cutoff(connection: Connection, bounds: Bounds | Any) -> bool:
+def _updated_since_cutoff(connection: Connection, bounds: Bounds) -> bool:
     """Whether a file, and not only a reading of the platform, holds an update at or after the cutoff of an order paid
     in the period. What the platform gave is judged by its coverage: one late row proves nothing about the others.
     """
@@ -101,7 +123,28 @@ def _updated_since_cutoff(connection: Connection, bounds: Bounds | Any) -> bool:
         Order.modified_at >= bounds.receipt_cutoff,
         from_file,
     )
-    return connection.execute(late.limit(1)).first() is not None
+    found = select(or_(late.exists(), _archived_since_cutoff(bounds).exists()))
+    return bool(connection.execute(found).scalar_one())
+
+
+def _archived_since_cutoff(bounds: Bounds) -> Select[int]:
+    """The archives that have such a row, of whose newest they keep the time, and such an order of the period."""
+    late = exists().where(
+        Order.paid_at >= Archive.paid_from,
+        Order.paid_at < Archive.paid_until,
+        Order.paid_at >= bounds.month_from,
+        Order.paid_at < bounds.month_until,
+        Order.modified_at >= bounds.receipt_cutoff,
+        is_archived(),
+    )
+    # Orders are looked at only where there is such an archive.
+    return select(Archive.archive_id).where(
+        Archive.orders_left > 0,
+        Archive.paid_from < bounds.month_until,
+        Archive.paid_until > bounds.month_from,
+        Archive.newest_file_row_at >= bounds.receipt_cutoff,
+        late.correlate(Archive),
+    )
 
 
 def confirm_data(

@@ -5,17 +5,17 @@ waits for its results is not followed by another.
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from sqlalchemy import Connection, and_, case, func, or_, select
+from sqlalchemy import Connection
 
+from bounty.accounting.finance_queries import coming_shown, payable_periods
 from bounty.errors import BountyError
-from bounty.notices.late_facts import LateFacts, late_facts
+from bounty.figures import Figure
+from bounty.notices.late_facts import LateFacts, late_facts, late_facts_shown
 from bounty.notices.period_status import PeriodStatus
 from bounty.release.checklist import Checklist
 from bounty.settlement.revocations import voided_since
-from bounty.tranches.entitlement import orders_due, published_periods
-from bounty.tranches.holds import is_held
 from bounty.tranches.state import open_tranche
 
 Code = Literal[
@@ -45,30 +45,46 @@ class AfterNotice:
     """What matters once a period has a notice or a draft."""
 
     late: LateFacts | None = None
+    late_figure: Figure | None = None
+    """For a page: as of when ``late`` holds."""
     draft_is_outdated: bool = False
     """Whether a pass was taken back since the draft: it can't be published."""
     payout_due: bool = False
     """Whether a tranche can be prepared that has lines of the period."""
 
 
-def after_notice(connection: Connection, stage: PeriodStatus, now: int) -> AfterNotice:
-    """What came after the newest notice, or after the draft, of a period."""
+def after_notice(
+    connection: Connection, stage: PeriodStatus, now: int, *, shown: bool = False
+) -> AfterNotice:
+    """What came after the newest notice, or after the draft, of a period.
+
+    shown   for a page, which of large books has what was computed last
+    """
     if stage.state == "CLOSED":
         return AfterNotice()
     notice = stage.notices[0] if stage.notices else None
-    late = late_facts(connection, stage.period, stage.terms, notice)
+    figure = None
+    if shown:
+        figure = late_facts_shown(connection, stage.period, stage.terms, notice, now)
+        late: LateFacts | None = figure.content
+    else:
+        late = late_facts(connection, stage.period, stage.terms, notice)
     draft = stage.draft
     return AfterNotice(
         late,
+        figure,
         draft is not None and voided_since(connection, draft),
-        notice is not None and draft is None and late is None and _payout_due(connection, stage, now),
+        notice is not None
+        and draft is None
+        and late is None
+        and _payout_due(connection, stage, now, shown=shown),
     )
 
 
 def next_code(stage: PeriodStatus, found: Checklist, came: AfterNotice, *, approval_required: bool) -> Next:
     """The one thing to do next in an open period."""
     failed, draft, published = found.failed, stage.draft is not None, bool(stage.notices)
-    unready = bool(failed.keys() & {"FRESH", "COVERAGE"})
+    unready = bool(failed.keys() & {"UNFINISHED", "FRESH", "COVERAGE"})
     broken = "CHECKS" in failed and failed["CHECKS"].found
     steps = (
         (stage.state == "CLOSED", Next("NONE")),
@@ -87,15 +103,14 @@ def next_code(stage: PeriodStatus, found: Checklist, came: AfterNotice, *, appro
     return next(step for holds, step in steps if holds)
 
 
-def _payout_due(connection: Connection, stage: PeriodStatus, now: int) -> bool:
+def _payout_due(connection: Connection, stage: PeriodStatus, now: int, *, shown: bool) -> bool:
     """Whether preparing a tranche now would be accepted and bring lines of the period."""
     try:
         open_tranche(connection)
     except BountyError:
         return False
-    judged = published_periods(connection, now).subquery("judged")
-    of_period: Any = select(judged).where(judged.c.period == str(stage.period))
-    order = orders_due(of_period).subquery("order_due").c
-    payable = and_(order.due_fen > 0, ~is_held(order.promoter_id, order.period))
-    due = func.coalesce(func.max(case((or_(order.due_fen < 0, payable), 1), else_=0)), 0)
-    return bool(connection.execute(select(due)).scalar_one())
+    period = str(stage.period)
+    if shown:
+        coming, _ = coming_shown(connection, now)
+        return coming is not None and period in coming.periods
+    return payable_periods(connection, now, period) != []

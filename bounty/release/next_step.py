@@ -1,12 +1,11 @@
 """The one thing to do next in a period. Decided from what is given; asks nothing."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from bounty.clock import shown
 from bounty.notices.late_facts import in_words
 from bounty.notices.period_status import PeriodStatus
-from bounty.release.checklist import LINES, Checklist
+from bounty.release.checklist import Checklist, ChecklistCode
 from bounty.release.next_code import AfterNotice, next_code
 from bounty.rules.clause_texts import deadline_text
 
@@ -111,13 +110,24 @@ def _before(stage: PeriodStatus, found: Checklist) -> NextStep:
             "See the roster",
         )
     ready = stage.state == "READY_TO_SETTLE"
+    half = found.failed.get("UNFINISHED")
+    if half is not None:
+        return NextStep(
+            "先把文件导入完",
+            "Finish the import first",
+            half.zh,
+            half.en,
+            "IMPORTS",
+            "去导入",
+            "Go to imports",
+        )
     missing = next((found.failed[code] for code in ("FRESH", "COVERAGE") if code in found.failed), None)
     if ready and missing is not None:
         return NextStep(
             f"导入截至 {cutoff} 的订单数据",
             f"Import the orders up to the cutoff, {cutoff_en}",
-            f"{LINES[missing.code][0]}：{missing.zh}",
-            f"{LINES[missing.code][1]}: {missing.en}",
+            f"{ChecklistCode.labels()[missing.code][0]}：{missing.zh}",
+            f"{ChecklistCode.labels()[missing.code][1]}: {missing.en}",
             "IMPORTS",
             "导入订单",
             "Import orders",
@@ -154,10 +164,14 @@ def _before(stage: PeriodStatus, found: Checklist) -> NextStep:
     )
 
 
+_PLACES = {"QUARANTINE": "QUARANTINE", "FRESH": "IMPORTS", "UNFINISHED": "IMPORTS"}
+"""Code of a line of the checklist -> where it is answered, if not where the period is settled."""
+
+
 def _between(stage: PeriodStatus, found: Checklist, *, approval_required: bool) -> NextStep:
     off = [line for line in found.lines if not line.passes]
     if off:
-        line, place = off[0], {"QUARANTINE": "QUARANTINE", "FRESH": "IMPORTS"}.get(off[0].code, "SETTLING")
+        line, place = off[0], _PLACES.get(off[0].code, "SETTLING")
         do_zh, do_en = {
             "QUARANTINE": ("处理隔离行", "Mend the rows"),
             "IMPORTS": ("导入订单", "Import orders"),
@@ -167,13 +181,14 @@ def _between(stage: PeriodStatus, found: Checklist, *, approval_required: bool) 
         return NextStep(
             f"检查清单还差 {len(off)} 项",
             f"{lines} of the checklist to go",
-            f"{LINES[line.code][0]}：{line.zh}",
-            f"{LINES[line.code][1]}: {line.en}",
+            f"{ChecklistCode.labels()[line.code][0]}：{line.zh}",
+            f"{ChecklistCode.labels()[line.code][1]}: {line.en}",
             place,
             do_zh,
             do_en,
         )
-    draft: Any = stage.draft
+    draft = stage.draft
+    assert draft is not None, "between a draft and its notice"
     if approval_required and stage.approvals_missing:
         return NextStep(
             "请第二人批准草稿",

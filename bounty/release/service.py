@@ -1,15 +1,16 @@
 """What people do about a checklist: run the checks, let a line pass, approve and publish what they saw."""
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, Engine, insert
 
 from bounty.audit.service import actor_of, record
-from bounty.checks.books import CHECKS, Finding
+from bounty.checks.books import CHECKS, Finding, run_checks
 from bounty.clock import shown
+from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.models import Waiver
 from bounty.notices.period_status import PeriodStatus, period_status
 from bounty.notices.service import PublishedNotice, publish
-from bounty.release.checklist import CHECKED, LINES, WAIVABLE, checklist
+from bounty.release.checklist import CHECKED, WAIVABLE, ChecklistCode, checklist
 from bounty.rules.periods import Period
 from bounty.settlement.approval import approve
 from bounty.settlement.period_lock import require_not_closed
@@ -18,7 +19,7 @@ from bounty.settlement.period_lock import require_not_closed
 def keep_checks(connection: Connection, period: Period, findings: list[Finding], now: int) -> None:
     """Keep what a run of the checks found, for the newest settlement of a period.
 
-    findings   of ``checks.run_checks``, read in a snapshot of their own: they take long, and nobody has to wait
+    findings   of ``checks.books.run_checks``, read in a snapshot of their own: they take long, and nobody has to wait
     """
     newest = period_status(connection, period, now).newest
     found = {
@@ -113,7 +114,7 @@ def publish_checked(
 
     seen   settlement_id and content_sha256 of the draft that a person saw on a page; null in the shell
 
-    Raises BountyError as ``publication.publish`` does, while a line of the checklist is open, and where the newest
+    Raises BountyError as ``notices/service.py`` does, while a line of the checklist is open, and where the newest
     draft is no longer what was seen.
     """
     stage = period_status(connection, period, now)
@@ -132,6 +133,20 @@ def checks_to_run(connection: Connection, period: Period, now: int) -> bool:
         return False
     checks = checklist(connection, stage, now).failed.get("CHECKS")
     return checks is not None and not checks.found
+
+
+def run_checks_once(engine: Engine, period: Period, now: int) -> None:
+    """Run the checks of the books for the newest draft of a period, unless they have run since it was made.
+
+    They read in a snapshot of their own, because they take long and no writer should wait for them.
+    """
+    with snapshot(engine) as connection:
+        if not checks_to_run(connection, period, now):
+            return
+        findings = list(run_checks(connection))
+    with transaction(engine) as connection:
+        if checks_to_run(connection, period, now):
+            keep_checks(connection, period, findings, now)
 
 
 def _require_seen(stage: PeriodStatus, settlement_id: int, content_sha256: str | None = None) -> None:
@@ -162,7 +177,9 @@ def _require_clean(
         then = f" After that it needs the approval of {accounts} that did not make it." if missing else ""
         raise BountyError(
             f"Not yet: {answers}.{then}",
-            "还不能：" + "；".join(f"{LINES[line.code][0]}：{line.zh}" for line in off) + "。",
+            "还不能："
+            + "；".join(f"{ChecklistCode.labels()[line.code][0]}：{line.zh}" for line in off)
+            + "。",
         )
 
 
@@ -170,6 +187,7 @@ def _answer(code: str, period: Period, cutoff: int) -> str:
     """The command that answers a failed line of the checklist."""
     waiver = f"`bounty waive {period} {code} --reason …`"
     return {
+        "UNFINISHED": "import the file again, or take its batch back; it can't be waived",
         "FRESH": f"import the orders up to the cutoff, or `bounty confirm-data {period} --through {shown(cutoff)} "
         f"--reason …`, or {waiver}",
         "COVERAGE": f"`bounty sync`, or {waiver}",

@@ -3,14 +3,21 @@
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict, Unpack
 
-from bounty.money import grouped_yuan, shown_yuan
+from bounty.labels import LabelledCode
+from bounty.money import grouped_yuan
 from bounty.rules.periods import Period, months_later
 from bounty.rules.terms import Formula, LevelTerms, Terms
 
-INELIGIBLE = ("LEVEL_NOT_OFFERED", "TENURE_TOO_SHORT", "VIOLATION", "NO_TARGET")
-"""The reasons of not taking part; the first that applies is given."""
+
+class Ineligibility(LabelledCode):
+    """The reasons of not taking part; the first that applies is given."""
+
+    LEVEL_NOT_OFFERED = "LEVEL_NOT_OFFERED", "本期没有该等级", "the terms have no such level"
+    TENURE_TOO_SHORT = "TENURE_TOO_SHORT", "注册时间不足", "registered too late"
+    VIOLATION = "VIOLATION", "有违规", "a violation stands"
+    NO_TARGET = "NO_TARGET", "没有目标", "no target"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,30 @@ class Candidate:
     """Month -> whole fen counted, for the months of the level's formula; a month with nothing may be absent."""
 
 
+class Derivation(TypedDict, total=False):
+    """How eligibility and targets came about; which keys there are depends on the source or the reason."""
+
+    source: str
+    """``terms``, ``targets file``, ``history`` or ``override``; none for who is not eligible."""
+    months_fen: dict[str, int]
+    """Of the history, as the next four: month -> whole fen."""
+    factor_myriad: int
+    step_fen: int
+    floor_fen: int
+    ceiling_fen: int | None
+    level: str | None
+    """Of LEVEL_NOT_OFFERED, with the levels that the terms have."""
+    offered: list[str]
+    registered_on: str
+    """Of TENURE_TOO_SHORT, as the next two."""
+    registered_by: str
+    min_tenure_months: int
+    why: str
+    """Of an override, with its instant and the result of the rules."""
+    at: str
+    was: "Derivation"
+
+
 @dataclass(frozen=True, slots=True)
 class Eligibility:
     """The roster's decision on a promoter."""
@@ -36,8 +67,7 @@ class Eligibility:
     """Why not eligible; null for who is."""
     target_gmv_fen: int | None
     target_orders: int | None
-    derivation: dict[str, Any]
-    """How it came about, for a person."""
+    derivation: Derivation
 
 
 def registered_by(period: Period, tenure_months: int) -> dt.date:
@@ -79,13 +109,13 @@ def judge_candidate(candidate: Candidate, period: Period, terms: Terms) -> Eligi
     return Eligibility(None, gmv_fen or None, orders or None, derivation)
 
 
-def _no(reason: str, **why: Any) -> Eligibility:
+def _no(reason: str, **why: Unpack[Derivation]) -> Eligibility:
     return Eligibility(reason, None, None, why)
 
 
 def targets_of(
     candidate: Candidate, period: Period, level: LevelTerms
-) -> tuple[int | None, int | None, dict[str, Any]]:
+) -> tuple[int | None, int | None, Derivation]:
     """The targets of GMV, in whole fen, and of orders at a level, and how they came about; 0 is no target."""
     if candidate.given is not None:
         return *candidate.given, {"source": "targets file"}
@@ -93,7 +123,7 @@ def targets_of(
         return level.gmv, level.orders, {"source": "terms"}
     months = {month.name: candidate.history.get(month.name, 0) for month in history_months(period, level.gmv)}
     target_fen = level.gmv.target_fen(sum(months.values()))
-    derivation = {
+    derivation: Derivation = {
         "source": "history",
         "months_fen": months,
         "factor_myriad": level.gmv.factor,
@@ -104,7 +134,7 @@ def targets_of(
     return target_fen, level.orders, derivation
 
 
-def in_words(derivation: Mapping[str, Any], *, chinese: bool) -> str:
+def in_words(derivation: Derivation, *, chinese: bool) -> str:
     """A derivation in a sentence.
 
     >>> in_words({"source": "terms"}, chinese=False)
@@ -126,10 +156,10 @@ def in_words(derivation: Mapping[str, Any], *, chinese: bool) -> str:
         return "" if not derivation else "; ".join(f"{key} {value}" for key, value in derivation.items())
     months = ", ".join(f"{month} {grouped_yuan(fen)}" for month, fen in derivation["months_fen"].items())
     factor = f"{derivation['factor_myriad'] / 10_000:.4g}"
-    step, floor = shown_yuan(derivation["step_fen"]), shown_yuan(derivation["floor_fen"])
+    step, floor = grouped_yuan(derivation["step_fen"]), grouped_yuan(derivation["floor_fen"])
     ceiling = derivation["ceiling_fen"]
     if chinese:
         top = "" if ceiling is None else f"，不高于 {grouped_yuan(ceiling)}"
-        return f"历史月均（{months}）× {factor}，向上取整到 ¥{step} 的倍数，不低于 ¥{floor}{top}"
+        return f"历史月均（{months}）× {factor}，向上取整到 {step} 的倍数，不低于 {floor}{top}"
     top = "" if ceiling is None else f", at most {grouped_yuan(ceiling)}"
-    return f"mean of ({months}) x {factor}, rounded up to a multiple of ¥{step}, at least ¥{floor}{top}"
+    return f"mean of ({months}) x {factor}, rounded up to a multiple of {step}, at least {floor}{top}"

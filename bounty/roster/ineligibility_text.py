@@ -1,20 +1,20 @@
 """Why a promoter does not take part, in a sentence, and from when they would."""
 
 import datetime as dt
-from collections.abc import Mapping
-from typing import Any
 
+from bounty.roster.eligibility import Derivation
+from bounty.roster.queries import PromoterViolation
 from bounty.rules.clause_texts import BothLanguages
 from bounty.rules.periods import Period, months_later
 
 
 def ineligibility_text(
-    reason: str, level: str | None, derivation: Mapping[str, Any], violation: Any | None
+    reason: str, level: str | None, derivation: Derivation, violation: PromoterViolation | None
 ) -> BothLanguages:
     """The rule that says no.
 
     derivation   the roster entry's
-    violation    the one that stands in the way, with occurred_on and reason; asked for VIOLATION only
+    violation    the violation that counts; read for VIOLATION only
     """
     if derivation.get("source") == "override":
         return f"运营人工调整：{derivation['why']}", f"put so by operations: {derivation['why']}"
@@ -42,7 +42,7 @@ def ineligibility_text(
 
 
 def eligible_from_text(
-    reason: str, derivation: Mapping[str, Any], violation: Any | None, period: Period | None = None
+    reason: str, derivation: Derivation, violation: PromoterViolation | None, period: Period | None = None
 ) -> BothLanguages:
     """What would change it, and the first period that it would change.
 

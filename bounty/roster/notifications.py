@@ -1,17 +1,18 @@
 """Telling promoters what was frozen for them."""
 
 import json
-from typing import Any
 
 from sqlalchemy import Connection, select
 
 from bounty.clock import shown
+from bounty.db import fetch_all
 from bounty.models import RosterEntry, User
 from bounty.money import grouped_yuan
 from bounty.notifications.outbox import MessageText, announce, notify_promoters
 from bounty.roster.eligibility import in_words
 from bounty.roster.ineligibility_text import ineligibility_text
 from bounty.roster.programmes import period_in_words
+from bounty.roster.queries import RosterRow
 from bounty.rules.clause_texts import BothLanguages, deadline_text
 from bounty.rules.periods import Bounds, Period
 
@@ -20,10 +21,12 @@ def notify_targets(connection: Connection, period: Period, bounds: Bounds, now: 
     """Tell every promoter on a roster that was just frozen their target, or why they don't take part."""
     entries = {
         row.promoter_id: row
-        for row in connection.execute(
+        for row in fetch_all(
+            connection,
             select(RosterEntry.__table__)
             .join(User, User.promoter_id == RosterEntry.promoter_id)
-            .where(RosterEntry.period == str(period))
+            .where(RosterEntry.period == str(period)),
+            RosterRow,
         )
     }
 
@@ -37,7 +40,7 @@ def notify_targets(connection: Connection, period: Period, bounds: Bounds, now: 
     announce(connection, "target", str(period), {"period": str(period), "frozen_at": shown(now)}, now)
 
 
-def _letter(entry: Any, period: BothLanguages, bounds: Bounds, now: int) -> MessageText:
+def _letter(entry: RosterRow, period: BothLanguages, bounds: Bounds, now: int) -> MessageText:
     derivation = json.loads(entry.derivation)
     at = shown(now)[:16].replace("T", " ")
     if entry.reason is not None:

@@ -2,15 +2,18 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from bounty.audit.service import actor_of, record
 from bounty.clock import shown
+from bounty.db import fetch_all, fetch_first
 from bounty.errors import BountyError
+from bounty.json_types import JsonObject
 from bounty.models import OpenPeriod, RosterEntry, RosterOverride, Settlement, User
-from bounty.roster.eligibility import INELIGIBLE
+from bounty.roster.eligibility import Ineligibility
+from bounty.roster.queries import RosterRow
 from bounty.rules.periods import Period
 
 
@@ -19,12 +22,12 @@ class EntryState:
     """What a roster says of one promoter: eligible with a target, or not, and why."""
 
     ineligible: str | None
-    """One of INELIGIBLE; null for who is eligible."""
+    """An Ineligibility; null for who is eligible."""
     target_gmv_fen: int | None
     """Whole fen; null where there is no such target, as always for who is not eligible."""
     target_orders: int | None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         """For the record of what was done."""
         return {
             "ineligible": self.ineligible,
@@ -38,7 +41,7 @@ def override(
 ) -> bool:
     """Put a roster entry right, for good; False where it stands so already and nothing changed.
 
-    The account that acts is on record with it; the command line is none. The promoter is told the reason, and that
+    The account that acts is on record with it; the command line is none. The promoter is shown the reason, and that
     operations did it.
 
     Raises BountyError if there is no such entry, the task window is over, the period is settled, the reason is blank,
@@ -80,10 +83,10 @@ def override(
     before = json.loads(entry.derivation)
     derivation = {
         "source": "override",
-        # Who did it stands in the override: this is told to the promoter.
+        # Who did it stands in the override: this is shown to the promoter.
         "why": reason.strip(),
         "at": shown(now),
-        # However often it is overridden, the original is what the rules said.
+        # However often it is overridden, the original is the result of the rules.
         "was": before.get("was", before),
     }
     connection.execute(
@@ -129,28 +132,47 @@ def refusal_of(connection: Connection, period: Period, now: int) -> BountyError 
     return None
 
 
-def entry_of(connection: Connection, period: Period, promoter_id: int) -> Any | None:
-    """A promoter's roster entry of a period, as a row; null where there is none."""
-    return connection.execute(
-        select(RosterEntry.__table__).where(
-            RosterEntry.period == str(period), RosterEntry.promoter_id == promoter_id
-        )
-    ).first()
-
-
-def overrides_of(connection: Connection, period: Period, promoter_id: int) -> list[Any]:
-    """How a roster entry was put right, the newest first, with ``by``: the name of who did it."""
-    return list(
-        connection.execute(
-            select(RosterOverride.__table__, User.name.label("by"))
-            .join(User, User.id == RosterOverride.user_id)
-            .where(RosterOverride.period == str(period), RosterOverride.promoter_id == promoter_id)
-            .order_by(RosterOverride.number.desc())
-        )
+def entry_of(connection: Connection, period: Period, promoter_id: int) -> RosterRow | None:
+    """A promoter's roster entry of a period; null where there is none."""
+    entry = select(RosterEntry.__table__).where(
+        RosterEntry.period == str(period), RosterEntry.promoter_id == promoter_id
     )
+    return fetch_first(connection, entry, RosterRow)
 
 
-def _of(table: Any, entry: Any) -> tuple[Any, Any]:
+class OverrideRow(NamedTuple):
+    """How a roster entry was put right."""
+
+    promoter_id: int
+    period: str
+    number: int
+    was_ineligible: str | None
+    now_ineligible: str | None
+    was_target_gmv_fen: int | None
+    now_target_gmv_fen: int | None
+    was_target_orders: int | None
+    now_target_orders: int | None
+    reason: str
+    user_id: int
+    overridden_at: int
+    by: str
+    """The name of who did it."""
+
+
+def overrides_of(connection: Connection, period: Period, promoter_id: int) -> list[OverrideRow]:
+    """How a roster entry was put right, the newest first."""
+    query = (
+        select(RosterOverride.__table__, User.name.label("by"))
+        .join(User, User.id == RosterOverride.user_id)
+        .where(RosterOverride.period == str(period), RosterOverride.promoter_id == promoter_id)
+        .order_by(RosterOverride.number.desc())
+    )
+    return fetch_all(connection, query, OverrideRow)
+
+
+def _of(
+    table: type[RosterEntry] | type[RosterOverride], entry: RosterRow
+) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return table.promoter_id == entry.promoter_id, table.period == entry.period
 
 
@@ -161,9 +183,9 @@ def _refuse_unfit(to: EntryState, reason: str) -> None:
         )
     targets = (to.target_gmv_fen, to.target_orders)
     if to.ineligible is not None:
-        if to.ineligible not in INELIGIBLE or targets != (None, None):
+        if to.ineligible not in Ineligibility.labels() or targets != (None, None):
             raise BountyError(
-                f"Who is not eligible has one of {', '.join(INELIGIBLE)} and no target.",
+                f"Who is not eligible has one of {', '.join(Ineligibility)} and no target.",
                 "没有资格的推手须选一个原因，且没有目标。",
             )
     elif not any(targets) or any(target is not None and target <= 0 for target in targets):

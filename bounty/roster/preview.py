@@ -3,18 +3,29 @@
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
 from bounty.errors import BountyError
 from bounty.models import OpenPeriod, RosterEntry
-from bounty.roster.eligibility import INELIGIBLE
+from bounty.roster.eligibility import Ineligibility
 from bounty.roster.service import roster_to_freeze
 from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import Period
 
-_COMPARED = ("level", "reason", "target_gmv_fen", "target_orders")
+
+class PreviewEntry(NamedTuple):
+    """What a roster says of a promoter."""
+
+    name: str
+    level: str | None
+    reason: str | None
+    target_gmv_fen: int | None
+    target_orders: int | None
+
+
+_COMPARED = PreviewEntry._fields[1:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +34,10 @@ class RosterChange:
 
     promoter_id: int
     name: str
-    was: Any | None
-    """level, reason, target_gmv_fen and target_orders on the roster before; null for who is new."""
-    now: Any | None
-    """The same on this one; null for who would be no longer on it."""
+    was: PreviewEntry | None
+    """On the roster before; null for who is new."""
+    now: PreviewEntry | None
+    """On this one; null for who would be no longer on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +69,6 @@ class RosterPreview:
         return sum(change.now is None for change in self.changes)
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    name: str
-    level: str | None
-    reason: str | None
-    target_gmv_fen: int | None
-    target_orders: int | None
-
-
 def roster_preview(connection: Connection, period: Period, now: int) -> RosterPreview:
     """The roster that opening a period now would freeze; nothing is written.
 
@@ -75,8 +77,11 @@ def roster_preview(connection: Connection, period: Period, now: int) -> RosterPr
     if connection.execute(select(OpenPeriod.period).where(OpenPeriod.period == str(period))).first():
         raise BountyError(f"{period} is open already.", f"{period} 期早已开期，名单已冻结。")
     in_force = terms_in_force(connection, period)
-    entries = roster_to_freeze(connection, period, in_force.terms, now)
-    stands = {row["promoter_id"]: _Entry(row["name"], *(row[name] for name in _COMPARED)) for row in entries}
+    entries = [*roster_to_freeze(connection, period, in_force.terms, now)]
+    stands = {
+        row.promoter_id: PreviewEntry(row.name, row.level, row.reason, row.target_gmv_fen, row.target_orders)
+        for row in entries
+    }
     before = _period_before(connection, period)
     was = {} if before is None else _entries_of(connection, before)
     reasons = [entry.reason for entry in stands.values()]
@@ -85,7 +90,7 @@ def roster_preview(connection: Connection, period: Period, now: int) -> RosterPr
         for each in sorted(stands.keys() | was.keys())
         if _facts(was.get(each)) != _facts(stands.get(each))
     ]
-    content = json.dumps([in_force.sha256, [{**row} for row in entries]], sort_keys=True, default=str)
+    content = json.dumps([in_force.sha256, [row._asdict() for row in entries]], sort_keys=True, default=str)
     return RosterPreview(
         period,
         in_force.terms_id,
@@ -93,14 +98,14 @@ def roster_preview(connection: Connection, period: Period, now: int) -> RosterPr
         before,
         len(entries),
         reasons.count(None),
-        {reason: reasons.count(reason) for reason in INELIGIBLE if reason in reasons},
+        {reason: reasons.count(reason) for reason in Ineligibility if reason in reasons},
         changes if before is not None else [],
         hashlib.sha256(content.encode()).hexdigest(),
     )
 
 
-def _facts(entry: _Entry | None) -> tuple[Any, ...] | None:
-    return None if entry is None else tuple(getattr(entry, name) for name in _COMPARED)
+def _facts(entry: PreviewEntry | None) -> tuple[str | int | None, ...] | None:
+    return None if entry is None else entry[1:]
 
 
 def _period_before(connection: Connection, period: Period) -> str | None:
@@ -109,7 +114,7 @@ def _period_before(connection: Connection, period: Period) -> str | None:
     return str(max(before)) if before else None
 
 
-def _entries_of(connection: Connection, period: str) -> dict[int, _Entry]:
+def _entries_of(connection: Connection, period: str) -> dict[int, PreviewEntry]:
     columns = [RosterEntry.__table__.c[name] for name in ("promoter_id", "name", *_COMPARED)]
     rows = connection.execute(select(*columns).where(RosterEntry.period == period))
-    return {row.promoter_id: _Entry(*row[1:]) for row in rows}
+    return {row.promoter_id: PreviewEntry(*row[1:]) for row in rows}

@@ -1,11 +1,11 @@
 """Programmes: bounties that run side by side over the same orders, each with its own terms, periods and notices."""
 
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import Connection, insert, select, update
 
 from bounty.audit.service import record
-from bounty.db import wait_for_turn
+from bounty.db import Query, fetch_all, fetch_first, wait_for_turn
 from bounty.errors import BountyError
 from bounty.models import OpenPeriod, Programme, TermsVersion
 from bounty.rules.periods import MAIN, Period, in_programme, is_programme_code
@@ -16,10 +16,24 @@ LONGEST = 200
 _UNNAMED_MAIN = ("主项目", "Main programme")
 
 
-def programmes(connection: Connection) -> list[Any]:
-    """Every programme, ``main`` first and then by code: code, name, added_at, retired_at."""
-    rows = connection.execute(select(Programme.__table__).order_by(Programme.code)).all()
+class ProgrammeRow(NamedTuple):
+    """A row of ``programmes``."""
+
+    code: str
+    name: str
+    added_at: int
+    retired_at: int | None
+
+
+def programmes(connection: Connection) -> list[ProgrammeRow]:
+    """Every programme, ``main`` first and then by code."""
+    rows = fetch_all(connection, select(Programme.__table__).order_by(Programme.code), ProgrammeRow)
     return sorted(rows, key=lambda row: (row.code != MAIN, row.code))
+
+
+def every_programme() -> Query:
+    """The programmes as rows, columns as of ``Programme``."""
+    return select(Programme.__table__)
 
 
 def has_several(connection: Connection) -> bool:
@@ -118,12 +132,12 @@ def restore_programme(connection: Connection, code: str, now: int) -> bool:
     return True
 
 
-def require_programme(connection: Connection, code: str) -> Any:
-    """A programme's row.
+def require_programme(connection: Connection, code: str) -> ProgrammeRow:
+    """A programme by its code.
 
     Raises BountyError where there is none.
     """
-    row = connection.execute(select(Programme.__table__).where(Programme.code == code)).first()
+    row = fetch_first(connection, select(Programme.__table__).where(Programme.code == code), ProgrammeRow)
     if row is None:
         raise BountyError(
             f"There is no programme {code!r}: `bounty programme list` shows them, `bounty programme add` adds one.",

@@ -2,18 +2,18 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import BigInteger, Connection, Row, and_, column, func, literal, or_, select, values
 
 from bounty.clock import midnight
-from bounty.db import Query
+from bounty.db import Query, fetch_all
 from bounty.models import Level, OpenPeriod, Order, RosterEntry, Target, Violation
 from bounty.promoters.queries import ranked_names
 from bounty.rules.clauses import BoundColumns
 from bounty.rules.measure import counts, measured
 from bounty.rules.periods import Period, bounds_of
-from bounty.rules.sql_math import count_where
+from bounty.rules.sql_math import Whole, count_where
 from bounty.rules.terms import Terms
 
 
@@ -46,16 +46,56 @@ def levels_on_roster(connection: Connection, period: Period) -> list[str]:
     return [level for level in found if level is not None]
 
 
-def levels_of(connection: Connection, promoter_id: int) -> Sequence[Row[*tuple[Any, ...]]]:
-    """A promoter's levels, the newest first: columns as of ``Level``."""
-    levels = select(Level.__table__).where(Level.promoter_id == promoter_id)
-    return connection.execute(levels.order_by(Level.level_from.desc())).all()
+class RosterRow(NamedTuple):
+    """A row of ``roster``."""
+
+    promoter_id: int
+    period: str
+    name: str
+    level: str | None
+    registered_on: dt.date
+    reason: str | None
+    target_gmv_fen: int | None
+    target_orders: int | None
+    derivation: str
+    """JSON; see ``eligibility.Derivation``."""
 
 
-def violations_of(connection: Connection, promoter_id: int) -> Sequence[Row[*tuple[Any, ...]]]:
-    """A promoter's violations, the newest first: columns as of ``Violation``."""
-    violations = select(Violation.__table__).where(Violation.promoter_id == promoter_id)
-    return connection.execute(violations.order_by(Violation.occurred_on.desc())).all()
+class PromoterLevel(NamedTuple):
+    """A level of a promoter, as a file gave it."""
+
+    level_from: dt.date
+    level: str
+    name: str
+    registered_on: dt.date
+    batch_id: int
+    place: int
+    """The row's line in the batch."""
+
+
+class PromoterViolation(NamedTuple):
+    """A violation of a promoter, as it stands now."""
+
+    occurred_on: dt.date
+    reason: str
+    cleared_on: dt.date | None
+    batch_id: int
+    place: int
+    """The row's line in the batch."""
+
+
+def levels_of(connection: Connection, promoter_id: int) -> list[PromoterLevel]:
+    """A promoter's levels, the newest first."""
+    levels = select(*(Level.__table__.c[name] for name in PromoterLevel._fields))
+    of_promoter = levels.where(Level.promoter_id == promoter_id)
+    return fetch_all(connection, of_promoter.order_by(Level.level_from.desc()), PromoterLevel)
+
+
+def violations_of(connection: Connection, promoter_id: int) -> list[PromoterViolation]:
+    """A promoter's violations, the newest first."""
+    violations = select(*(Violation.__table__.c[name] for name in PromoterViolation._fields))
+    of_promoter = violations.where(Violation.promoter_id == promoter_id)
+    return fetch_all(connection, of_promoter.order_by(Violation.occurred_on.desc()), PromoterViolation)
 
 
 def candidates(first_day: dt.date) -> Query:
@@ -96,8 +136,8 @@ def candidates(first_day: dt.date) -> Query:
     )
 
 
-def given_targets(period: Period) -> Query:
-    """The targets given by file for a period: promoter_id, gmv_fen, orders."""
+def imported_targets(period: Period) -> Query:
+    """The targets imported from files for a period: promoter_id, gmv_fen, orders."""
     return select(Target.promoter_id, Target.gmv_fen, Target.orders).where(Target.period == str(period))
 
 
@@ -141,11 +181,11 @@ def history_of(months: Sequence[Period], terms: Terms, *, direct_only: bool) -> 
     )
 
 
-def orders_held(months: Sequence[Period]) -> Query:
-    """How many orders paid in each month are held: one column a month, in their order."""
+def orders_by_month(months: Sequence[Period]) -> Query:
+    """How many orders were paid in each month: one column a month, in their order."""
     paid_at = Order.paid_at
 
-    def in_month(month: Period) -> Any:
+    def in_month(month: Period) -> Whole:
         start, end = midnight(month.first_day), midnight(month.plus(1).first_day)
         return count_where(and_(paid_at >= start, paid_at < end))
 

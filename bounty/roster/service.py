@@ -2,21 +2,24 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from itertools import chain, islice
 
 from sqlalchemy import Connection, func, insert, select
 
 from bounty.audit.service import record
 from bounty.clock import shown
 from bounty.errors import BountyError
+from bounty.ingest.unfinished import require_finished
 from bounty.models import OpenPeriod, RosterEntry, Target
+from bounty.orders.archived import require_in_tables
 from bounty.promoters.reference_upsert import ReferenceKind, Refusal
-from bounty.roster.eligibility import INELIGIBLE, Candidate, history_months, judge_candidate
+from bounty.roster.eligibility import Candidate, Ineligibility, history_months, judge_candidate
 from bounty.roster.levels import level_in
 from bounty.roster.notifications import notify_targets
 from bounty.roster.programmes import require_running
-from bounty.roster.queries import candidates, given_targets, history_of, orders_held
+from bounty.roster.queries import RosterRow, candidates, history_of, imported_targets, orders_by_month
 from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import Period, bounds_of
 from bounty.rules.terms import Formula, Terms
@@ -29,6 +32,8 @@ PERIOD_OPEN = Refusal(
     column="period",
 )
 """Once a period is open its targets are frozen."""
+ROWS_AT_A_TIME = 5_000
+"""Rows of a roster that are read, judged and written together: memory does not grow with the roster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,7 @@ class Opening:
     """What opening a period came to."""
 
     period: Period
-    anew: bool
+    created: bool
     """False where it was open already and nothing changed."""
     on_roster: int
     eligible: int
@@ -49,18 +54,23 @@ class Opening:
 def open_roster(connection: Connection, period: Period, now: int) -> Opening:
     """Freeze who is judged in a period, and on what; a period that is open stays as it is.
 
-    Raises BountyError before the last month of the history is complete, where no terms apply, or without promoters.
+    Raises BountyError before the last month of the history is complete, where no terms apply, without promoters, or
+    while a large file is not in whole, or where received rows of its month are archived.
     """
     already = connection.execute(select(OpenPeriod.period).where(OpenPeriod.period == str(period))).first()
     in_force = terms_in_force(connection, period)
     if already is None:
+        require_finished(connection)
+        bounds = bounds_of(period, in_force.terms)
+        require_in_tables(connection, bounds.month_from, bounds.month_until)
         entries = roster_to_freeze(connection, period, in_force.terms, now)
         opened = bounds_columns(period, in_force.terms) | {"terms_id": in_force.terms_id, "opened_at": now}
         connection.execute(insert(OpenPeriod).values(opened))
-        connection.execute(insert(RosterEntry), entries)
+        while part := [entry._asdict() for entry in islice(entries, ROWS_AT_A_TIME)]:
+            connection.execute(insert(RosterEntry), part)
         recompute_period(connection, period)
-    opening = _opening(connection, period, in_force.terms, anew=already is None)
-    if opening.anew:
+    opening = _opening(connection, period, in_force.terms, created=already is None)
+    if opening.created:
         frozen = {"terms_id": in_force.terms_id, "on_roster": opening.on_roster, "eligible": opening.eligible}
         record(connection, "period.open", str(period), now, after=frozen)
         bounds = bounds_of(period, in_force.terms)
@@ -69,8 +79,8 @@ def open_roster(connection: Connection, period: Period, now: int) -> Opening:
     return opening
 
 
-def roster_to_freeze(connection: Connection, period: Period, terms: Terms, now: int) -> list[dict[str, Any]]:
-    """The rows of ``roster`` that opening a period now freezes.
+def roster_to_freeze(connection: Connection, period: Period, terms: Terms, now: int) -> Iterator[RosterRow]:
+    """The roster that opening a period now freezes, by promoter.
 
     Raises BountyError before the last month of the history is complete, without promoters, where the programme is
     retired, and where the period has not the task's days.
@@ -85,12 +95,13 @@ def roster_to_freeze(connection: Connection, period: Period, terms: Terms, now: 
         )
     require_task_days(period, terms)
     entries = roster_entries(connection, period, terms)
-    if not entries:
+    first = next(entries, None)
+    if first is None:
         raise BountyError(
             f"No promoter was registered before {period.first_day}: import them with `bounty import promoters FILE`.",
             f"没有在 {period.first_day} 之前注册的推手：请先导入推手。",
         )
-    return entries
+    return chain((first,), entries)
 
 
 def require_task_days(period: Period, terms: Terms) -> None:
@@ -103,17 +114,17 @@ def require_task_days(period: Period, terms: Terms) -> None:
         )
 
 
-def bounds_columns(period: Period, terms: Terms) -> dict[str, Any]:
+def bounds_columns(period: Period, terms: Terms) -> dict[str, str | int]:
     """The columns of ``periods`` that terms decide: the period and its bounds."""
     return {"period": str(period)} | asdict(bounds_of(period, terms))
 
 
-def roster_entries(connection: Connection, period: Period, terms: Terms) -> list[dict[str, Any]]:
-    """The rows of ``roster`` that opening a period now would freeze, by promoter; none without promoters."""
+def roster_entries(connection: Connection, period: Period, terms: Terms) -> Iterator[RosterRow]:
+    """The roster that opening a period now would freeze, by promoter; empty without promoters."""
     given = targets_by_promoter(connection, period)
     histories = histories_by_level(connection, period, terms)
-    entries = []
-    for row in connection.execute(candidates(period.first_day)):
+    every = candidates(period.first_day)
+    for row in connection.execute(every, execution_options={"yield_per": ROWS_AT_A_TIME}):
         level = level_in(terms.levels, row.level)
         candidate = Candidate(
             promoter_id=row.promoter_id,
@@ -124,25 +135,24 @@ def roster_entries(connection: Connection, period: Period, terms: Terms) -> list
             history=histories[terms.direct_only(level)].get(row.promoter_id, {}),
         )
         verdict = judge_candidate(candidate, period, terms)
-        entries.append(
-            {
-                "promoter_id": row.promoter_id,
-                "period": str(period),
-                "name": row.name,
-                "level": level,
-                "registered_on": row.registered_on,
-                "reason": verdict.reason,
-                "target_gmv_fen": verdict.target_gmv_fen,
-                "target_orders": verdict.target_orders,
-                "derivation": json.dumps(verdict.derivation, ensure_ascii=False, separators=(",", ":")),
-            }
+        yield RosterRow(
+            promoter_id=row.promoter_id,
+            period=str(period),
+            name=row.name,
+            level=level,
+            registered_on=row.registered_on,
+            reason=verdict.reason,
+            target_gmv_fen=verdict.target_gmv_fen,
+            target_orders=verdict.target_orders,
+            derivation=json.dumps(verdict.derivation, ensure_ascii=False, separators=(",", ":")),
         )
-    return entries
 
 
 def targets_by_promoter(connection: Connection, period: Period) -> dict[int, tuple[int | None, int | None]]:
     """Promoter -> GMV in whole fen and orders, as the targets file gives them for a period."""
-    return {row.promoter_id: (row.gmv_fen, row.orders) for row in connection.execute(given_targets(period))}
+    return {
+        row.promoter_id: (row.gmv_fen, row.orders) for row in connection.execute(imported_targets(period))
+    }
 
 
 def histories_by_level(
@@ -173,17 +183,17 @@ def _histories(
     return histories
 
 
-def _opening(connection: Connection, period: Period, terms: Terms, *, anew: bool) -> Opening:
+def _opening(connection: Connection, period: Period, terms: Terms, *, created: bool) -> Opening:
     counts = select(RosterEntry.reason, func.count()).where(RosterEntry.period == str(period))
     by_reason = dict(connection.execute(counts.group_by(RosterEntry.reason)).all())
     eligible = by_reason.pop(None, 0)
-    reasons = {reason: by_reason[reason] for reason in INELIGIBLE if reason in by_reason}
+    reasons = {str(reason): by_reason[reason] for reason in Ineligibility if reason in by_reason}
     formulas = [level.gmv for level in terms.levels.values() if isinstance(level.gmv, Formula)]
     months = sorted({month for formula in formulas for month in history_months(period, formula)})
-    paid_orders = connection.execute(orders_held(months)).one() if months else ()
+    paid_orders = connection.execute(orders_by_month(months)).one() if months else ()
     return Opening(
         period=period,
-        anew=anew,
+        created=created,
         on_roster=eligible + sum(reasons.values()),
         eligible=eligible,
         reasons=reasons,

@@ -2,12 +2,12 @@
 
 import tomllib
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, func, insert, select
 
 from bounty.audit.service import record
-from bounty.db import Words
+from bounty.db import Words, fetch_all
 from bounty.errors import BountyError
 from bounty.models import OpenPeriod, TermsVersion
 from bounty.roster.programmes import cycle_of, require_programme
@@ -140,27 +140,39 @@ def add_terms(connection: Connection, toml: str, now: int, programme: str = MAIN
     return checked.terms, checked.is_new
 
 
-def versions(connection: Connection) -> list[Any]:
-    """Every version, the newest first: terms_id, effective_from, toml, sha256, added_at, and the open periods it holds
-    in as ``first_period``, ``last_period`` and ``periods``."""
+class VersionInUse(NamedTuple):
+    """A version of the terms, with the open periods it holds in."""
+
+    terms_id: int
+    effective_from: str
+    toml: str
+    sha256: str
+    added_at: int
+    first_period: str | None
+    """Null, as the last one, where it holds in none."""
+    last_period: str | None
+    periods: int
+
+
+def versions(connection: Connection) -> list[VersionInUse]:
+    """Every version, the newest first."""
     period = OpenPeriod.period
-    return list(
-        connection.execute(
-            select(
-                TermsVersion.terms_id,
-                TermsVersion.effective_from,
-                TermsVersion.toml,
-                TermsVersion.sha256,
-                TermsVersion.added_at,
-                func.min(period).label("first_period"),
-                func.max(period).label("last_period"),
-                func.count(period).label("periods"),
-            )
-            .outerjoin(OpenPeriod, OpenPeriod.terms_id == TermsVersion.terms_id)
-            .group_by(TermsVersion.terms_id)
-            .order_by(TermsVersion.terms_id.desc())
+    query = (
+        select(
+            TermsVersion.terms_id,
+            TermsVersion.effective_from,
+            TermsVersion.toml,
+            TermsVersion.sha256,
+            TermsVersion.added_at,
+            func.min(period).label("first_period"),
+            func.max(period).label("last_period"),
+            func.count(period).label("periods"),
         )
+        .outerjoin(OpenPeriod, OpenPeriod.terms_id == TermsVersion.terms_id)
+        .group_by(TermsVersion.terms_id)
+        .order_by(TermsVersion.terms_id.desc())
     )
+    return fetch_all(connection, query, VersionInUse)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +195,7 @@ def changes(before: str, after: str) -> list[TermsChange]:
     ]
 
 
-def _flat(value: Any, path: str = "") -> dict[str, str]:
+def _flat(value: object, path: str = "") -> dict[str, str]:
     if isinstance(value, dict):
         parts = [(f"{path}.{key}" if path else key, part) for key, part in value.items()]
     elif isinstance(value, list) and any(isinstance(part, dict) for part in value):
@@ -192,6 +204,15 @@ def _flat(value: Any, path: str = "") -> dict[str, str]:
         shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
         return {path: shown}
     return {inner: shown for name, part in parts for inner, shown in _flat(part, name).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodRow(Bounds):
+    """A row of ``periods``: an open period with its frozen bounds."""
+
+    period: str
+    terms_id: int
+    opened_at: int
 
 
 def open_period(connection: Connection, period: Period) -> Bounds:

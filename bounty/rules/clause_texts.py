@@ -1,7 +1,7 @@
-"""The clauses as a promoter reads them: a name, one order's fact, what is asked of it, and why not, in a few words.
+"""The clauses as a promoter reads them: a name, one order's fact, what is required of it, and why not, in a few words.
 
-Everything is said twice, in Chinese and in English; a reader sees one of them. What holds is decided in ``clauses``
-alone: nothing here is asked whether an order counts.
+Every text is a pair, in Chinese and in English; a reader sees one of them. What holds is decided in ``clauses``
+alone: nothing here decides whether an order counts.
 """
 
 from collections.abc import Callable
@@ -54,12 +54,14 @@ class ClauseText:
     name: BothLanguages
     fact: Callable[[OrderContext], BothLanguages]
     """Of the one order."""
-    asked: Callable[[OrderContext], BothLanguages]
+    required: Callable[[OrderContext], BothLanguages]
     """What would hold."""
     why_not: Callable[[OrderContext], BothLanguages]
     """For an order of which it does not hold: the reason, as short as a table has room for."""
     if_only: Callable[[OrderContext], BothLanguages | None]
     """What would have made it hold, to be followed by what the order would have counted; null where nothing can."""
+    short: BothLanguages = ("", "")
+    """Of a clause of the task: the reason it gives, as short as a link."""
 
 
 def deadline_text(instant: int, *, year: bool = False) -> BothLanguages:
@@ -199,11 +201,11 @@ def _categories(known: OrderContext) -> BothLanguages:
     return ("类目未知", "categories unknown") if held is None else (f"类目 {held}", f"categories {held}")
 
 
-def _categories_asked(known: OrderContext) -> BothLanguages:
-    asked = known.terms.task.category_ids
-    if asked is None:
+def _categories_required(known: OrderContext) -> BothLanguages:
+    category_ids = known.terms.task.category_ids
+    if category_ids is None:
         return "本期条款不限类目", "by these terms any category counts"
-    ids = ", ".join(map(str, sorted(set(asked))))
+    ids = ", ".join(map(str, sorted(set(category_ids))))
     return f"至少一个类目在 {ids} 之中", f"at least one category among {ids}"
 
 
@@ -211,7 +213,7 @@ def _amount(known: OrderContext) -> BothLanguages:
     return _both(f"{grouped_yuan(known.facts['order_amount_fen'])}")
 
 
-def _minimum_asked(known: OrderContext) -> BothLanguages:
+def _minimum_required(known: OrderContext) -> BothLanguages:
     least = known.terms.task.min_order_fen
     if least is None:
         return "本期条款不设最低金额", "by these terms any amount counts"
@@ -288,7 +290,7 @@ def _elsewhere(known: OrderContext) -> BothLanguages:
     return ("没有", "none") if where is None else _both(where)
 
 
-def _links_asked(known: OrderContext) -> BothLanguages:
+def _links_required(known: OrderContext) -> BothLanguages:
     return {
         "any": ("不限渠道", "any channel"),
         "app_or_unknown": ("APP 或未知，不是其他渠道", "APP or unknown, not elsewhere"),
@@ -313,6 +315,7 @@ CLAUSE_TEXTS: dict[Clause, ClauseText] = {
         lambda known: _window(known.bounds.task_from, known.bounds.task_until),
         _not_in_window,
         lambda known: _if_in_window(_window(known.bounds.task_from, known.bounds.task_until)),
+        short=("任务期外付款", "paid outside the window"),
     ),
     PAID_IN_MONTH: ClauseText(
         ("当月付款", "Paid in the month"),
@@ -327,6 +330,7 @@ CLAUSE_TEXTS: dict[Clause, ClauseText] = {
         lambda _: ("不是未支付，也不是无佣金订单", "paid, and of goods with commission"),
         _without_commission,
         lambda _: ("若是多多进宝的有佣金商品", "Of goods that carry commission"),
+        short=("无佣金", "no commission"),
     ),
     DIRECT: ClauseText(
         ("直推", "Direct"),
@@ -338,6 +342,7 @@ CLAUSE_TEXTS: dict[Clause, ClauseText] = {
             else ("非直推：该等级只计直推", "indirect: the level counts direct only")
         ),
         lambda _: ("若是直推订单", "As a direct order"),
+        short=("非直推", "indirect"),
     ),
     NOT_VIRTUAL: ClauseText(
         ("不是虚拟商品", "Not virtual goods"),
@@ -345,6 +350,7 @@ CLAUSE_TEXTS: dict[Clause, ClauseText] = {
         lambda _: ("不在条款列出的虚拟类型与类目内", "none of the virtual types and categories of the terms"),
         _virtual,
         lambda _: ("若是实物商品", "Of goods that are not virtual"),
+        short=("虚拟商品", "virtual goods"),
     ),
     NOT_PRICE_COMPARE_FOR_TASK: ClauseText(
         ("比价", "Price comparison"),
@@ -356,6 +362,7 @@ CLAUSE_TEXTS: dict[Clause, ClauseText] = {
         ),
         lambda _: ("比价订单", "price comparison"),
         lambda _: ("若不是比价订单", "Without price comparison"),
+        short=("比价", "price comparison"),
     ),
     NOT_PRICE_COMPARE_FOR_SUBSIDY: ClauseText(
         ("不是比价订单", "Not price comparison"),
@@ -371,18 +378,19 @@ CLAUSE_TEXTS: dict[Clause, ClauseText] = {
     IN_CATEGORY: ClauseText(
         ("商品类目", "Category"),
         _categories,
-        _categories_asked,
+        _categories_required,
         lambda known: (
             ("类目未知：任务只计指定类目", "categories unknown: the task counts some only")
             if known.facts["cat_ids"] is None
             else ("不在任务指定的类目内", "of no category that the task counts")
         ),
         lambda _: ("若属于任务指定的类目", "Of a category that the task counts"),
+        short=("类目不符", "another category"),
     ),
     AT_LEAST_MINIMUM: ClauseText(
         ("最低金额", "Minimum amount"),
         _amount,
-        _minimum_asked,
+        _minimum_required,
         lambda known: (
             f"实付低于 {grouped_yuan(known.terms.task.min_order_fen or 0)}",
             f"below {grouped_yuan(known.terms.task.min_order_fen or 0)}",
@@ -391,6 +399,7 @@ CLAUSE_TEXTS: dict[Clause, ClauseText] = {
             f"若实付不低于 {grouped_yuan(known.terms.task.min_order_fen or 0)}",
             f"With at least {grouped_yuan(known.terms.task.min_order_fen or 0)} paid",
         ),
+        short=("低于最低金额", "below the minimum"),
     ),
     NOT_LIVE_ROOM_FOR_TASK: ClauseText(
         ("直播间", "Live room"),
@@ -402,6 +411,7 @@ CLAUSE_TEXTS: dict[Clause, ClauseText] = {
         ),
         lambda _: ("直播间订单", "a live-room order"),
         lambda _: ("若不是直播间订单", "Outside a live room"),
+        short=("直播间", "live room"),
     ),
     NOT_LIVE_ROOM_FOR_SUBSIDY: ClauseText(
         ("不是直播间订单", "Not a live-room order"),
@@ -420,6 +430,7 @@ CLAUSE_TEXTS: dict[Clause, ClauseText] = {
         lambda known: _by_cutoff(known, "{}前没有", "none by {}"),
         _failed_short,
         _never,
+        short=("退款或处罚", "refunded or punished"),
     ),
     NOT_FAILED_AT_ALL: ClauseText(
         ("未退款、未处罚", "Not failed"),
@@ -434,11 +445,12 @@ CLAUSE_TEXTS: dict[Clause, ClauseText] = {
         lambda known: _by_cutoff(known, "{}前", "by {}"),
         _late,
         lambda known: _by_cutoff(known, "若在 {}前确认收货", "Received by {}"),
+        short=("收货过晚", "received too late"),
     ),
     APP_LINK: ClauseText(
         ("推广链接渠道", "Channel of the link"),
         _link,
-        _links_asked,
+        _links_required,
         lambda _: ("推广链接不在 APP 生成", "the link was not made in the APP"),
         _never,
     ),

@@ -4,22 +4,25 @@ This list is the only definition of what counts. The measure, the reason, the ex
 behind a target and the words on the page are all made from it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, literal, not_, or_, select, true
-from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from bounty.clock import shown
+from bounty.db import Columns
 from bounty.models import CategorySet, Line, Link, Notice, OrderVersion
 from bounty.money import grouped_yuan
 from bounty.rules.newest_notice import is_newest
 from bounty.rules.periods import Bounds, programme_in_sql
 from bounty.rules.terms import MONTH, Terms
 
-Facts = ReadOnlyColumnCollection[str, Any]
+Facts = Columns
 """The columns of ``orders``, or of any relation that has them."""
+FactValue = str | int | bool | None
+"""A fact of an order, as a person is shown it."""
+_Fact = TypeVar("_Fact")
 FAILED_STATUSES = (4, 10)
 NO_COMMISSION_STATUSES = (-1, 8)
 Settlements = Select[int] | list[int]
@@ -65,7 +68,7 @@ class Clause:
     holds: Callable[[Facts, BoundColumns, Terms], ColumnElement[bool]]
     """True or false, never null, whatever is unknown: a null would be neither a reason nor a pass. So each expression
     says what an unknown fact means; and databases plan by it, which they don't through CASE."""
-    fact: Callable[[OrderContext], Any]
+    fact: Callable[[OrderContext], FactValue]
     """The fact it looks at, for a person."""
     bound: Callable[[OrderContext], str]
     """What the fact is compared with."""
@@ -96,7 +99,7 @@ def _has_category(facts: Facts, category_ids: list[int]) -> ColumnElement[bool]:
     )
 
 
-def _is_one_of(fact: ColumnElement[Any], values: Any) -> ColumnElement[bool]:
+def _is_one_of(fact: ColumnElement[_Fact], values: Sequence[_Fact] | Select[_Fact]) -> ColumnElement[bool]:
     return and_(fact.is_not(None), fact.in_(values))
 
 
@@ -110,8 +113,26 @@ def newest_notices_elsewhere(period: ColumnElement[str]) -> Select[int]:
     )
 
 
-def _line_in(facts: Facts, settlements: Settlements) -> Select[int]:
-    """The lines that an order has in some settlements, whichever promoter had it then."""
+def _has_line_in(facts: Facts, settlements: Settlements) -> ColumnElement[bool]:
+    """Whether an order has a line in some settlements, whichever promoter had it then.
+
+    Rows that are archived name no other promoter than the order.
+    """
+    line = Line.__table__.alias("own_line_elsewhere")
+    own = (
+        select(line.c.promoter_id)
+        .where(
+            line.c.promoter_id == facts.promoter_id,
+            line.c.order_sn == facts.order_sn,
+            line.c.settlement_id.in_(settlements),
+        )
+        .correlate_except(line)
+    )
+    return or_(own.exists(), _line_of_any_promoter(facts, settlements).exists())
+
+
+def _line_of_any_promoter(facts: Facts, settlements: Settlements) -> Select[int]:
+    """The lines that an order has in some settlements, of every promoter whom a row of it names."""
     lines, versions = (
         Line.__table__.alias("line_elsewhere"),
         OrderVersion.__table__.alias("version_elsewhere"),
@@ -148,7 +169,7 @@ PAID_IN_WINDOW = Clause(
     "PAID_IN_WINDOW",
     zh=lambda terms: f"付款时间在任务期内：{_first_day_zh(terms)} 0 点至{_last_day_zh(terms)} 24 点",
     en=lambda terms: (
-        f"paid in the task window: day {terms.task.first_day} 00:00 to {_last_day_en(terms)} 24:00 of the "
+        f"paid in the task window: {_day_en(terms, terms.task.first_day)} to the end of {_last_day_en(terms)} of the "
         f"{'month' if terms.cycle == MONTH else 'half-month'}"
     ),
     holds=lambda facts, bounds, _: and_(
@@ -309,7 +330,7 @@ NOT_FAILED_AT_ALL = Clause(
 RECEIVED_IN_TIME = Clause(
     "RECEIVED_IN_TIME",
     zh=lambda terms: f"{cutoff_zh(terms)}前确认收货",
-    en=lambda terms: f"received before {cutoff_en(terms)}",
+    en=lambda terms: f"received by {cutoff_en(terms)}",
     holds=lambda facts, bounds, _: and_(
         facts.received_at.is_not(None), facts.received_at < bounds.receipt_cutoff
     ),
@@ -319,8 +340,8 @@ RECEIVED_IN_TIME = Clause(
 _LINKS = {
     "any": ("推广链接不限来源", "links of any origin", "any"),
     "app_or_unknown": (
-        "推广链接不是在 APP 以外生成",
-        "a link not known to be made outside the app",
+        "推广链接须在 APP 内生成（来源不明的也算）",
+        "a link made in the app, or of unknown origin",
         "app or unknown",
     ),
     "app": ("推广链接在官方 APP 生成", "a link made in the official app", "app"),
@@ -342,7 +363,7 @@ NOT_IN_OTHER_PROGRAMME = Clause(
     zh=lambda terms: "没有在其他项目的公示中获得补贴" if terms.subsidy.exclusive else "",
     en=lambda terms: "without a subsidy in a notice of another programme" if terms.subsidy.exclusive else "",
     holds=lambda facts, bounds, terms: (
-        not_(_line_in(facts, bounds.elsewhere).exists())
+        not_(_has_line_in(facts, bounds.elsewhere))
         if terms.subsidy.exclusive and bounds.elsewhere is not None
         else true()
     ),
@@ -401,7 +422,7 @@ def reason(
     return case(*fails, else_=None)
 
 
-def _is(fact: ColumnElement[Any], value: int) -> ColumnElement[bool]:
+def _is(fact: ColumnElement[int], value: int) -> ColumnElement[bool]:
     return and_(fact.is_not(None), fact == value)
 
 
@@ -418,9 +439,9 @@ def cutoff_zh(terms: Terms) -> str:
 
 def cutoff_en(terms: Terms) -> str:
     """The same in English."""
-    if terms.cycle == MONTH:
-        return f"day {terms.task.receipt_cutoff_day} 24:00 of the next month"
-    return f"24:00 of day {terms.task.receipt_cutoff_days} after the end of the half-month"
+    if terms.task.receipt_cutoff_day is not None:
+        return f"the end of {_day_en(terms, terms.task.receipt_cutoff_day)} of the next month"
+    return f"the end of day {terms.task.receipt_cutoff_days} after the half-month"
 
 
 def _first_day_zh(terms: Terms) -> str:
@@ -436,7 +457,15 @@ def _last_day_zh(terms: Terms) -> str:
 
 
 def _last_day_en(terms: Terms) -> str:
-    return "the last day" if terms.task.last_day == "end" else f"day {terms.task.last_day}"
+    return "the last day" if terms.task.last_day == "end" else _day_en(terms, terms.task.last_day)
+
+
+def _day_en(terms: Terms, day: int) -> str:
+    """``the 2nd`` of a month, ``day 2`` of a half-month."""
+    if terms.cycle != MONTH:
+        return f"day {day}"
+    ending = "th" if day in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(day % 10, "th")
+    return f"the {day}{ending}"
 
 
 def _direct_levels(terms: Terms) -> list[str]:
@@ -448,6 +477,4 @@ def _direct_zh(levels: list[str]) -> str:
 
 
 def _direct_en(levels: list[str]) -> str:
-    return (
-        f"a direct-push order (for {', '.join(levels)}; others are free)" if levels else "direct or indirect"
-    )
+    return f"a direct-push order ({', '.join(levels)} only)" if levels else "direct or indirect"

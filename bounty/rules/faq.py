@@ -17,7 +17,7 @@ from bounty.rules.clauses import (
     sentences,
 )
 from bounty.rules.paydays import AUDIT_DAYS
-from bounty.rules.terms import MONTH, Formula, Terms
+from bounty.rules.terms import Formula, Terms
 from bounty.rules.terms_text import caps_text, categories_text, ids_text, level_en, level_zh, percent
 
 
@@ -64,7 +64,7 @@ def _chinese(terms: Terms) -> list[FaqEntry]:
         ),
         FaqEntry(
             "target",
-            "目标怎么来的？",
+            "目标由来是什么？",
             [
                 *(f"{name}：{level_zh(level, terms.cycle)}。" for name, level in levels),
                 *(["历史月份没有订单的按 0 计。"] if formulas else []),
@@ -427,11 +427,9 @@ def _english(terms: Terms) -> list[FaqEntry]:
             "Can a result change after its notice?",
             [
                 (
-                    f"A month is settled after day {task.receipt_cutoff_day} 24:00 of the next, and "
-                    if terms.cycle == MONTH
-                    else f"A half-month is settled after {cutoff_en(terms)}, and "
-                )
-                + ("then published. What a notice says is never changed."),
+                    f"A {terms.cycle} is settled after {cutoff_en(terms)}, and then published. What a notice says is "
+                    "never changed."
+                ),
                 (
                     "Facts and corrections that come later make the next notice, which says what "
                     "changed and why."

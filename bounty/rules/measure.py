@@ -4,7 +4,7 @@ Progress, settlement, simulation and the history behind a target all take these 
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 from sqlalchemy import ColumnElement, and_, case, func, literal, not_, or_
 
@@ -23,6 +23,7 @@ from bounty.rules.periods import Period
 from bounty.rules.sql_math import capped_at, sum_or_zero
 from bounty.rules.terms import Terms
 
+_Name = TypeVar("_Name")
 COUNTED = "COUNTED"
 PENDING = "PENDING"
 VERDICTS = (*(clause.code for clause in TASK_CLAUSES[:-1]), COUNTED, PENDING, TASK_CLAUSES[-1].code)
@@ -56,7 +57,7 @@ def may_count(facts: Facts, bounds: BoundColumns, terms: Terms) -> ColumnElement
 
 
 def verdict(facts: Facts, bounds: BoundColumns, terms: Terms) -> ColumnElement[str]:
-    """COUNTED, PENDING (only the receipt is missing; the clock is not asked), or the first clause that fails."""
+    """COUNTED, PENDING (only the receipt is missing; whatever the time is), or the first clause that fails."""
     return _judged(facts, bounds, terms, [literal(code) for code in VERDICTS])
 
 
@@ -65,7 +66,9 @@ def verdict_number(facts: Facts, bounds: BoundColumns, terms: Terms) -> ColumnEl
     return _judged(facts, bounds, terms, [literal(number) for number in range(len(VERDICTS))])
 
 
-def _judged(facts: Facts, bounds: BoundColumns, terms: Terms, names: list[Any]) -> ColumnElement[Any]:
+def _judged(
+    facts: Facts, bounds: BoundColumns, terms: Terms, names: list[ColumnElement[_Name]]
+) -> ColumnElement[_Name]:
     *others, receipt = TASK_CLAUSES
     assert receipt is RECEIVED_IN_TIME, "pending is what only the last clause keeps from counting"
     *codes, counted, pending, late = names

@@ -1,13 +1,12 @@
 """Which notice of a period is in force: the newest; every later one takes the place of those before it."""
 
-from typing import Any
-
 from sqlalchemy import ColumnElement, select
 
+from bounty.db import Columns
 from bounty.models import Notice
 
 
-def is_newest(notice: Any) -> ColumnElement[bool]:
+def is_newest(notice: type[Notice] | Columns) -> ColumnElement[bool]:
     """Whether a row of ``notices`` is the newest of its period.
 
     notice   the table, an alias of it, or its columns; the caller selects from it

@@ -32,7 +32,7 @@ class Period:
     """A month, or a half of one, of a programme; 2015-01 to 2099-12. Only periods of one programme follow each other.
 
     As text it is ``2022-12`` or ``2022-12a``, and of a programme other than ``main`` ``sprint:2022-12a``: so it stands
-    in the database, in addresses and in what people are told.
+    in the database, in addresses and in texts.
 
     >>> Period.parse("2022-12").plus(1), str(Period.parse("sprint:2022-12b").plus(1))
     (Period(year=2023, month=1, half=0, programme='main'), 'sprint:2023-01a')

@@ -1,14 +1,17 @@
 """A pass that was taken back: which promoters of a period no longer pass, whatever they measure."""
 
-from typing import Any
-
-from sqlalchemy import ColumnElement, exists, true
+from sqlalchemy import ColumnElement, SQLColumnExpression, exists, true
 
 from bounty.models import PassVoidAnswer
 
 
-def void_stands(promoter_id: Any, period: Any, *, before: Any = None) -> ColumnElement[bool]:
-    """Whether the pass of a promoter in a period is void: asked for by one person, and approved by another.
+def void_stands(
+    promoter_id: SQLColumnExpression[int],
+    period: SQLColumnExpression[str] | str,
+    *,
+    before: SQLColumnExpression[int] | int | None = None,
+) -> ColumnElement[bool]:
+    """Whether the pass of a promoter in a period is void: requested by one person, and approved by another.
 
     before   a settlement: whether it was void when that was made; null: now
     """

@@ -4,8 +4,6 @@ Nowhere else: PostgreSQL's sum of BIGINT is NUMERIC, and then divides otherwise;
 min of SQLite makes NULL of it; and text sorts by the server's locale.
 """
 
-from typing import Any
-
 from sqlalchemy import ColumnElement, case, cast, func
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -22,7 +20,9 @@ def sum_or_zero(amounts: ColumnElement[int]) -> Whole:
     return cast(func.coalesce(func.sum(amounts), 0), WholeNumber)
 
 
-def running_total(amounts: Whole, within: Whole | tuple[Whole, ...], *order: ColumnElement[Any]) -> Whole:
+def running_total(
+    amounts: Whole, within: Whole | tuple[Whole, ...], *order: ColumnElement[int] | ColumnElement[str]
+) -> Whole:
     """The sum of amounts up to and with each row, in an order, within each value of ``within``."""
     return cast(func.sum(amounts).over(partition_by=within, order_by=order, rows=(None, 0)), WholeNumber)
 
@@ -53,7 +53,7 @@ def myriads_of(measured: Whole, target: Whole) -> Whole:
 def share_half_even(amount: Whole, permille: Whole) -> Whole:
     """``amount x permille / 1000`` in whole fen, ties to the even fen; the amount is not negative.
 
-    The same rounding as ``money.share``; the tests hold them against each other.
+    The same rounding as ``money.share``; the tests compare the two.
     """
     product = amount * permille
     whole = whole_part(product, 1000)
@@ -78,12 +78,12 @@ class by_bytes(GenericFunction[str]):
 
 
 @compiles(by_bytes, "postgresql")
-def _by_bytes_postgresql(element: by_bytes, compiler: SQLCompiler, **kw: Any) -> str:
+def _by_bytes_postgresql(element: by_bytes, compiler: SQLCompiler, **kw: object) -> str:
     return f'({compiler.process(element.clauses, **kw)}) COLLATE "C"'
 
 
 @compiles(by_bytes, "sqlite")
-def _by_bytes_sqlite(element: by_bytes, compiler: SQLCompiler, **kw: Any) -> str:
+def _by_bytes_sqlite(element: by_bytes, compiler: SQLCompiler, **kw: object) -> str:
     return f"({compiler.process(element.clauses, **kw)}) COLLATE BINARY"
 
 
@@ -95,11 +95,11 @@ class earlier(GenericFunction[int]):
 
 
 @compiles(earlier, "postgresql")
-def _earlier_postgresql(element: earlier, compiler: SQLCompiler, **kw: Any) -> str:
+def _earlier_postgresql(element: earlier, compiler: SQLCompiler, **kw: object) -> str:
     return f"least({compiler.process(element.clauses, **kw)})"
 
 
 @compiles(earlier, "sqlite")
-def _earlier_sqlite(element: earlier, compiler: SQLCompiler, **kw: Any) -> str:
+def _earlier_sqlite(element: earlier, compiler: SQLCompiler, **kw: object) -> str:
     first, second = (compiler.process(one, **kw) for one in element.clauses)
     return f"min(coalesce({first}, {second}), coalesce({second}, {first}))"

@@ -4,9 +4,10 @@ import hashlib
 import json
 import re
 import tomllib
+from collections.abc import Mapping
 from fractions import Fraction
 from functools import lru_cache
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -18,6 +19,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
 from bounty.errors import BountyError
 from bounty.money import read_yuan
@@ -247,7 +249,7 @@ _ADDED_KEYS = (
     ("notice", "appeals_until_day", 19),
     ("notice", "appeal_days", 3),
 )
-"""Keys that terms gained after the first were published, with what their absence means: absent or said, such a value
+"""Keys that terms gained after the first were published, with what their absence means: absent or given, such a value
 is no part of the hash, so that the hashes of older terms stay."""
 
 
@@ -270,8 +272,8 @@ class Terms(_Part):
     def _one_cycle(self) -> Self:
         months = self.cycle == MONTH
         if months is self.effective_from.endswith(("a", "b")):
-            told = _A_MONTH if months else _A_HALF
-            raise ValueError(f"effective_from: {told}, not {self.effective_from!r}")
+            allowed = _A_MONTH if months else _A_HALF
+            raise ValueError(f"effective_from: {allowed}, not {self.effective_from!r}")
         needed, other = ("receipt_cutoff_day", "receipt_cutoff_days")[:: 1 if months else -1]
         if getattr(self.task, needed) is None:
             raise ValueError(f"task.{needed}: is missing")
@@ -328,7 +330,7 @@ def read_terms(toml: str) -> Terms:
     return terms_of(document)
 
 
-def terms_of(document: dict[str, Any]) -> Terms:
+def terms_of(document: Mapping[str, object]) -> Terms:
     """Terms from a document as TOML text is parsed into. Raises InvalidTerms as ``read_terms`` does."""
     try:
         return Terms.model_validate(document)
@@ -355,16 +357,16 @@ _SENTENCES = {
 }
 
 
-def _sentence(error: Any) -> str:
+def _sentence(error: ErrorDetails) -> str:
     # Below gmv_yuan stands which of its two kinds it was read as; that is no step of the file's own.
     steps = error["loc"]
     path = [str(step) for before, step in zip((None, *steps), steps, strict=False) if before != "gmv_yuan"]
     context = error.get("ctx", {})
-    said = _SENTENCES.get(error["type"])
-    if said is None:
+    sentence = _SENTENCES.get(error["type"])
+    if sentence is None:
         reason = str(context.get("error", error["msg"]))
         deeper = re.match(r"(tiers\.\d+\.at|effective_from|task\.\w+): (.*)", reason)
         if deeper:
             path, reason = [*path, deeper[1]], deeper[2]
         return f"{'.'.join(path) or 'terms'}: {reason}"
-    return f"{'.'.join(path) or 'terms'}: {said.format(input=error['input'], **context)}"
+    return f"{'.'.join(path) or 'terms'}: {sentence.format(input=error['input'], **context)}"

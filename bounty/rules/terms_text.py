@@ -26,7 +26,7 @@ def _chinese(terms: Terms) -> list[str]:
         *(f"{name}：{level_zh(level, terms.cycle)}" for name, level in sorted(terms.levels.items())),
         f"计入任务的订单须同时满足：{task}。每单最多计 {grouped_yuan(terms.task.order_cap_fen)}。",
         f"达标后，{'当月' if months else '本期'}同时满足下列条件的订单按{basis}得补贴：{subsidy}。",
-        f"补贴比例：{tiers}{caps}；按单四舍六入五成双到分，随佣金结算发放。",
+        f"补贴比例：{tiers}{caps}；每单按分取整（四舍六入五取偶），随佣金结算发放。",
         f"虚拟商品：订单类型为 {types}，或类目含 {categories}。",
         *(
             [f"{'当月' if months else '本期'}结束 {lapse} 个月后佣金仍未结算的订单，补贴作废。"]
@@ -51,7 +51,7 @@ def _english(terms: Terms) -> list[str]:
         f"{terms.name} (from period {terms.effective_from})",
         *(f"{name}: {level_en(level, terms.cycle)}" for name, level in sorted(terms.levels.items())),
         f"An order counts to the task when it is: {task}. Each counts at most {cap}.",
-        f"Who passed earns a part of the {basis} of each order of the {unit} that is: {subsidy}.",
+        f"If you pass, you earn a share of the {basis} of each order of the {unit} that is: {subsidy}.",
         f"Rates: {tiers}{caps}; rounded half-even to the fen an order, paid as its commission settles.",
         f"Virtual goods: of type {ids_text(types, 'none')}, or with a category of {ids_text(categories, 'none')}.",
         *([f"What has not settled {lapse} months after the {unit} is void."] if lapse else []),
@@ -143,4 +143,4 @@ def percent(myriad: int) -> str:
 def caps_text(terms: Terms, an_order: str, a_promoter: str, comma: str) -> str:
     """The caps that there are, each behind a comma; blank where there are none."""
     caps = ((an_order, terms.subsidy.order_cap_fen), (a_promoter, terms.subsidy.promoter_cap_fen))
-    return "".join(comma + said.format(grouped_yuan(cap)) for said, cap in caps if cap is not None)
+    return "".join(comma + sentence.format(grouped_yuan(cap)) for sentence, cap in caps if cap is not None)

@@ -1,21 +1,23 @@
 """What may be unknown of an order and yet grants or denies something."""
 
-from typing import Any
-
 from sqlalchemy import ColumnElement, and_, exists
 
-from bounty.models import Link
+from bounty.db import Columns
+from bounty.models import Link, Order, OrderVersion
+
+OrderColumns = type[Order] | type[OrderVersion] | Columns
+"""The columns of ``orders``, of ``order_versions``, or of another relation that has those of an order."""
 
 RECEIVED_STATUSES = (2, 3, 5)
 """Received, audited, settled: what has one of these was received, whether or not its row says when."""
 
 
-def receipt_unknown(row: Any) -> ColumnElement[bool]:
+def receipt_unknown(row: OrderColumns) -> ColumnElement[bool]:
     """Whether a row says that it was received, but not when."""
     return and_(row.order_status.in_(RECEIVED_STATUSES), row.received_at.is_(None))
 
 
-def unknowns(row: Any) -> dict[str, ColumnElement[bool]]:
+def unknowns(row: OrderColumns) -> dict[str, ColumnElement[bool]]:
     """Code -> whether that is unknown of an order, or of a row received for one.
 
     row   the columns of ``orders`` or of ``order_versions``

@@ -32,9 +32,9 @@ def ask_about_an_order(
         return None
     order_sn, paid_at = order
     actor = Actor(account.email, account.user_id, "promoter")
-    asked_at = min(max(paid_at + HOUR, now - DAY - 2 * HOUR), now)
+    appealed_at = min(max(paid_at + HOUR, now - DAY - 2 * HOUR), now)
     with transaction(acting(engine, actor)) as connection:
-        return appeals.ask(connection, promoter_id, None, order_sn, _WORDS, asked_at)
+        return appeals.ask(connection, promoter_id, None, order_sn, _WORDS, appealed_at)
 
 
 def _refused(connection: Connection, promoter_id: int, periods: set[str], now: int) -> tuple[str, int] | None:
@@ -47,7 +47,7 @@ def _refused(connection: Connection, promoter_id: int, periods: set[str], now: i
     ).all()
     for row in newest:
         found = explain(connection, row.order_sn, now).as_json()
-        asked_of = found["task"]["reason"] in ("DIRECT", "NOT_VIRTUAL", "NOT_FAILED")
-        if asked_of and found["period"] in periods:
+        appealable = found["task"]["reason"] in ("DIRECT", "NOT_VIRTUAL", "NOT_FAILED")
+        if appealable and found["period"] in periods:
             return row.order_sn, row.paid_at
     return None

@@ -5,8 +5,9 @@ import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from bounty.json_types import JsonObject
 from bounty.money import shown_yuan
 from bounty.rules.periods import Period
 from bounty.sample.context import SampleContext, SampleTarget
@@ -115,11 +116,11 @@ def _bad_rows(context: SampleContext, good_rows: Sequence[dict[str, str]]) -> li
     return rows
 
 
-def _write_array(path: Path, bodies: Iterable[Any]) -> Path:
+def _write_array(path: Path, bodies: Iterable[JsonObject]) -> Path:
     return _write(path, "[\n" + ",\n".join(map(_json, bodies)) + "\n]\n")
 
 
-def _json(value: Any) -> str:
+def _json(value: JsonObject) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 

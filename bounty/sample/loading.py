@@ -10,11 +10,12 @@ import csv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Engine, select
 
 from bounty import importer
+from bounty.accounting.stored_figures import refresh
 from bounty.accounts.demo_accounts import PROMOTERS
 from bounty.clock import midnight, shanghai_date
 from bounty.db import snapshot, transaction
@@ -34,6 +35,7 @@ from bounty.sample.context import HOUR
 from bounty.sample.payouts import PaidSample, pay_sample, prepare_next
 from bounty.sample.updates import DELIVERY_DAY
 from bounty.settlement import service as settlement
+from bounty.tranches.state import TrancheRow
 
 FREEZE_DAY: Final = 25
 """Day of the month on which the next month's roster is frozen."""
@@ -54,8 +56,8 @@ class LoadedSample:
     """Period, number and subsidy (whole fen) of each notice."""
     paid: PaidSample | None = None
     """The tranche of last month."""
-    prepared: Any = None
-    """The tranche of the amounts that are due since; its row."""
+    prepared: TrancheRow | None = None
+    """The tranche of the amounts that are due since."""
     appeal: int | None = None
     """The number of the open appeal."""
     people: list[DemoPerson] = field(default_factory=list)
@@ -101,6 +103,7 @@ class _Loader:
             self.engine, self.sample.folder, self.seal, self.loaded.paid, whose.get(ON_TRACK), self.now
         )
         self.loaded.appeal = ask_about_an_order(self.engine, self.sample.periods, whose.get(BEHIND), self.now)
+        refresh(self.engine, self.now)  # who looks at it has no worker running yet
         return self.loaded
 
     def deliver(self, at: int, paths: list[Path]) -> None:
@@ -143,7 +146,7 @@ class _Loader:
             with transaction(self.engine) as connection:
                 settled = settlement.settle(connection, each, at)
                 notice = publication.publish(connection, each, at + 2 * HOUR, approval_required=False)
-            if notice.anew:
+            if notice.created:
                 self.loaded.notices.append((each, notice.notice, settled.lines.sum_fen))
 
     def pay(self, at: int) -> None:

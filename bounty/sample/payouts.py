@@ -7,14 +7,14 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, exists, select
+from sqlalchemy import Connection, Engine, exists, select
 
 from bounty import importer
 from bounty.audit.service import Actor, acting
 from bounty.clock import midnight, shanghai_date
-from bounty.db import snapshot, transaction
+from bounty.db import QueryRow, snapshot, transaction
+from bounty.json_types import JsonObject
 from bounty.models import Order, Payout, TrancheLine, User
 from bounty.money import shown_yuan
 from bounty.payees.encryption import PayeeCipher, PayeeDetails
@@ -25,6 +25,7 @@ from bounty.payment_results.service import import_results
 from bounty.sample.context import DAY, HOUR
 from bounty.tranches import approval, preparation, state
 from bounty.tranches.files import payout_id
+from bounty.tranches.state import TrancheRow
 
 WITHOUT = 12
 """Promoters whose id is divisible by this number have no payee."""
@@ -63,7 +64,7 @@ def pay_sample(engine: Engine, folder: Path, seal: PayeeCipher, before: int, now
 
 def prepare_next(
     engine: Engine, folder: Path, seal: PayeeCipher, paid: PaidSample, promoter_id: int | None, now: int
-) -> Any:
+) -> TrancheRow:
     """Refund one order that was paid, preferably of a promoter, and prepare a tranche of what settled since; the
     tranche."""
     _add_payees(engine, seal, now)
@@ -146,7 +147,7 @@ def _refund(connection: Connection, tranche_id: int, promoter_id: int | None, no
     return path
 
 
-def _row(order: Row[Any], now: int) -> dict[str, Any]:
+def _row(order: QueryRow, now: int) -> JsonObject:
     """A row of the list API for the same order with a failed audit."""
     return {
         "order_sn": order.order_sn,

@@ -1,9 +1,10 @@
 """Formats one update of an order as a row of the list, the feed, the detail response or the sheet."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from bounty.clock import shanghai_date, shown
+from bounty.json_types import JsonObject
 from bounty.money import shown_yuan
 from bounty.rules.periods import Period
 from bounty.sample.context import DAY
@@ -37,7 +38,7 @@ _YES_NO: Final = {1: "是", 0: "否", None: ""}
 _COMPARED_WORDS: Final = {1: "比价", 0: "正常", None: ""}
 
 
-def increment_bodies(updates: Sequence[Update], month: Period) -> list[dict[str, Any]]:
+def increment_bodies(updates: Sequence[Update], month: Period) -> list[JsonObject]:
     """Response bodies of the increment list, from the last page to the first. Adjacent pages share one row, as real
     pages can."""
     starts = range(0, max(1, len(updates) - 1), _PAGE - 1)
@@ -53,7 +54,7 @@ def increment_bodies(updates: Sequence[Update], month: Period) -> list[dict[str,
     ]
 
 
-def list_row(update: Update) -> dict[str, Any]:
+def list_row(update: Update) -> JsonObject:
     """A row with the fields of the platform's list. Unknown facts are absent."""
     order, step, goods = update.order, update.step, update.order.goods
     facts = {
@@ -99,7 +100,7 @@ def list_row(update: Update) -> dict[str, Any]:
     }
 
 
-def feed_row(update: Update) -> dict[str, Any]:
+def feed_row(update: Update) -> JsonObject:
     """A row of the feed: a list row with 0 for times of events that have not happened."""
     return {
         name: 0 if value is None and name.endswith("_time") else value
@@ -107,10 +108,10 @@ def feed_row(update: Update) -> dict[str, Any]:
     }
 
 
-def detail_body(update: Update) -> dict[str, Any]:
+def detail_body(update: Update) -> JsonObject:
     """A response body of the detail call: ``p_id`` is named ``pid``, null fields are absent, two fields are added."""
     order = update.order
-    fields = {name: value for name, value in list_row(update).items() if value is not None}
+    fields: JsonObject = {name: value for name, value in list_row(update).items() if value is not None}
     fields["pid"] = fields.pop("p_id")
     fields["return_status"] = update.step.return_status
     fields["url_last_generate_time"] = order.created_at - order.serial % (20 * DAY)

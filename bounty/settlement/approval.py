@@ -1,23 +1,33 @@
 """The second person: a draft is approved by an account that did not make it."""
 
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, select
 
 from bounty.audit.service import actor_of, record
+from bounty.db import fetch_all
 from bounty.errors import BountyError
-from bounty.models import Approval, User
+from bounty.models import Approval, Settlement, User
 from bounty.rules.periods import Period
-from bounty.settlement.service import newest_settlement
+from bounty.settlement.service import SettlementRow, newest_settlement
 
 
-def approvals_needed(draft: Any) -> int:
+class AccountApproval(NamedTuple):
+    """An account that approved a draft as it is."""
+
+    user_id: int
+    name: str
+    email: str
+    approved_at: int
+
+
+def approvals_needed(prepared_by_id: int | None) -> int:
     """How many accounts must approve: one beside its maker's. Who makes it at the command line has not logged in, so
     that draft takes two accounts."""
-    return 1 if draft.prepared_by_id is not None else 2
+    return 1 if prepared_by_id is not None else 2
 
 
-def approval_counts(settlement: Any) -> ColumnElement[bool]:
+def approval_counts(settlement: SettlementRow | type[Settlement]) -> ColumnElement[bool]:
     """Whether a row of ``approvals`` counts for a settlement: it is of the same content, and of somebody else than who
     made it. A settlement of the command line has no maker among the accounts.
 
@@ -30,21 +40,20 @@ def approval_counts(settlement: Any) -> ColumnElement[bool]:
     )
 
 
-def approvals_of(connection: Connection, draft: Any) -> list[Any]:
-    """Who approved a draft as it is: user_id, name, email, approved_at; the earliest first."""
-    return list(
-        connection.execute(
-            select(User.id.label("user_id"), User.name, User.email, Approval.approved_at)
-            .join(Approval, Approval.user_id == User.id)
-            .where(approval_counts(draft))
-            .order_by(Approval.approved_at, User.id)
-        )
+def approvals_of(connection: Connection, draft: SettlementRow) -> list[AccountApproval]:
+    """Who approved a draft as it is; the earliest first."""
+    query = (
+        select(User.id.label("user_id"), User.name, User.email, Approval.approved_at)
+        .join(Approval, Approval.user_id == User.id)
+        .where(approval_counts(draft))
+        .order_by(Approval.approved_at, User.id)
     )
+    return fetch_all(connection, query, AccountApproval)
 
 
-def require_approval(connection: Connection, draft: Any) -> None:
+def require_approval(connection: Connection, draft: SettlementRow) -> None:
     """Raises BountyError unless enough accounts beside its maker's have approved a draft as it is."""
-    missing = approvals_needed(draft) - len(approvals_of(connection, draft))
+    missing = approvals_needed(draft.prepared_by_id) - len(approvals_of(connection, draft))
     if missing > 0:
         accounts = "a second account" if missing == 1 else f"{missing} accounts"
         raise BountyError(

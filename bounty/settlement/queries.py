@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import (
     CTE,
     Column,
+    ColumnElement,
     Connection,
     FromClause,
     Insert,
@@ -26,7 +27,7 @@ from bounty.rules.clauses import SUBSIDY_CLAUSES, Settlements, all_hold, newest_
 from bounty.rules.measure import counts, frozen_bounds, measured, of_eligible
 from bounty.rules.periods import Bounds, Period
 from bounty.rules.revocations import void_stands
-from bounty.rules.sql_math import sum_or_zero
+from bounty.rules.sql_math import Whole, sum_or_zero
 from bounty.rules.subsidy import basis, before_promoter_cap, rate, under_promoter_cap
 from bounty.rules.terms import Terms
 
@@ -41,9 +42,18 @@ attained = workspace(
 """What the eligible promoters of one period measured, between two statements of a settlement."""
 
 
+class MeasuredRow(NamedTuple):
+    """A promoter's measure and rate, as ``attained`` has them."""
+
+    promoter_id: int
+    gmv_fen: int
+    orders: int
+    rate_permille: int | None
+
+
 def measured_roster(period: Period, terms: Terms) -> Query:
-    """Every eligible promoter's measure and rate: promoter_id, gmv_fen, orders, rate_permille, as ``attained`` has
-    them; who has no orders measures 0, and whose pass is void has no rate."""
+    """Every eligible promoter's measure and rate, as MeasuredRow; who has no orders measures 0, and whose pass is void
+    has no rate."""
     facts = Order.__table__.c
     counted = measured(facts, terms)
     by_promoter = (
@@ -63,13 +73,42 @@ def measured_roster(period: Period, terms: Terms) -> Query:
         .subquery("by_promoter")
         .c
     )
-    reached = rate(
-        terms, by_promoter.gmv_fen, by_promoter.orders, by_promoter.target_gmv_fen, by_promoter.target_orders
-    )
-    not_void = case((~void_stands(by_promoter.promoter_id, str(period)), reached))
     return select(
-        by_promoter.promoter_id, by_promoter.gmv_fen, by_promoter.orders, not_void.label("rate_permille")
+        by_promoter.promoter_id,
+        by_promoter.gmv_fen,
+        by_promoter.orders,
+        _rate_unless_void(period, terms, by_promoter.promoter_id, *(by_promoter[name] for name in _MEASURED)),
     )
+
+
+_MEASURED = ("gmv_fen", "orders", "target_gmv_fen", "target_orders")
+
+
+def _rate_unless_void(
+    period: Period, terms: Terms, promoter_id: Whole, *measured: Whole
+) -> ColumnElement[int | None]:
+    """The rate of a promoter, under the name ``rate_permille``; null for who did not pass, and for a pass that is void.
+
+    measured   as _MEASURED names them
+    """
+    reached = rate(terms, *measured)
+    return case((~void_stands(promoter_id, str(period)), reached)).label("rate_permille")
+
+
+measures = workspace(
+    "measures",
+    Column("promoter_id", WholeNumber, primary_key=True),
+    *(Column(name, WholeNumber) for name in _MEASURED),
+)
+"""What the eligible promoters of a simulated month measured, and their targets."""
+
+
+def rates_of_measures(period: Period, terms: Terms) -> Query:
+    """The rate of everybody in ``measures``, as MeasuredRow."""
+    measure = measures.c
+    columns = (measure[name] for name in _MEASURED)
+    of_measure = (measure.promoter_id, measure.gmv_fen, measure.orders)
+    return select(*of_measure, _rate_unless_void(period, terms, measure.promoter_id, *columns))
 
 
 def measure_roster(period: Period, terms: Terms) -> Insert:
@@ -118,6 +157,57 @@ def earned_lines(
     return select(
         row.promoter_id, row.order_sn, row.paid_at, row.basis_fen, given.label("subsidy_fen")
     ).where(given > 0)
+
+
+class EarnedRow(NamedTuple):
+    """What a promoter's lines come to."""
+
+    promoter_id: int
+    lines: int
+    fen: int
+
+
+def earned_sums(period: Period, terms: Terms, elsewhere: Settlements) -> Query:
+    """What the lines of everybody in ``attained`` come to, as EarnedRow; without who has none."""
+    line = earned_lines(period, terms, attained, elsewhere).subquery("earned").c
+    return select(
+        line.promoter_id, func.count().label("lines"), sum_or_zero(line.subsidy_fen).label("fen")
+    ).group_by(line.promoter_id)
+
+
+MOST_VARIANTS = 8
+"""Terms whose sums one SELECT makes."""
+variants = workspace(
+    "variants",
+    Column("promoter_id", WholeNumber, primary_key=True),
+    *(Column(f"rate_{number}", WholeNumber) for number in range(MOST_VARIANTS)),
+)
+"""The rates that promoters reach under several terms of a simulation; null for who does not pass under one."""
+
+
+def sums_before_promoter_cap(period: Period, several: Sequence[Terms], elsewhere: Settlements) -> Query:
+    """What the orders of everybody in ``variants`` come to under several terms, before the promoter cap: promoter_id,
+    and for each terms by their place lines_0, fen_0 and so on.
+
+    several   at most MOST_VARIANTS, with the same clauses: only rates, order cap and basis differ
+    """
+    facts, given = Order.__table__.c, variants.c
+    sums = []
+    for number, terms in enumerate(several):
+        share = before_promoter_cap(facts, given[f"rate_{number}"], terms)
+        sums += [
+            func.count(case((share > 0, 1))).label(f"lines_{number}"),
+            sum_or_zero(share).label(f"fen_{number}"),
+        ]
+    clauses = all_hold(SUBSIDY_CLAUSES, facts, frozen_bounds(several[0], elsewhere), several[0])
+    return (
+        select(given.promoter_id, *sums)
+        .select_from(OpenPeriod)
+        .join(variants, true())
+        .join(Order, and_(facts.promoter_id == given.promoter_id, clauses), isouter=True)
+        .where(OpenPeriod.period == str(period))
+        .group_by(given.promoter_id)
+    )
 
 
 def write_lines(settlement_id: int, period: Period, terms: Terms) -> Insert:
@@ -183,8 +273,36 @@ def count_passed(connection: Connection, settlement_id: int) -> int:
     return counted
 
 
+class ResultRow(NamedTuple):
+    """A row of results.csv."""
+
+    promoter_id: int
+    name: str
+    level: str | None
+    reason: str | None
+    gmv_fen: int | None
+    orders: int | None
+    target_gmv_fen: int | None
+    target_orders: int | None
+    passed: bool
+    rate_permille: int | None
+    subsidy_orders: int
+    subsidy_fen: int
+
+
+class SubsidyLineRow(NamedTuple):
+    """A row of subsidy_lines.csv."""
+
+    promoter_id: int
+    order_sn: str
+    paid_at: int
+    basis_fen: int
+    rate_permille: int
+    subsidy_fen: int
+
+
 def results_of(settlement_id: int, period: Period, results: FromClause = Result.__table__) -> Query:
-    """The rows of results.csv, in its order.
+    """The rows of results.csv, as ``ResultRow``, in its order.
 
     results   the table of results, or another relation with its columns
     """
@@ -217,7 +335,7 @@ def results_of(settlement_id: int, period: Period, results: FromClause = Result.
 def lines_of(
     settlement_id: int, results: FromClause = Result.__table__, lines: FromClause = Line.__table__
 ) -> Query:
-    """The rows of subsidy_lines.csv, in its order.
+    """The rows of subsidy_lines.csv, as ``SubsidyLineRow``, in its order.
 
     results, lines   the tables, or other relations with their columns
     """
@@ -255,26 +373,21 @@ class Recomputation:
         """The rows of results.csv."""
         return results_of(0, self.period, self.results)
 
-    def outcome_rows(self) -> Query:
-        """What each promoter's month comes to, in no order."""
-        names = ("promoter_id", "gmv_fen", "orders", "passed", "subsidy_orders", "subsidy_fen")
-        return select(*(self.results.c[name] for name in names))
-
     def lines_rows(self) -> Query:
         """The rows of subsidy_lines.csv."""
         return lines_of(0, self.results, self.lines)
 
 
-Outcomes = Callable[[Connection, Period, Terms, Sequence[CTE]], Iterable[Any]]
-"""Where a simulated month is computed: the rows of ``Recomputation.outcome_rows`` under terms; the last are the common
-table expressions that hide ``periods`` and ``roster``."""
+RowsOf = Callable[[Connection, Period, Bounds, Query, Sequence[CTE]], Iterable[Sequence[int | None]]]
+"""Where the SELECTs of a simulated month run, which select promoters and figures; the last are the common table
+expressions that hide ``periods``, ``roster`` and others."""
 
 
-def outcomes_in_the_books(
-    connection: Connection, period: Period, terms: Terms, instead: Sequence[CTE]
-) -> Iterable[Any]:
-    """Computed by the database that holds the books."""
-    return connection.execute(recomputation(period, terms).outcome_rows().add_cte(*instead)).all()
+def rows_in_the_books(
+    connection: Connection, _period: Period, _bounds: Bounds, query: Query, instead: Sequence[CTE]
+) -> Iterable[Sequence[int | None]]:
+    """Run by the database of the books."""
+    return connection.execute(query.add_cte(*instead)).all()
 
 
 def known_notices(connection: Connection, settlement_id: int) -> list[int]:
@@ -296,7 +409,11 @@ def recomputation(period: Period, terms: Terms, elsewhere: Settlements | None = 
     reached = measured_roster(period, terms).cte("reached")
     earned = earned_lines(period, terms, reached, elsewhere)
     lines = earned.add_columns(literal(0, WholeNumber).label("settlement_id")).cte("earned")
-    return Recomputation(summed_results(0, period, reached, lines).cte("summed"), lines, period)
+    # Else SQLite joins roster and measures anew for the lines, and goes through all measures for each promoter.
+    results = (
+        summed_results(0, period, reached, lines).cte("summed").prefix_with("MATERIALIZED", dialect="sqlite")
+    )
+    return Recomputation(results, lines, period)
 
 
 def quarantined_of(bounds: Bounds) -> Query:

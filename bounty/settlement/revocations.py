@@ -1,24 +1,40 @@
 """Taking a published pass back for a violation found later: one person asks, another answers, the next draft knows."""
 
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, func, insert, select
 from sqlalchemy.orm import aliased
 
 from bounty.audit.service import actor_of, record
-from bounty.db import Query, wait_for_turn
+from bounty.db import Query, fetch_first, wait_for_turn
 from bounty.errors import BountyError
 from bounty.models import Notice, PassVoid, PassVoidAnswer, Result, Settlement, User
 from bounty.rules.periods import Period
 from bounty.settlement.period_lock import require_not_closed
+from bounty.settlement.service import SettlementRow
 
 LONGEST = 500
 """Characters of a reason."""
 
 
+class RevocationRow(NamedTuple):
+    """A revocation that was requested."""
+
+    promoter_id: int
+    number: int
+    reason: str
+    asked_by_id: int | None
+    requested_by: str | None
+    """A name; null for the command line."""
+    asked_at: int
+    approved: bool | None
+    """Null while it waits, as the next two are."""
+    answered_by: str | None
+    answered_at: int | None
+
+
 def voids_of(period: Period) -> Query:
-    """The revocations asked for in a period, the newest first: promoter_id, number, reason, asked_by_id, asked_by (a
-    name, or null for the command line), asked_at, and approved, answered_by, answered_at, null while it waits."""
+    """The revocations requested in a period as ``RevocationRow``, the newest first."""
     asker, answerer = aliased(User, name="asker"), aliased(User, name="answerer")
     return (
         select(
@@ -26,7 +42,7 @@ def voids_of(period: Period) -> Query:
             PassVoid.number,
             PassVoid.reason,
             PassVoid.asked_by_id,
-            asker.name.label("asked_by"),
+            asker.name.label("requested_by"),
             PassVoid.asked_at,
             PassVoidAnswer.approved,
             answerer.name.label("answered_by"),
@@ -95,7 +111,7 @@ def answer_void(connection: Connection, period: Period, promoter_id: int, now: i
 
     Once approved, the promoter has not passed, whatever the orders say, in every settlement that is made afterwards.
 
-    Raises BountyError for whoever asked or has no account, for a period that is closed, and where nothing waits.
+    Raises BountyError for whoever requested it or has no account, for a period that is closed, and where nothing waits.
     """
     wait_for_turn(connection)
     actor = actor_of(connection)
@@ -139,7 +155,7 @@ def answer_void(connection: Connection, period: Period, promoter_id: int, now: i
     return True
 
 
-def voided_since(connection: Connection, settlement: Any) -> bool:
+def voided_since(connection: Connection, settlement: SettlementRow) -> bool:
     """Whether a pass of the period was taken back since a settlement was made."""
     later = select(PassVoidAnswer.promoter_id).where(
         PassVoidAnswer.period == settlement.period,
@@ -149,7 +165,7 @@ def voided_since(connection: Connection, settlement: Any) -> bool:
     return connection.execute(later.limit(1)).first() is not None
 
 
-def require_voids_known(connection: Connection, draft: Any) -> None:
+def require_voids_known(connection: Connection, draft: SettlementRow) -> None:
     """Raises BountyError where a pass was taken back since a draft was made."""
     if voided_since(connection, draft):
         raise BountyError(
@@ -158,9 +174,10 @@ def require_voids_known(connection: Connection, draft: Any) -> None:
         )
 
 
-def _last(connection: Connection, period: Period, promoter_id: int) -> Any | None:
+def _last(connection: Connection, period: Period, promoter_id: int) -> RevocationRow | None:
     of_promoter = voids_of(period).where(PassVoid.promoter_id == promoter_id)
-    return connection.execute(of_promoter.order_by(None).order_by(PassVoid.number.desc()).limit(1)).first()
+    newest = of_promoter.order_by(None).order_by(PassVoid.number.desc()).limit(1)
+    return fetch_first(connection, newest, RevocationRow)
 
 
 def _require_pass(connection: Connection, period: Period, promoter_id: int) -> None:

@@ -1,16 +1,16 @@
 """Settling a period: one computation of who passed and what each order earns; a draft until it is published."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
 
 from bounty.audit.service import actor_of, record
 from bounty.clock import shown
-from bounty.db import analyze, clear
+from bounty.db import Query, analyze, clear, fetch_first
 from bounty.errors import BountyError
+from bounty.ingest.unfinished import require_finished
 from bounty.models import Batch, Line, Result, Settlement
-from bounty.money import shown_yuan
+from bounty.money import grouped_yuan
 from bounty.notifications.outbox import MessageText, announce, notify_operators
 from bounty.roster.programmes import period_in_words
 from bounty.roster.terms import open_period, terms_in_force
@@ -27,12 +27,30 @@ from bounty.settlement.queries import (
 )
 
 
+@dataclass(frozen=True)
+class SettlementRow:
+    """A row of ``settlements``."""
+
+    settlement_id: int
+    period: str
+    settled_at: int
+    as_of_batch_id: int | None
+    quarantined: int
+    results_rows: int
+    results_sha256: str
+    lines_rows: int
+    lines_sha256: str
+    subsidy_fen: int
+    content_sha256: str
+    prepared_by_id: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Settled:
     """A settlement, as it was made or as it stood already."""
 
     settlement_id: int
-    anew: bool
+    created: bool
     """False if the newest settlement of the period already has the same content."""
     content_sha256: str
     results: FileFacts
@@ -40,16 +58,29 @@ class Settled:
     quarantined: int
     """Order rows that wait in quarantine and are, or may be, of the month."""
 
+    def as_json(self) -> dict[str, object]:
+        """Its number, content and sums, as programs read them."""
+        return {
+            "settlement": self.settlement_id,
+            "content_sha256": self.content_sha256,
+            "results": self.results.rows,
+            "lines": self.lines.rows,
+            "subsidy_fen": self.lines.sum_fen,
+            "quarantined": self.quarantined,
+        }
+
 
 def settle(connection: Connection, period: Period, now: int) -> Settled:
     """Settle a period by its frozen roster and terms, and the orders and links known now.
 
     On the same facts it is the same settlement, and nothing changes.
 
-    Raises BountyError if the period is not open, is closed, or before its receipt cutoff.
+    Raises BountyError if the period is not open, is closed, before its receipt cutoff, or while a large file is not in
+    whole.
     """
     bounds = open_period(connection, period)
     require_not_closed(connection, period)
+    require_finished(connection)
     if now < bounds.receipt_cutoff:
         raise BountyError(
             f"{period} can be settled from {shown(bounds.receipt_cutoff)}, when the last receipts that count are in.",
@@ -104,18 +135,20 @@ def settle(connection: Connection, period: Period, now: int) -> Settled:
         after=_summary(settlement_id, content, lines.sum_fen)
         | {"as_of_batch": as_of_batch_id, "quarantined": quarantined},
     )
-    _tell(connection, period, settlement_id, lines, now)
+    _notify_draft(connection, period, settlement_id, lines, now)
     return Settled(settlement_id, True, content, results, lines, quarantined)
 
 
-def _tell(connection: Connection, period: Period, settlement_id: int, lines: FileFacts, now: int) -> None:
-    fen, at = shown_yuan(lines.sum_fen), shown(now)[:16].replace("T", " ")
+def _notify_draft(
+    connection: Connection, period: Period, settlement_id: int, lines: FileFacts, now: int
+) -> None:
+    fen, at = grouped_yuan(lines.sum_fen), shown(now)[:16].replace("T", " ")
     zh, en = period_in_words(connection, period)
     letter = MessageText(
-        (f"{zh} 期草稿已就绪：补贴 ¥{fen}", f"{en}: the draft is ready, subsidy ¥{fen}"),
-        zh=f"{zh} 期核算 {settlement_id} 于 {at} 完成：{lines.rows} 单，补贴 ¥{fen}。"
+        (f"{zh} 期草稿已就绪：补贴 {fen}", f"{en}: the draft is ready, subsidy {fen}"),
+        zh=f"{zh} 期核算 {settlement_id} 于 {at} 完成：{lines.rows} 单，补贴 {fen}。"
         "请核对检查清单，再由第二人批准。",
-        en=f"Settlement {settlement_id} of {en} was made on {at}: {lines.rows} lines, subsidy ¥{fen}. "
+        en=f"Settlement {settlement_id} of {en} was made on {at}: {lines.rows} lines, subsidy {fen}. "
         "Look through the checklist, and have a second person approve it.",
         path=f"/operations/periods/{period}/settling",
     )
@@ -125,14 +158,15 @@ def _tell(connection: Connection, period: Period, settlement_id: int, lines: Fil
     announce(connection, "draft", cause, facts, now)
 
 
-def newest_settlement(connection: Connection, period: Period) -> Any | None:
-    """The newest settlement of a period, as a row; null where there is none."""
-    return connection.execute(
-        select(Settlement.__table__)
-        .where(Settlement.period == str(period))
-        .order_by(Settlement.settlement_id.desc())
-        .limit(1)
-    ).first()
+def newest_settlement(connection: Connection, period: Period) -> SettlementRow | None:
+    """The newest settlement of a period; null where there is none."""
+    return fetch_first(connection, settlements_of(period).limit(1), SettlementRow)
+
+
+def settlements_of(period: Period) -> Query:
+    """The settlements of a period as ``SettlementRow``, the newest first."""
+    of_period = select(Settlement.__table__).where(Settlement.period == str(period))
+    return of_period.order_by(Settlement.settlement_id.desc())
 
 
 def _summary(settlement_id: int, content: str, subsidy_fen: int) -> dict[str, object]:

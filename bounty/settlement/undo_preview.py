@@ -1,17 +1,20 @@
 """What undoing a batch of orders would do: rows, orders, and in each open period whose pass would change."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, and_, func, select
 
-from bounty.db import Query, snapshot
-from bounty.models import Batch, Notice, RosterEntry
-from bounty.orders.fold import folded
+from bounty.db import Query, fetch_all, snapshot
+from bounty.db.stand_in_rows import rows_instead_of
+from bounty.models import Batch, Notice, Order, PromoterProgress, RosterEntry
+from bounty.orders.archived import archived_months
 from bounty.orders.undo import Undoing, would_undo
-from bounty.progress.as_of import of_month
-from bounty.roster.terms import terms_in_force
+from bounty.roster.terms import open_period, terms_in_force
+from bounty.rules.measure import counts, frozen_bounds, measured, of_eligible
 from bounty.rules.periods import Period
-from bounty.settlement.queries import measured_roster
+from bounty.rules.terms import Terms
+from bounty.settlement.queries import measures, rates_of_measures
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class TouchedPeriod:
     orders: int
     passes: list[PassChange]
     """By promoter."""
+    is_archived: bool
+    """Whether received rows of the period are archived: then it is closed, and ``passes`` is empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,7 @@ def undo_preview(engine: Engine, batch_id: int) -> UndoPreview:
                 period,
                 _notice(connection, period),
                 orders,
-                _changes(connection, Period.parse(period), undoing),
+                *_changes(connection, Period.parse(period), undoing),
             )
             for period, orders in sorted(
                 (period, orders) for period, orders in undoing.periods.items() if period is not None
@@ -77,27 +82,98 @@ def _notice(connection: Connection, period: str) -> int | None:
     return connection.execute(select(func.max(Notice.notice)).where(Notice.period == period)).scalar()
 
 
-def _changes(connection: Connection, period: Period, undoing: Undoing) -> list[PassChange]:
-    """Whose pass would change: only who has one of the orders can be among them."""
-    reached = measured_roster(period, terms_in_force(connection, period).terms)
+def _changes(connection: Connection, period: Period, undoing: Undoing) -> tuple[list[PassChange], bool]:
+    """Whose pass would change, and whether the period is archived.
 
-    def passing(query: Query) -> set[int]:
-        return {row.promoter_id for row in connection.execute(query) if row.rate_permille is not None}
-
-    paid_in_it = of_month(connection, period)
-    after = folded(
-        lambda row: and_(paid_in_it(row), row.promoter_id.in_(undoing.promoters)), undoing.stays
-    ).cte("orders")
-    now, then = passing(reached), passing(select(reached.subquery("reached")).add_cte(after))
-    changed = sorted((now ^ then) & set(connection.execute(undoing.promoters).scalars()))
-    entry = RosterEntry
-    names = {
-        row.promoter_id: row.name
-        for start in range(0, len(changed), 500)
-        for row in connection.execute(
-            select(entry.promoter_id, entry.name).where(
-                entry.period == str(period), entry.promoter_id.in_(changed[start : start + 500])
+    Only the batch's orders are folded anew. What else a promoter has is in the totals, and stays.
+    """
+    bounds = open_period(connection, period)
+    if archived_months(connection, bounds.month_from, bounds.month_until):
+        return [], True
+    terms = terms_in_force(connection, period).terms
+    now, then = (_counted(connection, period, terms, orders) for orders in (undoing.stand, undoing.left))
+    touched = sorted(each for each in now.keys() | then.keys() if now.get(each) != then.get(each))
+    before = _measured(connection, period, touched)
+    after = []
+    for entry in before:
+        taken, given = now.get(entry.promoter_id, _NOTHING), then.get(entry.promoter_id, _NOTHING)
+        after.append(
+            entry._replace(
+                gmv_fen=entry.gmv_fen - taken.gmv_fen + given.gmv_fen,
+                orders=entry.orders - taken.orders + given.orders,
             )
         )
-    }
-    return [PassChange(each, names[each], each in then) for each in changed]
+    passing, would_pass = (_passing(connection, period, terms, entries) for entries in (before, after))
+    return [
+        PassChange(entry.promoter_id, entry.name, entry.promoter_id in would_pass)
+        for entry in before
+        if (entry.promoter_id in passing) != (entry.promoter_id in would_pass)
+    ], False
+
+
+class _Counted(NamedTuple):
+    """What some orders of a promoter count."""
+
+    gmv_fen: int
+    orders: int
+
+
+_NOTHING = _Counted(0, 0)
+
+
+def _counted(connection: Connection, period: Period, terms: Terms, orders: Query) -> dict[int, _Counted]:
+    """What some orders count for each promoter who is eligible and has one that counts.
+
+    orders   with the columns of ``orders``
+    """
+    facts = Order.__table__.c
+    sums = measured(facts, terms)
+    columns = select(
+        RosterEntry.promoter_id, sums.gmv_fen.label("gmv_fen"), sums.orders.label("orders")
+    ).group_by(RosterEntry.promoter_id)
+    counted = of_eligible(columns, period, counts(facts, frozen_bounds(terms), terms)).subquery("counted")
+    rows = connection.execute(select(counted).add_cte(orders.cte("orders")))
+    return {row.promoter_id: _Counted(row.gmv_fen, row.orders) for row in rows}
+
+
+class _Entry(NamedTuple):
+    """Somebody on a roster with what the month measures, by its totals."""
+
+    promoter_id: int
+    name: str
+    gmv_fen: int
+    orders: int
+    target_gmv_fen: int | None
+    target_orders: int | None
+
+
+def _measured(connection: Connection, period: Period, promoters: list[int]) -> list[_Entry]:
+    """The entries of some promoters, in their order."""
+    entry, total = RosterEntry, PromoterProgress
+    entries = (
+        select(
+            entry.promoter_id,
+            entry.name,
+            total.gmv_fen,
+            total.orders,
+            entry.target_gmv_fen,
+            entry.target_orders,
+        )
+        .join(total, and_(total.promoter_id == entry.promoter_id, total.period == entry.period))
+        .where(entry.period == str(period))
+        .order_by(entry.promoter_id)
+    )
+    return [
+        found
+        for start in range(0, len(promoters), 500)
+        for found in fetch_all(
+            connection, entries.where(entry.promoter_id.in_(promoters[start : start + 500])), _Entry
+        )
+    ]
+
+
+def _passing(connection: Connection, period: Period, terms: Terms, entries: list[_Entry]) -> set[int]:
+    rows = [entry._asdict() for entry in entries]
+    given = rows_instead_of(connection.dialect.name, measures, rows)
+    found = connection.execute(rates_of_measures(period, terms).add_cte(given))
+    return {row.promoter_id for row in found if row.rate_permille is not None}

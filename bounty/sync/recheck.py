@@ -16,6 +16,7 @@ from bounty.audit.service import record
 from bounty.db import Query, snapshot, transaction
 from bounty.ingest.batches import Counts
 from bounty.models import Batch, Notice, OpenPeriod, Order, OrderRepeat, OrderVersion
+from bounty.orders.archived import is_archived
 from bounty.platforms.pdd.client import Platform
 from bounty.platforms.pdd.errors import PlatformError
 from bounty.platforms.pdd.replies import OrderDetail
@@ -69,7 +70,7 @@ def orders_to_recheck(connection: Connection, period: Period) -> list[str]:
     )
     query = (
         of_eligible(select(Order.order_sn), period, affects_result)
-        .where(~exists(_details_since_cutoff()))
+        .where(~exists(_details_since_cutoff()), ~is_archived())  # archived months are closed
         .order_by(Order.order_sn)
     )
     return list(connection.execute(query).scalars())

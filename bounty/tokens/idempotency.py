@@ -20,7 +20,7 @@ from bounty.models import ApiAnswer
 
 try:
     import fcntl
-except ImportError:  # Windows: there one process serves, and threads are told apart without it
+except ImportError:  # Windows: there one process serves, and threads are separated without it
     fcntl = None  # type: ignore[assignment]
 
 
@@ -51,12 +51,15 @@ def once(
     request_sha256: str,
     now: int,
     effect: Callable[[Connection], str],
+    *,
+    before: Callable[[], None] | None = None,
 ) -> str:
     """Carry out a request unless it was before; its answer.
 
     key             of the token; another token's same key is another key
     request_sha256  of all that makes it this request and no other, hex
     effect          what to do, in the transaction that also stores its answer
+    before          what takes long and only reads: done once the key is held, before other writers have to wait
 
     Raises KeyReused, StillRunning, and whatever the effect raises; nothing has happened then.
     """
@@ -64,7 +67,12 @@ def once(
         stored = _stored(connection, token_id, key, request_sha256)
     if stored is not None:
         return stored
-    with _only_writer(engine, f"{token_id} {key}") as connection:
+
+    def begin() -> None:
+        if before is not None:
+            before()
+
+    with _only_writer(engine, f"{token_id} {key}", begin) as connection:
         # The one before may have ended since.
         stored = _stored(connection, token_id, key, request_sha256)
         if stored is not None:
@@ -93,8 +101,10 @@ def _stored(connection: Connection, token_id: int, key: str, request_sha256: str
 
 
 @contextmanager
-def _only_writer(engine: Engine, name: str) -> Iterator[Connection]:
+def _only_writer(engine: Engine, name: str, begin: Callable[[], None]) -> Iterator[Connection]:
     """A transaction, of a name that no other one of any process has; a process that dies holds nothing any more.
+
+    begin   done under the name, before the transaction waits for its turn
 
     Raises StillRunning while another one has it.
     """
@@ -103,11 +113,14 @@ def _only_writer(engine: Engine, name: str) -> Iterator[Connection]:
         with engine.connect().execution_options(writing=True) as connection, connection.begin():
             if not connection.execute(select(func.pg_try_advisory_xact_lock(number))).scalar():
                 raise StillRunning
+            begin()
             wait_for_turn(connection)
             yield connection
     else:
-        with _alone_on_this_host(f"{engine.url.database}-keys", number), transaction(engine) as connection:
-            yield connection
+        with _alone_on_this_host(f"{engine.url.database}-keys", number):
+            begin()
+            with transaction(engine) as connection:
+                yield connection
 
 
 _running: set[tuple[str, int]] = set()

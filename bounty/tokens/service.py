@@ -5,7 +5,7 @@ import secrets
 from dataclasses import dataclass
 from hashlib import sha256
 
-from sqlalchemy import BindParameter, Connection, bindparam, insert, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, insert, or_, select, update
 
 from bounty.audit.service import record
 from bounty.db import Query, Words
@@ -15,7 +15,7 @@ from bounty.models import TOKEN_ROLES, ApiToken, ApiTokenUse, Promoter, User
 PREFIX = "bounty_"
 """How a token begins, so that people and secret scanners recognise one."""
 DAYS = 90
-"""How long a token holds unless another number of days is asked for."""
+"""How long a token holds unless another number of days is requested."""
 MOST_DAYS = 365
 LONGEST_NAME = 100
 _TOKEN = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
@@ -50,7 +50,7 @@ class Issued:
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """Who asks with a token that holds."""
+    """The bearer of a valid token."""
 
     token_id: int
     name: str
@@ -130,6 +130,15 @@ def bearer_of(connection: Connection, token: str, now: int) -> Bearer | None:
     if row.user_id is not None and not (row.active and row.user_role == row.role):
         return None
     return Bearer(row.token_id, row.name, row.role, row.promoter_id)
+
+
+def tokens_of_account(user_id: int | None, *, and_promoters: bool = False) -> Query:
+    """The tokens of an account, as ``tokens`` has them.
+
+    and_promoters   those for promoters' data too, whoever issued them
+    """
+    own = ApiToken.user_id == user_id
+    return tokens().where(or_(own, ApiToken.role == "promoter") if and_promoters else own)
 
 
 def tokens(*, promoter_id: int | None = None) -> Query:

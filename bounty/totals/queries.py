@@ -43,11 +43,11 @@ touched_groups = workspace(
     Column("day", WholeNumber, primary_key=True),
 )
 """The groups whose facts a transaction has changed: promoters on the roster of a period, and a day of it."""
-# PostgreSQL builds the indexes of such a table anew at every commit, and then plans all that uses it anew.
+# PostgreSQL rebuilds the indexes of such a table at every commit, and then replans every query that uses it.
 touched_groups.primary_key.ddl_if(dialect="sqlite")
 
 _IN_WINDOW = [code for code in VERDICTS if code != "PAID_IN_WINDOW"]
-"""The verdicts of orders paid in the task window: that clause is asked first."""
+"""The verdicts of orders paid in the task window: that clause is evaluated first."""
 
 
 def once_a_row(query: Query) -> FromClause:
@@ -71,7 +71,7 @@ def day_of(paid_at: ColumnElement[int]) -> Whole:
 
 
 def _orders_of_period(columns: Query, *, touched: bool) -> Query:
-    """A SELECT over the orders paid in a period by promoters on its roster; asked with period.
+    """A SELECT over the orders paid in a period by promoters on its roster; parameter period.
 
     touched   only of the groups in ``touched_groups``
     """
@@ -95,7 +95,7 @@ def _orders_of_period(columns: Query, *, touched: bool) -> Query:
 
 @lru_cache(maxsize=64)
 def daily_progress(terms: Terms, *, touched: bool) -> Query:
-    """The rows of ``daily_progress`` of a period; asked with period."""
+    """The rows of ``daily_progress`` of a period; parameter period."""
     facts = Order.__table__.c
     # One number to group by: numbers sort many times quicker than words, and one sorts quicker than two.
     place = day_of(facts.paid_at) * len(VERDICTS) + verdict_number(facts, frozen_bounds(terms), terms)
@@ -143,7 +143,7 @@ def _rate_of(tier: ColumnElement[int], terms: Terms) -> Whole:
 
 @lru_cache(maxsize=64)
 def daily_subsidy(terms: Terms, *, touched: bool) -> Query:
-    """The rows of ``daily_subsidy`` of a period; asked with period."""
+    """The rows of ``daily_subsidy`` of a period; parameter period."""
     facts, places = Order.__table__.c, range(len(terms.subsidy.tiers))
     held = once_a_row(
         _orders_of_period(
@@ -199,7 +199,7 @@ def daily_subsidy(terms: Terms, *, touched: bool) -> Query:
 
 
 def _entries(*, touched: bool) -> FromClause:
-    """The promoters on a period's roster, or of its touched groups: promoter_id; asked with period."""
+    """The promoters on a period's roster, or of its touched groups: promoter_id; parameter period."""
     if touched:
         groups = touched_groups.c
         found = select(groups.promoter_id).where(groups.period == A_PERIOD).distinct()
@@ -210,7 +210,7 @@ def _entries(*, touched: bool) -> FromClause:
 
 @lru_cache(maxsize=2)
 def promoter_progress(*, touched: bool) -> Query:
-    """The rows of ``promoter_progress`` of a period, from its days; asked with period."""
+    """The rows of ``promoter_progress`` of a period, from its days; parameter period."""
     entries, day = _entries(touched=touched), DailyProgress.__table__.c
     of_promoter = and_(day.period == A_PERIOD, day.promoter_id == entries.c.promoter_id)
 
@@ -238,7 +238,7 @@ def promoter_progress(*, touched: bool) -> Query:
 @lru_cache(maxsize=64)
 def promoter_subsidy(terms: Terms, *, touched: bool) -> Query:
     """The rows of ``promoter_subsidy`` of a period, from its days and, on the day on which a promoter meets the
-    promoter cap, from the orders of that day; asked with period."""
+    promoter cap, from the orders of that day; parameter period."""
     entries, day = _entries(touched=touched).c, DailySubsidy.__table__.c
     tiers = given_rows(
         {"tier": WholeNumber}, [{"tier": place} for place in range(len(terms.subsidy.tiers))]

@@ -144,7 +144,7 @@ def _recompute(connection: Connection, period: str, terms: Terms, *, touched: bo
 
 @lru_cache(maxsize=64)
 def _statements(dialect: str, terms: Terms, *, touched: bool) -> tuple[Executable, ...]:
-    """What replaces the totals of a period, or of its touched groups; asked with period."""
+    """What replaces the totals of a period, or of its touched groups; parameter period."""
     made: list[Executable] = []
     for table in TABLES:
         rows = _rows(table, terms, touched=touched)

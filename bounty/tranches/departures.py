@@ -1,8 +1,8 @@
 """What left for the payer without these books' knowing, and who answers for it.
 
 Books that were restored from a copy, or put back by hand, don't hold what was done after the copy was made. The journal
-outside the database (``audit.journal``) tells of it, and so do the folders that were exported and the payer's receipts.
-Until every such tranche is answered for, nothing is approved or exported: it would be paid a second time.
+outside the database (``audit/journal.py``) has it, and so have the exported folders and the payer's receipts. Until
+every such tranche is answered for, nothing is approved or exported: it would be paid a second time.
 
     copy of the books ──restore──> books ── prepare ── approve, export: refused
                                      └── answer: the tranche left (it is exported), or it stayed (it is not)
@@ -10,28 +10,71 @@ Until every such tranche is answered for, nothing is approved or exported: it wo
 
 import json
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple, NotRequired, TypedDict
 
-from sqlalchemy import Connection, func, select, true
+from sqlalchemy import Connection, Row, func, select, true
 from sqlalchemy.orm import aliased
 
-from bounty.audit.journal import EXPORT, Journal, Line, read_journal
+from bounty.audit.journal import EXPORT, Journal, JournalLine, read_journal
 from bounty.audit.service import actor_of, record
 from bounty.clock import shown
-from bounty.db import wait_for_turn
+from bounty.db import fetch_all, wait_for_turn
 from bounty.errors import BountyError
 from bounty.models import AuditEvent, Receipt, ReceiptRow, Tranche, TrancheStep
 from bounty.models.payment_results import MATCHED, UNMATCHED
-from bounty.money import shown_yuan
+from bounty.money import grouped_yuan
 from bounty.tranches.exported_folder import ExportedFolder, bring_back
-from bounty.tranches.state import open_tranche, record_step, summary_of
+from bounty.tranches.notifications import announce_export
+from bounty.tranches.state import DraftedTranche, TrancheRow, open_tranche, record_step, summary_of
 
 ANSWERED, RESTORED, EXPORTED = "payout.answer", "backup.restore", "payout.export"
 """Acts in the audit."""
 LEFT, STAYED, NOTHING_ELSE, SEEN = "left", "stayed", "nothing-else", "seen"
 VERDICTS: Final = (LEFT, STAYED, NOTHING_ELSE, SEEN)
 COPY = "copy"
-"""What is asked about books that may be an old copy: whether anything else left since."""
+"""The question about books that may be an old copy: whether anything else was exported since."""
+
+
+class DepartedTranche(NamedTuple):
+    """A tranche that left."""
+
+    tranche: int
+    content_sha256: str
+    settled_before: str
+    due_fen: int
+    at: int | None
+    """When, by the journal; epoch seconds. Null where only the exported folder tells of it."""
+
+
+class UnknownPayment(NamedTuple):
+    """A row of a receipt: a payment of a payout that these books never exported."""
+
+    payout: str
+    receipt_id: int
+    place: int
+    amount_fen: int
+
+
+class AnswerFacts(TypedDict):
+    """What an answer says, as the audit keeps it."""
+
+    verdict: str
+    tranche: NotRequired[int]
+    content_sha256: NotRequired[str]
+    holds: bool
+    """Whether it is enough, or a second person must say the same."""
+
+
+class AnswerRow(NamedTuple):
+    """The event of an answer."""
+
+    event_id: int
+    subject: str
+    user_id: int | None
+    actor: str
+    reason: str
+    happened_at: int
+    after: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +86,10 @@ class Question:
     zh: str
     en: str
     """A sentence, with the command that answers it."""
-    line: Line | None = None
-    """Of the journal, where it tells of a tranche."""
-    row: Any | None = None
-    """Of a receipt, where it tells of a payout: receipt_id, place, payout and amount_fen."""
+    line: DepartedTranche | None = None
+    """Where it is about a tranche."""
+    row: UnknownPayment | None = None
+    """Where it is about a payout."""
 
 
 def questions(connection: Connection) -> list[Question]:
@@ -74,26 +117,26 @@ def require_answered(connection: Connection) -> None:
         )
 
 
-def require_number_free(connection: Connection, drafted: dict[str, Any]) -> None:
+def require_number_free(connection: Connection, drafted: DraftedTranche) -> None:
     """Raises BountyError if a draft would take the number of a tranche that left with other content: the payer's
     receipts name payouts by it."""
-    number = drafted["tranche_id"]
     for each in _tranches(connection, read_journal(connection)):
         assert each.line is not None
-        if each.line["tranche"] == number and each.line["content_sha256"] != drafted["content_sha256"]:
+        same_number = each.line.tranche == drafted.tranche_id
+        if same_number and each.line.content_sha256 != drafted.content_sha256:
             zh, en = _other_content(each.line)
             raise BountyError(en, zh)
 
 
-def _other_content(line: Line) -> tuple[str, str]:
-    number, day, fen = line["tranche"], line["settled_before"][:10], shown_yuan(line["due_fen"])
+def _other_content(line: DepartedTranche) -> tuple[str, str]:
+    number, day, fen = line.tranche, line.settled_before[:10], grouped_yuan(line.due_fen)
     zh = (
-        f"批次 {number}（¥{fen}）在这份账的备份之后已导出付款，现在准备出来的内容与它不同："
+        f"批次 {number}（{fen}）在这份账的备份之后已导出付款，现在准备出来的内容与它不同："
         f"请按 bounty payout prepare --settled-before {day} 重新准备，或用导出文件夹恢复："
         f"bounty payout answer {number} left --from FOLDER --reason …"
     )
     en = (
-        f"Tranche {number} left for the payer after this copy was made (¥{fen}), and what would be prepared now is not "
+        f"Tranche {number} left for the payer after this copy was made ({fen}), and what would be prepared now is not "
         f"the same: run `bounty payout prepare --settled-before {day}`, or bring it back from the folder that it was "
         f"exported to with `bounty payout answer {number} left --from FOLDER --reason ...`."
     )
@@ -119,17 +162,17 @@ def _tranches(connection: Connection, journal: Journal | None) -> list[Question]
     return [_left(line) for key, line in sorted(left.items()) if key not in known | stayed]
 
 
-def _left(line: Line) -> Question:
-    number, fen = line["tranche"], shown_yuan(line["due_fen"])
+def _left(line: JournalLine) -> Question:
+    number, fen = line["tranche"], grouped_yuan(line["due_fen"])
     return Question(
         f"tranche {number}",
-        f"批次 {number}（¥{fen}）在 {shown(line['at'])} 已导出付款，而这份账由更早的备份恢复，并不知道："
+        f"批次 {number}（{fen}）在 {shown(line['at'])} 已导出付款，而这份账由更早的备份恢复，并不知道："
         f"用 bounty payout answer {number} left --reason …（已交付款方，不再付）"
         f"或 bounty payout answer {number} stayed --reason …（没有交付款方）回答之后再继续。",
-        f"Tranche {number} (¥{fen}) left for the payer on {shown(line['at'])}, which these books, an older copy, don't "
+        f"Tranche {number} ({fen}) left for the payer on {shown(line['at'])}, which these books, an older copy, don't "
         f"know: before anything else is paid, run `bounty payout answer {number} left --reason ...` if the payer was "
         f"given its files, or `bounty payout answer {number} stayed --reason ...` if not.",
-        line,
+        DepartedTranche(number, line["content_sha256"], line["settled_before"], line["due_fen"], line["at"]),
     )
 
 
@@ -169,7 +212,7 @@ def _copy(connection: Connection, journal: Journal | None) -> list[Question]:
     ]
 
 
-def _restored(connection: Connection) -> Any | None:
+def _restored(connection: Connection) -> Row[int, str, int] | None:
     """The event of the newest restore, unless it was answered for or a tranche has left since."""
     newest = connection.execute(
         select(AuditEvent.event_id, AuditEvent.subject, AuditEvent.happened_at)
@@ -191,15 +234,15 @@ def _restored(connection: Connection) -> Any | None:
 
 
 def _receipts(connection: Connection) -> list[Question]:
-    """Payments of payouts that these books never asked for, as receipts tell them."""
+    """Payments of payouts that these books never exported, by receipts."""
     row, later, again = ReceiptRow, aliased(ReceiptRow), aliased(Receipt)
     matched = select(later.place).where(
         later.payout == row.payout, later.verdict == MATCHED, later.receipt_id > row.receipt_id
     )
-    told_again = select(again.receipt_id).where(
+    imported_again = select(again.receipt_id).where(
         again.told_sha256 == Receipt.told_sha256, again.receipt_id > Receipt.receipt_id
     )
-    rows = connection.execute(
+    query = (
         select(row.payout, row.receipt_id, row.place, row.amount_fen)
         .join(Receipt, Receipt.receipt_id == row.receipt_id)
         .where(
@@ -207,10 +250,11 @@ def _receipts(connection: Connection) -> list[Question]:
             row.payout.is_not(None),
             row.paid.is_(true()),
             ~matched.exists(),
-            ~told_again.exists(),
+            ~imported_again.exists(),
         )
         .order_by(row.receipt_id, row.place)
-    ).all()
+    )
+    rows = fetch_all(connection, query, UnknownPayment)
     if not rows:
         return []
     seen = {
@@ -219,13 +263,13 @@ def _receipts(connection: Connection) -> list[Question]:
     return [_paid_unknown(each) for each in rows if each.payout not in seen]
 
 
-def _paid_unknown(row: Any) -> Question:
-    fen = shown_yuan(row.amount_fen)
+def _paid_unknown(row: UnknownPayment) -> Question:
+    fen = grouped_yuan(row.amount_fen)
     return Question(
         row.payout,
-        f"回单 {row.receipt_id} 第 {row.place} 行说 {row.payout} 已付 ¥{fen}，而这份账没有导出过这笔付款："
+        f"回单 {row.receipt_id} 第 {row.place} 行说 {row.payout} 已付 {fen}，而这份账没有导出过这笔付款："
         f"补回所属批次后再导入一次回单，或用 bounty payout answer {row.payout} {SEEN} --reason … 说明，再继续。",
-        f"Receipt {row.receipt_id}, line {row.place}, says that {row.payout} was paid ¥{fen}, and these books never "
+        f"Receipt {row.receipt_id}, line {row.place}, says that {row.payout} was paid {fen}, and these books never "
         f"exported it: bring back its tranche and take the receipt in again, or answer for it with "
         f"`bounty payout answer {row.payout} {SEEN} --reason ...`.",
         row=row,
@@ -252,17 +296,17 @@ def answer(
     folder    of a tranche that left: what it was exported to, to bring it back from
 
     Raises BountyError without a reason, for what nobody asks, for another kind of verdict, and for a tranche that left
-    and isn't held by the books as it left.
+    and isn't in the books as it was exported.
     """
     wait_for_turn(connection)
     if not reason.strip():
         raise BountyError(
             "An answer needs a reason: say where it is known from.", "回答须写明依据：从何得知。"
         )
-    asked = questions(connection)
-    question = next((each for each in asked if each.subject == subject), None)
+    open_questions = questions(connection)
+    question = next((each for each in open_questions if each.subject == subject), None)
     if folder is not None:
-        question = _of_folder(folder, subject, question, asked)
+        question = _of_folder(folder, subject, question, open_questions)
     if question is None:
         raise BountyError(
             f"Nothing is asked about {subject}: `bounty payout unanswered` shows what is.",
@@ -275,74 +319,73 @@ def answer(
             f"关于 {subject} 的回答应为 {' 或 '.join(fit)}。",
         )
     tranche = None
-    after: dict[str, Any] = {"verdict": verdict}
+    after: AnswerFacts = {"verdict": verdict, "holds": False}
     if question.line is not None:
-        after |= {"tranche": question.line["tranche"], "content_sha256": question.line["content_sha256"]}
+        line = question.line
+        after = {
+            "verdict": verdict,
+            "tranche": line.tranche,
+            "content_sha256": line.content_sha256,
+            "holds": False,
+        }
         if verdict == LEFT and folder is None:
-            tranche = _as_it_left(connection, question.line)
+            tranche = _as_it_left(connection, line)
     user_id = actor_of(connection).user_id
-    others = {
+    same = {
         event.user_id
-        for event, told in _answers(connection)
-        if event.subject == subject
-        and {**told, "holds": None} == {**after, "holds": None}
-        and event.user_id not in (None, user_id)
+        for event, facts in _answers(connection)
+        if event.subject == subject and {**facts, "holds": False} == after
     }
-    holds = not approval_required or (user_id is not None and bool(others))
-    if not holds and any(
-        event.subject == subject
-        and event.user_id == user_id
-        and {**told, "holds": None} == {**after, "holds": None}
-        for event, told in _answers(connection)
-    ):
+    holds = not approval_required or (user_id is not None and bool(same - {None, user_id}))
+    if not holds and user_id in same:
         return False
-    record(connection, ANSWERED, subject, now, after=after | {"holds": holds}, reason=reason.strip())
+    record(connection, ANSWERED, subject, now, after={**after, "holds": holds}, reason=reason.strip())
     if holds and folder is not None and verdict == LEFT:
         tranche = _open_as(connection, folder.tranche_id, folder.content_sha256)
         tranche = tranche or bring_back(connection, folder, reason.strip(), now)
     if holds and tranche is not None:
         record_step(connection, tranche, "EXPORTED", now)
         record(connection, EXPORTED, subject, now, after=summary_of(tranche), reason=reason.strip())
+        announce_export(connection, tranche, now)
     return holds
 
 
 def _of_folder(
-    folder: ExportedFolder, subject: str, question: Question | None, asked: list[Question]
+    folder: ExportedFolder, subject: str, question: Question | None, open_questions: list[Question]
 ) -> Question | None:
-    """What is asked about the tranche of a folder, also where only the folder tells of it.
+    """The question about the tranche of a folder, also where only the folder has it.
 
     Raises BountyError if the folder is another tranche's, or not what left by the journal.
     """
-    same = (
-        question is None or question.line is None or question.line["content_sha256"] == folder.content_sha256
-    )
+    same = question is None or question.line is None or question.line.content_sha256 == folder.content_sha256
     if subject != f"tranche {folder.tranche_id}" or not same:
         raise BountyError(
             f"The folder is of tranche {folder.tranche_id}, content sha256:{folder.content_sha256}, and not what is "
             f"asked about as {subject}.",
             f"这个文件夹是批次 {folder.tranche_id}（sha256:{folder.content_sha256}）的，不是所问的 {subject}。",
         )
-    if question is None and any(each.subject != subject for each in asked):
-        line: Line = {"tranche": folder.tranche_id, "content_sha256": folder.content_sha256}
+    if question is None and any(each.subject != subject for each in open_questions):
+        day, fen = shown(folder.settled_before), folder.due_fen
+        line = DepartedTranche(folder.tranche_id, folder.content_sha256, day, fen, at=None)
         return Question(subject, "", "", line)
     return question
 
 
-def _open_as(connection: Connection, number: int, content_sha256: str) -> Any | None:
+def _open_as(connection: Connection, number: int, content_sha256: str) -> TrancheRow | None:
     """The open tranche, if it is that of a number and content."""
     tranche = open_tranche(connection)
     same = tranche is not None and (tranche.tranche_id, tranche.content_sha256) == (number, content_sha256)
     return tranche if same else None
 
 
-def _as_it_left(connection: Connection, line: Line) -> Any:
+def _as_it_left(connection: Connection, line: DepartedTranche) -> TrancheRow:
     """The open tranche, which is what left.
 
     Raises BountyError if it is another one.
     """
-    tranche = _open_as(connection, line["tranche"], line["content_sha256"])
+    tranche = _open_as(connection, line.tranche, line.content_sha256)
     if tranche is None:
-        number, before = line["tranche"], line["settled_before"]
+        number, before = line.tranche, line.settled_before
         raise BountyError(
             f"These books don't hold tranche {number} as it left: prepare it again with `bounty payout prepare "
             f"--settled-before {before[:10]}`, or bring it back with --from FOLDER, where it was exported to.",
@@ -376,9 +419,9 @@ def first_answers(connection: Connection) -> dict[str, list[FirstAnswer]]:
     return found
 
 
-def _answers(connection: Connection) -> list[tuple[Any, dict[str, Any]]]:
+def _answers(connection: Connection) -> list[tuple[AnswerRow, AnswerFacts]]:
     """Every answer so far with what it says, the oldest first."""
-    rows = connection.execute(
+    query = (
         select(
             AuditEvent.event_id,
             AuditEvent.subject,
@@ -391,4 +434,4 @@ def _answers(connection: Connection) -> list[tuple[Any, dict[str, Any]]]:
         .where(AuditEvent.act == ANSWERED)
         .order_by(AuditEvent.event_id)
     )
-    return [(row, json.loads(row.after or "{}")) for row in rows]
+    return [(row, json.loads(row.after)) for row in fetch_all(connection, query, AnswerRow)]

@@ -1,13 +1,13 @@
 """What each order deserves by the newest notice and its present state, and what is still due to it.
 
-One rule: due = deserved - everything that standing tranches hold for it. The first time that is the order's line; later
+One rule: due = entitled - everything that tranches in force hold for it. The first time that is the order's line; later
 it is what corrects it, so that no order is paid twice, and none gives back more than it got.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     FromClause,
@@ -21,11 +21,12 @@ from sqlalchemy import (
     true,
     union_all,
 )
-from sqlalchemy.types import TypeEngine
 
 from bounty.db import Query, WholeNumber, Words, given_rows
+from bounty.labels import LabelledCode
 from bounty.models import (
     Line,
+    LineCause,
     Notice,
     OpenPeriod,
     Order,
@@ -34,6 +35,7 @@ from bounty.models import (
     TrancheLine,
     TrancheStep,
 )
+from bounty.orders.queries import OrderNumbers
 from bounty.rules.clauses import NO_COMMISSION_STATUSES
 from bounty.rules.newest_notice import is_newest
 from bounty.rules.periods import Period, lapses_at
@@ -44,26 +46,17 @@ from bounty.tranches.holds import is_held
 COMMISSION_SETTLED = 5
 """The platform's status of an order whose commission has settled."""
 
-LINE_CAUSES = {
-    "EARNED": ("公示的补贴，佣金已结算", "the notice's subsidy, its commission settled"),
-    "FAILED": ("退款、审核失败或处罚", "refunded, failed its audit, or punished"),
-    "NO_COMMISSION": ("订单不再有佣金", "no longer commissionable"),
-    "MOVED": ("订单现属其他推手或其他月份", "the order is now another promoter's, or another month's"),
-    "VIOLATION": ("达标因违规被取消", "the pass was voided for a violation"),
-    "CORRECTED": ("最新公示更正了补贴", "the newest notice corrected the subsidy"),
-    "RECOVERED": ("订单恢复有效", "the order is in good standing again"),
-}
-"""Why a line of a tranche is there -> its sentence in Chinese and English."""
 
-VOID_REASONS = {
-    "FAILED": LINE_CAUSES["FAILED"],
-    "NO_COMMISSION": LINE_CAUSES["NO_COMMISSION"],
-    "MOVED": LINE_CAUSES["MOVED"],
-    "LAPSED": ("佣金逾期未结算", "its commission did not settle in time"),
-}
-"""Why a line of a notice earns nothing any more -> its sentence in Chinese and English."""
+class VoidReason(LabelledCode):
+    """Why a line of a notice earns nothing any more, as a sentence."""
 
-_JUDGED: dict[str, TypeEngine[Any]] = {
+    FAILED = "FAILED", *LineCause.FAILED.names
+    NO_COMMISSION = "NO_COMMISSION", *LineCause.NO_COMMISSION.names
+    MOVED = "MOVED", *LineCause.MOVED.names
+    LAPSED = "LAPSED", "佣金逾期未结算", "its commission did not settle in time"
+
+
+_JUDGED: dict[str, Words | BigInteger] = {
     "period": Words(),
     "programme": Words(),
     "settlement_id": WholeNumber,
@@ -75,7 +68,7 @@ _JUDGED: dict[str, TypeEngine[Any]] = {
 
 
 def published_periods(connection: Connection, settled_before: int) -> Query:
-    """The periods that have a notice, with what their lines are held against: period, programme, settlement_id (of the
+    """The periods that have a notice, with what their lines are compared with: period, programme, settlement_id (of the
     newest notice), month_from, month_until, settled_until (when commissions must have settled, exclusive), and whether
     what has not settled by then has ``lapsed`` (1 or 0).
     """
@@ -122,18 +115,18 @@ def orders_due(
     *,
     but: int | None = None,
     promoter_id: int | None = None,
-    order_numbers: Sequence[str] | None = None,
+    order_numbers: OrderNumbers | None = None,
 ) -> Query:
-    """Every order with a line in a newest notice or in a standing tranche, by programme, and what is due to it.
+    """Every order with a line in a newest notice or in a tranche in force, by programme, and what is due to it.
 
     judged        as ``published_periods`` gives it
     but           a tranche that is about to be replaced, and holds nothing any more
     promoter_id   of this promoter alone
     order_numbers   of these of the promoter's orders alone
 
-    Returns promoter_id, order_sn, period, settlement_id, line_fen (the notice's; 0 without a line), deserved_fen,
-    held_fen (by tranches), due_fen (0 while it waits for its commission), cause (a key of CAUSES, of what is due),
-    first_id (the tranche that first held it; null) and void (a key of VOID; null where its line stands).
+    Returns promoter_id, order_sn, period, settlement_id, line_fen (the notice's; 0 without a line), entitled_fen,
+    held_fen (by tranches), due_fen (0 while it waits for its commission), cause (one of LineCause, of what is due),
+    first_id (the tranche that first held it; null) and void (one of VoidReason; null where its line stands).
     """
     at = judged.cte("judged")
     given = select(
@@ -170,9 +163,9 @@ def orders_due(
 
 
 def _judged_orders(sides: FromClause, at: FromClause) -> Query:
-    """Both sides of each order added up, and held against its present state."""
+    """Both sides of each order added up, and compared with its present state."""
     side = sides.c
-    # An order that was corrected to another month is deserved there, once that month's notice says so.
+    # An order that was corrected to another month earns there, once that month's notice says so.
     in_month = and_(
         side.line_fen.is_not(None), Order.paid_at >= at.c.month_from, Order.paid_at < at.c.month_until
     )
@@ -188,7 +181,7 @@ def _judged_orders(sides: FromClause, at: FromClause) -> Query:
                 "settlement_id"
             ),
             sum_or_zero(side.line_fen).label("line_fen"),
-            sum_or_zero(case((in_month, side.line_fen))).label("standing_fen"),
+            sum_or_zero(case((in_month, side.line_fen))).label("current_fen"),
             sum_or_zero(side.held_fen).label("held_fen"),
             func.min(side.tranche_id).label("first_id"),
             func.max(case((settled_in_time, 1), else_=0)).label("settled"),
@@ -209,25 +202,25 @@ def _judged_orders(sides: FromClause, at: FromClause) -> Query:
 
 def _with_due(summed: FromClause) -> Query:
     row = summed.c
-    not_deserved = case(
-        (row.owner.is_(None), "MOVED"),
-        (row.failed_at.is_not(None), "FAILED"),
-        (row.order_status.in_(NO_COMMISSION_STATUSES), "NO_COMMISSION"),
-        (and_(row.line_fen > 0, row.standing_fen == 0), "MOVED"),
+    void_reason = case(
+        (row.owner.is_(None), VoidReason.MOVED.value),
+        (row.failed_at.is_not(None), VoidReason.FAILED.value),
+        (row.order_status.in_(NO_COMMISSION_STATUSES), VoidReason.NO_COMMISSION.value),
+        (and_(row.line_fen > 0, row.current_fen == 0), VoidReason.MOVED.value),
         else_=null(),
     )
     judged = select(
         *row,
-        not_deserved.label("not_deserved"),
-        case((not_deserved.is_not(None), 0), else_=row.standing_fen).label("deserved_fen"),
-    ).subquery("with_deserved")
+        void_reason.label("void_reason"),
+        case((void_reason.is_not(None), 0), else_=row.current_fen).label("entitled_fen"),
+    ).subquery("with_entitled")
     each = judged.c
     due = case(
-        (or_(each.deserved_fen < each.held_fen, each.settled == 1), each.deserved_fen - each.held_fen),
+        (or_(each.entitled_fen < each.held_fen, each.settled == 1), each.entitled_fen - each.held_fen),
         else_=0,
     )
     # What was given once has settled in its time; it lapses no more.
-    lapses = and_(each.deserved_fen > 0, each.settled == 0, each.lapsed == 1, each.first_id.is_(None))
+    lapses = and_(each.entitled_fen > 0, each.settled == 0, each.lapsed == 1, each.first_id.is_(None))
     violated = (
         select(literal(1))
         .where(
@@ -238,11 +231,11 @@ def _with_due(summed: FromClause) -> Query:
         .exists()
     )
     cause = case(
-        (each.first_id.is_(None), "EARNED"),
-        (and_(each.deserved_fen > each.held_fen, each.held_fen == 0), "RECOVERED"),
-        (each.not_deserved.is_not(None), each.not_deserved),
-        (and_(each.line_fen == 0, violated), "VIOLATION"),
-        else_="CORRECTED",
+        (each.first_id.is_(None), LineCause.EARNED.value),
+        (and_(each.entitled_fen > each.held_fen, each.held_fen == 0), LineCause.RECOVERED.value),
+        (each.void_reason.is_not(None), each.void_reason),
+        (and_(each.line_fen == 0, violated), LineCause.VIOLATION.value),
+        else_=LineCause.CORRECTED.value,
     )
     return select(
         each.promoter_id,
@@ -250,12 +243,12 @@ def _with_due(summed: FromClause) -> Query:
         each.period,
         each.settlement_id,
         each.line_fen,
-        case((lapses, 0), else_=each.deserved_fen).label("deserved_fen"),
+        case((lapses, 0), else_=each.entitled_fen).label("entitled_fen"),
         each.held_fen,
         due.label("due_fen"),
         cause.label("cause"),
         each.first_id,
-        case((lapses, "LAPSED"), else_=each.not_deserved).label("void"),
+        case((lapses, VoidReason.LAPSED.value), else_=each.void_reason).label("void"),
     )
 
 

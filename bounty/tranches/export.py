@@ -1,6 +1,6 @@
 """A tranche as files: for people, for the payers, and a manifest by which anyone can add them up. Exported is not paid.
 
-All that can fail is done before the tranche is said to be exported: what left for the payer without the books' knowing
+All that can fail is done before the tranche is marked as exported: what left for the payer without the books' knowing
 could leave a second time.
 """
 
@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import starmap
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, TypedDict
 
 from sqlalchemy import Connection, Engine, and_, select
 
@@ -21,14 +22,22 @@ from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.exports.workbooks import Cell, new_workbook, yuan_cell
 from bounty.models import Payee, Payout
-from bounty.notices.service import MANIFEST
+from bounty.notices.service import MANIFEST, ManifestFile
 from bounty.payees.encryption import PayeeCipher
 from bounty.private import private_folder
 from bounty.settlement.files import FileFacts
 from bounty.tranches.approval import export_begins
-from bounty.tranches.files import lines_file, lines_of, payout_id, payouts_file, payouts_of
+from bounty.tranches.files import (
+    PayoutRow,
+    TrancheLineRow,
+    lines_file,
+    lines_of,
+    payout_id,
+    payouts_file,
+    payouts_of,
+)
 from bounty.tranches.payer_files import Payer, Payment, alipay_parts, bank_parts, refused_words, wechat_parts
-from bounty.tranches.state import is_due
+from bounty.tranches.state import TrancheRow, is_due
 
 LINES_SHEET: Final = (
     "promoter_id",
@@ -50,11 +59,23 @@ _OURS: Final = re.compile(r"(?:alipay|bank|wechat)-[0-9]+-[0-9]+\.csv|tranche-[0
 _STREAMED: Final = {"yield_per": 1000}
 
 
+class TrancheManifest(TypedDict):
+    """The content of a tranche's manifest.json (docs/promises.md)."""
+
+    tranche: int
+    settled_before: str
+    prepared_at: str
+    content_sha256: str
+    remark: str
+    totals: dict[str, int]
+    files: list[ManifestFile]
+
+
 @dataclass(frozen=True, slots=True)
 class Exported:
     """What was written."""
 
-    manifest: dict[str, Any]
+    manifest: TrancheManifest
     refused_words: tuple[str, ...]
     """Words of the remark for which payers are known to stop payments; empty where there are none."""
 
@@ -98,7 +119,7 @@ def export_tranche(
     return Exported(manifest, refused_words(payer.remark))
 
 
-def _note_left(engine: Engine, tranche: Any, now: int) -> None:
+def _note_left(engine: Engine, tranche: TrancheRow, now: int) -> None:
     """Say in the journal outside the database that a tranche leaves, unless it says so already.
 
     Raises BountyError if it can't be written.
@@ -151,7 +172,7 @@ class _Folder:
             del self._names[0]
 
     def clear(self) -> None:
-        """Take away what was written and not moved: it has accounts in plain. What went wrong before is told, not what
+        """Take away what was written and not moved: it has accounts in plain. The first error is reported, not what
         goes wrong here."""
         for name in self._names:
             with suppress(OSError):
@@ -159,8 +180,8 @@ class _Folder:
 
 
 def _write(
-    connection: Connection, tranche: Any, folder: _Folder, seal: PayeeCipher, payer: Payer
-) -> dict[str, Any]:
+    connection: Connection, tranche: TrancheRow, folder: _Folder, seal: PayeeCipher, payer: Payer
+) -> TrancheManifest:
     """Every file of a tranche; its manifest.
 
     Raises RuntimeError where they do not add up to the tranche, which is a mistake of the program's.
@@ -201,13 +222,13 @@ def _payments(connection: Connection, tranche_id: int, method: str, seal: PayeeC
             yield Payment(payout_id(tranche_id, promoter_id), payable_fen, details)
 
 
-def _workbook(connection: Connection, tranche: Any, folder: _Folder) -> FileFacts:
+def _workbook(connection: Connection, tranche: TrancheRow, folder: _Folder) -> FileFacts:
     number, name = tranche.tranche_id, f"tranche-{tranche.tranche_id}.xlsx"
     path = folder.beside(name)
     with new_workbook(path, tranche.prepared_at) as book:
-        payouts = connection.execute(payouts_of(number), execution_options=_STREAMED)
+        payouts = starmap(PayoutRow, connection.execute(payouts_of(number), execution_options=_STREAMED))
         people, payable = book.write("应付 payouts", PAYOUTS_SHEET, _payouts(number, payouts))
-        lines = connection.execute(lines_of(number), execution_options=_STREAMED)
+        lines = starmap(TrancheLineRow, connection.execute(lines_of(number), execution_options=_STREAMED))
         orders, amount = book.write("明细 lines", LINES_SHEET, _lines(lines))
         book.summarise(
             [
@@ -231,7 +252,7 @@ def _workbook(connection: Connection, tranche: Any, folder: _Folder) -> FileFact
     return FileFacts(name, people, tranche.payable_fen, sha256)
 
 
-def _payouts(tranche_id: int, rows: Iterable[Any]) -> Iterator[tuple[Cell, ...]]:
+def _payouts(tranche_id: int, rows: Iterable[PayoutRow]) -> Iterator[tuple[Cell, ...]]:
     for row in rows:
         yield (
             payout_id(tranche_id, row.promoter_id),
@@ -250,7 +271,7 @@ def _payouts(tranche_id: int, rows: Iterable[Any]) -> Iterator[tuple[Cell, ...]]
         )
 
 
-def _lines(rows: Iterable[Any]) -> Iterator[tuple[Cell, ...]]:
+def _lines(rows: Iterable[TrancheLineRow]) -> Iterator[tuple[Cell, ...]]:
     for row in rows:
         yield (
             str(row.promoter_id),
@@ -263,7 +284,7 @@ def _lines(rows: Iterable[Any]) -> Iterator[tuple[Cell, ...]]:
         )
 
 
-def _manifest(tranche: Any, facts: list[FileFacts], payer: Payer) -> dict[str, Any]:
+def _manifest(tranche: TrancheRow, facts: list[FileFacts], payer: Payer) -> TrancheManifest:
     return {
         "tranche": tranche.tranche_id,
         "settled_before": shown(tranche.settled_before),

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, Any, Final
+from typing import IO, Final
 from zipfile import BadZipFile, ZipFile
 
 from sqlalchemy import Connection, func, insert, select
@@ -24,7 +24,7 @@ from bounty.errors import BountyError
 from bounty.models import Notice, Payee, Payout, Promoter, Tranche, TrancheLine
 from bounty.money import read_yuan
 from bounty.tranches.files import LINES, PAYOUTS, content_sha256, lines_file, payouts_file
-from bounty.tranches.state import open_tranche, record_step, summary_of, tranche_of
+from bounty.tranches.state import TrancheRow, open_tranche, record_step, summary_of, tranche_of
 
 MANIFEST = "manifest.json"
 LARGEST: Final = 200 << 20
@@ -57,14 +57,14 @@ def read_exported_folder(folder: Path) -> ExportedFolder:
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
         files = {name: (folder / name).read_bytes() for name in (LINES, PAYOUTS)}
-        told = {file["name"]: file["sha256"] for file in manifest["files"]}
+        in_manifest = {file["name"]: file["sha256"] for file in manifest["files"]}
         hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
         settled_before, prepared_at = (
             read_instant(manifest[name]) for name in ("settled_before", "prepared_at")
         )
         whole = content_sha256(settled_before, hashes[LINES], hashes[PAYOUTS])
         if (
-            any(told[name] != sha256 for name, sha256 in hashes.items())
+            any(in_manifest[name] != sha256 for name, sha256 in hashes.items())
             or whole != manifest["content_sha256"]
         ):
             raise BountyError(
@@ -126,7 +126,7 @@ def _rows(content: bytes) -> list[Row]:
     return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
 
 
-def bring_back(connection: Connection, folder: ExportedFolder, reason: str, now: int) -> Any:
+def bring_back(connection: Connection, folder: ExportedFolder, reason: str, now: int) -> TrancheRow:
     """Write a tranche into the books as it left, under its number; its row. The one that is open is replaced.
 
     Raises BountyError where its number is taken or not the next, and where a notice, a promoter or a payee that it
@@ -212,12 +212,12 @@ def _require_known(connection: Connection, folder: ExportedFolder) -> None:
         )
 
 
-def _lines(connection: Connection, folder: ExportedFolder) -> list[dict[str, Any]]:
+def _lines(connection: Connection, folder: ExportedFolder) -> list[dict[str, str | int | None]]:
     settlements = {
         (row.period, row.notice): row.settlement_id
         for row in connection.execute(select(Notice.period, Notice.notice, Notice.settlement_id))
     }
-    lines = []
+    lines: list[dict[str, str | int | None]] = []
     for row in folder.lines:
         settlement = settlements.get((row["period"], int(row["notice"])))
         if settlement is None:
@@ -241,7 +241,7 @@ def _lines(connection: Connection, folder: ExportedFolder) -> list[dict[str, Any
     return lines
 
 
-def _payout(row: Row, tranche_id: int) -> dict[str, Any]:
+def _payout(row: Row, tranche_id: int) -> dict[str, int | None]:
     return {
         "promoter_id": int(row["promoter_id"]),
         "tranche_id": tranche_id,

@@ -8,17 +8,22 @@ import csv
 import hashlib
 import io
 from collections.abc import Sequence
-from typing import Any
+from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, case, select
+from sqlalchemy import ColumnElement, Connection, SQLColumnExpression, Text, and_, case, cast, literal, select
 
 from bounty.clock import shown
 from bounty.db import Query
 from bounty.models import Notice, Payee, Payout, TrancheLine
 from bounty.money import ShownYuan
+from bounty.rules.sql_math import by_bytes
 from bounty.settlement.files import Rendering, inert, parts_of
 from bounty.tranches.state import is_held
 
+_LineCells = tuple[int, str, str, int, str, int | None, int]
+_PayoutCells = tuple[
+    int, str, str | None, str | None, str | None, str | None, int | None, int, int, int, int, int
+]
 LINES = "tranche_lines.csv"
 PAYOUTS = "payouts.csv"
 LINES_HEADER = "promoter_id,order_sn,period,notice,cause,corrects_tranche,amount_yuan\r\n"
@@ -38,9 +43,39 @@ def content_sha256(settled_before: int, lines_sha256: str, payouts_sha256: str) 
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+class TrancheLineRow(NamedTuple):
+    """A row of tranche_lines.csv."""
+
+    promoter_id: int
+    order_sn: str
+    period: str
+    notice: int
+    cause: str
+    corrects_id: int | None
+    amount_fen: int
+
+
+class PayoutRow(NamedTuple):
+    """A row of payouts.csv."""
+
+    promoter_id: int
+    state: str
+    """DUE; HELD, with its reason; or CARRIED, with one where the amount is below the payer's least."""
+    reason: str | None
+    method: str | None
+    """Null, as the next three, without a payee."""
+    shown_account: str | None
+    shown_name: str | None
+    proposal_id: int | None
+    carry_in_fen: int
+    lines_rows: int
+    lines_fen: int
+    carry_out_fen: int
+    payable_fen: int
+
+
 def lines_of(tranche_id: int) -> Query:
-    """The rows of tranche_lines.csv, in its order: promoter_id, order_sn, period, notice, cause, corrects_id,
-    amount_fen."""
+    """The rows of tranche_lines.csv, as ``TrancheLineRow``, in its order."""
     return (
         select(
             TrancheLine.promoter_id,
@@ -58,11 +93,7 @@ def lines_of(tranche_id: int) -> Query:
 
 
 def payouts_of(tranche_id: int) -> Query:
-    """The rows of payouts.csv, in its order: promoter_id, state, reason, method, shown_account, shown_name,
-    proposal_id, carry_in_fen, lines_rows, lines_fen, carry_out_fen, payable_fen.
-
-    state   DUE; HELD, with its reason; or CARRIED, with one where the amount is below the payer's least
-    """
+    """The rows of payouts.csv, as ``PayoutRow``, in its order."""
     net = Payout.carry_in_fen + Payout.lines_fen
     held = is_held()
     return (
@@ -92,7 +123,7 @@ def lines_file(connection: Connection, tranche_id: int) -> Rendering:
     """tranche_lines.csv: what each order gives or takes back. Its cells are words of ours, none needs quoting."""
     yuan = ShownYuan()
 
-    def render(rows: Sequence[Any]) -> str:
+    def render(rows: Sequence[_LineCells]) -> str:
         return "".join(
             [
                 f"{promoter_id},{order_sn},{period},{notice},{cause},{corrects or ''},{yuan[fen]}\r\n"
@@ -108,7 +139,7 @@ def payouts_file(connection: Connection, tranche_id: int) -> Rendering:
     """payouts.csv: what each promoter gets, and why where it is nothing."""
     yuan = ShownYuan()
 
-    def cells(row: Any) -> tuple[Any, ...]:
+    def cells(row: _PayoutCells) -> tuple[str | int | None, ...]:
         (
             promoter_id,
             state,
@@ -128,7 +159,7 @@ def payouts_file(connection: Connection, tranche_id: int) -> Rendering:
             promoter_id, state, reason, *whom, yuan[carry_in], rows, yuan[fen], yuan[carry_out], yuan[payable]
         )  # fmt: skip
 
-    def render(rows: Sequence[Any]) -> str:
+    def render(rows: Sequence[_PayoutCells]) -> str:
         text = io.StringIO()
         csv.writer(text, lineterminator="\r\n").writerows(map(cells, rows))
         return text.getvalue()
@@ -144,3 +175,12 @@ def payout_id(tranche_id: int, promoter_id: int) -> str:
     'P3-1000939'
     """
     return f"P{tranche_id}-{promoter_id}"
+
+
+def payout_id_in_sql(
+    tranche_id: SQLColumnExpression[int], promoter_id: SQLColumnExpression[int]
+) -> ColumnElement[str]:
+    """``payout_id`` of two columns."""
+    number, promoter = cast(tranche_id, Text), cast(promoter_id, Text)
+    # Cast, so that SQLite can search it: a concatenation has no type there.
+    return by_bytes(cast(literal("P").concat(number).concat(literal("-")).concat(promoter), Text))

@@ -1,13 +1,13 @@
 """Payouts that a person holds for a review: the lines of a promoter's period stay out of tranches until released."""
 
-from typing import Any
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, select
 from sqlalchemy.orm import aliased
 
 from bounty.audit.service import actor_of, record
 from bounty.clock import shown
-from bounty.db import Query, wait_for_turn
+from bounty.db import Query, fetch_first, wait_for_turn
 from bounty.errors import BountyError
 from bounty.models import PayoutHold, PayoutHoldStep, RosterEntry, User
 from bounty.rules.periods import Period
@@ -33,7 +33,7 @@ def is_held(promoter_id: ColumnElement[int], period: ColumnElement[str]) -> Colu
     )
 
 
-def _same_hold(step: Any) -> ColumnElement[bool]:
+def _same_hold(step: type[PayoutHoldStep]) -> ColumnElement[bool]:
     return and_(
         step.promoter_id == PayoutHold.promoter_id,
         step.period == PayoutHold.period,
@@ -41,11 +41,28 @@ def _same_hold(step: Any) -> ColumnElement[bool]:
     )
 
 
+class HoldRow(NamedTuple):
+    """A hold of a payout."""
+
+    promoter_id: int
+    number: int
+    reason: str
+    due_at: int
+    held_by: str | None
+    """A name; null for the command line."""
+    held_at: int
+    requested_by: str | None
+    """Name of who requested the release; null, as all that follows, while nobody has."""
+    requested_by_id: int | None
+    request_reason: str | None
+    requested_at: int | None
+    released_by: str | None
+    released_at: int | None
+
+
 def holds_of(period: Period, promoter_id: int | None = None) -> Query:
-    """The holds of a period, the newest first: promoter_id, number, reason, due_at, held_by (a name, null for the
-    command line), held_at; asked_by, asked_by_id, asked_why and asked_at of who asked for the release; released_by and
-    released_at; the last six null while it waits."""
-    asked, released = aliased(PayoutHoldStep, name="asked"), aliased(PayoutHoldStep, name="released")
+    """The holds of a period, as ``HoldRow``, the newest first."""
+    request, released = aliased(PayoutHoldStep, name="request"), aliased(PayoutHoldStep, name="released")
     holder, asker, releaser = (aliased(User, name=name) for name in ("holder", "asker", "releaser"))
     query = (
         select(
@@ -55,17 +72,17 @@ def holds_of(period: Period, promoter_id: int | None = None) -> Query:
             PayoutHold.due_at,
             holder.name.label("held_by"),
             PayoutHold.held_at,
-            asker.name.label("asked_by"),
-            asked.user_id.label("asked_by_id"),
-            asked.reason.label("asked_why"),
-            asked.taken_at.label("asked_at"),
+            asker.name.label("requested_by"),
+            request.user_id.label("requested_by_id"),
+            request.reason.label("request_reason"),
+            request.taken_at.label("requested_at"),
             releaser.name.label("released_by"),
             released.taken_at.label("released_at"),
         )
-        .outerjoin(asked, and_(_same_hold(asked), asked.step == "ASKED"))
+        .outerjoin(request, and_(_same_hold(request), request.step == "ASKED"))
         .outerjoin(released, and_(_same_hold(released), released.step == "RELEASED"))
         .outerjoin(holder, holder.id == PayoutHold.user_id)
-        .outerjoin(asker, asker.id == asked.user_id)
+        .outerjoin(asker, asker.id == request.user_id)
         .outerjoin(releaser, releaser.id == released.user_id)
         .where(PayoutHold.period == str(period))
         .order_by(PayoutHold.held_at.desc(), PayoutHold.promoter_id, PayoutHold.number.desc())
@@ -152,15 +169,15 @@ def release_payout(
         )
     user_id = actor_of(connection).user_id
     key = {"promoter_id": promoter_id, "period": str(period), "number": hold.number}
-    asked = connection.execute(
+    requested = connection.execute(
         select(_STEP.c.user_id).where(*(_STEP.c[name] == value for name, value in key.items()))
     ).first()
-    if approval_required and asked is not None and (user_id is None or user_id == asked.user_id):
+    if approval_required and requested is not None and (user_id is None or user_id == requested.user_id):
         raise BountyError(
             "You asked for this release: a second person with an account must agree to it.",
             "解除由您申请，须由另一个账号同意。",
         )
-    step = "ASKED" if approval_required and asked is None else "RELEASED"
+    step = "ASKED" if approval_required and requested is None else "RELEASED"
     connection.execute(
         insert(PayoutHoldStep).values(**key, step=step, reason=reason, user_id=user_id, taken_at=now)
     )
@@ -169,6 +186,6 @@ def release_payout(
     return step == "RELEASED"
 
 
-def _open_hold(connection: Connection, period: Period, promoter_id: int) -> Any | None:
-    held = holds_of(period, promoter_id).subquery("hold")
-    return connection.execute(select(held).where(held.c.released_at.is_(None))).first()
+def _open_hold(connection: Connection, period: Period, promoter_id: int) -> HoldRow | None:
+    hold = holds_of(period, promoter_id).subquery("hold")
+    return fetch_first(connection, select(hold).where(hold.c.released_at.is_(None)), HoldRow)

@@ -1,11 +1,12 @@
-"""Telling promoters that a payment of theirs is held, as no payee is on file."""
+"""Messages to promoters whose payment is held, as no payee is on file; and the event that a tranche was exported."""
 
 from sqlalchemy import Connection, select
 
+from bounty.clock import shown
 from bounty.models import Payout
 from bounty.money import grouped_yuan
-from bounty.notifications.outbox import MessageText, notify_promoters
-from bounty.tranches.state import is_held
+from bounty.notifications.outbox import MessageText, announce, notify_promoters
+from bounty.tranches.state import TrancheRow, is_held
 
 
 def notify_held(connection: Connection, tranche_id: int, now: int) -> None:
@@ -18,6 +19,21 @@ def notify_held(connection: Connection, tranche_id: int, now: int) -> None:
         return None if fen is None else _letter(grouped_yuan(fen), tranche_id)
 
     notify_promoters(connection, "payment", f"tranche {tranche_id} held", letter_for, now)
+
+
+def announce_export(connection: Connection, tranche: TrancheRow, now: int) -> None:
+    """Send the event that a tranche was exported to the payer.
+
+    tranche   its row as it stood before
+    """
+    event = {
+        "tranche": tranche.tranche_id,
+        "settled_before": shown(tranche.settled_before),
+        "payouts": tranche.promoters_due,
+        "due_fen": tranche.due_fen,
+        "content_sha256": tranche.content_sha256,
+    }
+    announce(connection, "tranche", f"tranche {tranche.tranche_id}", event, now)
 
 
 def _letter(amount: str, tranche_id: int) -> MessageText:

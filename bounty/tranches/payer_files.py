@@ -48,7 +48,7 @@ class Payer:
     """What differs between payers."""
 
     remark: str
-    """What is said of each payment, before its payout's id."""
+    """The remark of each payment, before its payout's id."""
     rows: int
     """Payments in one part, at most."""
     alipay_least_fen: int = 10
@@ -172,5 +172,8 @@ def _parts(
         # Names and accounts were judged as they came in: none needs quoting, and GBK has every character of them.
         lines = "".join(f"{row(at, payment)}\r\n" for at, payment in enumerate(some, start=1))
         content = (head(number, some) + lines).encode(encoding)
-        told = sum(payment.amount_fen for payment in some)
-        yield FileFacts(f"{name}-{number}.csv", len(some), told, hashlib.sha256(content).hexdigest()), content
+        amount_fen = sum(payment.amount_fen for payment in some)
+        yield (
+            FileFacts(f"{name}-{number}.csv", len(some), amount_fen, hashlib.sha256(content).hexdigest()),
+            content,
+        )

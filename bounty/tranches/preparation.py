@@ -4,7 +4,7 @@ Lines stay where they are for ever: what is not paid, or was taken back beyond w
 promoter's next payout.
 """
 
-from typing import Any
+from dataclasses import asdict
 
 from sqlalchemy import Connection, and_, case, func, insert, literal, or_, select, true, union_all
 
@@ -19,6 +19,8 @@ from bounty.tranches.departures import require_number_free
 from bounty.tranches.entitlement import not_replaced, published_periods, tranche_lines_due
 from bounty.tranches.files import content_sha256, lines_file, payouts_file
 from bounty.tranches.state import (
+    DraftedTranche,
+    TrancheRow,
     is_due,
     newest_outcomes,
     of_payout,
@@ -35,7 +37,7 @@ class NothingDue(BountyError):
 
 def prepare(
     connection: Connection, settled_before: int, now: int, alipay_least_fen: int = 0
-) -> tuple[Any, bool]:
+) -> tuple[TrancheRow, bool]:
     """Gather what is due into a tranche; its row, and whether it is a new one.
 
     On the same facts it is the same tranche, and nothing changes. On others a new one replaces the one that was not
@@ -44,8 +46,8 @@ def prepare(
     settled_before     orders whose commission settled before this instant
     alipay_least_fen   the least that Alipay transfers: less is carried on
 
-    Raises NothingDue, and BountyError where the instant is yet to come or an exported tranche still waits for what came
-    of its payouts.
+    Raises NothingDue, and BountyError where the instant is yet to come or an exported tranche still waits for
+    outcomes of its payouts.
     """
     wait_for_turn(connection)
     if settled_before > now:
@@ -56,22 +58,24 @@ def prepare(
     before = open_tranche(connection)
     attempt = connection.begin_nested()
     drafted = prepare_draft(connection, settled_before, before, alipay_least_fen)
-    if before is not None and before.content_sha256 == drafted["content_sha256"]:
+    if before is not None and before.content_sha256 == drafted.content_sha256:
         attempt.rollback()
         return before, False
-    if not _says_anything(connection, drafted):
+    if not _has_content(connection, drafted):
         attempt.rollback()
         raise NothingDue(
-            f"Nothing new is due of what settled before {shown(settled_before)}.",
+            f"No newly settled orders before {shown(settled_before)}.",
             f"{shown(settled_before)} 之前结算的订单中没有新的应付款。",
         )
     require_number_free(connection, drafted)
     actor = actor_of(connection)
-    connection.execute(insert(Tranche).values(**drafted, prepared_at=now, prepared_by_id=actor.user_id))
+    connection.execute(
+        insert(Tranche).values(**asdict(drafted), prepared_at=now, prepared_by_id=actor.user_id)
+    )
     if before is not None:
         record_step(connection, before, "REPLACED", now)
     attempt.commit()
-    made = tranche_of(connection, drafted["tranche_id"])
+    made = tranche_of(connection, drafted.tranche_id)
     record(
         connection,
         "payout.prepare",
@@ -84,9 +88,9 @@ def prepare(
 
 
 def prepare_draft(
-    connection: Connection, settled_before: int, replacing: Any | None, alipay_least_fen: int = 0
-) -> dict[str, Any]:
-    """Write the lines and payouts of the next tranche; the columns of its row."""
+    connection: Connection, settled_before: int, replacing: TrancheRow | None, alipay_least_fen: int = 0
+) -> DraftedTranche:
+    """Write the lines and payouts of the next tranche."""
     but = None if replacing is None else replacing.tranche_id
     number = select(func.coalesce(func.max(Tranche.tranche_id), 0) + 1)
     tranche_id: int = connection.execute(number).scalar_one()
@@ -102,29 +106,29 @@ def prepare_draft(
         for _ in rendering:
             pass
     of_lines, of_payouts = lines.facts(), people.facts()
-    return {
-        "tranche_id": tranche_id,
-        "settled_before": settled_before,
-        "lines_rows": of_lines.rows,
-        "lines_fen": of_lines.sum_fen,
-        "lines_sha256": of_lines.sha256,
-        "payouts_rows": of_payouts.rows,
-        "payable_fen": of_payouts.sum_fen,
-        "payouts_sha256": of_payouts.sha256,
-        "content_sha256": content_sha256(settled_before, of_lines.sha256, of_payouts.sha256),
-    }
+    return DraftedTranche(
+        tranche_id=tranche_id,
+        settled_before=settled_before,
+        lines_rows=of_lines.rows,
+        lines_fen=of_lines.sum_fen,
+        lines_sha256=of_lines.sha256,
+        payouts_rows=of_payouts.rows,
+        payable_fen=of_payouts.sum_fen,
+        payouts_sha256=of_payouts.sha256,
+        content_sha256=content_sha256(settled_before, of_lines.sha256, of_payouts.sha256),
+    )
 
 
-def _says_anything(connection: Connection, drafted: dict[str, Any]) -> bool:
+def _has_content(connection: Connection, drafted: DraftedTranche) -> bool:
     """Whether a tranche has lines, or pays what an earlier one could not."""
-    due = select(Payout.promoter_id).where(Payout.tranche_id == drafted["tranche_id"], is_due()).limit(1)
-    return bool(drafted["lines_rows"]) or connection.execute(due).first() is not None
+    due = select(Payout.promoter_id).where(Payout.tranche_id == drafted.tranche_id, is_due()).limit(1)
+    return bool(drafted.lines_rows) or connection.execute(due).first() is not None
 
 
 def carried_balances(but: int | None, before: int) -> Query:
     """What earlier tranches leave of each promoter: promoter_id, carry_fen: above 0 what was not paid, below 0 a debt.
 
-    All lines of standing tranches before one, less what was paid of their payouts.
+    All lines of tranches in force before one, less what was paid of their payouts.
     """
     lines = select(TrancheLine.promoter_id, TrancheLine.amount_fen.label("fen")).where(
         not_replaced(but), TrancheLine.tranche_id < before

@@ -1,26 +1,74 @@
-"""Where a tranche stands: read from its steps and from what came of its payouts; no column can contradict them. One
+"""The state of a tranche, computed from its steps and from its payouts' outcomes; no column can contradict them. One
 tranche is open at a time.
 """
 
-from typing import Any
+from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, FromClause, and_, case, false, func, insert, select, true
 
 from bounty.audit.service import actor_of
 from bounty.clock import shown
-from bounty.db import Query
+from bounty.db import Query, fetch_all, fetch_first
 from bounty.errors import BountyError
+from bounty.labels import LabelledCode
 from bounty.models import Payout, PayoutOutcome, Tranche, TrancheStep
 from bounty.rules.sql_math import count_where, sum_or_zero
 
-STATES = {
-    "prepared": ("待批准", "prepared"),
-    "approved": ("已批准", "approved"),
-    "exported": ("已导出，待回单", "exported"),
-    "paid": ("已付清", "paid"),
-    "replaced": ("已被替换", "replaced"),
-}
-"""What a tranche can be -> its words in Chinese and English."""
+
+class TrancheState(LabelledCode):
+    """Where a tranche stands; computed from its steps and its payouts."""
+
+    PREPARED = "prepared", "待批准", "prepared"
+    APPROVED = "approved", "已批准", "approved"
+    EXPORTED = "exported", "已导出，待回单", "exported"
+    PAID = "paid", "已付清", "paid"
+    REPLACED = "replaced", "已被替换", "replaced"
+
+
+@dataclass(frozen=True, slots=True)
+class DraftedTranche:
+    """What a tranche that is being prepared comes to: columns of its row."""
+
+    tranche_id: int
+    settled_before: int
+    lines_rows: int
+    lines_fen: int
+    lines_sha256: str
+    payouts_rows: int
+    payable_fen: int
+    payouts_sha256: str
+    content_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrancheRow(DraftedTranche):
+    """A tranche with what its steps and its payouts come to."""
+
+    prepared_at: int
+    prepared_by_id: int | None
+    replaced: int
+    """1 or 0."""
+    exported: int
+    """1 or 0."""
+    approvals: int
+    """Of its content, by others than its preparer."""
+    promoters_due: int
+    due_fen: int
+    held: int
+    held_fen: int
+    paid: int
+    paid_fen: int
+    failed: int
+    waiting: int
+    """Payouts that are due, and have no outcome yet."""
+    carry_in_fen: int
+    state: str
+    """One of TrancheState."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is prepared or approved, and not exported yet."""
+        return self.state in ("prepared", TrancheState.APPROVED.value)
 
 
 LEAST_BOUND_FEN = 100
@@ -38,7 +86,7 @@ def is_held() -> ColumnElement[bool]:
 
 
 def newest_outcomes() -> Query:
-    """What came of each payout, at last: the columns of ``payout_outcomes``."""
+    """The newest outcome of each payout: the columns of ``payout_outcomes``."""
     newest = (
         select(
             PayoutOutcome.promoter_id,
@@ -64,9 +112,7 @@ def of_payout(rows: FromClause) -> ColumnElement[bool]:
 
 
 def every_tranche() -> Query:
-    """Each tranche with its columns and: replaced and exported (1 or 0), approvals (of its content, by others than its
-    preparer), promoters_due, due_fen, held, held_fen, paid, paid_fen, failed, waiting (due payouts without an outcome),
-    state (a key of STATES)."""
+    """Each tranche, as ``TrancheRow``."""
     outcome = newest_outcomes().subquery("outcome")
     due, held = is_due(), is_held()
     counts = (
@@ -115,11 +161,11 @@ def every_tranche() -> Query:
             approvals.label("approvals"),
             *(column for column in counts.c if column.name != "tranche_id"),
             case(
-                (replaced > 0, "replaced"),
-                (and_(exported > 0, counts.c.waiting == 0), "paid"),
-                (exported > 0, "exported"),
-                (approvals >= needed, "approved"),
-                else_="prepared",
+                (replaced > 0, TrancheState.REPLACED.value),
+                (and_(exported > 0, counts.c.waiting == 0), TrancheState.PAID.value),
+                (exported > 0, TrancheState.EXPORTED.value),
+                (approvals >= needed, TrancheState.APPROVED.value),
+                else_=TrancheState.PREPARED.value,
             ).label("state"),
         )
         .join(counts, counts.c.tranche_id == Tranche.tranche_id)
@@ -127,12 +173,23 @@ def every_tranche() -> Query:
     )
 
 
-def tranche_of(connection: Connection, tranche_id: int) -> Any:
-    """One tranche, as ``every_tranche`` has it.
+def tranches(connection: Connection) -> list[TrancheRow]:
+    """Every tranche, the newest first."""
+    return fetch_all(connection, every_tranche().order_by(Tranche.tranche_id.desc()), TrancheRow)
+
+
+def newest_tranche(connection: Connection) -> TrancheRow | None:
+    """The newest tranche; null where there is none."""
+    newest = every_tranche().order_by(Tranche.tranche_id.desc()).limit(1)
+    return fetch_first(connection, newest, TrancheRow)
+
+
+def tranche_of(connection: Connection, tranche_id: int) -> TrancheRow:
+    """One tranche.
 
     Raises BountyError if there is none.
     """
-    found = connection.execute(every_tranche().where(Tranche.tranche_id == tranche_id)).first()
+    found = fetch_first(connection, every_tranche().where(Tranche.tranche_id == tranche_id), TrancheRow)
     if found is None:
         raise BountyError(
             f"There is no tranche {tranche_id}: `bounty payout list` shows them.", f"没有批次 {tranche_id}。"
@@ -154,23 +211,23 @@ def has_payout(connection: Connection, tranche_id: int, promoter_id: int) -> boo
     return connection.execute(payout).first() is not None
 
 
-def open_tranche(connection: Connection) -> Any | None:
+def open_tranche(connection: Connection) -> TrancheRow | None:
     """The tranche that is prepared or approved and not exported yet; null where there is none.
 
-    Raises BountyError where an exported one still waits for what came of its payouts.
+    Raises BountyError where an exported one still waits for outcomes of its payouts.
     """
-    newest = connection.execute(every_tranche().order_by(Tranche.tranche_id.desc()).limit(1)).first()
-    if newest is not None and newest.state == "exported":
+    newest = newest_tranche(connection)
+    if newest is not None and newest.state == TrancheState.EXPORTED:
         raise BountyError(
             f"Tranche {newest.tranche_id} is exported, and {newest.waiting} of its payouts wait for an answer: take in "
             "the payer's receipt, or mark them, before the next is prepared.",
             f"批次 {newest.tranche_id} 已导出，还有 {newest.waiting} 笔没有付款结果："
             "先导入回单或逐笔标记，再准备下一批。",
         )
-    return newest if newest is not None and newest.state in ("prepared", "approved") else None
+    return newest if newest is not None and newest.is_open else None
 
 
-def summary_of(tranche: Any) -> dict[str, object]:
+def summary_of(tranche: TrancheRow) -> dict[str, object]:
     """What the audit keeps of a tranche."""
     return {
         "tranche": tranche.tranche_id,
@@ -182,7 +239,7 @@ def summary_of(tranche: Any) -> dict[str, object]:
     }
 
 
-def record_step(connection: Connection, tranche: Any, step: str, now: int) -> None:
+def record_step(connection: Connection, tranche: TrancheRow, step: str, now: int) -> None:
     """Keep what was done with a tranche, by whoever acts."""
     number = select(func.coalesce(func.max(TrancheStep.number), 0) + 1).where(
         TrancheStep.tranche_id == tranche.tranche_id

@@ -1,16 +1,14 @@
-"""Whether a tranche is far beyond what was ever paid: told before anybody approves it, and decided by people."""
-
-from typing import Any
+"""Whether a tranche is far beyond what was ever paid: shown before anybody approves it, and decided by people."""
 
 from sqlalchemy import Connection, case, func, select
 
 from bounty.models import Payout, TrancheStep
 from bounty.money import grouped_yuan
 from bounty.rules.sql_math import sum_or_zero
-from bounty.tranches.state import is_due
+from bounty.tranches.state import TrancheRow, is_due
 
 
-def unusual(connection: Connection, tranche: Any, times: int) -> list[tuple[str, str]]:
+def unusual(connection: Connection, tranche: TrancheRow, times: int) -> list[tuple[str, str]]:
     """In what a tranche is beyond ``times`` the greatest that earlier ones paid, in Chinese and English; empty where it
     is usual, or the first."""
     due = case((is_due(), Payout.payable_fen), else_=0)
@@ -31,9 +29,9 @@ def unusual(connection: Connection, tranche: Any, times: int) -> list[tuple[str,
     ).first()
     if now is None or not past[0]:
         return []
-    told = []
+    warnings = []
     if now.due_fen > past[0] * times:
-        told.append(
+        warnings.append(
             (
                 (
                     f"本批次共付 {grouped_yuan(now.due_fen)}，超过以往最大批次 {grouped_yuan(past[0])} 的 {times} 倍："
@@ -46,7 +44,7 @@ def unusual(connection: Connection, tranche: Any, times: int) -> list[tuple[str,
             )
         )
     if past[1] and now.most_fen > past[1] * times:
-        told.append(
+        warnings.append(
             (
                 (
                     f"有一笔付款 {grouped_yuan(now.most_fen)}，超过以往最大一笔 {grouped_yuan(past[1])} 的 {times} 倍："
@@ -58,4 +56,4 @@ def unusual(connection: Connection, tranche: Any, times: int) -> list[tuple[str,
                 ),
             )
         )
-    return told
+    return warnings

@@ -3,22 +3,100 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from itertools import starmap
+from typing import NamedTuple, NotRequired, TypedDict, TypeVar
 
-from sqlalchemy import Connection, Engine, and_, func, select
+from sqlalchemy import Connection, Engine, and_, func, select, union
 
 from bounty import importer
 from bounty.clock import shanghai_date
-from bounty.db import transaction
+from bounty.db import CompoundQuery, Query, transaction
 from bounty.files.problems import BadRow
 from bounty.ingest.quarantine import errors_of
+from bounty.ingest.queries import count_of_batch
 from bounty.models import Link, Notice, OpenPeriod, Order, OrderVersion, Promoter, Quarantined
 from bounty.orders.service import orders_with_news
-from bounty.orders.warnings import ODDITIES, flagged_rows
+from bounty.orders.warnings import FLAG_TEXTS, flagged_rows
+from bounty.platforms.pdd.order_row import OrderRow
+from bounty.promoters.reference_files import TargetRow
 from bounty.rules.newest_notice import is_newest
 
+_Row = TypeVar("_Row")
 BAD_SHOWN = 20
 """Most bad rows in the report: the first of the file."""
+
+
+class MonthReport(TypedDict):
+    """The good rows of a month."""
+
+    month: str
+    """As ``2022-12``; blank: not paid."""
+    rows: int
+    amount_fen: int | None
+
+
+class ChangedPeriod(TypedDict):
+    """An open period with orders that would change."""
+
+    period: str
+    notice: int | None
+    orders: int
+
+
+class Remark(TypedDict):
+    """What a person should know of the file."""
+
+    zh: str
+    en: str
+
+
+class BadRowReport(TypedDict):
+    """What is wrong with a row."""
+
+    place: int
+    column: str | None
+    value: str | None
+    code: str
+    zh: str
+    en: str
+
+
+class DryRunReport(TypedDict):
+    """The changes that importing a file would make; stored as JSON."""
+
+    encoding: str
+    """As detected, like the shape."""
+    shape: str
+    columns: list[list[str | None]]
+    """[header, name of the fact or null if unused], ..."""
+    counts: dict[str, int]
+    """read, new, changed, unchanged, stale, quarantined."""
+    footers: int
+    """Number of quarantined rows that are totals or remarks at the end of the file."""
+    known: NotRequired[int]
+    """Number of quarantined rows that it had before, as they stand, and keeps under their batch."""
+    amount_fen: int | None
+    """Sum of all good rows of orders, whole fen; null for other kinds."""
+    months: list[MonthReport]
+    periods: list[ChangedPeriod]
+    released: list[list[str]]
+    """[kind, counts], ...: rows that would be released from quarantine."""
+    bad: list[BadRowReport]
+    """Every error of the first rows that are new to the quarantine."""
+    put_back: bool
+    """Whether an older promoters file would restore values that a later one has changed."""
+    flags: list[Remark]
+    """Counts of imported rows that are unknown or unusual."""
+
+
+class _BadRow(NamedTuple):
+    place: int
+    column_name: str | None
+    value: str | None
+    code: str
+    sentence_zh: str
+    sentence_en: str
+    others: str | None
 
 
 @dataclass(slots=True)
@@ -34,43 +112,29 @@ class _RowStatistics:
     amounts: Counter[str] = field(default_factory=Counter)
     """Month -> sum of the orders, whole fen."""
 
-    def observe(self, rows: Iterable[Any]) -> Iterator[Any]:
+    def observe(self, rows: Iterable[_Row]) -> Iterator[_Row]:
         """Yield the rows unchanged, and count the good ones."""
         for row in rows:
             if not isinstance(row, BadRow):
                 self._add(row)
             yield row
 
-    def _add(self, row: Any) -> None:
-        amount_fen = getattr(row, "order_amount_fen", None)
-        if amount_fen is not None:
+    def _add(self, row: object) -> None:
+        if isinstance(row, OrderRow):
             if row.promoter_id not in self.promoters:
                 return
             month = "" if row.paid_at is None else str(shanghai_date(row.paid_at))[:7]
-            self.amount_fen += amount_fen
-            self.amounts[month] += amount_fen
+            self.amount_fen += row.order_amount_fen
+            self.amounts[month] += row.order_amount_fen
             self.months[month] += 1
-        elif hasattr(row, "period"):
+        elif isinstance(row, TargetRow):
             self.months[row.period] += 1
 
 
 def dry_run(
     engine: Engine, opened: importer.Opened, now: int, on_progress: Callable[[int], None] = lambda _: None
-) -> dict[str, Any]:
-    """Report the changes that importing a file would make; nothing is changed. The report can be stored as JSON:
-
-        encoding, shape  as detected
-        columns          [[header, name of the fact or null if unused], ...]
-        counts           {read, new, changed, unchanged, stale, quarantined}
-        footers          number of quarantined rows that are totals or remarks at the end of the file
-        amount_fen       sum of all good rows of orders, whole fen; null for other kinds
-        months           [{month (blank: not paid), rows, amount_fen}, ...] of the good rows
-        periods          [{period, notice or null, orders}, ...]: open periods with orders that would change
-        released         [[kind, counts], ...]: rows that would be released from quarantine
-        put_back         whether an older promoters file would restore values that a later one has changed
-        flags            [{zh, en}, ...]: counts of imported rows that are unknown or unusual
-        bad              [{place, column, value, code, zh, en}, ...]: every error of the first rows that are new to the
-                         quarantine
+) -> DryRunReport:
+    """Report the changes that importing a file would make; nothing is changed.
 
     on_progress   called with the number of rows read so far
 
@@ -82,7 +146,7 @@ def dry_run(
         observed = replace(opened, rows=statistics.observe(opened.rows))
         imported = importer.import_opened(connection, observed, now, on_progress, force=True)
         counts = imported.counts
-        found = {
+        found: DryRunReport = {
             "encoding": source.encoding,
             "shape": source.shape,
             "columns": [list(pair) for pair in importer.columns_of(source)],
@@ -99,6 +163,7 @@ def dry_run(
             "periods": _periods(connection, source.kind, imported),
             "released": [[kind, str(counts)] for kind, counts in imported.released],
             "bad": _bad(connection, imported.batch_id),
+            "known": imported.counts.quarantined - count_of_batch(connection, imported.batch_id),
             "put_back": imported.put_back,
             "flags": _flags(connection, source.kind, imported, now),
         }
@@ -106,18 +171,23 @@ def dry_run(
     return found
 
 
-def _periods(connection: Connection, kind: str, imported: importer.Imported) -> list[dict[str, Any]]:
+def _periods(connection: Connection, kind: str, imported: importer.Imported) -> list[ChangedPeriod]:
     """The open periods with orders that the import changed: every month in which a row of such an order was paid."""
+    paid: Query | CompoundQuery
+    row = OrderVersion
     if kind == "orders" or any(released == "orders" for released, _ in imported.released):
-        changed = OrderVersion.order_sn.in_(orders_with_news())
+        paid = select(row.order_sn, row.paid_at).where(row.order_sn.in_(orders_with_news()))
     elif kind == "links":
         links = select(Link.p_id).where(Link.batch_id == imported.batch_id)
-        changed = OrderVersion.order_sn.in_(select(Order.order_sn).where(Order.p_id.in_(links)))
+        touched = select(Order.order_sn).where(Order.p_id.in_(links))
+        paid = union(
+            select(row.order_sn, row.paid_at).where(row.order_sn.in_(touched)),
+            # An order whose rows are archived was paid in no other month by any of them.
+            select(Order.order_sn, Order.paid_at).where(Order.p_id.in_(links)),
+        )
     else:
         return []
-    of_month = and_(
-        OrderVersion.paid_at >= OpenPeriod.month_from, OrderVersion.paid_at < OpenPeriod.month_until
-    )
+    order = paid.subquery("paid").c
     notice = (
         select(Notice.notice).where(Notice.period == OpenPeriod.period, is_newest(Notice)).scalar_subquery()
     )
@@ -125,29 +195,31 @@ def _periods(connection: Connection, kind: str, imported: importer.Imported) -> 
         select(
             OpenPeriod.period,
             notice.label("notice"),
-            func.count(OrderVersion.order_sn.distinct()).label("orders"),
+            func.count(order.order_sn.distinct()).label("orders"),
         )
-        .join(OrderVersion, of_month)
-        .where(changed)
+        .join(
+            order.order_sn.table,
+            and_(order.paid_at >= OpenPeriod.month_from, order.paid_at < OpenPeriod.month_until),
+        )
         .group_by(OpenPeriod.period)
         .order_by(OpenPeriod.period)
     )
-    return [dict(row) for row in rows.mappings()]
+    return [{"period": row.period, "notice": row.notice, "orders": row.orders} for row in rows]
 
 
-def _flags(connection: Connection, kind: str, imported: importer.Imported, now: int) -> list[dict[str, str]]:
+def _flags(connection: Connection, kind: str, imported: importer.Imported, now: int) -> list[Remark]:
     """Remarks about the whole file, and the number of imported orders with each warning."""
-    flags = [{"zh": zh, "en": en} for zh, en in imported.notes]
+    flags: list[Remark] = [{"zh": zh, "en": en} for zh, en in imported.notes]
     if kind != "orders":
         return flags
     odd = Counter(flag for row in flagged_rows(connection, imported.batch_id, now) for flag in row.flags)
-    for code, (zh, en) in ODDITIES.items():
+    for code, (zh, en) in FLAG_TEXTS.items():
         if odd[code]:
             flags.append({"zh": zh.format(rows=odd[code]), "en": en.format(rows=odd[code])})
     return flags
 
 
-def _bad(connection: Connection, batch_id: int) -> list[dict[str, Any]]:
+def _bad(connection: Connection, batch_id: int) -> list[BadRowReport]:
     entry = Quarantined
     rows = connection.execute(
         select(
@@ -163,4 +235,15 @@ def _bad(connection: Connection, batch_id: int) -> list[dict[str, Any]]:
         .order_by(entry.place)
         .limit(BAD_SHOWN)
     )
-    return [{"place": row.place, **error._asdict()} for row in rows for error in errors_of(row)]
+    return [
+        {
+            "place": row.place,
+            "column": error.column,
+            "value": error.value,
+            "code": error.code,
+            "zh": error.zh,
+            "en": error.en,
+        }
+        for row in starmap(_BadRow, rows)
+        for error in errors_of(row)
+    ]

@@ -24,7 +24,7 @@ class ImportProcess:
     """The progress of a background process. The field names are also the keys of the progress file."""
 
     stage: str
-    """``try`` (dry run) or ``import``."""
+    """``try`` (dry run), ``import``, or ``figures``, whose rows are figures."""
     rows: int = 0
     """Number of rows read so far."""
     expected: int | None = None
@@ -32,7 +32,8 @@ class ImportProcess:
     alive: bool = True
     """Whether the process is running."""
     said: str = ""
-    """Why the process stopped early: ``BUSY`` if another writer held the database too long; blank otherwise."""
+    """Why the process stopped early: ``BUSY`` if another writer held the database too long, ``UNFINISHED`` if
+    another large file is not in whole or another process imports this one; blank otherwise."""
 
     @property
     def percent(self) -> int | None:
@@ -97,9 +98,9 @@ class ProgressReport:
         self._descriptor = descriptor
         self._run = ImportProcess(**json.loads(os.pread(descriptor, _WIDTH, 0)))
 
-    def on_progress(self, rows: int) -> None:
-        """Record the number of rows read so far."""
-        self._run = replace(self._run, rows=rows)
+    def on_progress(self, rows: int, expected: int | None = None) -> None:
+        """Record the number of rows read so far, and of how many where that was not known before."""
+        self._run = replace(self._run, rows=rows, expected=expected or self._run.expected)
         _write(self._descriptor, self._run)
 
     def stopped(self, reason: str) -> None:

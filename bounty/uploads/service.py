@@ -9,10 +9,11 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple, NotRequired, TypedDict
 
 from sqlalchemy import (
     ColumnElement,
@@ -31,13 +32,15 @@ from sqlalchemy import (
 from bounty import importer
 from bounty.audit.service import Actor, actor_of, record
 from bounty.clock import shown
-from bounty.db import Query, Words, snapshot, transaction
+from bounty.db import Query, Words, fetch_first, snapshot, transaction
 from bounty.errors import BountyError
 from bounty.files.header_mapping import checked_mapping
 from bounty.files.headers import HeaderRefused
 from bounty.ingest.header_names import kept_mapping
-from bounty.models import AuditEvent, Batch, Upload, User
-from bounty.uploads.dry_run import dry_run
+from bounty.ingest.unfinished import InterruptedImport, unfinished_file
+from bounty.labels import LabelledCode
+from bounty.models import AuditEvent, Batch, ImportProgress, Upload, User
+from bounty.uploads.dry_run import DryRunReport, dry_run
 from bounty.uploads.processes import ImportProcess, ProgressReport, run_of
 
 STAGES = ("try", "import")
@@ -54,6 +57,53 @@ class StoredFile:
     size_bytes: int
 
 
+class UploadRow(NamedTuple):
+    """A row of ``uploads()``."""
+
+    upload_id: int
+    kind: str
+    file_name: str
+    sha256: str
+    size_bytes: int
+    user_id: int
+    uploaded_at: int
+    tried: str | None
+    """JSON; see ``DryRunReport``."""
+    refused: str | None
+    """JSON; see ``RefusalReport``."""
+    batch_id: int | None
+    mapping: str | None
+    by: str
+    """The uploader's name."""
+    undone_at: int | None
+    """Of the batch, as the counts."""
+    rows_read: int | None
+    rows_new: int | None
+    rows_changed: int | None
+    rows_unchanged: int | None
+    rows_stale: int | None
+    rows_quarantined: int | None
+    state: str
+    """Without RUNNING and STOPPED, which depend on the progress file."""
+
+
+class MissingColumns(TypedDict):
+    """The facts of ``MissingHeaders``."""
+
+    columns: list[str]
+    found: list[str]
+    near: dict[str, str]
+
+
+class RefusalReport(TypedDict):
+    """Why a file is refused; stored as JSON."""
+
+    zh: str
+    en: str
+    missing: NotRequired[MissingColumns]
+    """Where its header lacks columns."""
+
+
 class ImportedBatch(NamedTuple):
     """A batch that a file became before."""
 
@@ -64,23 +114,35 @@ class ImportedBatch(NamedTuple):
     """The name of the account that imported it, or the actor if there is no account."""
 
 
+class UploadStage(LabelledCode):
+    """What an upload has come to."""
+
+    WAITING = "WAITING", "待试导入", "not tried yet"
+    RUNNING = "RUNNING", "处理中", "being worked on"
+    STOPPED = "STOPPED", "中断了", "stopped"
+    TRIED = "TRIED", "试导入完成", "dry run done"
+    IMPORTED = "IMPORTED", "已导入", "imported"
+    REFUSED = "REFUSED", "不能导入", "refused"
+    UNDONE = "UNDONE", "已撤销", "undone"
+
+
 @dataclass(frozen=True, slots=True)
 class UploadState:
     """An upload with its present state."""
 
-    facts: Any
-    """The upload's row of ``uploads()``."""
+    facts: UploadRow
     state: str
-    """WAITING, RUNNING, STOPPED, TRIED, REFUSED, IMPORTED or UNDONE."""
+    """An UploadStage."""
     run: ImportProcess | None
     """The current or last background process; None if there was none."""
-    tried: dict[str, Any] | None
+    tried: DryRunReport | None
     """The report of ``dry_run``; None before it has ended."""
-    refused: dict[str, Any] | None
-    """Why the file is refused, with the keys zh and en, and missing (the facts of MissingHeaders) where its header
-    lacks columns; None if it is not."""
+    refused: RefusalReport | None
+    """Why the file is refused; None if it is not."""
     before: ImportedBatch | None
     """The earlier batch of the same file, because of which an import would change nothing; None if there is none."""
+    rows_so_far: int | None
+    """Rows that are in of a large file that is not in whole; None for every other."""
 
 
 def keep_file(folder: Path, stream: IO[bytes], ending: str) -> StoredFile:
@@ -167,6 +229,7 @@ def already(connection: Connection, kind: str, sha256: str) -> ImportedBatch | N
     Importing orders again never changes anything. For other kinds the last imported row wins, so only the newest batch
     of the kind counts.
     """
+    unfinished = Batch.batch_id.in_(select(ImportProgress.batch_id))  # importing it again goes on with it
     row = connection.execute(
         select(Batch.batch_id, Batch.imported_at, func.coalesce(User.name, AuditEvent.actor, "?").label("by"))
         .outerjoin(
@@ -174,7 +237,7 @@ def already(connection: Connection, kind: str, sha256: str) -> ImportedBatch | N
             and_(AuditEvent.act == "batch.import", AuditEvent.subject == subject_of_batch()),
         )
         .outerjoin(User, User.id == AuditEvent.user_id)
-        .where(Batch.kind == kind, Batch.sha256 == sha256, Batch.undone_at.is_(None))
+        .where(Batch.kind == kind, Batch.sha256 == sha256, Batch.undone_at.is_(None), ~unfinished)
         .order_by(Batch.batch_id.desc())
         .limit(1)
     ).first()
@@ -192,10 +255,11 @@ def subject_of_batch() -> ColumnElement[str]:
 
 def upload_state(connection: Connection, folder: Path, upload_id: int) -> UploadState | None:
     """An upload with its present state; None for an unknown number."""
-    row = connection.execute(uploads().where(Upload.upload_id == upload_id)).first()
+    row = fetch_first(connection, uploads().where(Upload.upload_id == upload_id), UploadRow)
     if row is None:
         return None
     run = run_of(progress_file(folder, upload_id))
+    unfinished = unfinished_file(connection)
     return UploadState(
         facts=row,
         state=_state(row, run),
@@ -203,17 +267,17 @@ def upload_state(connection: Connection, folder: Path, upload_id: int) -> Upload
         tried=None if row.tried is None else json.loads(row.tried),
         refused=None if row.refused is None else json.loads(row.refused),
         before=None if row.batch_id is not None else already(connection, row.kind, row.sha256),
+        rows_so_far=unfinished.rows_read if unfinished and unfinished.sha256 == row.sha256 else None,
     )
 
 
-def state_now(folder: Path, row: Any) -> str:
+def state_now(folder: Path, row: UploadRow) -> str:
     """The present state of a row of ``uploads()``, including whether a process works on it."""
     return _state(row, run_of(progress_file(folder, row.upload_id)))
 
 
 def uploads() -> Query:
-    """All uploads: the columns of ``models.Upload``, ``by`` (the uploader's name), ``undone_at`` and the rows_ counts
-    of the batch, and ``state`` without RUNNING and STOPPED, which depend on the progress file."""
+    """All uploads, as ``UploadRow``."""
     state = case(
         (Batch.undone_at.is_not(None), "UNDONE"),
         (Upload.batch_id.is_not(None), "IMPORTED"),
@@ -229,11 +293,11 @@ def uploads() -> Query:
     )
 
 
-def _state(row: Any, run: ImportProcess | None) -> str:
+def _state(row: UploadRow, run: ImportProcess | None) -> str:
     if run is not None and run.alive:
         return "RUNNING"
     ended = run is not None and (run.stage == "import" or row.state == "WAITING")
-    return "STOPPED" if ended and row.state in ("WAITING", "TRIED") else str(row.state)
+    return "STOPPED" if ended and row.state in ("WAITING", "TRIED") else row.state
 
 
 def progress_file(folder: Path, upload_id: int) -> Path:
@@ -241,18 +305,18 @@ def progress_file(folder: Path, upload_id: int) -> Path:
     return folder / f"upload-{upload_id}.run"
 
 
-def stored_file(folder: Path, upload: Any) -> Path:
+def stored_file(folder: Path, upload: UploadRow) -> Path:
     """The path of an upload's content."""
     return folder / f"{upload.sha256}{ending_of(upload.file_name)}"
 
 
-def rows_expected(path: Path, tried: dict[str, Any] | None) -> int | None:
+def rows_expected(path: Path, tried: DryRunReport | None) -> int | None:
     """The estimated number of rows of a file; None if the format does not allow an estimate.
 
     tried   the report of the dry run, whose count is exact
     """
     if tried is not None:
-        return int(tried["counts"]["read"])
+        return tried["counts"]["read"]
     mark = {".csv": b"\n", ".jsonl": b"\n", ".json": b'"order_sn"'}.get(path.suffix)
     if mark is None or not path.exists():
         return None
@@ -323,12 +387,20 @@ def carry_out(
         if stage == "try":
             _save(engine, upload_id, tried=_json(dry_run(engine, opened, now, report.on_progress)))
             return
+        if upload.kind == "orders":
+            if upload.batch_id is None or upload.undone_at is not None:
+                importer.import_orders(
+                    engine, opened, now, report.on_progress, partial(_keep_batch, upload_id)
+                )
+            return
         with transaction(engine) as connection:
             batch = select(Upload.batch_id).join(Batch, Batch.batch_id == Upload.batch_id)
             valid_batch = batch.where(Upload.upload_id == upload_id, Batch.undone_at.is_(None))
             if connection.execute(valid_batch).first() is None:
                 imported = importer.import_opened(connection, opened, now, report.on_progress, force=force)
                 _set(connection, upload_id, batch_id=imported.batch_id)
+    except InterruptedImport:
+        report.stopped("UNFINISHED")
     except BountyError as refusal:
         en = getattr(refusal, "en", str(refusal))
         missing = refusal.missing if isinstance(refusal, HeaderRefused) else None
@@ -337,7 +409,12 @@ def carry_out(
 
 
 def map_headers(
-    connection: Connection, upload: Any, pairs: Iterable[tuple[str, str]], now: int, *, from_now_on: bool
+    connection: Connection,
+    upload: UploadRow,
+    pairs: Iterable[tuple[str, str]],
+    now: int,
+    *,
+    from_now_on: bool,
 ) -> None:
     """Have headers of an upload read as other columns; it waits for a dry run again.
 
@@ -372,5 +449,9 @@ def _set(connection: Connection, upload_id: int, **values: str | int | None) -> 
     connection.execute(update(Upload).where(Upload.upload_id == upload_id).values(**values))
 
 
-def _json(value: dict[str, Any]) -> str:
+def _keep_batch(upload_id: int, connection: Connection, batch_id: int) -> None:
+    _set(connection, upload_id, batch_id=batch_id)
+
+
+def _json(value: Mapping[str, object]) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,7 +1,6 @@
 """Thin views by reader: find, authorize, call one service, render."""
 
 from collections.abc import Callable
-from typing import Any
 
 from flask import Flask
 from flask_wtf import CSRFProtect
@@ -10,14 +9,16 @@ from sqlalchemy import Engine
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from bounty.accounts import login
+from bounty.notifications.endpoints import EndpointCipher
 from bounty.payees.encryption import PayeeCipher
 from bounty.tokens.limits import CallLimit
 from bounty.web import period_names, tokens
+from bounty.web.api import acts as api_acts
 from bounty.web.api import bearer as api
 from bounty.web.api import finance as api_finance
 from bounty.web.api import operations as api_operations
+from bounty.web.api import pages as api_pages
 from bounty.web.api import promoter as api_promoter
-from bounty.web.api import push as api_push
 from bounty.web.finance import adjustments, notices, payees, payment_results, reconciliation, tranches
 from bounty.web.operations import accounts as operations_accounts
 from bounty.web.operations import appeals as operations_appeals
@@ -38,6 +39,7 @@ from bounty.web.operations import (
     simulation,
     terms,
     today,
+    webhooks,
 )
 from bounty.web.operations import notifications as operations_notifications
 from bounty.web.promoter import appeals, notifications
@@ -47,6 +49,7 @@ from bounty.web.shared import (
     access,
     accounts,
     errors,
+    figures,
     formats,
     headers,
     health,
@@ -57,6 +60,7 @@ from bounty.web.shared import (
     step_up_auth,
     url_converters,
 )
+from bounty.web.shared.site_settings import SiteSettings
 
 BLUEPRINTS = (
     health.blueprint,
@@ -87,13 +91,15 @@ BLUEPRINTS = (
     reconciliation.blueprint,
     adjustments.blueprint,
     operations_notifications.blueprint,
+    webhooks.blueprint,
     notifications.blueprint,
     schedule.blueprint,
+    figures.blueprint,
     tokens.blueprint,
     api.blueprint,
 )
 """A room of views each."""
-API_VIEWS = (api_promoter, api_push, api_operations, api_finance)
+API_VIEWS = (api_promoter, api_acts, api_operations, api_finance, api_pages)
 """Modules whose views the API's blueprint has, once they are imported."""
 
 
@@ -101,7 +107,7 @@ def install(
     app: Flask,
     engine: Engine,
     now: Callable[[], int],
-    settings: Any,
+    settings: SiteSettings,
     *,
     secret_key: str,
     totp_key: str,
@@ -111,7 +117,6 @@ def install(
     """Everything that is served, over one database.
 
     read_engine   of a hot standby, for what promoters and the public read
-    settings   ``config.Settings``
     """
     production = settings.env == "production"
     app.config.update(
@@ -131,7 +136,9 @@ def install(
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
     app.jinja_env.undefined = StrictUndefined
     replica = None if read_engine is None else read_replica.ReadReplica(read_engine)
-    books = request_context.SiteBooks(engine, now, settings, PayeeCipher(payee_key), replica)
+    books = request_context.SiteBooks(
+        engine, now, settings, PayeeCipher(payee_key), EndpointCipher(totp_key), replica
+    )
     request_context.install(app, books)
     if replica is not None:
         read_replica.install(app)

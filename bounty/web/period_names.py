@@ -1,7 +1,6 @@
 """What pages call a period and its programme. Where there is one programme, pages name none."""
 
 from dataclasses import replace
-from typing import Any
 
 from flask import Flask, g
 
@@ -9,7 +8,8 @@ from bounty.roster.programmes import programme_titles
 from bounty.rules.periods import MAIN, PERIOD_KEY, Period, in_programme
 from bounty.web.shared.language import in_language
 from bounty.web.shared.request_context import reading
-from bounty.web.shared.tables import Filter, Option, Table
+from bounty.web.shared.table_filters import Condition, Filter, Option
+from bounty.web.shared.tables import Table
 
 _HALVES = (("", ""), ("上半月", "1st half of "), ("下半月", "2nd half of "))
 
@@ -66,7 +66,7 @@ def by_programme(table: Table, *, newest_first: str | None = None, column: str =
     if not several_programmes():
         return table
 
-    def of(code: str) -> Any:
+    def of(code: str) -> Condition:
         return lambda rows: in_programme(rows.c[column], code)
 
     options = tuple(Option(code, name, name, of(code)) for code, name in programme_names().items())

@@ -1,10 +1,9 @@
 """Tokens with which programs use the API: everybody's own; and operators may issue one for a promoter's vendor."""
 
 import re
-from typing import Any
+from typing import NamedTuple
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
-from sqlalchemy import or_
 from werkzeug.wrappers import Response
 
 from bounty.db import Query
@@ -12,7 +11,7 @@ from bounty.errors import BountyError
 from bounty.models import ApiToken
 from bounty.tokens import service
 from bounty.web.shared.access import allows, person
-from bounty.web.shared.errors import said
+from bounty.web.shared.errors import refusal_text
 from bounty.web.shared.language import _
 from bounty.web.shared.request_context import now, reading, writing
 from bounty.web.shared.step_up_auth import require_fresh_code
@@ -36,9 +35,9 @@ def issue() -> str | tuple[str, int]:
         require_fresh_code()
         wanted = _wanted()
         with writing() as connection:
-            issued = service.issue(connection, **wanted, now=now())
+            issued = service.issue(connection, **wanted._asdict(), now=now())
     except BountyError as refusal:
-        return _page(refused=said(refusal)), 422
+        return _page(refused=refusal_text(refusal)), 422
     return _page(issued=issued)
 
 
@@ -54,7 +53,18 @@ def revoke(token_id: int) -> Response:
     return redirect(url_for(".index"), 303)
 
 
-def _wanted() -> dict[str, Any]:
+class _Wanted(NamedTuple):
+    """The token that a form asks for."""
+
+    name: str
+    role: str
+    promoter_id: int | None
+    days: int
+    user_id: int | None = None
+    """Of who makes it for themselves."""
+
+
+def _wanted() -> _Wanted:
     """What the form asks for.
 
     Raises BountyError for a number that is none.
@@ -63,12 +73,12 @@ def _wanted() -> dict[str, Any]:
     days, promoter = request.form.get("days", "").strip(), request.form.get("promoter_id", "").strip()
     if not re.fullmatch(r"[0-9]{1,4}", days):
         raise BountyError("Write the number of days in digits.", "有效天数请填写数字。")
-    wanted: dict[str, Any] = {"name": request.form.get("name", ""), "days": int(days)}
+    name = request.form.get("name", "")
     if who.role == "operator" and promoter:
         if not re.fullmatch(r"[0-9]{1,15}", promoter):
             raise BountyError("Write the promoter's id, digits only.", "请填写推手 ID（纯数字）。")
-        return wanted | {"role": "promoter", "promoter_id": int(promoter)}
-    return wanted | {"role": who.role, "promoter_id": who.promoter_id, "user_id": who.user_id}
+        return _Wanted(name, "promoter", int(promoter), int(days))
+    return _Wanted(name, who.role, who.promoter_id, int(days), who.user_id)
 
 
 def _tokens() -> Query:
@@ -76,10 +86,7 @@ def _tokens() -> Query:
     who = person()
     if who.role == "promoter" or who.viewing_as:
         return service.tokens(promoter_id=who.promoter_id)
-    own = ApiToken.user_id == who.user_id
-    if who.role == "operator":
-        return service.tokens().where(or_(own, ApiToken.role == "promoter"))
-    return service.tokens().where(own)
+    return service.tokens_of_account(who.user_id, and_promoters=who.role == "operator")
 
 
 def _page(issued: service.Issued | None = None, refused: str | None = None) -> str:

@@ -7,6 +7,7 @@ import random
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -138,25 +139,26 @@ def test_three_programmes_settle_and_publish_as_the_oracle_says(
         results, lines = files_of(engine, settled, side.period(name))
         assert results.decode() == oracle.results_csv(expected).decode(), (side.code, name)
         assert lines.decode() == oracle.lines_csv(expected).decode(), (side.code, name)
-        if settled.anew:
+        if settled.created:
             assert settled.settlement_id == last_id + 1  # numbered over all programmes
             last_id += 1
         with transaction(engine) as connection:
             notice = publish(connection, side.period(name), now, approval_required=False)
         number = side.notices.get(name, 0)
-        assert notice.notice == number + notice.anew  # numbered within programme and period
+        assert notice.notice == number + notice.created  # numbered within programme and period
         side.notices[name] = notice.notice
         side.lines[name] = {line.order_sn for line in expected.lines}
         manifest = exported(engine, side.period(name), tmp_path / "out")
         assert manifest.get("programme", MAIN) == side.code
         assert (manifest["period"], manifest["notice"]) == (name, notice.notice)
-        if settled.anew:  # else the settlement that stands went by the notices of when it ran
+        if settled.created:  # else the settlement that stands went by the notices of when it ran
             explained(engine, side, name, expected, elsewhere, now)
     with snapshot(engine) as connection:
         for side in sides:
             for name in side.periods:
                 for entry in rosters[side.code, name][:4]:
-                    said = progress_of(connection, side.period(name), entry.promoter_id, now).as_json()
+                    told = progress_of(connection, side.period(name), entry.promoter_id, now).as_json()
+                    said: dict[str, Any] = {**told}
                     assert said.get("programme", MAIN) == side.code
                     for key, value in oracle.progress(name, side.terms, entry, orders).items():
                         if key != "targets" or entry.eligible:
@@ -187,6 +189,6 @@ def explained(
             assert last["holds"] is not (side.terms.exclusive and order_sn in elsewhere)
             assert said["subsidy"]["subsidy_fen"] == earned.get(order_sn, 0)
             if not last["holds"]:
-                programme, *_, number = last["fact"].split()
+                programme, *_, number = str(last["fact"]).split()
                 assert programme != side.code
                 assert int(number) >= 1

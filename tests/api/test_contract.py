@@ -1,5 +1,6 @@
 """What the contract says of the API, against the shell's own answers."""
 
+import gzip
 import json
 import re
 from typing import Any
@@ -26,7 +27,9 @@ def test_my_progress_is_the_shells(site: Site, shell: Shell, period: str) -> Non
 def test_my_orders_explanation_is_the_shells(site: Site, shell: Shell, number: int) -> None:
     answered = site.ask(f"/me/orders/{sn(number)}", "promoter")
     assert answered.status_code == 200
-    assert answered.text == shell("explain", sn(number), "--json").rstrip("\n")
+    said = answered.json
+    assert said.pop("as_of") == "2022-12-15T15:00:00+08:00"
+    assert said == json.loads(shell("explain", sn(number), "--json"))
 
 
 def test_anothers_order_is_as_absent_as_one_that_there_is_not(site: Site) -> None:
@@ -168,6 +171,12 @@ def test_a_body_of_another_type_or_beyond_the_bound_is_refused(site: Site) -> No
     assert (large.status_code, large.json["code"]) == (413, "TOO_LARGE")
 
 
+def test_a_body_within_the_bound_is_read_whole(site: Site) -> None:
+    body = b'{"orders": []}'.ljust(10_000_000)
+    answered = site.ask("/orders", "operator", "POST", data=body, content_type="application/json")
+    assert (answered.status_code, answered.json["read"]) == (200, 0)
+
+
 def test_other_methods_and_addresses_are_problems_too(site: Site) -> None:
     for method in ("PUT", "DELETE", "OPTIONS", "PATCH"):
         answered = site.ask("/orders", "operator", method)
@@ -211,7 +220,7 @@ def test_the_document_needs_no_token_and_is_made_of_the_code(site: Site) -> None
     served = {
         rule.rule.removeprefix("/api/v1").replace("<period:", "<").replace("<", "{").replace(">", "}")
         for rule in site.app.url_map.iter_rules()
-        if rule.endpoint.startswith("api.") and rule.endpoint != "api.openapi"
+        if rule.endpoint.startswith("api.") and rule.endpoint not in ("api.openapi", "api.page")
     }
     assert {path.removeprefix("/api/v1") for path in answered.json["paths"]} == {
         path.replace("int:", "") for path in served
@@ -220,3 +229,109 @@ def test_the_document_needs_no_token_and_is_made_of_the_code(site: Site) -> None
     assert len(names) == len(set(names)) == len(served)
     referred = set(re.findall(r"#/components/schemas/(\w+)", answered.text))
     assert referred == set(answered.json["components"]["schemas"])
+
+
+def test_a_long_answer_comes_by_gzip_to_whom_takes_it(site: Site) -> None:
+    path = "/periods/2022-11/progress"
+    plain = site.ask(path, "operator")
+    packed = site.ask(path, "operator", headers={"Accept-Encoding": "br, gzip;q=0.8"})
+    assert plain.headers.get("Content-Encoding") is None
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.data) == plain.data
+    assert len(packed.data) < len(plain.data)
+    assert "Accept-Encoding" in plain.headers["Vary"]
+    assert packed.headers["ETag"] == plain.headers["ETag"]
+    refused = site.ask(path, "operator", headers={"Accept-Encoding": "gzip;q=0"})
+    assert refused.headers.get("Content-Encoding") is None
+    unchanged = site.ask(
+        path, "operator", headers={"Accept-Encoding": "gzip", "If-None-Match": packed.headers["ETag"]}
+    )
+    assert (unchanged.status_code, unchanged.data) == (304, b"")
+
+
+def test_a_simulation_is_the_shells_and_writes_nothing(site: Site, shell: Shell) -> None:
+    terms = shell("terms", "show", "2022-11")
+    file = site.folder / "tried.toml"
+    file.write_text(terms, encoding="utf-8")
+    body = {"terms": terms, "periods": "2022-11..2022-12"}
+    answered = site.ask("/simulations", "operator", "POST", json=body)
+    assert answered.status_code == 200, answered.text
+    said = json.loads(shell("simulate", str(file), "--periods", "2022-11..2022-12", "--json"))
+    assert answered.json["simulations"] == said
+    for key in ("same", "same"):
+        again = site.ask("/simulations", "operator", "POST", json=body, headers={"Idempotency-Key": key})
+        assert again.json["simulations"] == said
+    other = site.ask(
+        "/simulations",
+        "operator",
+        "POST",
+        json=body | {"periods": "2022-11"},
+        headers={"Idempotency-Key": "same"},
+    )
+    assert (other.status_code, other.json["code"]) == (422, "KEY_REUSED")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"", 400, "E-JSON"),
+        (b"[]", 400, "E-JSON"),
+        (b'{"terms": "", "terms": ""}', 400, "E-DUPKEY"),
+        (b'{"terms": NaN, "periods": "2022-11"}', 400, "E-JSON"),
+        (b'{"terms": 5, "periods": "2022-11"}', 422, "E-FIELD"),
+        (b'{"terms": "", "periods": "2022-11", "more": 1}', 422, "E-FIELD"),
+        (b'{"terms": "\\u0000", "periods": "2022-11"}', 422, "E-FIELD"),
+        (b'{"periods": "2022-11"}', 422, "E-FIELD"),
+        (b'{"terms": "", "periods": "2022-11"}', 422, "REFUSED"),
+    ],
+    ids=range(9),
+)
+def test_a_simulation_that_can_not_be_is_refused(site: Site, body: bytes, status: int, code: str) -> None:
+    answered = site.ask("/simulations", "operator", "POST", data=body, content_type="application/json")
+    assert (answered.status_code, answered.json["code"]) == (status, code)
+
+
+def test_a_period_is_settled_as_by_the_shell_and_no_further(site: Site, shell: Shell) -> None:
+    early = site.ask("/periods/2022-12/settle", "operator", "POST")
+    assert (early.status_code, early.json["code"]) == (422, "REFUSED")
+    settled = site.ask("/periods/2022-11/settle", "operator", "POST", headers={"Idempotency-Key": "settle"})
+    assert settled.status_code == 200
+    said = json.loads(shell("settle", "2022-11", "--json"))
+    told = settled.json
+    assert told.pop("as_of") == "2022-12-15T15:00:00+08:00"
+    assert told == {name: said[name] for name in told} | {"changed": told["changed"]}
+    again = site.ask("/periods/2022-11/settle", "operator", "POST", headers={"Idempotency-Key": "settle"})
+    assert again.data == settled.data
+    assert site.ask("/periods/2023-05/settle", "operator", "POST").status_code == 404
+
+
+def test_an_import_says_how_it_stands(site: Site) -> None:
+    pushed = site.ask(
+        "/orders", "operator", "POST", json={"orders": [row(730), row(731, order_status=99)]}
+    ).json
+    said = site.ask(f"/batches/{pushed['batch']}", "operator").json
+    assert (said["rows_read"], said["rows_quarantined"], said["waiting"], said["kind"]) == (2, 1, 1, "orders")
+    assert said["by"].endswith("operator")
+
+
+def test_the_page_for_people_names_every_operation_and_needs_nothing_of_others(site: Site) -> None:
+    page = site.ask("/", None)
+    assert (page.status_code, page.mimetype) == (200, "text/html")
+    document = site.ask("/openapi.json", None).json
+    for path in document["paths"]:
+        assert path in page.text
+    for name in document["components"]["schemas"]:
+        assert f'id="{name}"' in page.text
+    outside = re.findall(r'(?:src|href)="(https?:[^"]+)"', page.text)
+    assert outside == []
+
+
+def test_every_answer_says_as_of_when(site: Site) -> None:
+    document = site.ask("/openapi.json", None).json
+    schemas = document["components"]["schemas"]
+    for path, methods in document["paths"].items():
+        for method, each in methods.items():
+            schema = each["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].rpartition(
+                "/"
+            )[2]
+            assert "as_of" in schemas[schema]["required"], (method, path)

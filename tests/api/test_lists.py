@@ -12,6 +12,8 @@ from tests.factories import sn
 
 LISTS = {
     "promoter": [
+        "/programmes",
+        "/me/messages",
         "/me/periods",
         "/me/periods/2022-11/orders",
         "/me/periods/2022-11/subsidy-lines",
@@ -21,6 +23,7 @@ LISTS = {
     "operator": [
         "/periods",
         "/batches",
+        "/programmes",
         "/quarantine",
         "/periods/2022-12/roster",
         "/periods/2022-11/progress",
@@ -37,6 +40,9 @@ LISTS = {
         "/tranches",
         "/tranches/1/payouts",
         "/tranches/2/lines",
+        "/receipts",
+        "/receipts/1/rows",
+        "/reconciliation",
     ],
 }
 

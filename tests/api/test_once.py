@@ -72,10 +72,10 @@ def test_a_key_that_can_not_be_is_refused(site: Site, key: str) -> None:
     assert (answered.status_code, answered.json["code"]) == (400, "E-KEY")
 
 
-def test_of_sixteen_at_once_one_takes_effect(site: Site) -> None:
+def test_of_64_threads_at_once_one_takes_effect(site: Site) -> None:
     before = batches(site)
-    with ThreadPoolExecutor(16) as threads:
-        answers = list(threads.map(lambda _: push(site, "sixteen", row(805), row(806)), range(16)))
+    with ThreadPoolExecutor(64) as threads:
+        answers = list(threads.map(lambda _: push(site, "all", row(805), row(806)), range(64)))
     assert {answered.status_code for answered in answers} <= {200, 409}
     done = [answered.data for answered in answers if answered.status_code == 200]
     assert len(set(done)) == 1
@@ -86,10 +86,13 @@ def test_of_sixteen_at_once_one_takes_effect(site: Site) -> None:
 CHILD = """
 import os, signal, sys, time
 from bounty.app import create_app
-from bounty.web.api import push
+from bounty.web.api import acts
 
 point, token, key, body = sys.argv[1:]
-real_effect, real_once = push.import_opened, push.once
+real_effect, real_once = acts.import_opened, acts.once
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
 
 def effect(*arguments):
     done = real_effect(*arguments)
@@ -100,17 +103,25 @@ def effect(*arguments):
         time.sleep(600)
     return done
 
-def once(*arguments):
-    answer = real_once(*arguments)
+def once(*arguments, **named):
+    answer = real_once(*arguments, **named)
     if point == "before the answer":
         os.kill(os.getpid(), signal.SIGKILL)
     return answer
 
-push.import_opened, push.once = effect, once
+acts.import_opened, acts.once = effect, once
+site = create_app().test_client()
+if point.startswith("after "):
+    import threading
+    warm = {"Authorization": "Bearer " + token, "Idempotency-Key": key + "-warm"}
+    began = time.perf_counter()
+    site.post("/api/v1/orders", data='{"orders": []}', content_type="application/json", headers=warm)
+    took = 2 * (time.perf_counter() - began)
+    threading.Timer(float(point[6:]) * took, die).start()
 headers = {"Authorization": "Bearer " + token, "Idempotency-Key": key}
-create_app().test_client().post(
-    "/api/v1/orders", data=body, content_type="application/json", headers=headers
-)
+site.post("/api/v1/orders", data=body, content_type="application/json", headers=headers)
+if point.startswith("after "):
+    die()
 """
 """A process of the site that gets one request, and is killed or stands still at a point of it."""
 
@@ -164,3 +175,22 @@ def test_the_key_of_another_token_is_another_key(site: Site) -> None:
     with snapshot(site.engine) as connection:
         held = select(func.count()).select_from(ApiAnswer).where(ApiAnswer.key == "shared")
         assert connection.execute(held).scalar_one() == 2
+
+
+KILLS = 12
+"""For each database; a process of the site begins anew each time, which takes some seconds."""
+
+
+@pytest.mark.soak
+def test_killed_at_any_moment_and_sent_again_there_is_one_effect(site: Site) -> None:
+    """A process is killed after 0 to 100 % of the time that a request takes, over and over; N of N one effect."""
+    before = batches(site)
+    for number in range(KILLS):
+        key, rows = f"any {number}".replace(" ", "-"), [row(6_000 + 10 * number + each) for each in range(10)]
+        with started(site, f"after {number / KILLS}", key, *rows) as killed:
+            assert killed.wait(300) == -signal.SIGKILL
+        answers = [push(site, key, *rows) for _ in range(2)]
+        assert [answered.status_code for answered in answers] == [200, 200]
+        assert answers[0].data == answers[1].data
+        assert answers[0].json["new"] == 10
+        assert batches(site) == before + 2 * (number + 1)  # one to see how long a request takes

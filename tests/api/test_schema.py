@@ -13,7 +13,14 @@ from tests.factories import sn
 
 EXAMPLES = 4
 """Requests of each operation, right ones and wrong ones each; as each role on both databases a minute in all."""
-THERE = {"period": "2022-11", "order_sn": sn(100), "tranche_id": 1, "notice": 1}
+THERE = {
+    "period": "2022-11",
+    "order_sn": sn(100),
+    "tranche_id": 1,
+    "notice": 1,
+    "batch_id": 1,
+    "receipt_id": 1,
+}
 """What an address may name, so that right requests meet something."""
 load_all_checks()
 PROMISES: Any = CHECKS.get_by_names(
@@ -38,7 +45,7 @@ def test_every_answer_is_as_the_document_says(site: Site, who: str) -> None:
             ask_many(site, who, operation, mode, asked)
     assert asked[200] > 20
     assert asked[403] > 20
-    assert set(asked) <= {200, 400, 401, 403, 404, 405, 409, 415, 422}
+    assert set(asked) <= {200, 400, 401, 403, 404, 405, 409, 413, 415, 422}
 
 
 def ask_many(site: Site, who: str, operation: Any, mode: GenerationMode, asked: dict[int, int]) -> None:
@@ -58,7 +65,8 @@ def ask_many(site: Site, who: str, operation: Any, mode: GenerationMode, asked: 
     )
     @given(case=requests)
     def ask(case: Case) -> None:
-        headers = {"Authorization": f"Bearer {site.tokens[who]}"}
+        # The library asks for gzip, and without a server between does not undo it.
+        headers = {"Authorization": f"Bearer {site.tokens[who]}", "Accept-Encoding": "identity"}
         response = case.call_and_validate(headers=headers, checks=PROMISES)
         asked[response.status_code] = asked.get(response.status_code, 0) + 1
 

@@ -14,7 +14,8 @@ from tests.files.test_small_files_of_large_harm import FILES, MEMORY
 
 SECONDS = 20
 """On a machine that does other work; the tests of the files themselves hold the time of the processor."""
-GROWTH = 100 << 20
+GROWTH = {"sqlite": 100 << 20, "postgresql": 150 << 20}
+"""Bytes: a file of 781 KiB may hold 400,001 bad rows, and each row of PostgreSQL has a head of its own."""
 MEASURED = """
 import os, resource, subprocess, sys
 done = subprocess.run(sys.argv[1:], capture_output=True, text=True)
@@ -44,13 +45,13 @@ def _import(target: Target, path: Path) -> tuple[float, int, int, bool]:
 
 def small_files(target: Target, table: Table) -> None:
     """Each taken in by the command, in a process of its own."""
-    folder = target.folder / "harm"
+    folder, growth = target.folder / "harm", GROWTH[target.engine.dialect.name]
     folder.mkdir()
     for name, file_name, build, _code in FILES:
         path = build(folder / file_name)
         assert path.stat().st_size < 1 << 20
         seconds, peak, grown, in_words = _import(target, path)
-        bounded = seconds < SECONDS and peak < MEMORY and grown < GROWTH and in_words
+        bounded = seconds < SECONDS and peak < MEMORY and grown < growth and in_words
         found = (
             "bounded"
             if bounded
@@ -65,7 +66,7 @@ def small_files(target: Target, table: Table) -> None:
         table.tried(f"import {what}", found, "refused at once")
     for what, path in _archives(folder):
         seconds, peak, grown, in_words = _import(target, path)
-        bounded = seconds < SECONDS and peak < MEMORY and grown < GROWTH and in_words
+        bounded = seconds < SECONDS and peak < MEMORY and grown < growth and in_words
         table.tried(
             f"import {what}", "bounded" if bounded else f"{seconds:.1f} s, {peak >> 20} MiB", "bounded"
         )

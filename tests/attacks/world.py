@@ -15,8 +15,8 @@ from sqlalchemy import Engine, text, update
 
 from bounty.db import make_engine, snapshot, transaction
 from bounty.models import User
-from tests import postgres
-from tests.factories import SCRIPT, environment
+from tests import forked_commands, postgres
+from tests.factories import environment
 from tests.payout.people import Codes
 from tests.web.clients import words_of
 from tests.web.world import DECEMBER, EMAILS, PASSWORD, PAYEE_KEY, Site
@@ -114,10 +114,7 @@ class Target:
             BOUNTY_POSTGRES_PROGRAMS=str(postgres.client_programs()),
             **{"BOUNTY_REQUIRE_APPROVAL": "1"} | more,
         )
-        command = [SCRIPT, *map(str, words)]
-        return subprocess.run(
-            command, env=env, capture_output=True, encoding="utf-8", check=False, input=typed
-        )
+        return forked_commands.run(words, env, typed)
 
     def as_one(self, role: str, *words: str | Path) -> subprocess.CompletedProcess[str]:
         """The same, as an account with its password and a fresh code."""

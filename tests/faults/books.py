@@ -221,11 +221,11 @@ def _make_event_plain(row: Row, numbers: _Numbers) -> None:
 
 def _forget_origins(held: dict[str, list[Row]]) -> None:
     """Leave out who brought what and that it was brought, and entries of the quarantine that are closed."""
-    for table in ("batches", "order_repeats"):
+    for table in ("batches", "order_repeats", "received_texts"):
         held[table] = []
     held["audit_events"] = [row for row in held["audit_events"] if row["act"] != "batch.import"]
     held["quarantine"] = [row for row in held["quarantine"] if row["closed_at"] is None]
-    forgotten: dict[str, set[str]] = defaultdict(set, quarantine={"quarantine_id"}, order_versions={"raw"})
+    forgotten: dict[str, set[str]] = defaultdict(set, quarantine={"quarantine_id"})
     for table, rows in held.items():
         for row in rows:
             for column in list(row):

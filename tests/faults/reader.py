@@ -61,7 +61,7 @@ def look_at_orders(connection: Connection, period: str) -> None:
         said = progress_of(connection, month, promoter_id, bounds.receipt_cutoff).as_json()
         tallies = [said["counted"], said["pending"], *said["not_counted"]]
         held = count(connection, Order, in_month, Order.promoter_id == promoter_id)
-        assert sum(tally["orders"] for tally in tallies) == held
+        assert sum(tally["orders"] or 0 for tally in tallies) == held
 
 
 def on_roster(connection: Connection) -> list[int]:

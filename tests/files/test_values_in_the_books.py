@@ -8,12 +8,12 @@ from sqlalchemy import Engine, select
 from bounty import importer
 from bounty.checks.tranches import lines_make_payouts
 from bounty.db import snapshot, transaction
-from bounty.importer import BroughtAgain
 from bounty.ingest.correction_files import write_to_mend
 from bounty.models import Level, Quarantined, RosterEntry
 from bounty.orders.unknowns import unknown_in_batch, unknown_in_month
 from bounty.orders.warnings import flagged_rows
 from bounty.payees.service import shared_accounts
+from bounty.promoters.older_files import OlderFileRefused
 from bounty.settlement.files import inert
 from bounty.tranches import preparation
 from bounty.tranches.approval import export_begins
@@ -136,7 +136,7 @@ def test_an_older_promoters_file_changes_nothing_unseen(engine: Engine, tmp_path
         with snapshot(engine) as connection:
             return connection.execute(select(Level.level)).scalar_one()
 
-    with pytest.raises(BroughtAgain, match=r"promoter 1 from 2022-08-01, level: V1 -> V0\..*--force"):
+    with pytest.raises(OlderFileRefused, match=r"promoter 1 from 2022-08-01, level: V1 -> V0\..*--force"):
         importer.import_file(engine, "promoters", first, month.now)
     assert level() == "V1"
     assert importer.import_file(engine, "promoters", first, month.now, force=True).put_back
@@ -165,8 +165,8 @@ def test_less_than_the_payer_transfers_is_carried_on(engine: Engine, tmp_path: P
         made, _ = preparation.prepare(connection, JANUARY_20, JANUARY_20, due)
     assert [row[3] for row in paying.payouts(made.tranche_id)] == [due]
     with transaction(engine) as connection:
-        made, anew = preparation.prepare(connection, JANUARY_20, JANUARY_20, due + 1)
-    assert anew
+        made, created = preparation.prepare(connection, JANUARY_20, JANUARY_20, due + 1)
+    assert created
     assert [row[3] for row in paying.payouts(made.tranche_id)] == [0]
     with transaction(engine) as connection:
         number = made.tranche_id

@@ -9,7 +9,7 @@ import xlsxwriter
 from bounty.files.problems import BadRow
 from tests.files.build import HEADER, Cell, SheetPart, order, write_workbook
 from tests.intake.build import read_orders
-from tests.intake.test_bad_input import FACT_OF
+from tests.intake.test_bad_cells import FACT_OF
 
 DAY = 44915.5  # 2022-12-20 12:00:00
 NOON = 1671508800

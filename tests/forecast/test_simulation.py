@@ -11,7 +11,8 @@ from sqlalchemy import Engine, select
 from bounty.accounts.service import add_user
 from bounty.audit.service import Actor, acting
 from bounty.db import Base, snapshot, transaction
-from bounty.forecast.simulation import Figures, simulate
+from bounty.forecast.simulated_month import Figures
+from bounty.forecast.simulation import simulate
 from bounty.notices.service import publish
 from bounty.roster.overrides import EntryState, override
 from bounty.roster.programmes import add_programme

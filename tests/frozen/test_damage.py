@@ -82,7 +82,7 @@ def test_a_damaged_page_is_found_or_harmless(whole: Whole, tmp_path: Path, every
 
 def test_what_is_proved_is_what_the_check_says(whole: Whole, tmp_path: Path) -> None:
     """The tables in the sentence of `bounty check`: each table once, and those whose tampering is found are proved."""
-    assert set(TABLES) | {"orders", "order_versions", "periods"} == PROVED
+    assert set(TABLES) | {"orders", "order_versions", "periods", "received_texts"} == PROVED
     assert FOR_DISPLAY.keys() <= PROVED
     path = tmp_path / "books.sqlite"
     path.write_bytes(whole.content)
@@ -107,4 +107,20 @@ def test_a_text_that_nobody_can_have_stored_is_found(whole: Whole, tmp_path: Pat
     engine = make_engine(f"sqlite:///{path}")
     with snapshot(engine) as connection:
         assert [each.name for each in run_checks(connection) if each.violations] == ["texts-readable"]
+    engine.dispose()
+
+
+def test_a_schema_that_is_no_text_is_refused_in_a_sentence(whole: Whole, tmp_path: Path) -> None:
+    path = tmp_path / "books.sqlite"
+    path.write_bytes(whole.content)
+    owner = sqlite3.connect(path)
+    owner.execute("PRAGMA writable_schema = on")
+    owner.execute(
+        "UPDATE sqlite_schema SET sql = CAST(x'ffb1' AS TEXT), name = CAST(x'62b1' AS TEXT) WHERE name = 'users'"
+    )
+    owner.commit()
+    owner.close()
+    engine = make_engine(f"sqlite:///{path}")
+    with pytest.raises(DatabaseError, match="damaged"), snapshot(engine):
+        pass
     engine.dispose()

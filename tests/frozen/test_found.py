@@ -153,6 +153,23 @@ PLANTED = [
         besides={"counted-within-cap", "totals-equal-rebuild"},
     ),
     Planted(
+        "archives-as-recorded",
+        "a move to an archive that has not ended",
+        "INSERT INTO archive_moves VALUES (1)",
+    ),
+    Planted(
+        "archives-as-recorded",
+        "an order whose rows are in an archive that is not there",
+        """DELETE FROM order_versions WHERE order_sn = '221208-4';
+        INSERT INTO archives VALUES (1, '2022-12', 1669824000, 1672502400, 'orders-2022-12-1-00.parquet', '00', 1, '00',
+        1, 1, 0, '221208-4', '221208-4', NULL, 1, 1, 1680000000, NULL)""",
+    ),
+    Planted(
+        "figures-equal-books",
+        "a figure that was not computed from these books",
+        "INSERT INTO stored_figures VALUES ('tiers 3', 'tiers 3', 0, '[]')",
+    ),
+    Planted(
         "notices-unchanged",
         "another name on the roster",
         "UPDATE roster SET name = '戊' WHERE promoter_id = 1001",
@@ -173,6 +190,12 @@ PLANTED = [
         "rows-as-received",
         "a fact that the fold doesn't take over",
         "UPDATE order_versions SET link_made_at = 1 WHERE order_sn = '221208-4'",
+    ),
+    Planted("texts-of-rows", "texts that are gone", "DELETE FROM received_texts"),
+    Planted(
+        "texts-of-rows",
+        "a text that can't be unpacked",
+        "UPDATE received_texts SET texts = (SELECT row_hash FROM order_versions LIMIT 1)",
     ),
     Planted(
         "periods-as-terms-say",

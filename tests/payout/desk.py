@@ -97,7 +97,7 @@ class Desk(Paying):
         held = self.held()
         with transaction(self.engine) as connection:
             again = import_results(connection, file, SEAL, FEBRUARY_20)
-        assert (again.receipt_id, again.anew) == (taken.receipt_id, False)
+        assert (again.receipt_id, again.created) == (taken.receipt_id, False)
         assert self.held() == held
         return taken
 

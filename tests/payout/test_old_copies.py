@@ -1,27 +1,21 @@
 """An old copy of the books doesn't pay again: the whole drill as commands, and each way in which it can be answered."""
 
-import gc
 import json
-import logging
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from warnings import catch_warnings
 
 import pytest
-from click.testing import CliRunner
 from sqlalchemy import Engine, delete, insert, make_url, select
 
-from bounty.app import main
 from bounty.checks import books
 from bounty.db import make_engine, snapshot, transaction
 from bounty.models import AuditEvent, Books, Message
-from tests import postgres
+from tests import forked_commands, postgres
 from tests.conftest import SQLITE_AND_IN_SOAK_BOTH
-from tests.factories import PROMOTER, SCRIPT, environment, write_text
+from tests.factories import PROMOTER, environment, write_text
 from tests.payout.desk import HEAD
 from tests.payout.people import KEY, PASSWORD, Person
 from tests.payout.world import OTHER, SEAL_KEY, Paying, earning
@@ -29,15 +23,11 @@ from tests.payout.world import OTHER, SEAL_KEY, Paying, earning
 AT = "2023-01-21T12:00:00+08:00"
 
 
-@dataclass(frozen=True)
-class Said:
-    returncode: int
-    stdout: str
-    stderr: str
+Said = subprocess.CompletedProcess[str]
 
 
 class Shell:
-    """Commands on books: in this process, which is quicker, or each in one of its own."""
+    """Commands on books, each in a process of its own."""
 
     def __init__(self, url: str, folder: Path, *, drill: bool = False) -> None:
         self.url, self.folder, self.drill = url, folder, drill
@@ -66,21 +56,7 @@ class Shell:
             typed = f"{PASSWORD}\n{by.code(engine)}\n"
             engine.dispose()
             words += ["--as", by.email]
-        if self.drill:
-            done = subprocess.run(
-                [SCRIPT, *words], env=env, capture_output=True, encoding="utf-8", check=False, input=typed
-            )
-            return Said(done.returncode, done.stdout, done.stderr)
-        handlers = logging.root.handlers[:]
-        try:
-            result = CliRunner(env=env).invoke(main, words, prog_name="bounty", input=typed)
-        finally:
-            logging.root.handlers[:] = handlers
-        said = Said(result.exit_code, result.stdout, result.stderr)
-        del result
-        with catch_warnings(action="ignore", category=ResourceWarning):
-            gc.collect()  # a command's connections end with its process, which here goes on
-        return said
+        return forked_commands.run(words, env, typed)
 
     def does(self, *arguments: str | Path, by: Person | None = None, at: str = AT) -> str:
         done = self.run(*arguments, by=by, at=at)

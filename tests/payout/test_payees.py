@@ -17,8 +17,17 @@ from bounty.files.problems import BadRow
 from bounty.models import AuditEvent, Payee, PayeeApproval, PayeeProposal
 from bounty.payees.encryption import PayeeCipher, PayeeDetails
 from bounty.payees.files import PayeeRow, read_payees
-from bounty.payees.service import Proposed, approve_payees, payees_in_force, propose_payees, waiting_proposals
-from tests.factories import Month, Row, command, payee, promoter, write_table
+from bounty.payees.service import (
+    Proposed,
+    approve_payees,
+    payees_in_force,
+    payees_of,
+    propose_payees,
+    waiting_proposals,
+)
+from tests.factories import PROMOTER, Month, Row, command, payee, promoter, write_table
+from tests.payout.world import Paying
+from tests.test_rows_visited import Visited
 
 KEY = "q7Zt-3mVx9Kd_2bWs8Ru5Yh1Jf6Gn4Lc"
 NOW = 1_673_000_000
@@ -99,7 +108,7 @@ def desk(engine: Engine, tmp_path: Path) -> Desk:
 
 def test_a_proposal_is_in_force_once_a_second_account_approves_it(desk: Desk) -> None:
     first = desk.proposed(payee(1), payee(2, **BANK))
-    assert (first.proposal_id, first.payees, first.in_force, first.anew) == (1, 2, False, True)
+    assert (first.proposal_id, first.payees, first.in_force, first.created) == (1, 2, False, True)
     assert desk.in_force() == {}
     assert [row.proposed_by for row in desk.rows(waiting_proposals())] == ["qian@example.com"]
     assert desk.approve(first, "sun")
@@ -143,7 +152,7 @@ def test_what_is_in_force_already_is_left_out_and_a_change_needs_a_reason(desk: 
 def test_a_file_that_waits_already_waits_once(desk: Desk) -> None:
     first = desk.proposed(payee(1))
     again = desk.proposed(payee(1), by="sun")
-    assert (again.proposal_id, again.anew) == (first.proposal_id, False)
+    assert (again.proposal_id, again.created) == (first.proposal_id, False)
     assert desk.proposed(payee(1), payee(2)).proposal_id == 2
     acts = select(AuditEvent.act, AuditEvent.subject).where(AuditEvent.act.like("payees.%"))
     assert [tuple(row) for row in desk.rows(acts)] == [
@@ -356,3 +365,15 @@ def test_the_commands_take_in_and_show_masked(desk: Desk, database_url: str, tmp
     assert (refused.exit_code, len(refused.stderr.splitlines())) == (1, 1)
     assert "1 of 2 rows are wrong" in refused.stderr
     assert "nobody" not in refused.stderr
+
+
+def test_a_proposal_of_many_visits_each_payee_a_few_times(engine: Engine, tmp_path: Path) -> None:
+    many = range(PROMOTER, PROMOTER + 1_500)
+    paying = Paying(engine, tmp_path, promoters=[promoter(each) for each in many])
+    paying.payee(*many)
+    visited = Visited(engine)
+    with snapshot(engine) as connection:
+        rows = connection.execute(payees_of(1)).all()
+    assert [row.promoter_id for row in rows] == [*many]
+    assert {(row.was_method, row.was_account) for row in rows} == {("alipay", rows[0].shown_account)}
+    assert visited.count < {"sqlite": 600_000, "postgresql": 30_000}[engine.dialect.name]

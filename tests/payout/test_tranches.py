@@ -31,7 +31,7 @@ def test_what_has_settled_is_gathered_once_and_what_has_not_waits(paying: Paying
     assert paying.tranche(1).state == "paid"
     second = paying.pay(FEBRUARY_20)
     assert paying.lines(second.tranche_id) == [(PROMOTER, sn(2), 30_00, "EARNED", None)]
-    with pytest.raises(BountyError, match="Nothing new is due"):
+    with pytest.raises(BountyError, match="No newly settled orders"):
         paying.prepare(MARCH_20)
 
 
@@ -62,7 +62,7 @@ def test_after_payment_it_comes_back_as_a_line_and_the_debt_carries_over(paying:
     assert paying.tranche(2).state == "paid"  # nothing of it is due
     third = paying.pay(MARCH_20)
     assert paying.payouts(third.tranche_id) == [(PROMOTER, -100_00, 150_00, 50_00)]
-    with pytest.raises(BountyError, match="Nothing new is due"):
+    with pytest.raises(BountyError, match="No newly settled orders"):
         paying.prepare(MARCH_20)
 
 
@@ -125,7 +125,7 @@ def test_who_has_no_payee_is_held_and_paid_once_there_is_one(paying: Paying) -> 
     paying.publish(earning(1), earning(2, promoter_id=OTHER))
     first = paying.pay(JANUARY_20, OTHER)
     assert (first.state, first.held, first.held_fen, first.promoters_due) == ("paid", 1, 100_00, 1)
-    with pytest.raises(BountyError, match="Nothing new is due"):
+    with pytest.raises(BountyError, match="No newly settled orders"):
         paying.prepare(FEBRUARY_20)
     paying.payee(PROMOTER)
     second = paying.pay(FEBRUARY_20)

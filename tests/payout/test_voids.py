@@ -67,7 +67,7 @@ def test_a_pass_that_two_take_back_is_none_in_the_next_notice_which_says_why(wro
     was = {row["promoter_id"]: row for row in files["results.csv"]}
     assert was[str(PROMOTER)]["passed"] == "yes"
     assert (wrong.ask(wrong.zhou), wrong.ask(wrong.zhou)) == (True, False)
-    assert not wrong.month.settle().anew  # what is only asked for changes nothing
+    assert not wrong.month.settle().created  # what is only asked for changes nothing
     assert (wrong.answer(wrong.xu), wrong.answer(wrong.xu)) == (True, False)
     with pytest.raises(BountyError, match="is void already"):
         wrong.ask(wrong.zhou, "again")
@@ -76,7 +76,7 @@ def test_a_pass_that_two_take_back_is_none_in_the_next_notice_which_says_why(wro
     assert wrong.month.progress(OTHER)["passed"] is True
 
     settled = wrong.month.settle()
-    assert settled.anew
+    assert settled.created
     assert wrong.month.publish().notice == 2
     _, files = wrong.exported(2)
     row = next(row for row in files["results.csv"] if row["promoter_id"] == str(PROMOTER))

@@ -39,6 +39,13 @@ class Paying:
         self.month = Month(engine, folder)
         self.month.begin(*promoters, toml=toml)
 
+    @classmethod
+    def of(cls, month: Month) -> "Paying":
+        """The tranches of a month that has begun already."""
+        paying = cls.__new__(cls)
+        paying.engine, paying.month = month.engine, month
+        return paying
+
     def publish(self, *orders: Row) -> int:
         """Take in orders, settle and publish; the notice's number."""
         if orders:
@@ -65,8 +72,8 @@ class Paying:
         with transaction(engine) as connection:
             made, _ = preparation.prepare(connection, settled_before, now or settled_before)
         with transaction(engine) as connection:
-            again, anew = preparation.prepare(connection, settled_before, now or settled_before)
-        assert (again.tranche_id, anew) == (made.tranche_id, False)
+            again, created = preparation.prepare(connection, settled_before, now or settled_before)
+        assert (again.tranche_id, created) == (made.tranche_id, False)
         return again
 
     def export(self, tranche_id: int) -> None:

@@ -42,7 +42,7 @@ def test_plain_words_are_in_both_languages(clause: Clause) -> None:
         sayings = [
             plain.name,
             plain.fact(known(facts)),
-            plain.asked(known(facts)),
+            plain.required(known(facts)),
             plain.if_only(known(facts)),
         ]
         if clause.code != "COMMISSIONABLE" or facts is NOT_PAID:
@@ -54,7 +54,7 @@ def test_plain_words_are_in_both_languages(clause: Clause) -> None:
 def test_a_late_receipt_says_by_how_much_and_until_when() -> None:
     receipt = CLAUSE_TEXTS[TASK_CLAUSES[-1]]
     assert receipt.why_not(known(BAD))[0] == "收货比截止晚了 1 天 9 小时 31 分"
-    assert receipt.asked(known(BAD))[0] == "01-10 24 点前"
+    assert receipt.required(known(BAD))[0] == "01-10 24 点前"
     assert receipt.if_only(known(BAD)) == (
         "若在 01-10 24 点前确认收货",
         "Received by 10 Jan, end of day",

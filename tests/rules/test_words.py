@@ -80,9 +80,9 @@ def test_a_name_an_amount_and_a_rate_are_told_as_they_are(told: str, chinese: bo
 @pytest.mark.parametrize(
     ("zh", "en"),
     [
-        ("当月 2 日 0 点至 21 日 24 点", "day 2 00:00 to day 21 24:00 of the month"),
-        ("次月 11 日 24 点前确认收货", "received before day 11 24:00 of the next month"),
-        ("到次月 11 日 24 点未发生退款", "by day 11 24:00 of the next month"),
+        ("当月 2 日 0 点至 21 日 24 点", "the 2nd to the end of the 21st of the month"),
+        ("次月 11 日 24 点前确认收货", "received by the end of the 11th of the next month"),
+        ("到次月 11 日 24 点未发生退款", "by the end of the 11th of the next month"),
         ("订单目标 27 单", "27 orders"),
         ("注册满 8 个月", "registered 8 months"),
         ("本人此前 3 个月", "own mean over 3 months"),

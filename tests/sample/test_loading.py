@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
+from bounty.accounting.stored_figures import refresh
 from bounty.accounts.demo_accounts import DEMO_ACCOUNTS, demo_accounts_in
 from bounty.appeals.queries import appeals
 from bounty.audit.service import verify
@@ -56,6 +57,7 @@ def test_the_sample_is_loaded_at_honest_dates(
         chain = verify(connection)
         held = demo_accounts_in(connection)
     assert violations == 0
+    assert refresh(engine, now) == []  # every page shows figures of now
     assert chain.broken == ()
     assert max(times) <= now
     assert len(set(times)) >= 10

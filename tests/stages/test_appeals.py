@@ -8,12 +8,13 @@ from sqlalchemy import Engine, func, select
 
 from bounty.accounts.service import add_user
 from bounty.appeals import service as appeals
-from bounty.appeals.corrections import overtaken, standing_facts
+from bounty.appeals.corrections import current_facts, overtaken
 from bounty.audit.service import Actor, acting
 from bounty.checks.books import run_checks
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.models import AppealAnswer, AuditEvent, Batch, NoticeChange, OrderVersion
+from bounty.orders.received_texts import received_text
 from bounty.rules.terms import NoticeTerms
 from tests.factories import PROMOTER, Month, order_row, plain_terms, promoter, shanghai, sn
 
@@ -99,6 +100,7 @@ def test_an_appeal_keeps_the_clauses_as_they_stood_and_says_by_when_it_is_answer
     assert (case.facts.state, case.facts.promoter_id, case.facts.period) == ("OPEN", PROMOTER, "2022-12")
     assert case.facts.due_at == shanghai("2023-01-19 00:00:00")  # three days after the 15th
     assert case.as_stood == counter.month.explain(2).as_json()
+    assert "task" in case.as_stood
     assert case.as_stood["task"]["reason"] == "DIRECT"
     counter.now = case.facts.due_at - 1
     assert counter.case(appeal_id).facts.state == "OPEN"
@@ -118,6 +120,7 @@ def test_an_accepted_appeal_is_a_correction_in_the_next_draft_and_nothing_else_d
     assert not counter.answer(appeal_id, 1, "ACCEPTED", is_direct=1)  # a double post
     case = counter.case(appeal_id)
     assert case.facts.state == "ACCEPTED"
+    assert "task" in case.as_stood
     assert case.as_stood["task"]["reason"] == "DIRECT"  # as it stood
     assert month.explain(2).as_json()["task"]["reason"] is None
     # In the draft order 2 counts, nothing else moved: 1 + 2 fen.
@@ -134,16 +137,17 @@ def test_an_accepted_appeal_is_a_correction_in_the_next_draft_and_nothing_else_d
             )
         ).all()
         batch = connection.execute(
-            select(Batch.file_name, Batch.kind, Batch.rows_changed, OrderVersion.raw)
+            select(Batch.file_name, Batch.kind, Batch.rows_changed, Batch.batch_id, OrderVersion.place)
             .join(OrderVersion, OrderVersion.batch_id == Batch.batch_id)
             .where(Batch.batch_id == case.answers[0].correction_batch_id)
         ).one()
+        text = received_text(connection, batch.batch_id, batch.place)
         assert [finding.violations for finding in run_checks(connection)].count(0) == len(
             list(run_checks(connection))
         )
     assert [tuple(row) for row in changes] == [(sn(2), "CORRECTION", None, 2)]
     assert tuple(batch[:3]) == (f"appeal {appeal_id}", "orders", 1)
-    assert json.loads(batch.raw)["appeal"] == appeal_id
+    assert json.loads(text or "")["appeal"] == appeal_id
     assert counter.events() == [
         ("appeal.ask", "promoter@example.com", f"appeal {appeal_id}"),
         ("appeal.answer", "operator@example.com", f"appeal {appeal_id}"),
@@ -174,6 +178,7 @@ def test_what_the_platform_says_later_still_holds(counter: Counter) -> None:
     appeal_id = counter.ask(2)
     counter.answer(appeal_id, 1, "ACCEPTED", is_direct=1)
     batch_id = counter.case(appeal_id).answers[0].correction_batch_id
+    assert batch_id is not None
     with snapshot(counter.operator) as connection:
         assert connection.execute(overtaken(batch_id)).first() is None
     row = order_row(number=2, amount_fen=2, is_direct=0, status=4, modified="2023-01-09 12:00:00")
@@ -214,6 +219,7 @@ def test_a_result_can_be_asked_about(counter: Counter) -> None:
     appeal_id = counter.ask(None, "为什么没有达标")
     case = counter.case(appeal_id)
     assert case.facts.order_sn is None
+    assert "counted" in case.as_stood
     assert case.as_stood["counted"] == {"gmv_fen": 1, "orders": 1}
     assert counter.answer(appeal_id, 1, "ACCEPTED", "已另行登记")
     assert counter.case(appeal_id).answers[0].correction_batch_id is None
@@ -313,7 +319,7 @@ def test_what_cannot_be_is_refused_with_a_sentence(counter: Counter) -> None:
 
 def test_the_facts_that_can_be_put_right_are_shown_as_they_stand(counter: Counter) -> None:
     with snapshot(counter.operator) as connection:
-        assert standing_facts(connection, sn(2)) == {
+        assert current_facts(connection, sn(2)) == {
             "is_direct": 0,
             "price_compare_status": 0,
             "order_pay_time": shanghai("2022-12-05 12:00:00"),

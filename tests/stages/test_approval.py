@@ -60,7 +60,9 @@ class People:
 
     def approvals(self) -> list[str]:
         with snapshot(self.engine) as connection:
-            return [row.name for row in approvals_of(connection, newest_settlement(connection, DECEMBER))]
+            draft = newest_settlement(connection, DECEMBER)
+            assert draft is not None
+            return [row.name for row in approvals_of(connection, draft)]
 
 
 @pytest.fixture
@@ -86,7 +88,9 @@ def test_whoever_made_a_draft_can_not_approve_it(people: People) -> None:
 def test_a_draft_of_the_command_line_takes_two_accounts_and_one_of_them_twice_is_one(people: People) -> None:
     people.settle(None)
     with snapshot(people.engine) as connection:
-        assert approvals_needed(newest_settlement(connection, DECEMBER)) == 2
+        draft = newest_settlement(connection, DECEMBER)
+    assert draft is not None
+    assert approvals_needed(draft.prepared_by_id) == 2
     for _ in range(2):
         people.approve("xu")
     with pytest.raises(BountyError, match="a second account"):

@@ -68,7 +68,7 @@ def frozen(engine: Engine, period: Period) -> dict[int, tuple[AsOf, list[tuple[A
 def known(engine: Engine, period: Period, as_of: AsOf) -> list[tuple[Any, ...]]:
     with snapshot(engine) as connection:
         rows = results_as_of(connection, period, as_of)
-    return [tuple(row._mapping[name] for name in COLUMNS) for row in rows]
+    return [tuple(getattr(row, name) for name in COLUMNS) for row in rows]
 
 
 @pytest.mark.parametrize("seed", [3, 21])

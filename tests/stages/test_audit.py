@@ -1,6 +1,7 @@
 """Every act leaves one event in its own transaction; an act that changes nothing leaves none."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,9 @@ import pytest
 from sqlalchemy import Engine, select, text
 from sqlalchemy.exc import DBAPIError
 
+import bounty
 from bounty import importer
+from bounty.audit.act_labels import ACTS
 from bounty.audit.service import FIRST, Actor, acting, record, verify
 from bounty.db import snapshot, transaction
 from bounty.models import AuditEvent, Batch
@@ -113,3 +116,14 @@ def test_the_event_of_an_import_tells_file_and_counts(month: Month) -> None:
 def test_a_retry_that_releases_nothing_leaves_no_event(month: Month) -> None:
     assert importer.retry(month.engine, 1) == []
     assert events(month.engine) == []
+
+
+def test_every_act_has_a_label_in_both_languages() -> None:
+    kinds = "|".join(sorted({act.partition(".")[0] for act in ACTS}))
+    package = Path(bounty.__file__).parent
+    sources = [
+        path for path in package.rglob("*.py") if "web" not in path.parts
+    ]  # where endpoints look like acts
+    found = {act for path in sources for act in re.findall(rf'"((?:{kinds})\.[a-z_]+)"', path.read_text())}
+    assert found - ACTS.keys() == set()
+    assert all(zh and en and zh != en for zh, en in ACTS.values())

@@ -72,5 +72,5 @@ def test_what_was_acknowledged_is_restored(server: OwnServers, tmp_path: Path) -
         assert [each.name for each in run_checks(connection) if each.violations] == []
         assert verify(connection).broken == ()
     month.engine = restored
-    assert month.publish() == replace(notice, anew=False)  # it was published already
+    assert month.publish() == replace(notice, created=False)  # it was published already
     restored.dispose()

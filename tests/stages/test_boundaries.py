@@ -6,13 +6,14 @@ counted and which earned.
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from sqlalchemy import Engine, select
 
 from bounty.db import snapshot
 from bounty.models import OrderVersion
+from bounty.orders.received_texts import received_text
 from tests.factories import (
     LEVELS,
     PROMOTER,
@@ -60,7 +61,9 @@ def reasons(month: Month, number: int) -> tuple[str | None, str | None]:
     return said["task"]["reason"], said["subsidy"]["reason"]
 
 
-def clause(month: Month, number: int, which: str, code: str) -> tuple[bool, str | None, str]:
+def clause(
+    month: Month, number: int, which: Literal["task", "subsidy"], code: str
+) -> tuple[bool, object, str]:
     """What explain says of one clause: whether it holds, fact and bound."""
     (found,) = (one for one in month.explain(number).as_json()[which]["clauses"] if one["code"] == code)
     return found["holds"], found["fact"], found["bound"]
@@ -251,9 +254,12 @@ def test_case_12_an_id_beyond_2_to_the_53_keeps_every_digit(december: Month, tmp
     december.take("orders", write_json(tmp_path / "a.json", [order_row(number=1, group_id=group_id)]))
     december.take("orders", write_csv_api(tmp_path / "a.csv", [order_row(number=2, group_id=group_id)]))
     with snapshot(december.engine) as connection:
-        raw = connection.execute(select(OrderVersion.raw).order_by(OrderVersion.order_sn)).scalars().all()
-    assert json.loads(raw[0])["group_id"] == group_id
-    assert raw[1].split(",")[-1] == str(group_id)
+        rows = connection.execute(
+            select(OrderVersion.batch_id, OrderVersion.place).order_by(OrderVersion.order_sn)
+        )
+        in_json, in_csv = [received_text(connection, *row) or "" for row in rows.all()]
+    assert json.loads(in_json)["group_id"] == group_id
+    assert in_csv.split(",")[-1] == str(group_id)
 
 
 def test_the_windows_of_other_terms_move_every_edge(engine: Engine, tmp_path: Path) -> None:

@@ -51,12 +51,12 @@ def failing(month: Month, number: int) -> tuple[list[str], list[str]]:
     """The codes that do not hold, of the task and of the subsidy; every clause is judged."""
     said = month.explain(number).as_json()
     codes: list[list[str]] = []
-    for which, all_codes in (("task", TASK), ("subsidy", SUBSIDY)):
-        clauses = said[which]["clauses"]
+    for part, all_codes in ((said["task"], TASK), (said["subsidy"], SUBSIDY)):
+        clauses = part["clauses"]
         assert [clause["code"] for clause in clauses] == all_codes
         assert all(list(clause) == ["code", "holds", "fact", "bound"] for clause in clauses)
         codes.append([clause["code"] for clause in clauses if not clause["holds"]])
-        assert said[which]["reason"] == (codes[-1][0] if codes[-1] else None)
+        assert part["reason"] == (codes[-1][0] if codes[-1] else None)
     assert said["task"]["counts"] is (codes[0] == [])
     assert said["subsidy"]["qualifies"] is (codes[1] == [])
     return codes[0], codes[1]

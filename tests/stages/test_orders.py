@@ -14,6 +14,7 @@ from bounty.db import snapshot
 from bounty.errors import BountyError, RefusedFile
 from bounty.importer import Strict, import_file
 from bounty.models import Order, OrderVersion, Quarantined
+from bounty.orders.received_texts import received_text, texts_of_batch
 from tests.factories import (
     PROMOTER,
     Month,
@@ -111,8 +112,11 @@ def test_a_file_imported_again_changes_nothing_in_quarantine_either(month: Month
 def test_every_row_is_kept_with_its_place_and_as_it_stood(month: Month, tmp_path: Path) -> None:
     lines = [json.dumps(order_row(number=number, odd="“é”\u3000"), ensure_ascii=False) for number in (1, 2)]
     month.take("orders", write_text(tmp_path / "orders.jsonl", f"{lines[0]}\n\n{lines[1]}"))
-    kept = sorted((row["place"], row["raw"]) for row in held(month.engine)[1])
-    assert kept == [(1, lines[0]), (3, lines[1])]
+    with snapshot(month.engine) as connection:
+        (batch_id,) = {row["batch_id"] for row in held(month.engine)[1]}
+        kept = {place: received_text(connection, batch_id, place) for place in (1, 2, 3)}
+        assert list(texts_of_batch(connection, batch_id)) == [(1, lines[0]), (3, lines[1])]
+    assert kept == {1: lines[0], 2: None, 3: lines[1]}
 
 
 # One content, many shapes

@@ -12,8 +12,11 @@ from bounty.audit.service import Actor, acting
 from bounty.db import snapshot, transaction
 from bounty.errors import BountyError
 from bounty.models import AuditEvent
+from bounty.progress.history import month_of
+from bounty.progress.task import task_of
 from bounty.roster.eligibility import in_words
 from bounty.roster.overrides import EntryState, entry_of, override, overrides_of
+from bounty.roster.queries import violations_of
 from tests.factories import PROMOTER, Month, order_row, promoter, shanghai, violation
 
 VIOLATOR = PROMOTER + 1
@@ -41,6 +44,15 @@ def month(engine: Engine, tmp_path: Path) -> Month:
         )
     month.engine = acting(engine, Actor("operator@example.com", user_id, "operator"))
     return month
+
+
+def test_the_task_of_who_is_out_over_a_violation_names_it(month: Month, engine: Engine) -> None:
+    with snapshot(engine) as connection:
+        mine = month_of(connection, VIOLATOR, month.period)
+        assert mine is not None
+        found = task_of(connection, VIOLATOR, mine, month.now).violation
+        assert found is not None
+        assert [found] == violations_of(connection, VIOLATOR)
 
 
 def put_right(month: Month, promoter_id: int, to: EntryState, reason: str = "平台已撤销违规") -> bool:

@@ -66,7 +66,7 @@ def test_settle_refuses_until_the_receipt_cutoff_to_the_second(month: Month, dat
     assert (early.returncode, early.stdout, len(early.stderr.splitlines())) == (1, "", 1)
     month.now += 1
     assert month.settle().settlement_id == 1
-    assert month.settle().anew is False
+    assert month.settle().created is False
 
 
 def test_the_command_prints_number_hash_and_how_many_rows_of_the_month_wait(
@@ -95,7 +95,7 @@ def test_the_same_facts_are_the_same_settlement_and_others_the_next(month: Month
     first = month.settle()
     month.now = shanghai("2024-01-01 00:00:00")
     month.orders(row | {"goods_name": "改名"})  # says nothing that anything is judged by
-    assert month.settle() == replace(first, anew=False)
+    assert month.settle() == replace(first, created=False)
     month.orders(order_row(number=2, amount_fen=2))
     second = month.settle()
     assert (first.settlement_id, second.settlement_id) == (1, 2)

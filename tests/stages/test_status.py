@@ -139,6 +139,8 @@ def test_an_operator_confirms_the_data_up_to_the_cutoff(
     for _ in range(2):
         assert f"confirmed through {CUTOFF}" in says(database_url, *confirm, CUTOFF)
     assert stands(database_url)[1] == "SETTLE"
+    told = says(database_url, "status", "2022-12")
+    assert "complete up to 10 Jan 2023, end of day: 后台导出时间" in told
     with snapshot(engine) as connection:
         kept = connection.execute(
             select(AuditEvent.reason).where(AuditEvent.act == "period.confirm_data")

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, delete, func, literal, select, update
 
-from bounty import importer
+from bounty import figures, importer
+from bounty.accounting import stored_figures
 from bounty.accounts.service import add_user
 from bounty.audit.service import Actor, acting
 from bounty.checks import books
@@ -173,6 +174,32 @@ def test_any_interleaving_ends_with_the_totals_of_a_full_recomputation(
         publish(connection, MAIN, NOW, approval_required=False)
     assert happening.off() == 0
     agrees_with_orders(happening.engine)
+
+
+@pytest.mark.parametrize("seed", [9, pytest.param(10, marks=pytest.mark.soak)])
+def test_a_figure_that_says_it_is_of_now_is_what_the_books_come_to(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Whatever happens after a figure was computed either changes nothing of it or makes it one of the past."""
+    monkeypatch.setattr(figures, "FEW_ORDERS", 0)
+    happening = Books(engine, tmp_path, seed)
+    happening.orders()
+    with transaction(happening.engine) as connection:
+        open_roster(connection, MAIN, NOW)
+    acts = [happening.orders, happening.links, happening.correct]
+    computed = set()
+    for step in range(8):
+        if step % 2 == 0:
+            with transaction(happening.engine) as connection:
+                settle(connection, MAIN, NOW)
+                publish(connection, MAIN, NOW, approval_required=False)
+            computed |= set(stored_figures.refresh(happening.engine, NOW))
+            assert stored_figures.refresh(happening.engine, NOW) == []
+        happening.random.choice(acts)()
+        with snapshot(happening.engine) as connection:
+            assert stored_figures.unlike_computed(connection) == 0, step
+    kinds = {subject.partition(" ")[0] for subject in computed}
+    assert kinds >= {"next-tranche", "reconcile", "closing", "tiers"}
 
 
 def agrees_with_orders(engine: Engine) -> None:

@@ -290,6 +290,7 @@ def test_an_undone_batch_can_be_imported_again(desk: Desk, tmp_path: Path) -> No
     number = desk.upload("orders", write_json(tmp_path / "one.json", [order_row(number=1)]))
     desk.run(number, "try")
     found = desk.run(number, "import")
+    assert found.facts.batch_id is not None
     with transaction(desk.engine) as connection:
         undo_batch(connection, found.facts.batch_id, desk.month.now)
     assert desk.standing(number).state == "UNDONE"

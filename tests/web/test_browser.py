@@ -67,6 +67,7 @@ def pages_from(page: Page, starts: Iterable[str]) -> Iterator[str]:
 
 def faults_of(page: Page) -> str:
     """What axe finds against WCAG 2.2 AA and its own best practice, and in the dark what can differ there."""
+    page.wait_for_load_state()
     found = []
     for scheme, options in (("light", None), ("dark", {"runOnly": ["color-contrast"]})):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
@@ -76,9 +77,20 @@ def faults_of(page: Page) -> str:
 
 
 def sideways(page: Page) -> int:
-    """By how many pixels the page is wider than the window."""
+    """By how many pixels the page is wider than the window, once its style has come: without it, it is another page."""
+    page.wait_for_load_state()
     width: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return width
+
+
+def hidden_beside(page: Page) -> list[str]:
+    """Tables of which a part can be seen only by scrolling sideways."""
+    page.wait_for_load_state()
+    found: list[str] = page.eval_on_selector_all(
+        ".box",
+        "boxes => boxes.filter(box => box.scrollWidth > box.clientWidth).map(box => box.ariaLabel || box.innerText)",
+    )
+    return found
 
 
 @pytest.mark.parametrize(("role", "size", "language"), VISITS)
@@ -91,9 +103,9 @@ def test_every_page_is_usable_by_everybody(
     for address in pages_from(page, ["/", *STARTS.get(role, ())]):
         assert page.locator("html").get_attribute("lang") == ("zh-CN" if language == "zh" else "en"), address
         assert page.locator("h1").count() == 1, address
-        found += [faults_of(page)] + [
-            f"{address} is {over} px too wide" for over in [sideways(page)] if over > 0
-        ]
+        found += [faults_of(page)]
+        found += [f"{address} is {over} px too wide" for over in [sideways(page)] if over > 0]
+        found += [f"{address}: a part of {table} is beside the window" for table in hidden_beside(page)]
     assert [fault for fault in found if fault] == []
 
 

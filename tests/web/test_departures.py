@@ -20,7 +20,7 @@ from tests import postgres
 from tests.factories import PROMOTER
 from tests.payout.people import Codes
 from tests.web.clients import KEYS, application, close, log_in, post, token_of, words_of
-from tests.web.test_payouts import NOW, upload
+from tests.web.payout_pages.desk import NOW, upload
 from tests.web.world import EMAILS
 
 PAGE, ANSWER = "/finance/tranches", "/finance/tranches/unanswered"

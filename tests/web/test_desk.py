@@ -15,9 +15,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, select
 
 from bounty.accounts.service import accept
+from bounty.appeals.service import ask
 from bounty.db import snapshot, transaction
 from bounty.models import AuditEvent
-from tests.factories import PROMOTER, order_row, sn, write_csv_zh, write_json
+from tests.factories import PROMOTER, order_row, shanghai, sn, write_csv_zh, write_json
 from tests.web.clients import application, close, log_in, post, words_of
 from tests.web.world import DECEMBER, EMAILS, fill
 
@@ -76,17 +77,15 @@ def events(engine: Engine, act: str) -> list[tuple[str, ...]]:
         return [tuple(row) for row in connection.execute(query.order_by(AuditEvent.event_id))]
 
 
-def test_a_file_is_tried_imported_mended_and_taken_back(
-    operator: FlaskClient, engine: Engine, tmp_path: Path
-) -> None:
+def test_a_file_is_tried_imported_and_mended(operator: FlaskClient, engine: Engine, tmp_path: Path) -> None:
     path = write_csv_zh(
-        tmp_path / "x.csv", [order_row(number=400), order_row(number=401)], encoding="gb18030"
+        tmp_path / "x.csv", [order_row(number=number) for number in (400, 401, 402)], encoding="gb18030"
     )
-    content = path.read_bytes().replace("正常".encode("gb18030"), "异常".encode("gb18030"), 1)
+    content = path.read_bytes().replace("正常".encode("gb18030"), "异常".encode("gb18030"), 2)
     said = upload(operator, "orders", "订单.csv", content)
     assert said.status_code == 303
     page = settled(operator, said.location)
-    assert "试导入：读入 2 行" in page
+    assert "试导入：读入 3 行" in page
     assert "gb18030" in page
     assert "订单编号 → 订单编号" in page
     assert "2022-12：1 行，¥100.00" in page
@@ -96,7 +95,7 @@ def test_a_file_is_tried_imported_mended_and_taken_back(
     page = settled(operator, said.location)
     batch = re.search(r"已导入为批次 (\d+)", page)
     assert batch
-    assert "新增 1 · 变更 0 · 未变 0 · 已有更新的记录 0 · 隔离 1" in page
+    assert "新增 1 · 变更 0 · 未变 0 · 已有更新的记录 0 · 隔离 2" in page
     assert ("operator@example.com", f"batch {batch[1]}") in events(engine, "batch.import")
     again = upload(operator, "orders", "订单.csv", content)
     assert again.status_code == 422
@@ -110,18 +109,35 @@ def test_a_file_is_tried_imported_mended_and_taken_back(
     assert archive[:2] == b"PK"
     with zipfile.ZipFile(io.BytesIO(archive)) as files:
         name = next(name for name in files.namelist() if name.endswith(".csv"))
-        mended = files.read(name).replace("异常".encode(), "正常".encode())
+        mended = files.read(name).replace("异常".encode(), "正常".encode(), 1)
     said = upload(operator, "orders", name, mended)
+    tried = settled(operator, said.location)
+    assert "隔离区编号：好行进来后关闭这一条" in tried
+    assert "3 列不使用：error_code、error_message_zh、error_message_en" in tried
+    # The row that is as bad as before waits already, under the file that it first came in.
+    known = "1 行以前已隔离过，不另记一条"
+    assert known in tried
+    post(operator, f"{said.location}/import")
+    done = operator.get(said.location).text if "新增 1" in settled(operator, said.location) else ""
+    assert known in words_of(done)
+    waits = re.search(r'href="(/operations/quarantine/\?[^"]+)"', done)
+    assert waits
+    assert "异常" in page_of(operator, waits[1])
+    assert "全部 1 行" in page_of(operator, "/operations/quarantine/?kind=orders&q=异常")
+
+
+def test_a_batch_is_taken_back_after_a_look_at_what_that_does(operator: FlaskClient, tmp_path: Path) -> None:
+    path = write_json(tmp_path / "x.json", [order_row(number=400)])
+    said = upload(operator, "orders", "x.json", path.read_bytes())
     settled(operator, said.location)
     post(operator, f"{said.location}/import")
-    assert "新增 1" in settled(operator, said.location)
-    assert "没有符合条件的行" in page_of(operator, "/operations/quarantine/?kind=orders&q=异常")
-
+    batch = re.search(r"已导入为批次 (\d+)", settled(operator, said.location))
+    assert batch
     undo = f"/operations/imports/batches/{batch[1]}/undo"
     between = post(operator, undo)  # without a look at what it does, that is shown
     assert (between.status_code, f"撤销批次 {batch[1]}？" in words_of(between.text)) == (200, True)
     assert "收回 1 行，1 单会变，其中 1 单不再存在" in page_of(operator, undo)
-    assert "2022年12月期 ：1 单会变 没有人的达标会变" in page_of(operator, undo)
+    assert "2022年12月期 ：1 单会变 达标会变的推手：1 人 不再达标" in page_of(operator, undo)
     said = post(operator, undo, rows="2")
     assert (said.status_code, "现在会收回 1 行，不是 2 行" in said.text) == (409, True)
     said = post(operator, undo, rows="1")
@@ -317,7 +333,7 @@ def test_an_appeal_goes_from_the_promoter_to_the_desk_and_back(
     assert post(operator, desk, **fields, cat_ids="239;2001").status_code == 303
     assert post(operator, desk, **fields, cat_ids="239;2001").status_code == 303
     page = page_of(mine, said.location)
-    assert "已支持" in page
+    assert "申诉成立" in page
     assert "核实为直推" in page
     assert [subject for _, subject in events(engine, "appeal.answer")] == [f"appeal {number}"] * 2
     assert "没有等待答复的申诉" in page_of(operator, "/operations/appeals/")
@@ -331,6 +347,16 @@ def test_an_appeal_goes_from_the_promoter_to_the_desk_and_back(
     assert "这单是我直推的" not in neighbour.get("/appeals/").text
     assert mine.get(desk).status_code == 403
     assert operator.get("/operations/appeals/999").status_code == 404
+
+
+def test_an_appeal_is_in_words_though_the_order_came_after_it(operator: FlaskClient, engine: Engine) -> None:
+    with transaction(engine) as connection:
+        number = ask(connection, PROMOTER, None, sn(211), "直推的", shanghai("2022-12-13 12:00:00"))
+    page = page_of(operator, f"/operations/appeals/{number}")
+    assert "直推 否 非直推 该等级只计直推订单" in page
+    assert "12-01 0 点至 12-20 24 点" in page
+    assert "is_direct" not in page
+    assert "order_status" not in page
 
 
 def test_a_result_is_asked_about_while_its_window_is_open(mine: FlaskClient, operator: FlaskClient) -> None:

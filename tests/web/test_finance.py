@@ -147,7 +147,7 @@ def test_lines_page_through_to_the_last_and_sum_to_the_whole(
     numbers, link = [], "/finance/2022-12/1/lines"
     while link:
         page = finance.get(link).text
-        numbers += re.findall(r"<td>(221205-\d{15})</td>", page)
+        numbers += re.findall(r"<td[^>]*>(221205-\d{15})</td>", page)
         following = re.search(r'<a class="button" href="([^"]+)">下一页', page)
         link = following[1].replace("&amp;", "&") if following else ""
     assert numbers == [line[2] for line in rows_of(exported["subsidy_lines.csv"])[1:]]

@@ -245,7 +245,7 @@ def reset_link(client: FlaskClient, folder: Path, books: Engine) -> str:
     post(client, "/reset", email=PROMOTERS)
     mail = mail_in(folder, books)
     body = mail.get_content()
-    assert (mail["To"], mail["Subject"]) == (PROMOTERS, "重设密码 / Reset the password")
+    assert (mail["To"], mail["Subject"]) == (PROMOTERS, "重置密码 / Reset the password")
     assert "15 分钟" in body
     assert "15 minutes" in body
     found = re.search(r"https?://\S+(/reset/\S+)", body)

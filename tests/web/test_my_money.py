@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
+from bounty.accounting.promoter_statement import PayeeState
+from bounty.models.payees import PayeeMethod
+from bounty.web.shared import payment_texts
 from tests.factories import PROMOTER, sn
 from tests.web.clients import application, close, log_in, post, words_of
 from tests.web.world import DECEMBER, EMAILS
@@ -20,8 +23,8 @@ def client_of(paid_url: str, tmp_path: Path) -> Iterator[Callable[..., FlaskClie
     """A promoter's pages, through the eyes of operations."""
     with ExitStack() as stack:
 
-        def client(promoter_id: int = PROMOTER, **settings: object) -> FlaskClient:
-            app = application(paid_url, DECEMBER, tmp_path, **settings)
+        def client(promoter_id: int = PROMOTER, when: str = DECEMBER, **settings: object) -> FlaskClient:
+            app = application(paid_url, when, tmp_path, **settings)
             stack.callback(close, app)
             client = app.test_client()
             log_in(client, EMAILS["operator"])
@@ -65,6 +68,14 @@ def test_each_order_has_its_date_and_the_lapse_is_small_print(client_of: Callabl
     assert "达标并公示后发放，约 2023-01-20" in shown(client, f"/orders/{sn(200)}")
 
 
+def test_what_should_have_been_paid_before_today_comes_on_the_next_day_of_payment(
+    client_of: Callable[..., FlaskClient],
+) -> None:
+    page = shown(client_of(when="2022-12-21 12:00:00"), "/months/2022-11/subsidy")
+    assert "¥900.00 × 20‰ 预计 佣金结算后发放，约 2023-01-20 ¥18.00" in page
+    assert "约 2022-12-20" not in page
+
+
 @pytest.mark.parametrize("promoter_id", [PROMOTER, PROMOTER + 1, PROMOTER + 2])
 def test_the_three_sums_are_all_that_the_notices_promise(
     client_of: Callable[..., FlaskClient], promoter_id: int
@@ -92,3 +103,10 @@ def test_without_a_payee_it_says_what_is_held_and_where_to_send_it(
     nothing_yet = shown(client_of(PROMOTER + 3), "/payments")
     assert "没有您的收款信息：请在发放前发到 bounty@localhost。" in nothing_yet
     assert "收款账户：支付宝 138****0002" in shown(client_of(), "/payments")
+
+
+@pytest.mark.parametrize("method", PayeeMethod)
+def test_every_method_has_its_words(client_of: Callable[..., FlaskClient], method: PayeeMethod) -> None:
+    state = PayeeState(method, "****0002", in_force=True, held_fen=0)
+    with client_of().application.test_request_context():
+        assert f"收款账户：{method.zh} ****0002" in payment_texts.payee(state, "bounty@localhost").text

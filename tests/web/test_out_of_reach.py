@@ -85,7 +85,7 @@ def test_who_is_not_eligible_sees_no_meters_and_no_verdicts(month: Month, page: 
     month.orders(order_row(promoter_id=PROMOTER + 1))
     for path in ("/task", "/orders"):
         seen = page("two", path)
-        for word in ("已计入", "计入任务", "每日计入", "不计入"):
+        for word in ("已计入", "计入任务", "每日计入", "不计入", "补贴最高", "说明："):
             assert word not in seen, (path, word)
         assert "确认收货" in seen
 

@@ -129,6 +129,15 @@ def shown(client: FlaskClient, path: str, language: str = "zh") -> str:
     return words_of(answer.text)
 
 
+def test_a_row_as_received_is_shown_to_staff_alone(month: Month, visitor: CLIENT) -> None:
+    month.orders(order_row(number=60, remark="观察名单"))  # a column that operations added for themselves
+    promoter_page = visitor(MIDDLE).get(f"/orders/{sn(60)}").text
+    staff_page = visitor(MIDDLE, None).get(f"/finance/promoters/{PROMOTER}/orders/{sn(60)}").text
+    assert "收到的数据" in promoter_page
+    assert "观察名单" not in promoter_page
+    assert "观察名单" in staff_page
+
+
 def test_orders_are_judged_as_progress_and_explain_judge_them(month: Month, visitor: CLIENT) -> None:
     client, said = visitor(MIDDLE), month.progress()
     rows = rows_of(client, "/months/2022-12/orders.csv")
@@ -234,6 +243,7 @@ def test_an_order_says_why_with_what_would_have_made_it_count(month: Month, visi
     assert "收货比截止晚了 不到 1 分" in late
     assert "若在 01-10 24 点前确认收货，会计入 ¥10.09 与 1 单" in late
     assert late.index("✕") < late.index("✓")
+    assert "2023-01-10 24 点 收货截止" in late
     direct = shown(visitor(MIDDLE), f"/orders/{sn(4)}", "en")
     assert "Indirect: the level counts direct only" in direct
     assert "As a direct order, it would count ¥10.04 and 1 order" in direct

@@ -1,5 +1,6 @@
 """What everybody may see: the board of notices, one notice with all that it rests on, and the rules with answers."""
 
+import base64
 import hashlib
 import re
 from collections.abc import Callable, Iterator
@@ -207,6 +208,13 @@ def test_a_long_list_has_pages_whose_addresses_hold_no_id(
     assert str(PROMOTER + 49) not in address
 
 
+def test_an_address_with_a_text_for_a_place_is_refused(month: Month, opened: Opened) -> None:
+    month.settle()
+    month.publish()
+    after = base64.urlsafe_b64encode(b'[2,"x"]').decode()
+    assert opened("2023-01-16 12:00:00").get(f"/notices/2022-12/1?after={after}").status_code == 400
+
+
 def test_a_setting_hides_the_list(month: Month, opened: Opened) -> None:
     month.settle()
     month.publish()
@@ -244,7 +252,7 @@ def test_the_rules_are_those_in_force_and_their_questions_are_answered(month: Mo
         "什么是直推？",
         "补贴什么时候到账？",
         "什么是虚拟商品？",
-        "目标怎么来的？",
+        "目标由来是什么？",
     ):
         assert question in told
     assert "订单类型为 94" in told

@@ -23,7 +23,8 @@ STANDBY = 5433
 @pytest.fixture
 def servers() -> Iterator[OwnServers]:
     with own_servers("data", "standby") as two:
-        two.make()
+        # A commit that does not wait for the WAL would be missing from the position that the standby is to reach.
+        two.make(synchronous_commit="on")
         two.copy("standby", "--write-recovery-conf")
         two.start("standby", STANDBY)
         yield two

@@ -81,6 +81,8 @@ ARGUMENTS: dict[str, Any] = {
     "message": "msg_none",
     "tranche_id": 1,
     "token_id": 1,
+    "endpoint_id": 1,
+    "receipt_id": 1,
 }
 """What stands in an address; the small site has most of it."""
 PERIODS = (ARGUMENTS["period"], "sprint:2022-11a")

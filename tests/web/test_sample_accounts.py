@@ -63,3 +63,5 @@ def test_a_printed_notice_has_its_header_and_hash_and_nothing_to_press(
         "[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]"
     )
     assert (ink, paper) == ("rgb(28, 26, 23)", "rgb(255, 255, 255)")
+    page.set_viewport_size({"width": 700, "height": 990})  # a sheet of A4 within its margins
+    assert page.locator("thead").first.is_visible()

@@ -13,7 +13,8 @@ from sqlalchemy import Engine
 
 from bounty.db import Query, WholeNumber, Words, given_rows, make_engine, snapshot
 from bounty.errors import BountyError
-from bounty.web.shared.tables import Column, Filter, Option, Page, Search, Table, csv_of, page_of
+from bounty.web.shared.table_filters import Filter, Option, Search
+from bounty.web.shared.tables import Column, Page, Table, csv_of, page_of
 from tests import postgres
 
 SMALL = Table(

@@ -118,6 +118,13 @@ def test_in_mid_month_it_says_what_is_missing(month: Month, client_at: Callable[
     )
 
 
+def test_old_data_tells_no_pace(month: Month, client_at: Callable[..., FlaskClient]) -> None:
+    month.orders(*counted_and_pending())
+    said = said_by(client_at("2022-12-18 09:00:00"))
+    assert "订单数据3天没有更新：之后付款和收货的订单还没有算进来，进度以更新后为准。" in said
+    assert "节奏" not in said
+
+
 def test_the_orders_beside_it_add_up_to_it(month: Month, client_at: Callable[..., FlaskClient]) -> None:
     month.orders(*counted_and_pending())
     said = said_by(client_at(MID))
@@ -152,6 +159,7 @@ def test_without_an_order_it_says_so_at_every_time(
     assert sentence in said
     assert "还没有订单数据" in said
     assert "还没有计入或待收货的订单；有了订单，这里按付款日显示。" in said
+    assert "约多¥0.00" not in said
 
 
 def enough(received: str | None) -> list[Row]:

@@ -12,9 +12,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine
 
 from bounty.accounts.service import add_user
+from bounty.audit.act_labels import ACTS
 from bounty.db import transaction
 from bounty.rules.terms import read_terms, terms_of
 from bounty.web.operations import terms_form
+from bounty.web.operations.audit import KINDS
 from tests.factories import Month, plain_terms, promoter
 from tests.web.clients import application, close, log_in, post, words_of
 from tests.web.world import PASSWORD
@@ -218,7 +220,7 @@ def test_the_audit_tells_who_did_what_and_that_the_chain_holds(people: dict[str,
     upload(people["operator"], SECOND.encode())
     page = words_of(people["finance"].get("/operations/audit/?kind=terms").text)
     assert "链条完整" in page
-    assert "operator@example.com operator terms.add 2023-01" in page
+    assert "operator@example.com 运营 增加条款 2023-01" in page
     assert "全部 2 条" in page
     filed = (
         people["finance"].get("/operations/audit/audit.csv?kind=terms&who=account").data.decode("utf-8-sig")
@@ -229,8 +231,12 @@ def test_the_audit_tells_who_did_what_and_that_the_chain_holds(people: dict[str,
     assert "operator@example.com,operator,terms.add,2023-01" in lines[0]
 
 
+def test_every_kind_of_act_can_be_chosen() -> None:
+    assert {act.partition(".")[0] for act in ACTS} == {kind for kind, *_names in KINDS}
+
+
 def test_the_audit_is_searched_by_person_and_subject(people: dict[str, FlaskClient]) -> None:
     found = words_of(people["operator"].get("/operations/audit/?q=finance@").text)
-    assert "user.login" in found
-    assert "operator@example.com operator user.login" not in found
+    assert "财务 登录" in found
+    assert "operator@example.com 运营 登录" not in found
     assert "没有符合条件的记录" in words_of(people["operator"].get("/operations/audit/?q=nobody@").text)

@@ -5,6 +5,7 @@ every row that this one accepts; a property test compares them.
 """
 
 import re
+from collections.abc import Mapping
 from operator import itemgetter
 from typing import Annotated, Any, Final
 
@@ -91,13 +92,13 @@ def read_fast(raw: bytes, text: str, place: int) -> OrderRow | None:
         return None
 
 
-def _colons_of_usual_strings(fields: dict[str, Any]) -> int:
+def _colons_of_usual_strings(fields: Mapping[str, object]) -> int:
     """Colons in the two fields that normally contain all colons of a row; a cheap first check."""
     link, tag = fields.get("goods_thumbnail_url"), fields.get("custom_parameters")
     return (link.count(":") if type(link) is str else 0) + (tag.count(":") if type(tag) is str else 0)
 
 
-def _colons_of(value: Any) -> int:
+def _colons_of(value: object) -> int:
     """Number of colons in a value's JSON: one after each key, and those within strings."""
     if type(value) is str:
         return value.count(":")
@@ -106,20 +107,22 @@ def _colons_of(value: Any) -> int:
     return sum(map(_colons_of, value)) if type(value) is list else 0
 
 
-def _row(fields: dict[str, Any], values: tuple[Any, ...], text: str, place: int) -> OrderRow | None:
+def _row(fields: Mapping[str, object], values: tuple[Any, ...], text: str, place: int) -> OrderRow | None:
     """The row of these values; None if a value is out of bounds.
 
     values   of _FIELDS, in that order: integers, strings, lists, objects or None
     """
     order_sn, name, status, amount, promotion, kind, cat_ids, direct, compared = values[:9]
     created, paid, received, verified, settled, modified = values[9:]
-    p_id: Any = fields.get("p_id")
-    pid = fields.get("pid")
-    returned = link_made = None
+    p_id, pid = fields.get("p_id"), fields.get("pid")
+    returned: object = None
+    link_made: object = None
     if pid is not None:
         if p_id is not None and p_id != pid:
             return None
         p_id, returned, link_made = pid, fields.get("return_status"), fields.get("url_last_generate_time")
+    if type(p_id) is not str or not (link_made is None or type(link_made) is int):
+        return None
     if fields.get("sep_duo_id") or fields.get("sep_pid"):
         return None  # of a live room, which is rare
     for moment in (created, paid, received, verified, settled, modified, link_made):

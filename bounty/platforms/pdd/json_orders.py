@@ -6,7 +6,7 @@
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from bounty.files.cells import FIELD_LIMIT
 from bounty.files.columns import FileColumn, read_values
@@ -45,7 +45,7 @@ def read_order(raw: bytes, place: int, has_controls: bool) -> OrderRow | BadRow:
     return read_fast(raw, text, place) or read_strict(text, place)
 
 
-def fields_of(text: str) -> dict[str, Any] | None:
+def fields_of(text: str) -> dict[str, object] | None:
     """The fields of a JSON object; None for any other JSON. The last of duplicate keys wins. Raises NotJson."""
     return _parsed(text).fields
 
@@ -106,7 +106,7 @@ def _depth(text: str) -> int:
 class _Parsed(NamedTuple):
     """The parsed JSON of one order."""
 
-    fields: dict[str, Any] | None
+    fields: dict[str, object] | None
     """None for JSON that is no object. Numbers other than 64-bit integers, and constants like NaN, are
     UnusualNumber."""
     doubled: str | None
@@ -120,7 +120,7 @@ def _parsed(text: str) -> _Parsed:
     doubled: list[str] = []
     unusual: list[UnusualNumber] = []
 
-    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def members(pairs: list[tuple[str, object]]) -> dict[str, object]:
         found = dict(pairs)
         if len(found) < len(pairs):
             keys = [key for key, _ in pairs]
@@ -153,23 +153,23 @@ def _parsed(text: str) -> _Parsed:
     return _Parsed(fields, doubled[0] if doubled else None, may_be_invalid)
 
 
-def _faults_in(*values: Any) -> Iterator[Fault]:
+def _faults_in(*values: object) -> Iterator[Fault]:
     """The faults that no field may have, in these values and everything nested in them."""
     for value in values:
-        kind = type(value)
-        if kind is str:
+        if type(value) is str:
             if CONTROL.search(value.strip("\x1f")) or _SURROGATE.search(value):
                 yield Fault("control")
             if len(value) > FIELD_LIMIT:
                 yield Fault("long field", limit=FIELD_LIMIT)
-        elif kind is dict:
+        elif isinstance(value, dict):
             yield from _faults_in(*value, *value.values())
-        elif kind is list:
+        elif isinstance(value, list):
             yield from _faults_in(*value)
-        elif kind is UnusualNumber and not value[-1:].isdigit():
-            yield Fault("no number")
-        elif kind is UnusualNumber and (is_big(value) or abs(float(value)) == float("inf")):
-            yield Fault("big number")
+        elif isinstance(value, UnusualNumber):
+            if not value[-1:].isdigit():
+                yield Fault("no number")
+            elif is_big(value) or abs(float(value)) == float("inf"):
+                yield Fault("big number")
 
 
 def _shown(value: object) -> str | None:

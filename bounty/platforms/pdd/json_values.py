@@ -4,12 +4,13 @@ raises Fault for any other.
 
 import re
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final, TypeVar
 
 from bounty.files import cells
 from bounty.files.cells import STATUSES, TYPE_LIMIT
 from bounty.files.problems import Fault
 
+_Meaning = TypeVar("_Meaning")
 _WHOLE: Final = re.compile(r"0|-?[1-9][0-9]{0,17}")
 
 
@@ -24,8 +25,8 @@ def is_big(value: object) -> bool:
     return isinstance(value, UnusualNumber) and value.removeprefix("-").isdigit()
 
 
-def text(read: Callable[[str], Any], case: str) -> Callable[[Any], Any]:
-    def of(value: Any) -> Any:
+def text(read: Callable[[str], _Meaning], case: str) -> Callable[[object], _Meaning]:
+    def of(value: object) -> _Meaning:
         if type(value) is not str:
             raise Fault(case)
         return read(cells.normalised(value))
@@ -33,34 +34,34 @@ def text(read: Callable[[str], Any], case: str) -> Callable[[Any], Any]:
     return of
 
 
-def integer(value: Any) -> Any:
+def integer(value: object) -> object:
     """A string of an integer as an integer; any other value unchanged."""
     return (
         int(digits) if type(value) is str and _WHOLE.fullmatch(digits := cells.normalised(value)) else value
     )
 
 
-def fen(value: Any) -> int:
+def fen(value: object) -> int:
     """Whole fen from an integer or a string of one."""
     if type(value) is not int and type(value) is not str and not is_big(value):
         raise Fault("fen")
     return cells.fen(cells.normalised(str(value)))
 
 
-def name(value: Any) -> str | None:
+def name(value: object) -> str | None:
     if type(value) is not str:
         raise Fault("not text")
     return value or None
 
 
-def status(value: Any) -> int:
-    value = integer(value)
-    if type(value) is not int or value not in STATUSES:
+def status(value: object) -> int:
+    code = integer(value)
+    if type(code) is not int or code not in STATUSES:
         raise Fault("status")
-    return value
+    return code
 
 
-def type_code(value: Any) -> int:
+def type_code(value: object) -> int:
     value = integer(value)
     if type(value) is not int or value < 0:
         raise Fault("whole")
@@ -69,8 +70,8 @@ def type_code(value: Any) -> int:
     return value
 
 
-def flag(*known: int) -> Callable[[Any], int]:
-    def of(value: Any) -> int:
+def flag(*known: int) -> Callable[[object], int]:
+    def of(value: object) -> int:
         value = integer(value)
         if type(value) is not int or value not in known:
             raise Fault("flag", choices=" / ".join(map(str, known)))
@@ -79,14 +80,18 @@ def flag(*known: int) -> Callable[[Any], int]:
     return of
 
 
-def category_list(value: Any) -> str | None:
-    ids = [integer(each) for each in value] if type(value) is list else None
-    if ids is None or not all(type(each) is int and 0 <= each < 10**15 for each in ids):
+def category_list(value: object) -> str | None:
+    if type(value) is not list:
         raise Fault("category list")
+    ids: list[int] = []
+    for each in map(integer, value):
+        if type(each) is not int or not 0 <= each < 10**15:
+            raise Fault("category list")
+        ids.append(each)
     return cells.joined_categories(ids)
 
 
-def live_room_promoter(value: Any) -> str | None:
+def live_room_promoter(value: object) -> str | None:
     """A live room's promoter from a whole number or its text; 0 is none."""
     if value == "":
         return None
@@ -95,7 +100,7 @@ def live_room_promoter(value: Any) -> str | None:
     return cells.live_room_promoter(cells.normalised(str(value)))
 
 
-def epoch(value: Any) -> int | None:
+def epoch(value: object) -> int | None:
     value = integer(value)
     if type(value) is not int:
         raise Fault("epoch")

@@ -4,15 +4,13 @@ Readers, hash, fold, timeline, corrections and labels are made from this list. A
 in ``models/orders.py`` with a migration, its field in ``order_row.OrderRow``, and its place in the two fast readers.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from bounty.files import cells
-from bounty.files.columns import REQUIRED, FileColumn
+from bounty.files.columns import REQUIRED, FileColumn, Read
 from bounty.platforms.pdd import json_values
 
-Read = Callable[[Any], Any]
 Shape = Literal["json", "api_table", "chinese_table"]
 """JSON of the API; a table under the API's field names; a table under the Chinese headers."""
 
@@ -56,7 +54,7 @@ class OrderFact:
     """Its Chinese header; None where no Chinese file has it."""
     chinese_cell: Read | None = None
     """The grammar of its cell under the Chinese header."""
-    blank: Any = REQUIRED
+    blank: object = REQUIRED
     """What a blank or missing value means; REQUIRED if it is a fault."""
     may_lack: bool = False
     """Whether a table may lack its column altogether."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from hashlib import blake2b
 from operator import itemgetter
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -83,7 +83,7 @@ class _Promoters(dict[str, int]):
 PROMOTERS: Final = _Promoters()
 
 
-def order_row(place: int, facts: tuple[Any, ...], raw: str) -> OrderRow:
+def order_row(place: int, facts: tuple[object, ...], raw: str) -> OrderRow:
     """Build an order row with its hash.
 
     facts   as in FACTS
@@ -91,7 +91,7 @@ def order_row(place: int, facts: tuple[Any, ...], raw: str) -> OrderRow:
     return OrderRow._make((place, *facts, hash_of(facts), raw))
 
 
-def hash_of(facts: tuple[Any, ...]) -> bytes:
+def hash_of(facts: tuple[object, ...]) -> bytes:
     """The row_hash of facts: BLAKE2b of those that are hashed, as a JSON list without blanks.
 
     facts   as in FACTS

@@ -11,6 +11,7 @@ from bounty.errors import BountyError
 from bounty.tokens.limits import CallLimit
 from bounty.tokens.service import Bearer, bearer_of
 from bounty.web.api import problems
+from bounty.web.api.compression import compressed
 from bounty.web.api.problems import Problem
 from bounty.web.shared.access import EVERYBODY, allowed
 from bounty.web.shared.request_context import now, reading
@@ -22,6 +23,7 @@ BODY_BYTES = 10_000_000
 _HEADER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
+blueprint.after_request(compressed)
 
 
 def bearer() -> Bearer:
@@ -39,7 +41,6 @@ def own_promoter() -> int:
 
 @blueprint.before_request
 def _admit() -> None:
-    request.max_content_length = BODY_BYTES
     assert request.endpoint is not None
     roles = allowed(current_app, request.endpoint)
     if roles == EVERYBODY:

@@ -5,8 +5,14 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from bounty.accounting import finance_queries
+from bounty.accounting.reconciliation import listed_differences
 from bounty.db import Query
 from bounty.notices.service import every_notice, settlement_of
+from bounty.payment_results.queries import (
+    is_payment_result_file,
+    payment_result_files,
+    payment_result_rows,
+)
 from bounty.rules.periods import Period
 from bounty.settlement.queries import lines_of, results_of
 from bounty.tranches.state import is_tranche
@@ -14,10 +20,14 @@ from bounty.web.api.lists import listing
 from bounty.web.api.problems import not_found
 from bounty.web.finance import tables
 from bounty.web.finance.notices import LINE_COLUMNS, NOTICES, RESULT_COLUMNS
-from bounty.web.shared.tables import Table
+from bounty.web.finance.payment_results import RECEIPTS
+from bounty.web.finance.payment_results import ROWS as RECEIPT_ROWS
+from bounty.web.finance.reconciliation import DIFFERENCES as OF_MAIN
+from bounty.web.shared.tables import Column, Table
 
 RESULTS = Table("results", RESULT_COLUMNS, key=("promoter_id",), order="promoter_id")
 SUBSIDY_LINES = Table("subsidy_lines", LINE_COLUMNS, key=("promoter_id", "order_sn"), order="promoter_id")
+DIFFERENCES = replace(OF_MAIN, columns=(*OF_MAIN.columns, Column("period", "期次", "period")))
 
 
 @listing("/notices", "finance", "operator", table=NOTICES)
@@ -56,6 +66,26 @@ def list_tranche_lines(connection: Connection, tranche_id: int) -> Query:
     """What each order gives by a tranche, or takes back."""
     _known(connection, tranche_id)
     return finance_queries.tranche_lines_with_orders(tranche_id)
+
+
+@listing("/receipts", "finance", table=RECEIPTS)
+def list_receipts(_connection: Connection) -> Query:
+    """Every file of a payer's results that was taken in, with its counts and sums."""
+    return payment_result_files()
+
+
+@listing("/receipts/<int:receipt_id>/rows", "finance", table=RECEIPT_ROWS)
+def list_receipt_rows(connection: Connection, receipt_id: int) -> Query:
+    """The rows of a payer's file with their verdicts; accounts and names are masked."""
+    if not is_payment_result_file(connection, receipt_id):
+        raise not_found()
+    return payment_result_rows(receipt_id)
+
+
+@listing("/reconciliation", "finance", table=DIFFERENCES)
+def list_differences(connection: Connection) -> Query:
+    """Where our lines, the platform and the payers' results differ; nothing where all agree."""
+    return listed_differences(connection, None)
 
 
 def _settlement(connection: Connection, period: Period, notice: int) -> int:

@@ -12,13 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from bounty.clock import shown
 from bounty.db import Query
+from bounty.json_types import Json
 from bounty.web.api import models
 from bounty.web.api.operation import operation
 from bounty.web.shared.request_context import now, reading
-from bounty.web.shared.tables import Column, Kind, Table, page_of
+from bounty.web.shared.tables import Column, Kind, Table, Totals, page_of
 
 ROWS = 100
-"""Rows of one answer, unless fewer are asked for."""
+"""Rows of one answer, unless fewer are requested."""
 Rows = Callable[..., Query]
 """The rows that the bearer may see, with the table's columns as labels; given the connection and the address's
 arguments."""
@@ -48,13 +49,19 @@ def listing(rule: str, *roles: str, table: Table, without: tuple[str, ...] = ())
         def view(query: BaseModel, **arguments: Any) -> dict[str, Any]:
             with reading() as connection:
                 found = rows(connection, **arguments)
-                asked = query.model_dump(exclude_none=True)
-                few = {name: value for name, value in asked.items() if name == "limit"}
-                page = page_of(connection, replace(served, page=few.get("limit", ROWS)), found, asked)
+                requested = query.model_dump(exclude_none=True)
+                few = {name: value for name, value in requested.items() if name == "limit"}
+                page = page_of(
+                    connection,
+                    replace(served, page=few.get("limit", ROWS)),
+                    found,
+                    requested,
+                    known=lambda filters: Totals(0, {}),  # no answer says how many there are
+                )
             return {
                 "as_of": shown(now()),
                 table.name: [
-                    {column.name: _cell(column.kind, row._mapping[column.name]) for column in columns}
+                    {column.name: cell(column.kind, row._mapping[column.name]) for column in columns}
                     for row in page.rows
                 ],
                 "next": None if page.next is None else f"{request.path}?{urlencode(page.next | few)}",
@@ -67,7 +74,8 @@ def listing(rule: str, *roles: str, table: Table, without: tuple[str, ...] = ())
     return add
 
 
-def _cell(kind: Kind, value: Any) -> Any:
+def cell(kind: Kind, value: Any) -> Json:
+    """A value as JSON has it."""
     if value is None:
         return None
     if kind == "instant":

@@ -23,7 +23,7 @@ class ProblemBody(BaseModel):
     code: Annotated[str, Field(description="Which problem it is, for programs.")]
 
 
-class Measured(BaseModel):
+class MeasuredSums(BaseModel):
     """GMV and number of orders."""
 
     gmv_fen: Fen
@@ -66,8 +66,8 @@ class ProgressBody(BaseModel):
     eligible: bool
     reason: str | None
     targets: Targets
-    counted: Measured
-    pending: Measured
+    counted: MeasuredSums
+    pending: MeasuredSums
     not_counted: list[NotCounted]
     passed: bool
     published: Published | None
@@ -104,6 +104,7 @@ class ExplanationBody(BaseModel):
     """Why an order counts or does not, and whether it earns."""
 
     programme: ProgrammeCode = "main"
+    as_of: Instant
     order_sn: str
     promoter_id: int
     period: PeriodText | None
@@ -160,3 +161,105 @@ class ChecklistBody(BaseModel):
     as_of: Instant
     state: str
     checklist: list[Check]
+
+
+class BatchBody(BaseModel):
+    """A batch, and what became of its rows; the five counts add up to ``rows_read``."""
+
+    as_of: Instant
+    batch_id: int
+    kind: str
+    file_name: str
+    imported_at: Instant
+    by: str | None
+    rows_read: int
+    rows_new: int
+    rows_changed: int
+    rows_unchanged: int
+    rows_stale: int
+    rows_quarantined: int
+    waiting: Annotated[int, Field(description="Its rows that still wait in quarantine.")]
+    undone_at: Instant | None
+
+
+class SettledBody(BaseModel):
+    """A draft settlement."""
+
+    programme: ProgrammeCode = "main"
+    period: PeriodText
+    as_of: Instant
+    settlement: int
+    content_sha256: str
+    results: int
+    lines: int
+    subsidy_fen: Fen
+    quarantined: Annotated[int, Field(description="Rows of the period that wait in quarantine.")]
+    changed: Annotated[bool, Field(description="False where the newest settlement says the same.")]
+
+
+class SimulationAsked(BaseModel):
+    """Terms to try, and on which periods."""
+
+    model_config = {"extra": "forbid", "strict": True}
+
+    terms: Annotated[str, Field(max_length=200_000, description="A file of terms, as TOML.")]
+    periods: Annotated[
+        str,
+        Field(max_length=100, examples=["2022-12", "2022-09..2022-12"], description="At most 12 periods."),
+    ]
+    programme: Annotated[
+        str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$", description="Of periods that name none.")
+    ] = "main"
+
+
+class SimulatedFigures(BaseModel):
+    """What a period comes to."""
+
+    eligible: int
+    passed: int
+    orders: int
+    gmv_fen: Fen
+    lines: int
+    subsidy_fen: Fen
+
+
+class SimulationCause(BaseModel):
+    """What one part of the terms moves."""
+
+    cause: str
+    passed: int
+    subsidy_fen: Fen
+
+
+class SimulationFlip(BaseModel):
+    """A promoter who passes under one of the two terms alone."""
+
+    promoter_id: int
+    passes: bool
+    was_subsidy_fen: Fen
+    subsidy_fen: Fen
+
+
+class SimulationDifference(BaseModel):
+    """What differs from the terms in force."""
+
+    in_force: SimulatedFigures
+    causes: list[SimulationCause]
+    flips: list[SimulationFlip]
+
+
+class Simulation(SimulatedFigures):
+    """A period under the terms."""
+
+    programme: ProgrammeCode = "main"
+    period: PeriodText
+    against: Annotated[SimulatedFigures | None, Field(description="What the newest notice says.")]
+    difference: SimulationDifference | None
+    notes: list[str]
+
+
+class SimulatedBody(BaseModel):
+    """Each period under the terms."""
+
+    as_of: Instant
+    simulations: list[Simulation]

@@ -30,6 +30,8 @@ PERIOD = {
 KEY = r"[\x21-\x7e]{1,200}"
 """What an Idempotency-Key may be: visible ASCII."""
 
+_roles: dict[str, tuple[str, ...]] = {}
+"""Operation -> the roles whose tokens may; none: it needs no token."""
 _spec = SpecTree(
     "flask",
     title="bounty",
@@ -78,8 +80,8 @@ def operation(
             if not all(map(_can_be_stored, arguments.values())):
                 raise not_found()
             given = _query(query)
-            said = view(**arguments) if given is None else view(query=given, **arguments)
-            return _response(said)
+            content = view(**arguments) if given is None else view(query=given, **arguments)
+            return _response(content)
 
         documented = _spec.validate(
             query=query,
@@ -93,6 +95,7 @@ def operation(
             operation_id=view.__name__,
             skip_validation=True,
         )(answered)
+        _roles[view.__name__] = roles
         blueprint.add_url_rule(
             rule,
             view.__name__,
@@ -106,7 +109,7 @@ def operation(
 
 
 def _can_be_stored(argument: object) -> bool:
-    """Whether both databases can be asked for what stands in an address: 64 bits, and no NUL or half character."""
+    """Whether both databases can search for a value of an address: 64 bits, and no NUL or half character."""
     if isinstance(argument, str):
         return "\0" not in argument and storable(argument) == argument
     return not isinstance(argument, int) or argument < 2**63
@@ -150,15 +153,15 @@ def _query(model: type[BaseModel] | None) -> BaseModel | None:
         ) from None
 
 
-def _response(said: dict[str, Any] | str) -> Response:
-    """JSON; where it is read, with an ETag of everything but the moment at which it was asked for."""
-    text = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
+def _response(content: dict[str, Any] | str) -> Response:
+    """JSON; where it is read, with an ETag of everything but the moment of the request."""
+    text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
     response = Response(text, content_type="application/json")
     if request.method in ("GET", "HEAD"):
         lasting = (
-            {name: value for name, value in said.items() if name != "as_of"}
-            if isinstance(said, dict)
-            else said
+            {name: value for name, value in content.items() if name != "as_of"}
+            if isinstance(content, dict)
+            else content
         )
         response.set_etag(sha256(json.dumps(lasting).encode()).hexdigest()[:32], weak=True)
         response.make_conditional(request)
@@ -167,13 +170,13 @@ def _response(said: dict[str, Any] | str) -> Response:
 
 @blueprint.get("/openapi.json", provide_automatic_options=False)
 @public
-def openapi() -> dict[str, Any]:
+def openapi() -> Response:
     """This document."""
-    return _document()
+    return _response(document())
 
 
 @cache
-def _document() -> dict[str, Any]:
+def document() -> dict[str, Any]:
     """The library's document, with what it does not know: media type of problems, headers, the period's form."""
     spec: dict[str, Any] = _spec.spec
     schemas = spec["components"]["schemas"]
@@ -185,11 +188,12 @@ def _document() -> dict[str, Any]:
                 if parameter["name"] == "period" and parameter["in"] == "path":
                     parameter["schema"] = PERIOD
             each["parameters"].append(_language_header())
-            for status, said in each["responses"].items():
-                if status != "200" and "application/json" in said.get("content", {}):
-                    said["content"] = {MEDIA_TYPE: said["content"].pop("application/json")}
+            each["x-roles"] = list(_roles[each["operationId"]])
+            for status, response in each["responses"].items():
+                if status != "200" and "application/json" in response.get("content", {}):
+                    response["content"] = {MEDIA_TYPE: response["content"].pop("application/json")}
                 for name in _HEADERS.get(status, ()):
-                    said["headers"] = {name: {"schema": {"type": "string"}}}
+                    response["headers"] = {name: {"schema": {"type": "string"}}}
             if method == "get":
                 each["responses"]["304"] = {"description": "Nothing has changed but as_of."}
                 each["responses"]["200"]["headers"] = {"ETag": {"schema": {"type": "string"}}}

@@ -6,9 +6,10 @@ from typing import Any
 from sqlalchemy import Connection
 
 from bounty.accounting import promoter_statement
+from bounty.clock import shown
 from bounty.db import Query
 from bounty.errors import BountyError
-from bounty.models import Payout
+from bounty.notifications.inbox import inbox
 from bounty.orders.queries import owns_order
 from bounty.progress import service
 from bounty.progress.history import PromoterMonth, month_of, months
@@ -20,6 +21,7 @@ from bounty.web.api.lists import listing
 from bounty.web.api.operation import operation
 from bounty.web.api.problems import Problem, not_found
 from bounty.web.promoter import tables
+from bounty.web.promoter.notifications import NEWS
 from bounty.web.shared.request_context import now, reading
 
 
@@ -28,7 +30,7 @@ def my_progress(period: Period) -> dict[str, Any]:
     """How far I am in a period, as `bounty progress --json` says it."""
     with reading() as connection:
         try:
-            return service.progress_of(connection, period, own_promoter(), now()).as_json()
+            return {**service.progress_of(connection, period, own_promoter(), now()).as_json()}
         except BountyError as refusal:  # it is not open, or I am not on its roster
             raise Problem(404, "NOT_FOUND", refusal.zh, str(refusal)) from None
 
@@ -40,9 +42,16 @@ def my_order(order_sn: str, query: models.OrderQuery) -> dict[str, Any]:
         if not owns_order(connection, own_promoter(), order_sn):
             raise not_found()
         try:
-            return service.explain(connection, order_sn, now(), query.programme).as_json()
+            explained = {**service.explain(connection, order_sn, now(), query.programme).as_json()}
         except BountyError as refusal:  # there is no such programme, or it has no terms for the period
             raise Problem(404, "NOT_FOUND", refusal.zh, str(refusal)) from None
+    return explained | {"as_of": shown(now())}
+
+
+@listing("/me/messages", "promoter", table=NEWS)
+def my_messages(_connection: Connection) -> Query:
+    """What I was told, the newest first; mails and pages say the same."""
+    return inbox(own_promoter())
 
 
 @listing("/me/periods", "promoter", table=replace(tables.HISTORY, name="periods"))
@@ -78,8 +87,7 @@ def my_payments(_connection: Connection) -> Query:
 @listing("/me/payments/<int:tranche_id>/lines", "promoter", table=tables.PAYMENT_LINES)
 def my_payment_lines(connection: Connection, tranche_id: int) -> Query:
     """What one of my payments is made of."""
-    own = promoter_statement.payments(own_promoter()).where(Payout.tranche_id == tranche_id)
-    if connection.execute(own).first() is None:
+    if promoter_statement.payment_of(connection, own_promoter(), tranche_id) is None:
         raise not_found()
     return promoter_statement.payment_lines(own_promoter(), tranche_id)
 

@@ -3,14 +3,14 @@
 from flask import Blueprint, Response, render_template, request
 
 from bounty.accounting import finance_queries
-from bounty.tranches.entitlement import LINE_CAUSES
+from bounty.models import LineCause
 from bounty.web.finance.notices import READERS
-from bounty.web.finance.tables import by_order, by_promoter
 from bounty.web.period_names import by_programme
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.request_context import now, reading
-from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
+from bounty.web.shared.table_filters import ORDER_SEARCH, PROMOTER_SEARCH, Filter, Option, equal
+from bounty.web.shared.tables import Column, Table, Totals, page_of
 
 blueprint = Blueprint("adjustments", __name__, url_prefix="/finance")
 ADJUSTMENTS = Table(
@@ -35,7 +35,7 @@ ADJUSTMENTS = Table(
             "cause",
             tuple(
                 Option(code, *words, equal("cause", code))
-                for code, words in LINE_CAUSES.items()
+                for code, words in LineCause.labels().items()
                 if code != "EARNED"
             ),
         ),
@@ -49,10 +49,10 @@ ADJUSTMENTS = Table(
             ),
         ),
     ),
-    search=Search("推手 ID 或订单编号", "promoter id or order number", by_order),
+    search=ORDER_SEARCH,
     labelled=True,
 )
-"""Of ``desk.adjustments``."""
+"""Of ``finance_queries.adjustments``."""
 DEBTS = Table(
     "debts",
     (
@@ -63,10 +63,10 @@ DEBTS = Table(
     ),
     key=("promoter_id",),
     order="debt_fen",
-    search=Search("推手 ID 或姓名", "promoter id or name", by_promoter),
+    search=PROMOTER_SEARCH,
     labelled=True,
 )
-"""Of ``desk.debts``."""
+"""Of ``finance_queries.debts``."""
 
 
 @blueprint.get("/adjustments")
@@ -74,9 +74,18 @@ DEBTS = Table(
 def index() -> str:
     """Every line that corrects an earlier one, and what is owed in all."""
     with reading() as connection:
-        page = page_of(connection, by_programme(ADJUSTMENTS), finance_queries.adjustments(), request.args)
+        rows, fen = finance_queries.corrections_sum(connection)
+        page = page_of(
+            connection,
+            by_programme(ADJUSTMENTS),
+            finance_queries.adjustments(),
+            request.args,
+            known=lambda chosen: None if chosen else Totals(rows, {"amount_fen": fen}),
+        )
         owed = page_of(connection, DEBTS, finance_queries.debts(), {})
-    return render_template("finance/adjustments.html", page=page, owed=owed, causes=LINE_CAUSES, now=now())
+    return render_template(
+        "finance/adjustments.html", page=page, owed=owed, causes=LineCause.labels(), now=now()
+    )
 
 
 @blueprint.get("/adjustments.csv")

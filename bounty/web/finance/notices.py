@@ -1,26 +1,28 @@
 """Finance: results and lines of every notice, with sums that equal what is shown, and the files to keep."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from flask import Blueprint, Response, abort, render_template, request
-from sqlalchemy import Connection, cast, false, true
+from sqlalchemy import Connection, false, true
 
-from bounty.db import Query, Words, snapshot
+from bounty.db import Query, snapshot
+from bounty.figures import books_are_small
 from bounty.notices import service as publication
 from bounty.notices.workbook import write_workbook
 from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import Period
+from bounty.rules.terms import Terms
 from bounty.settlement.period_lock import closed_periods
 from bounty.settlement.queries import lines_of, results_of
 from bounty.web.period_names import by_programme
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import attachment, csv_response
 from bounty.web.shared.request_context import engine, now, reading
-from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
+from bounty.web.shared.table_filters import ORDER_SEARCH, PROMOTER_SEARCH, Filter, Option, Search, equal
+from bounty.web.shared.tables import Column, Table, Totals, page_of
 
 blueprint = Blueprint("finance", __name__, url_prefix="/finance")
 READERS = ("finance", "operator", "admin")
@@ -85,7 +87,7 @@ def _notices() -> Table:
     return by_programme(NOTICES, newest_first="begins")
 
 
-def _results_table(terms: Any) -> Table:
+def _results_table(terms: Terms) -> Table:
     levels = tuple(Option(level, level, level, equal("level", level)) for level in sorted(terms.levels))
     verdicts = (
         Option("passed", "达标", "passed", lambda row: row.c.passed.is_(true())),
@@ -107,35 +109,22 @@ def _results_table(terms: Any) -> Table:
             Filter("level", "等级", "level", levels),
             _rates(terms),
         ),
-        search=Search(
-            "推手 ID 或姓名",
-            "promoter id or name",
-            lambda row, words: (
-                row.c.name.contains(words, autoescape=True)
-                | cast(row.c.promoter_id, Words).startswith(words, autoescape=True)
-            ),
-        ),
+        search=PROMOTER_SEARCH,
     )
 
 
-def _lines_table(terms: Any) -> Table:
+def _lines_table(terms: Terms) -> Table:
     return Table(
         "subsidy_lines",
         LINE_COLUMNS,
         key=("promoter_id", "order_sn"),
         order="promoter_id",
         filters=(_rates(terms),),
-        search=Search(
-            "推手 ID 或订单编号",
-            "promoter id or order number",
-            lambda row, words: (
-                row.c.order_sn.startswith(words, autoescape=True) | (cast(row.c.promoter_id, Words) == words)
-            ),
-        ),
+        search=ORDER_SEARCH,
     )
 
 
-def _rates(terms: Any) -> Filter:
+def _rates(terms: Terms) -> Filter:
     rates = sorted({tier.rate_permille for tier in terms.subsidy.tiers})
     return Filter(
         "rate",
@@ -194,7 +183,15 @@ def _page(part: str, period: Period, notice: int) -> str:
     """One of the two parts of a notice, ``results`` or ``lines``."""
     with reading() as connection:
         chosen, table, rows = _part(connection, part, period, notice)
-        page = page_of(connection, table, rows, request.args)
+        few = books_are_small(connection)
+        stored = Totals(chosen.lines_rows, {"subsidy_fen": chosen.subsidy_fen})
+        page = page_of(
+            connection,
+            table,
+            rows,
+            request.args,
+            known=lambda filters: None if few or part == "results" or filters else stored,
+        )
     return render_template(
         "finance/notice.html", part=part, chosen=chosen, period=period, notice=notice, page=page
     )
@@ -206,13 +203,19 @@ def _file(part: str, period: Period, notice: int) -> Response:
     return csv_response(table, rows, request.args, f"{table.name}-{period.slug}-{notice}-filtered")
 
 
-def _part(connection: Connection, part: str, month: Period, notice: int) -> tuple[Any, Table, Query]:
+def _part(
+    connection: Connection, part: str, month: Period, notice: int
+) -> tuple[publication.NoticeRow, Table, Query]:
     """The notice's row, and the table of a part of it."""
     chosen = _chosen(connection, month, notice)
     terms = terms_in_force(connection, month).terms
     if part == "results":
         return chosen, _results_table(terms), results_of(chosen.settlement_id, month).order_by(None)
     return chosen, _lines_table(terms), lines_of(chosen.settlement_id).order_by(None)
+
+
+FileWriter = Callable[[Connection, Period, int, Path], None]
+"""Writes a file of a period's notice to a path."""
 
 
 @blueprint.get("/<period:period>/<int:notice>/export.zip")
@@ -229,14 +232,14 @@ def workbook(period: Period, notice: int) -> Response:
     return _made(period, notice, f"bounty-{period.slug}-{notice}.xlsx", XLSX, write_workbook)
 
 
-def _chosen(connection: Connection, month: Period, notice: int) -> Any:
+def _chosen(connection: Connection, month: Period, notice: int) -> publication.NoticeRow:
     found = [row for row in publication.notices(connection, month) if row.notice == notice]
     if not found:
         abort(404)
     return found[0]
 
 
-def _made(month: Period, notice: int, name: str, kind: str, write: Any) -> Response:
+def _made(month: Period, notice: int, name: str, kind: str, write: FileWriter) -> Response:
     """A file that is made in a folder of its own, sent, and removed."""
     with reading() as connection:
         _chosen(connection, month, notice)
@@ -254,7 +257,7 @@ def _made(month: Period, notice: int, name: str, kind: str, write: Any) -> Respo
     return attachment(pieces(), name, kind)
 
 
-def _write_zip(connection: Any, month: Period, notice: int, path: Path) -> None:
+def _write_zip(connection: Connection, month: Period, notice: int, path: Path) -> None:
     folder = path.parent / "files"
     publication.export(connection, month, folder, draft=False, notice=notice, statements=True)
     with ZipFile(path, "w", ZIP_DEFLATED) as archive:

@@ -2,29 +2,30 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-from flask import Blueprint, Response, abort, flash, g, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection
 from werkzeug.datastructures import FileStorage
-from werkzeug.exceptions import RequestEntityTooLarge
 
 from bounty.accounting import finance_queries
 from bounty.errors import BountyError
+from bounty.files.problems import BadRow
+from bounty.models.payees import PayeeMethod
 from bounty.payees import service
 from bounty.payees.files import PayeeRow, read_payee, read_payees
 from bounty.uploads.service import ending_of
-from bounty.web.finance.methods import METHODS
 from bounty.web.finance.notices import READERS
-from bounty.web.finance.tables import METHOD, by_promoter
+from bounty.web.finance.tables import METHOD
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
-from bounty.web.shared.errors import said
-from bounty.web.shared.form_files import is_too_large, over_limit, uploaded_file
+from bounty.web.shared.errors import refusal_text
+from bounty.web.shared.form_files import is_too_large, stay_on_form, uploaded_file
 from bounty.web.shared.language import _, in_language
 from bounty.web.shared.request_context import now, reading, site, writing
 from bounty.web.shared.step_up_auth import require_fresh_code
-from bounty.web.shared.tables import Column, Filter, Option, Search, Table, page_of
+from bounty.web.shared.table_filters import PROMOTER_SEARCH, Filter, Option
+from bounty.web.shared.tables import Column, Table, page_of
 
 blueprint = Blueprint("payees", __name__, url_prefix="/finance/payees")
 FIELDS = {
@@ -36,7 +37,7 @@ FIELDS = {
     "bank_code": ("联行号（可不填）", "Bank code (optional)"),
 }
 """Field of the form for one payee -> its label in Chinese and English."""
-_SEARCH = Search("推手 ID 或姓名", "promoter id or name", by_promoter)
+_SEARCH = PROMOTER_SEARCH
 PAYEES = Table(
     "payees",
     (
@@ -53,7 +54,7 @@ PAYEES = Table(
     search=_SEARCH,
     labelled=True,
 )
-"""Of ``desk.payees_told``."""
+"""Of ``finance_queries.payee_list``."""
 MISSING = Table(
     "without_payee",
     (
@@ -67,7 +68,7 @@ MISSING = Table(
     search=_SEARCH,
     labelled=True,
 )
-"""Of ``desk.without_payee``."""
+"""Of ``finance_queries.without_payee``."""
 PROPOSED = Table(
     "proposed_payees",
     (
@@ -107,7 +108,7 @@ def index() -> str:
 
 @blueprint.post("/")
 @allows("finance")
-def propose() -> Any:
+def propose() -> ResponseReturnValue:
     """Propose the payees of a file, or one payee of a form."""
     try:
         rows = [_one()] if "promoter_id" in request.form else _read(*uploaded_file())
@@ -121,7 +122,7 @@ def propose() -> Any:
                 approval_required=site().settings.approval_required,
             )
     except BountyError as refusal:
-        return _index(said(refusal)), 422
+        return _index(refusal_text(refusal)), 422
     if made is None:
         flash(
             _("文件与现行收款信息完全一致，没有变化。"),
@@ -152,15 +153,7 @@ def _one() -> PayeeRow:
     )
 
 
-@blueprint.errorhandler(RequestEntityTooLarge)
-def _too_large(error: RequestEntityTooLarge) -> tuple[str, int] | RequestEntityTooLarge:
-    """Stay on the page of the form, and say the limit."""
-    if request.endpoint != "payees.propose" or g.get("person") is None:
-        return error
-    return _index(over_limit()), 413
-
-
-def _read(file: FileStorage, name: str) -> list[Any]:
+def _read(file: FileStorage, name: str) -> list[PayeeRow | BadRow]:
     """The rows of an uploaded file, which is kept nowhere: accounts are in plain in it."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"payees{ending_of(name)}"
@@ -209,7 +202,7 @@ def proposal_csv(number: int) -> Response:
 
 @blueprint.post("/proposals/<int:number>/approve")
 @allows("finance", "admin")
-def approve(number: int) -> Any:
+def approve(number: int) -> ResponseReturnValue:
     """Put a proposal in force as it was seen; not one's own."""
     with reading() as connection:
         _found(connection, number)
@@ -218,12 +211,12 @@ def approve(number: int) -> Any:
         with writing() as connection:
             service.approve_payees(connection, number, request.form.get("payees_sha256", ""), now())
     except BountyError as refusal:
-        return _proposal(number, said(refusal)), 409
+        return _proposal(number, refusal_text(refusal)), 409
     flash(_("已批准，收款信息生效。"), "success")
     return redirect(url_for(".index"), 303)
 
 
-def _found(connection: Connection, number: int) -> Any:
+def _found(connection: Connection, number: int) -> service.ProposalRow:
     return service.proposal_of(connection, number) or abort(404)
 
 
@@ -237,7 +230,7 @@ def _index(refused: str | None = None) -> str:
         page=page,
         missing=missing,
         waiting=waiting,
-        methods=METHODS,
+        methods=PayeeMethod.labels(),
         refused=refused,
         approval_required=site().settings.approval_required,
         fields=FIELDS,
@@ -252,5 +245,13 @@ def _proposal(number: int, refused: str | None = None) -> str:
         found = _found(connection, number)
         page = page_of(connection, PROPOSED, service.payees_of(number).order_by(None), request.args)
     return render_template(
-        "finance/payees_proposal.html", proposal=found, page=page, methods=METHODS, refused=refused, now=now()
+        "finance/payees_proposal.html",
+        proposal=found,
+        page=page,
+        methods=PayeeMethod.labels(),
+        refused=refused,
+        now=now(),
     )
+
+
+stay_on_form(blueprint, "payees.propose", _index)

@@ -4,28 +4,29 @@ import hashlib
 import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-from flask import Blueprint, Response, abort, flash, g, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, false, true
-from werkzeug.exceptions import RequestEntityTooLarge
 
+from bounty.db import QueryRow
 from bounty.errors import BountyError
-from bounty.models.payment_results import AMBIGUOUS, MATCHED, UNMATCHED
+from bounty.models.payment_results import AMBIGUOUS, MATCHED, UNMATCHED, RowVerdict
 from bounty.payment_results import service
 from bounty.payment_results.files import PaymentResultFile, read_payment_results
-from bounty.payment_results.matching import VERDICTS, MatchedRow
-from bounty.payment_results.queries import payment_result_files, payment_result_rows
+from bounty.payment_results.matching import MatchedRow
+from bounty.payment_results.queries import payment_result_file, payment_result_files, payment_result_rows
 from bounty.uploads.service import ending_of
 from bounty.web.finance.notices import READERS
 from bounty.web.shared.access import allows, person
 from bounty.web.shared.downloads import csv_response
-from bounty.web.shared.errors import said
-from bounty.web.shared.form_files import over_limit, uploaded_file
+from bounty.web.shared.errors import refusal_text
+from bounty.web.shared.form_files import stay_on_form, uploaded_file
 from bounty.web.shared.language import _
 from bounty.web.shared.request_context import now, reading, site, writing
 from bounty.web.shared.step_up_auth import require_fresh_code
-from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
+from bounty.web.shared.table_filters import Filter, Option, Search, one_of
+from bounty.web.shared.tables import Column, Table, page_of
 
 blueprint = Blueprint("receipts", __name__, url_prefix="/finance/receipts")
 SHOWN = 100
@@ -80,12 +81,7 @@ ROWS = Table(
     key=("place",),
     order="at",
     filters=(
-        Filter(
-            "verdict",
-            "判定",
-            "verdict",
-            tuple(Option(code, *words, equal("verdict", code)) for code, words in VERDICTS.items()),
-        ),
+        one_of("verdict", "判定", "verdict", RowVerdict.labels()),
         Filter(
             "paid",
             "付款结果",
@@ -110,7 +106,7 @@ def index() -> str:
 
 @blueprint.post("/")
 @allows("finance")
-def preview() -> Any:
+def preview() -> ResponseReturnValue:
     """Look at what a file would come to; nothing is written to the books."""
     try:
         file, name = uploaded_file()
@@ -120,21 +116,13 @@ def preview() -> Any:
             judged = service.preview(connection, read, site().seal)
         waiting = _keep(content)
     except BountyError as refusal:
-        return _index(said(refusal)), 422
+        return _index(refusal_text(refusal)), 422
     return _preview(read, judged, waiting)
-
-
-@blueprint.errorhandler(RequestEntityTooLarge)
-def _too_large(error: RequestEntityTooLarge) -> tuple[str, int] | RequestEntityTooLarge:
-    """Stay on the page of the form, and say the limit."""
-    if request.endpoint != "receipts.preview" or g.get("person") is None:
-        return error
-    return _index(over_limit()), 413
 
 
 @blueprint.post("/take")
 @allows("finance")
-def take() -> Any:
+def take() -> ResponseReturnValue:
     """Take in the file that was looked at."""
     waiting, name = request.form.get("waiting", ""), request.form.get("name", "")[:200]
     try:
@@ -144,13 +132,13 @@ def take() -> Any:
             taken = service.import_results(connection, read, site().seal, now())
         _place(waiting).unlink(missing_ok=True)
     except BountyError as refusal:
-        return _index(said(refusal)), 409
-    told = (
+        return _index(refusal_text(refusal)), 409
+    message = (
         _("回单 %(receipt_id)s 已导入。", receipt_id=taken.receipt_id)
-        if taken.anew
+        if taken.created
         else _("与回单 %(receipt_id)s 相同，没有变化。", receipt_id=taken.receipt_id)
     )
-    flash(told, "success")
+    flash(message, "success")
     return redirect(url_for(".receipt", number=taken.receipt_id), 303)
 
 
@@ -169,7 +157,7 @@ def receipt(number: int) -> str:
         found = _found(connection, number)
         page = page_of(connection, ROWS, payment_result_rows(number), request.args, counted=True)
     return render_template(
-        "finance/receipt.html", receipt=found, page=page, verdicts=VERDICTS, chips=CHIPS, now=now()
+        "finance/receipt.html", receipt=found, page=page, verdicts=RowVerdict.labels(), chips=CHIPS, now=now()
     )
 
 
@@ -182,9 +170,8 @@ def rows_csv(number: int) -> Response:
     return csv_response(ROWS, payment_result_rows(number), request.args, f"receipt-{number}")
 
 
-def _found(connection: Connection, number: int) -> Any:
-    row = payment_result_files().subquery("row")
-    return connection.execute(row.select().where(row.c.receipt_id == number)).first() or abort(404)
+def _found(connection: Connection, number: int) -> QueryRow:
+    return payment_result_file(connection, number) or abort(404)
 
 
 def _index(refused: str | None = None) -> str:
@@ -205,12 +192,12 @@ def _preview(read: PaymentResultFile, judged: list[MatchedRow], waiting: str) ->
         waiting=waiting,
         rows=ordered[:SHOWN],
         all=len(judged),
-        counts={code: sum(each.verdict == code for each in judged) for code in VERDICTS},
+        counts={code: sum(each.verdict == code for each in judged) for code in map(str, RowVerdict)},
         news={
             paid: [each.row.amount_fen for each in judged if each.news and each.row.paid is paid]
             for paid in (True, False)
         },
-        verdicts=VERDICTS,
+        verdicts=RowVerdict.labels(),
         chips=CHIPS,
         account=service.shown_account,
         name=service.shown_name,
@@ -261,3 +248,6 @@ def _kept(waiting: str) -> bytes:
         "The file that you looked at is no longer there: upload it again.",
         "您查看过的文件已不在：请重新上传。",
     )
+
+
+stay_on_form(blueprint, "receipts.preview", _index)

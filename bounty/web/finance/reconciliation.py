@@ -1,40 +1,38 @@
-"""The books held against the platform and the payers: differences only; and closing a period once nothing is open."""
+"""Reconciliation with the platform and the payers, differences only; and closing a period once nothing is open."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
-from sqlalchemy import Connection, and_, case, func, or_, select
+from flask.typing import ResponseReturnValue
+from sqlalchemy import Connection
 
 from bounty.accounting import period_closing
-from bounty.accounting.reconciliation import KINDS, KindSum, difference_text, differences
-from bounty.db import Query
-from bounty.errors import BountyError
-from bounty.models import (
-    OpenPeriod,
-    Payout,
-    PayoutOutcome,
-    PeriodClosing,
-    ReceiptRow,
-    Tranche,
-    TrancheLine,
-    TrancheStep,
-    User,
+from bounty.accounting.reconciliation import (
+    DifferenceKind,
+    difference_text,
+    exported_tranches,
+    listed_differences,
 )
+from bounty.accounting.stored_differences import LISTED, Reconciled, reconciled_shown, stored_differences
+from bounty.errors import BountyError
+from bounty.figures import books_are_small
+from bounty.models.accounting import ClosingStep
 from bounty.notices.service import newest_notice
+from bounty.roster.queries import open_periods
 from bounty.roster.terms import open_period
 from bounty.rules.periods import Period
-from bounty.rules.sql_math import sum_or_zero
+from bounty.tranches.state import tranche_of
 from bounty.web.finance.notices import READERS
 from bounty.web.period_names import by_programme, period_label, several_programmes
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
-from bounty.web.shared.errors import said
+from bounty.web.shared.errors import refusal_text
 from bounty.web.shared.language import _
 from bounty.web.shared.request_context import now, reading, site, writing
 from bounty.web.shared.step_up_auth import require_fresh_code
-from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
+from bounty.web.shared.table_filters import Search, one_of
+from bounty.web.shared.tables import Column, Table, Totals, page_of
 
 blueprint = Blueprint("reconciling", __name__, url_prefix="/finance")
 DIFFERENCES = Table(
@@ -51,16 +49,9 @@ DIFFERENCES = Table(
         Column("ours_fen", "我方", "Ours", "money", sortable=True, summed=True),
         Column("theirs_fen", "对方", "Theirs", "money", sortable=True, summed=True),
     ),
-    key=("at_tranche", "at_promoter", "at_order", "at_period", "at_receipt", "at_place"),
+    key=("number",),
     order="at",
-    filters=(
-        Filter(
-            "kind",
-            "种类",
-            "kind",
-            tuple(Option(code, *words, equal("kind", code)) for code, words in KINDS.items()),
-        ),
-    ),
+    filters=(one_of("kind", "种类", "kind", DifferenceKind.labels()),),
     search=Search(
         "订单编号",
         "order number",
@@ -68,14 +59,9 @@ DIFFERENCES = Table(
     ),
     labelled=True,
 )
-"""Of ``reconcile.differences``."""
-NO_RECEIPT = "NO_RECEIPT"
-"""A payout of which no receipt tells: a difference only once one tells of others of its tranche."""
-CLOSING_ACTS = {
-    period_closing.CLOSED: ("关账", "closed"),
-    period_closing.REOPENING: ("申请重新打开", "asked to reopen"),
-    period_closing.REOPENED: ("重新打开", "reopened"),
-}
+"""Of ``reconciliation.listed_differences``."""
+OTHERS = 6
+"""Periods that are offered beside the one that is shown."""
 
 
 # Reconciling
@@ -84,23 +70,26 @@ CLOSING_ACTS = {
 @blueprint.get("/reconcile")
 @allows(*READERS)
 def index() -> str:
-    """What differs, kind by kind; or that all agrees, and what was held against what."""
+    """What differs, kind by kind; or that all agrees, and how many rows were compared."""
     tranche_id = _tranche()
     with reading() as connection:
-        page = page_of(connection, _table(), _differences(connection, tranche_id), request.args)
-        sums, waiting = _sums(connection, tranche_id)
-        compared = _compared(connection, tranche_id)
-        tranches = connection.execute(_exported().order_by(Tranche.tranche_id.desc())).scalars().all()
+        if tranche_id is not None:
+            tranche_of(connection, tranche_id)
+        found, figure = reconciled_shown(connection, tranche_id, now())
+        small = books_are_small(connection)
+        rows = listed_differences(connection, tranche_id) if small else stored_differences(tranche_id)
+        page = page_of(connection, _table(), rows, request.args, known=_totals(found))
+        tranches = exported_tranches(connection)
     return render_template(
         "finance/reconcile.html",
         page=page,
-        sums=sums,
-        waiting=waiting,
-        compared=compared,
+        found=found,
+        figure=figure,
+        listed=LISTED,
         tranches=tranches,
         tranche_id=tranche_id,
-        kinds=KINDS,
-        told=difference_text,
+        kinds=DifferenceKind.labels(),
+        difference_text=difference_text,
         now=now(),
     )
 
@@ -111,7 +100,7 @@ def file() -> Response:
     """Exactly the differences that the filters leave."""
     tranche_id = _tranche()
     with reading() as connection:
-        rows = _differences(connection, tranche_id)
+        rows = listed_differences(connection, tranche_id)
     return csv_response(_table(), rows, request.args, f"differences-{tranche_id or 'all'}")
 
 
@@ -129,70 +118,22 @@ def _tranche() -> int | None:
     return request.args.get("tranche", type=int)
 
 
-def _differences(connection: Connection, tranche_id: int | None) -> Query:
-    row = differences(connection, tranche_id).subquery("row").c
-    told_of = select(PayoutOutcome.tranche_id).distinct()
-    blank: dict[str, Any] = {
-        "tranche_id": 0,
-        "promoter_id": 0,
-        "order_sn": "",
-        "period": "",
-        "receipt_id": 0,
-        "place": 0,
-    }
-    return select(
-        *row,
-        case({kind: at for at, kind in enumerate(KINDS)}, value=row.kind).label("at"),
-        *(
-            func.coalesce(row[name], nothing).label(f"at_{name.removesuffix('_id').removesuffix('_sn')}")
-            for name, nothing in blank.items()
-        ),
-    ).where(or_(row.kind != NO_RECEIPT, row.tranche_id.in_(told_of)))
+def _totals(found: Reconciled | None) -> Callable[[Mapping[str, str]], Totals | None]:
+    """Of all differences, or those of a kind, as the sums have them."""
 
+    def totals(filters: Mapping[str, str]) -> Totals | None:
+        if found is None or filters.keys() - {"kind"}:
+            return None
+        sums = [each for each in found.sums if filters.get("kind") in (None, each.kind)]
+        return Totals(
+            sum(each.differences for each in sums),
+            {
+                "ours_fen": sum(each.ours_fen for each in sums),
+                "theirs_fen": sum(each.theirs_fen for each in sums),
+            },
+        )
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """Payouts of exported tranches of which nothing is told yet: they only wait."""
-
-    payouts: int
-    fen: int
-
-
-def _sums(connection: Connection, tranche_id: int | None) -> tuple[list[KindSum], _Waiting]:
-    """The differences by kind, payouts without an answer last; and those that only wait. One query: to hold the sides
-    against each other takes long."""
-    row = differences(connection, tranche_id).subquery("row").c
-    told_of = select(PayoutOutcome.tranche_id).distinct()
-    waits = case((and_(row.kind == NO_RECEIPT, row.tranche_id.not_in(told_of)), 1), else_=0)
-    each = select(waits.label("waits"), row.kind, row.ours_fen, row.theirs_fen).subquery("each").c
-    found = connection.execute(
-        select(
-            each.waits, each.kind, func.count(), sum_or_zero(each.ours_fen), sum_or_zero(each.theirs_fen)
-        ).group_by(each.waits, each.kind)
-    ).all()
-    by_kind = {kind: KindSum(kind, *sums) for waiting, kind, *sums in found if not waiting}
-    order = [*(kind for kind in KINDS if kind != NO_RECEIPT), NO_RECEIPT]
-    waiting_sums = next((_Waiting(sums[2], sums[3]) for sums in found if sums[0]), _Waiting(0, 0))
-    return [by_kind[kind] for kind in order if kind in by_kind], waiting_sums
-
-
-def _exported() -> Query:
-    return select(Tranche.tranche_id).where(
-        Tranche.tranche_id.in_(select(TrancheStep.tranche_id).where(TrancheStep.step == "EXPORTED"))
-    )
-
-
-def _compared(connection: Connection, tranche_id: int | None) -> Any:
-    """How many lines, payouts and rows of receipts were held against each other: lines, payouts, rows."""
-    exported = _exported() if tranche_id is None else _exported().where(Tranche.tranche_id == tranche_id)
-    counts = [
-        select(func.count()).select_from(table).where(table.tranche_id.in_(exported)).scalar_subquery()
-        for table in (TrancheLine, Payout)
-    ]
-    rows = select(func.count()).select_from(ReceiptRow).scalar_subquery()
-    return connection.execute(
-        select(counts[0].label("lines"), counts[1].label("payouts"), rows.label("rows"))
-    ).one()
+    return totals
 
 
 # Closing a period
@@ -207,7 +148,7 @@ def period(period: Period) -> str:
 
 @blueprint.post("/periods/<period:period>/close")
 @allows("finance")
-def close(period: Period) -> Any:
+def close(period: Period) -> ResponseReturnValue:
     """Close it, once nothing of it is open."""
 
     def act(connection: Connection) -> str:
@@ -219,7 +160,7 @@ def close(period: Period) -> Any:
 
 @blueprint.post("/periods/<period:period>/ask")
 @allows("finance", "admin")
-def ask(period: Period) -> Any:
+def ask(period: Period) -> ResponseReturnValue:
     """Ask that it be opened again."""
 
     def act(connection: Connection) -> str:
@@ -231,7 +172,7 @@ def ask(period: Period) -> Any:
 
 @blueprint.post("/periods/<period:period>/reopen")
 @allows("finance", "admin")
-def reopen(period: Period) -> Any:
+def reopen(period: Period) -> ResponseReturnValue:
     """Agree, as a second person, that it is opened again."""
 
     def act(connection: Connection) -> str:
@@ -241,15 +182,15 @@ def reopen(period: Period) -> Any:
     return _done(period, act, fresh=True)
 
 
-def _done(period: Period, act: Callable[[Connection], str], *, fresh: bool = False) -> Any:
+def _done(period: Period, act: Callable[[Connection], str], *, fresh: bool = False) -> ResponseReturnValue:
     try:
         if fresh:
             require_fresh_code()
         with writing() as connection:
-            told_so = act(connection)
+            message = act(connection)
     except BountyError as refusal:
-        return _period(period, said(refusal)), 409
-    flash(told_so, "success")
+        return _period(period, refusal_text(refusal)), 409
+    flash(message, "success")
     return redirect(url_for(".period", period=period), 303)
 
 
@@ -257,26 +198,21 @@ def _period(period: Period, refused: str | None = None) -> str:
     with reading() as connection:
         open_period(connection, period)
         notice = newest_notice(connection, period)
-        still = [] if notice is None else period_closing.closing_refusal(connection, period, now())
-        acts = connection.execute(
-            select(PeriodClosing.__table__, User.name)
-            .outerjoin(User, User.id == PeriodClosing.user_id)
-            .where(PeriodClosing.period == str(period))
-            .order_by(PeriodClosing.number.desc())
-        ).all()
-        others = connection.execute(
-            select(OpenPeriod.period).order_by(OpenPeriod.month_from.desc(), OpenPeriod.period).limit(6)
+        still, figure = (
+            ([], None) if notice is None else period_closing.closing_shown(connection, period, now())
         )
-        periods = others.scalars().all()
+        acts = period_closing.acts_of(connection, period)
+        periods = [each.period for each in open_periods(connection)[:OTHERS]]
     return render_template(
         "finance/closing.html",
         period=period,
         periods=periods,
         notice=notice,
         still=still,
-        open_words=period_closing.OPEN,
+        figure=figure,
+        open_words=period_closing.OpenKind.labels(),
         acts=acts,
-        act_words=CLOSING_ACTS,
+        act_words=ClosingStep.labels(),
         state=acts[0].act if acts else None,
         refused=refused,
         now=now(),

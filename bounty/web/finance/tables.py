@@ -1,69 +1,42 @@
 """The tables of payouts, and how promoters and orders are searched for in them."""
 
-from typing import Any
-
-from sqlalchemy import cast
-
 from bounty.accounting import finance_queries
-from bounty.db import Words
+from bounty.models import LineCause
+from bounty.models.payees import PayeeMethod
 from bounty.tranches import state
-from bounty.tranches.entitlement import LINE_CAUSES
-from bounty.web.finance.methods import METHODS
-from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal
+from bounty.web.shared.table_filters import ORDER_SEARCH, PROMOTER_SEARCH, one_of
+from bounty.web.shared.tables import Column, Table
 
-
-def by_promoter(row: Any, words: str) -> Any:
-    """Rows of a promoter, by name or id."""
-    return row.c.name.contains(words, autoescape=True) | cast(row.c.promoter_id, Words).startswith(
-        words, autoescape=True
-    )
-
-
-def by_order(row: Any, words: str) -> Any:
-    """Lines of an order, or of a promoter."""
-    return row.c.order_sn.startswith(words, autoescape=True) | (cast(row.c.promoter_id, Words) == words)
-
-
-METHOD = Filter(
-    "method",
-    "方式",
-    "method",
-    tuple(Option(code, *words, equal("method", code)) for code, words in METHODS.items()),
-)
+METHOD = one_of("method", "方式", "method", PayeeMethod.labels())
 TRANCHES = Table(
     "tranches",
     (
         Column("tranche_id", "批次", "Tranche", "id", sortable=True),
         Column("state", "状态", "State"),
-        Column("settled_before", "结算早于", "Settled before", "instant"),
+        Column("settled_before", "佣金结算截止", "Settled by", "instant"),
         Column("lines_rows", "订单", "Orders", "count", summed=True),
         Column("payouts_rows", "推手", "Promoters", "count"),
         Column("gross_fen", "应发", "Gross", "money", sortable=True, summed=True),
         Column("adjustments_fen", "调整", "Adjustments", "money", summed=True),
-        Column("carry_in_fen", "上批结转", "Carried in", "money"),
+        Column("carry_in_fen", "上批结转", "Carried in", "money", shown=False),
         Column("payable_fen", "净应付", "Net payable", "money", sortable=True),
-        Column("carry_out_fen", "欠款结转", "Debts carried on", "money"),
+        Column("carry_out_fen", "欠款结转", "Debts carried on", "money", shown=False),
         Column("due_fen", "待付", "Due", "money"),
-        Column("held_fen", "暂扣", "Held", "money"),
+        Column("held_fen", "暂扣", "Held", "money", shown=False),
         Column("paid_fen", "已付", "Paid", "money", summed=True),
         Column("prepared_by", "准备人", "Prepared by", shown=False),
         Column("prepared_at", "准备时间", "Prepared at", "instant", shown=False),
         Column("approved_by", "批准人", "Approved by"),
-        Column("content_sha256", "指纹", "Hash"),
+        Column("content_sha256", "指纹", "Hash", shown=False),
     ),
     key=("tranche_id",),
     order="-tranche_id",
-    filters=(
-        Filter(
-            "state",
-            "状态",
-            "state",
-            tuple(Option(state, *words, equal("state", state)) for state, words in state.STATES.items()),
-        ),
-    ),
+    filters=(one_of("state", "状态", "state", state.TrancheState.labels()),),
     labelled=True,
 )
-"""Of ``desk.desk``. What a replaced one held is not summed, and what is payable neither: what failed is so again."""
+"""Of ``finance_queries.tranche_overview``.
+
+What a replaced one held is not summed, and what is payable neither: what failed is so again."""
 PAYOUTS = Table(
     "payouts",
     (
@@ -86,24 +59,14 @@ PAYOUTS = Table(
     key=("promoter_id",),
     order="place",
     filters=(
-        Filter(
-            "fate",
-            "结果",
-            "what it came to",
-            tuple(Option(code, *words, equal("fate", code)) for code, words in finance_queries.FATES.items()),
-        ),
+        one_of("fate", "结果", "what it came to", finance_queries.TranchePayoutStatus.labels()),
         METHOD,
     ),
-    search=Search("推手 ID 或姓名", "promoter id or name", by_promoter),
+    search=PROMOTER_SEARCH,
     labelled=True,
 )
-"""Of ``desk.payouts_told``."""
-CAUSE = Filter(
-    "cause",
-    "原因",
-    "cause",
-    tuple(Option(code, *words, equal("cause", code)) for code, words in LINE_CAUSES.items()),
-)
+"""Of ``finance_queries.payouts_with_outcomes``."""
+CAUSE = one_of("cause", "原因", "cause", LineCause.labels())
 LINES = Table(
     "tranche_lines",
     (
@@ -118,6 +81,6 @@ LINES = Table(
     key=("promoter_id", "order_sn", "period"),
     order="promoter_id",
     filters=(CAUSE,),
-    search=Search("推手 ID 或订单编号", "promoter id or order number", by_order),
+    search=ORDER_SEARCH,
 )
-"""Of ``desk.lines_told``; unfiltered, its CSV is the file of the tranche, to the byte."""
+"""Of ``finance_queries.tranche_lines_with_orders``; unfiltered, its CSV is the file of the tranche, to the byte."""

@@ -1,57 +1,63 @@
-"""Close desk: every tranche, what comes next, and each tranche with its exceptions first, its lines and its steps."""
+"""Overview: every tranche, what comes next, and each tranche with its exceptions first, its lines and its steps."""
 
 import datetime as dt
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, Engine
 
 from bounty.accounting import finance_queries
 from bounty.audit.journal import RESTORE, note
 from bounty.checks.books import require_balanced
 from bounty.clock import midnight, shanghai_date
-from bounty.db import snapshot
+from bounty.db import QueryRow, snapshot
 from bounty.errors import BountyError
-from bounty.models import Tranche
+from bounty.models import LineCause
+from bounty.models.payees import PayeeMethod
 from bounty.payment_results import service
 from bounty.settlement.approval import approvals_needed
 from bounty.tranches import approval, departures, preparation, state
-from bounty.tranches.entitlement import LINE_CAUSES
 from bounty.tranches.export import export_tranche
 from bounty.tranches.exported_folder import ExportedFolder, read_exported_archive
 from bounty.tranches.files import payout_id
 from bounty.tranches.payer_files import Payer, refused_words
 from bounty.tranches.unusual_amounts import unusual
-from bounty.web.finance.methods import METHODS
 from bounty.web.finance.notices import PIECE, READERS, XLSX
 from bounty.web.finance.tables import LINES, PAYOUTS, TRANCHES
 from bounty.web.period_names import by_programme
 from bounty.web.promoter.order_page import order_page
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import attachment, csv_response
-from bounty.web.shared.errors import said
+from bounty.web.shared.errors import refusal_text
 from bounty.web.shared.language import _, in_language
 from bounty.web.shared.request_context import engine, now, reading, site, writing
 from bounty.web.shared.step_up_auth import require_fresh_code
-from bounty.web.shared.tables import page_of
+from bounty.web.shared.tables import Totals, page_of
 
 blueprint = Blueprint("payouts", __name__, url_prefix="/finance")
 STATE_CHIPS = {"prepared": "wait", "approved": "wait", "exported": "wait", "paid": "ok", "replaced": ""}
-FATE_CHIPS = {"HELD": "wait", "FAILED": "bad", "DEBT": "wait", "DUE": "wait", "PAID": "ok", "NOTHING": ""}
+PAYOUT_STATUS_CHIPS = {
+    "HELD": "wait",
+    "FAILED": "bad",
+    "DEBT": "wait",
+    "DUE": "wait",
+    "PAID": "ok",
+    "NOTHING": "",
+}
 
 
-# The desk
+# The overview
 
 
 @blueprint.get("/tranches")
 @allows(*READERS)
 def index() -> str:
     """What comes next, and every tranche."""
-    return _desk()
+    return _overview()
 
 
 @blueprint.get("/tranches.csv")
@@ -63,18 +69,18 @@ def tranches_csv() -> Response:
 
 @blueprint.post("/tranches")
 @allows("finance")
-def prepare() -> Any:
+def prepare() -> ResponseReturnValue:
     """Prepare a tranche of what settled before a day."""
     try:
         before = _day(request.form.get("settled_before", ""))
         with writing() as connection:
-            made, anew = preparation.prepare(connection, before, now(), _payer().alipay_least_fen)
+            made, created = preparation.prepare(connection, before, now(), _payer().alipay_least_fen)
     except BountyError as refusal:
-        return _desk(said(refusal)), 409
+        return _overview(refusal_text(refusal)), 409
     number = made.tranche_id
     flash(
         _("批次 %(number)s 已准备好，待批准。", number=number)
-        if anew
+        if created
         else _("数据没有变化：批次 %(number)s 仍然有效。", number=number),
         "success",
     )
@@ -88,17 +94,13 @@ def _day(text: str) -> int:
         raise BountyError("Write a date such as 2023-01-20.", "请填写日期，例如 2023-01-20。") from None
 
 
-def _desk(refused: str | None = None) -> str:
-    today = midnight(shanghai_date(now()))
+def _overview(refused: str | None = None) -> str:
     with reading() as connection:
         page = page_of(connection, TRANCHES, finance_queries.tranche_overview(), request.args)
-        newest = connection.execute(
-            state.every_tranche().order_by(Tranche.tranche_id.desc()).limit(1)
-        ).first()
+        newest = state.newest_tranche(connection)
         waits = newest is not None and newest.state == "exported"
-        opened = newest if newest is not None and newest.state in ("prepared", "approved") else None
-        coming = None if waits else finance_queries.next_tranche(connection, today, opened)
-        outdated = opened is not None and _is_outdated(connection, opened)
+        opened = newest if newest is not None and newest.is_open else None
+        coming, figure = (None, None) if waits else finance_queries.coming_shown(connection, now())
         questions = departures.questions(connection)
         answered = departures.first_answers(connection) if questions else {}
     return render_template(
@@ -107,14 +109,15 @@ def _desk(refused: str | None = None) -> str:
         newest=newest,
         opened=opened,
         coming=coming,
-        outdated=outdated,
+        figure=figure,
+        outdated=_is_outdated(coming, opened),
         questions=questions,
         answered=answered,
         today=shanghai_date(now()),
-        states=state.STATES,
+        states=state.TrancheState.labels(),
         chips=STATE_CHIPS,
         approval_required=site().settings.approval_required,
-        missing=None if opened is None else approvals_needed(opened) - opened.approvals,
+        missing=None if opened is None else approvals_needed(opened.prepared_by_id) - opened.approvals,
         refused=refused,
         now=now(),
     )
@@ -122,7 +125,7 @@ def _desk(refused: str | None = None) -> str:
 
 @blueprint.post("/tranches/unanswered")
 @allows("finance", "admin")
-def answer() -> Any:
+def answer() -> ResponseReturnValue:
     """Answer for what may have left without these books' knowing, as ``bounty payout answer`` does."""
     subject, verdict = request.form.get("subject", ""), request.form.get("verdict", "")
     try:
@@ -144,7 +147,7 @@ def answer() -> Any:
         if is_final and subject == departures.COPY:
             note(engine(), RESTORE, now(), file=None)
     except BountyError as refusal:
-        return _desk(said(refusal)), 409
+        return _overview(refusal_text(refusal)), 409
     flash(
         _("回答已生效。") if is_final else _("回答已记录；还需另一个账号给出同样的回答才生效。"),
         "success",
@@ -158,12 +161,11 @@ def _exported() -> ExportedFolder | None:
     return read_exported_archive(file.stream) if file is not None and file.filename else None
 
 
-def _is_outdated(connection: Connection, opened: Any) -> bool:
-    """Whether the lines that are due are no longer those of the open tranche: then it can be neither approved nor
-    exported, and has to be prepared again."""
-    due = finance_queries.next_tranche(connection, opened.settled_before, opened)
-    lines, fen = due.orders + due.adjusted, due.given_fen + due.adjustments_fen
-    return (lines, fen) != (opened.lines_rows, opened.lines_fen)
+def _is_outdated(coming: finance_queries.Coming | None, opened: state.TrancheRow | None) -> bool:
+    """Whether the lines that were due, when they were added up last, are no longer those of the open tranche."""
+    return (
+        coming is not None and opened is not None and coming.opened == opened.tranche_id and coming.outdated
+    )
 
 
 # One tranche
@@ -195,14 +197,21 @@ def lines(tranche_id: int) -> str:
     """What each order gives, or takes back."""
     with reading() as connection:
         found = _found(connection, tranche_id)
+        rows, fen = finance_queries.lines_sums(connection, tranche_id)
         page = page_of(
             connection,
             by_programme(LINES),
             finance_queries.tranche_lines_with_orders(tranche_id),
             request.args,
+            # As the tranche was hashed; `bounty check` holds them against the lines.
+            known=lambda filters: None if filters else Totals(rows, {"amount_fen": fen}),
         )
     return render_template(
-        "finance/tranche_lines.html", tranche=found, page=page, causes=LINE_CAUSES, states=state.STATES
+        "finance/tranche_lines.html",
+        tranche=found,
+        page=page,
+        causes=LineCause.labels(),
+        states=state.TrancheState.labels(),
     )
 
 
@@ -221,7 +230,7 @@ def lines_csv(tranche_id: int) -> Response:
 
 @blueprint.post("/tranches/<int:tranche_id>/approve")
 @allows("finance", "admin")
-def approve(tranche_id: int) -> Any:
+def approve(tranche_id: int) -> ResponseReturnValue:
     """Stand for the open tranche as it was seen; not for one's own."""
 
     def act() -> str:
@@ -237,7 +246,7 @@ def approve(tranche_id: int) -> Any:
 
 @blueprint.post("/tranches/<int:tranche_id>/export")
 @allows("finance")
-def export(tranche_id: int) -> Any:
+def export(tranche_id: int) -> ResponseReturnValue:
     """Let the tranche leave for the payer, once all its files could be written; they can be loaded from then on."""
 
     def act() -> str:
@@ -307,8 +316,8 @@ def _payer() -> Payer:
 
 @blueprint.post("/tranches/<int:tranche_id>/mark")
 @allows("finance")
-def mark(tranche_id: int) -> Any:
-    """Say by hand what came of payouts of which no receipt tells."""
+def mark(tranche_id: int) -> ResponseReturnValue:
+    """Mark payouts as paid or failed by hand, where no receipt reports them."""
     payouts = request.form.get("payouts", "").replace(",", " ").split()
 
     def act() -> str:
@@ -330,13 +339,12 @@ def order(promoter_id: int, order_sn: str) -> str:
     """Why an order counts and earns, and where its money is, as its promoter sees it."""
     with reading() as connection:
         programme = request.args.get("programme")
-        shown = order_page(connection, promoter_id, order_sn, programme) or abort(404)
-    return render_template("promoter/order.html", desk=True, promoter_id=promoter_id, **shown)
+        shown = order_page(connection, promoter_id, order_sn, programme, for_staff=True) or abort(404)
+    return render_template("promoter/order.html", as_finance=True, promoter_id=promoter_id, **shown)
 
 
-def _found(connection: Connection, tranche_id: int) -> Any:
-    row = finance_queries.tranche_overview().subquery("row")
-    return connection.execute(row.select().where(row.c.tranche_id == tranche_id)).first() or abort(404)
+def _found(connection: Connection, tranche_id: int) -> QueryRow:
+    return finance_queries.tranche_in_overview(connection, tranche_id) or abort(404)
 
 
 def _known(tranche_id: int) -> None:
@@ -344,15 +352,15 @@ def _known(tranche_id: int) -> None:
         _found(connection, tranche_id)
 
 
-def _done(tranche_id: int, act: Callable[[], str]) -> Any:
+def _done(tranche_id: int, act: Callable[[], str]) -> ResponseReturnValue:
     """Do one act, with a fresh one-time code, and go back to the page; a refusal is a sentence on it."""
     _known(tranche_id)
     try:
         require_fresh_code()
-        told = act()
+        message = act()
     except BountyError as refusal:
-        return _tranche(tranche_id, said(refusal)), 409
-    flash(told, "success")
+        return _tranche(tranche_id, refusal_text(refusal)), 409
+    flash(message, "success")
     return redirect(url_for(".tranche", tranche_id=tranche_id), 303)
 
 
@@ -360,25 +368,26 @@ def _tranche(tranche_id: int, refused: str | None = None) -> str:
     with reading() as connection:
         row = _found(connection, tranche_id)
         page = page_of(connection, PAYOUTS, finance_queries.payouts_with_outcomes(tranche_id), request.args)
-        fates = finance_queries.payout_status_sums(connection, tranche_id)
-        approvals = approval.approvals_of(connection, row)
-        opened = row.state in ("prepared", "approved")
-        outdated = opened and _is_outdated(connection, row)
-        warnings = unusual(connection, row, site().settings.unusual_times) if opened else []
+        status_sums = finance_queries.payout_status_sums(connection, tranche_id)
+        stored = state.tranche_of(connection, tranche_id)
+        approvals = approval.approvals_of(connection, stored)
+        coming, figure = finance_queries.coming_shown(connection, now()) if stored.is_open else (None, None)
+        warnings = unusual(connection, stored, site().settings.unusual_times) if stored.is_open else []
     return render_template(
         "finance/tranche.html",
         tranche=row,
         page=page,
-        fates=fates,
-        fate_names=finance_queries.FATES,
-        fate_chips=FATE_CHIPS,
-        states=state.STATES,
+        status_sums=status_sums,
+        status_names=finance_queries.TranchePayoutStatus.labels(),
+        status_chips=PAYOUT_STATUS_CHIPS,
+        states=state.TrancheState.labels(),
         chips=STATE_CHIPS,
         approvals=approvals,
         warnings=[in_language(*each) for each in warnings],
-        outdated=outdated,
-        methods=METHODS,
-        needed=approvals_needed(row),
+        outdated=stored.is_open and _is_outdated(coming, stored),
+        figure=figure,
+        methods=PayeeMethod.labels(),
+        needed=approvals_needed(row.prepared_by_id),
         approval_required=site().settings.approval_required,
         payout_id=payout_id,
         remark=_payer().remark,

@@ -9,22 +9,17 @@ from werkzeug.wrappers import Response as Redirect
 from bounty.accounts import service
 from bounty.clock import shanghai_date
 from bounty.errors import BountyError
+from bounty.models import AccountRole
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
-from bounty.web.shared.errors import said
+from bounty.web.shared.errors import refusal_text
 from bounty.web.shared.language import _
 from bounty.web.shared.request_context import now, reading, writing
 from bounty.web.shared.step_up_auth import require_fresh_code
-from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
+from bounty.web.shared.table_filters import Filter, Option, Search, one_of
+from bounty.web.shared.tables import Column, Table, page_of
 
 blueprint = Blueprint("accounts", __name__, url_prefix="/operations/accounts")
-ROLES = {
-    "promoter": ("推手", "promoter"),
-    "operator": ("运营", "operations"),
-    "finance": ("财务", "finance"),
-    "admin": ("管理", "administration"),
-}
-"""Role -> its name in Chinese and English."""
 STAFF = ("operator", "finance", "admin")
 TABLE = Table(
     "accounts",
@@ -42,12 +37,7 @@ TABLE = Table(
     key=("user_id",),
     order="role",
     filters=(
-        Filter(
-            "role",
-            "角色",
-            "role",
-            tuple(Option(role, zh, en, equal("role", role)) for role, (zh, en) in ROLES.items()),
-        ),
+        one_of("role", "角色", "role", AccountRole.labels()),
         Filter(
             "state",
             "状态",
@@ -132,10 +122,10 @@ def _done(act: Callable[[Connection], str]) -> Redirect | tuple[str, int]:
     try:
         require_fresh_code()
         with writing() as connection:
-            told = act(connection)
+            message = act(connection)
     except BountyError as refusal:
-        return _index(said(refusal)), 422
-    flash(told, "success")
+        return _index(refusal_text(refusal)), 422
+    flash(message, "success")
     return redirect(url_for(".index"), 303)
 
 
@@ -148,7 +138,7 @@ def _index(refused: str | None = None) -> str:
         "operations/accounts.html",
         page=page,
         invitations=invitations,
-        roles=ROLES,
+        roles=AccountRole.labels(),
         staff=STAFF,
         posted=request.form,
         refused=refused,

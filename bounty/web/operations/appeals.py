@@ -1,6 +1,4 @@
-"""Appeals at the desk: a queue by deadline, each case with what it asks about, and the answer with its reason."""
-
-from typing import Any
+"""Appeals as operations see them: the queue by deadline, each case with its subject, and the answer with its reason."""
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from sqlalchemy import cast, or_
@@ -8,8 +6,8 @@ from werkzeug.wrappers import Response as Redirect
 
 from bounty.appeals import service
 from bounty.appeals.attachments import attachment, attachments_of
-from bounty.appeals.corrections import FACTS, overtaken, standing_facts
-from bounty.appeals.queries import STATES, WITH_OPERATIONS, appeals
+from bounty.appeals.corrections import FACTS, CorrectedFacts, current_facts, overtaken_by
+from bounty.appeals.queries import WITH_OPERATIONS, AppealState, appeals
 from bounty.clock import read_instant, shown
 from bounty.db import Words
 from bounty.errors import BountyError
@@ -19,12 +17,13 @@ from bounty.web.promoter.appeals import CLAUSES, KINDS, STATE_FILTER, number_in_
 from bounty.web.shared.access import allows
 from bounty.web.shared.attachments import download
 from bounty.web.shared.downloads import csv_response
-from bounty.web.shared.errors import said
+from bounty.web.shared.errors import refusal_text
 from bounty.web.shared.language import _
 from bounty.web.shared.request_context import now, reading, writing
-from bounty.web.shared.tables import Column, Filter, Option, Search, Table, page_of
+from bounty.web.shared.table_filters import Filter, Option, Search
+from bounty.web.shared.tables import Column, Table, page_of
 
-blueprint = Blueprint("appeal_desk", __name__, url_prefix="/operations/appeals")
+blueprint = Blueprint("appeal_queue", __name__, url_prefix="/operations/appeals")
 TURN = Filter(
     "turn",
     "待谁处理",
@@ -85,7 +84,9 @@ def index() -> str:
     args = request.args if request.args else {"turn": "operations"}
     with reading() as connection:
         page = page_of(connection, by_programme(TABLE), appeals(now()), args)
-    return render_template("operations/appeals.html", page=page, now=now(), states=STATES, kinds=KINDS)
+    return render_template(
+        "operations/appeals.html", page=page, now=now(), states=AppealState.labels(), kinds=KINDS
+    )
 
 
 @blueprint.get("/appeals.csv")
@@ -131,10 +132,10 @@ def answer(appeal_id: int) -> Redirect | tuple[str, int]:
     except service.NoSuchAppeal:
         abort(404)
     except BountyError as refusal:
-        return _case(appeal_id, said(refusal)), 422
+        return _case(appeal_id, refusal_text(refusal)), 422
     flash(
         {
-            "ACCEPTED": _("已支持；更正会进入下一份核算草稿。"),
+            "ACCEPTED": _("申诉成立；更正会进入下一份核算草稿。"),
             "DECLINED": _("已驳回。"),
             "ASKED": _("已请推手补充。"),
         }[verdict],
@@ -149,12 +150,12 @@ def _case(appeal_id: int, refused: str | None = None) -> str:
             found = service.case_of(connection, appeal_id, now())
             files = attachments_of(connection, appeal_id)
             stood = stood_in_words(connection, found, now())
-            stands, overtaken_by = None, None
+            stands, overtaking = None, None
             if found.facts.order_sn is not None:
-                stands = written(standing_facts(connection, found.facts.order_sn))
+                stands = written(current_facts(connection, found.facts.order_sn))
             batch = found.answers[-1].correction_batch_id if found.answers else None
             if batch is not None:
-                overtaken_by = connection.execute(overtaken(batch)).first()
+                overtaking = overtaken_by(connection, batch, found.facts.order_sn)
     except service.NoSuchAppeal:
         abort(404)
     return render_template(
@@ -162,20 +163,20 @@ def _case(appeal_id: int, refused: str | None = None) -> str:
         case=found,
         files=files,
         stands=stands,
-        overtaken_by=overtaken_by,
+        overtaken_by=overtaking,
         fields=FIELDS,
         clauses=CLAUSES,
         stood=stood,
         turn=found.facts.state in WITH_OPERATIONS,
         posted=request.form,
         now=now(),
-        states=STATES,
+        states=AppealState.labels(),
         kinds=KINDS,
         refused=refused,
     )
 
 
-def written(facts: dict[str, Any]) -> dict[str, str]:
+def written(facts: CorrectedFacts) -> dict[str, str]:
     """Facts as the form has them; blank is unknown, or not yet.
 
     >>> written({"order_amount": 200, "cat_ids": [8, 9], "type": None, "order_pay_time": 1671551999})
@@ -184,19 +185,21 @@ def written(facts: dict[str, Any]) -> dict[str, str]:
     return {name: _text(name, value) for name, value in facts.items()}
 
 
-def _text(name: str, value: Any) -> str:
+def _text(name: str, value: str | int | list[int] | None) -> str:
     if value is None:
         return ""
-    if name == "order_amount":
-        return shown_yuan(value)
-    if name == "cat_ids":
+    if isinstance(value, list):
         return ";".join(map(str, value))
-    return shown(value)[:19].replace("T", " ") if name.endswith("_time") else str(value)
+    if isinstance(value, int) and name == "order_amount":
+        return shown_yuan(value)
+    if isinstance(value, int) and name.endswith("_time"):
+        return shown(value)[:19].replace("T", " ")
+    return str(value)
 
 
-def _corrected() -> dict[str, Any]:
+def _corrected() -> CorrectedFacts:
     """The facts in the form, in the platform's units. Those that stand so already put nothing right."""
-    found: dict[str, Any] = {}
+    found: CorrectedFacts = {}
     for name in FACTS:
         if name not in request.form:
             continue
@@ -213,7 +216,7 @@ def _corrected() -> dict[str, Any]:
     return found
 
 
-def _read(name: str, text: str) -> Any:
+def _read(name: str, text: str) -> int | list[int] | None:
     if name == "order_amount":
         return read_yuan(text)
     if name == "cat_ids":

@@ -1,15 +1,17 @@
 """Audit: who did what, when, to what, before and after; and whether the chain holds."""
 
 from flask import Blueprint, Response, render_template, request
-from sqlalchemy import or_, select
+from sqlalchemy import or_
 
-from bounty.audit.service import verify
+from bounty.audit.act_labels import ACTS
+from bounty.audit.service import events, verify
 from bounty.clock import shanghai_date
-from bounty.models import AuditEvent
+from bounty.models import AccountRole
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.request_context import now, reading
-from bounty.web.shared.tables import Column, Filter, Option, Search, Table, begins, page_of
+from bounty.web.shared.table_filters import Filter, Option, Search, begins
+from bounty.web.shared.tables import Column, Table, page_of
 
 blueprint = Blueprint("audit", __name__, url_prefix="/operations/audit")
 LAST = 10_000
@@ -30,6 +32,15 @@ KINDS = (
     ("calendar", "日历", "the calendar"),
     ("receipts", "待收货提醒", "reminders of receipts"),
     ("message", "重发消息", "sending again"),
+    ("payees", "收款信息", "payees"),
+    ("payout", "付款批次", "tranches and payouts"),
+    ("void", "取消达标", "revoked passes"),
+    ("programme", "项目", "programmes"),
+    ("token", "令牌", "API tokens"),
+    ("headers", "表头对应", "headers"),
+    ("sync", "平台同步", "fetching orders"),
+    ("archive", "归档", "archives"),
+    ("backup", "恢复备份", "restoring"),
 )
 TABLE = Table(
     "audit",
@@ -74,7 +85,6 @@ TABLE = Table(
         ),
     ),
 )
-ROWS = select(AuditEvent.__table__)
 
 
 @blueprint.get("/")
@@ -82,13 +92,15 @@ ROWS = select(AuditEvent.__table__)
 def index() -> str:
     """The events, the newest first."""
     with reading() as connection:
-        page = page_of(connection, TABLE, ROWS, request.args)
+        page = page_of(connection, TABLE, events(), request.args)
         chain = verify(connection, LAST)
-    return render_template("operations/audit.html", page=page, chain=chain, now=now())
+    return render_template(
+        "operations/audit.html", page=page, chain=chain, acts=ACTS, roles=AccountRole.labels(), now=now()
+    )
 
 
 @blueprint.get("/audit.csv")
 @allows("operator", "finance", "admin")
 def file() -> Response:
     """Exactly the events that the filters leave."""
-    return csv_response(TABLE, ROWS, request.args, f"audit-{shanghai_date(now())}")
+    return csv_response(TABLE, events(), request.args, f"audit-{shanghai_date(now())}")

@@ -1,21 +1,19 @@
 """Looking ahead in an open period: the forecast, who is at risk, flags, and payouts held for a review."""
 
 from datetime import date
-from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
-from sqlalchemy import Connection, and_, func, literal, select
+from flask.typing import ResponseReturnValue
+from sqlalchemy import ColumnElement, FromClause, and_
 
 from bounty.clock import midnight
-from bounty.db import Query
 from bounty.errors import BountyError
-from bounty.forecast.anomalies import FLAGS
-from bounty.forecast.stored import forecast_rows, newest_forecast, scores
-from bounty.models import Anomaly, RosterEntry
+from bounty.forecast.anomalies import kept_flags
+from bounty.forecast.stored import forecast_with_target, forecasts_with_targets, newest_forecast, scores
+from bounty.models.forecast import AnomalyCode
 from bounty.progress.history import month_of
-from bounty.progress.order_list import listed_now
+from bounty.progress.order_list import largest_pending, listed_now
 from bounty.roster.terms import open_period, terms_in_force
-from bounty.rules.measure import PENDING
 from bounty.rules.periods import Period
 from bounty.tranches.holds import hold_payout, holds_of, release_payout
 from bounty.web.shared.access import allows
@@ -23,15 +21,18 @@ from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.language import _
 from bounty.web.shared.request_context import now, reading, site, writing
 from bounty.web.shared.step_up_auth import require_fresh_code
-from bounty.web.shared.tables import Column, Condition, Filter, Option, Table, page_of
+from bounty.web.shared.table_filters import Condition, Filter, Option
+from bounty.web.shared.tables import Column, Table, page_of
 
 blueprint = Blueprint("forecast", __name__, url_prefix="/operations/periods/<period:period>")
 READERS = ("operator", "finance", "admin")
 REACH_PERMILLE = 200
 """From this probability on, who lacks orders even with all pending ones received is within reach."""
+MOST_FLAGS = 200
+"""Flags that are listed."""
 
 
-def _missing(rows: Any, *, with_pending: bool) -> Any:
+def _missing(rows: FromClause, *, with_pending: bool) -> ColumnElement[bool]:
     """Whether a target is missed by what counts, and by pending orders too."""
     gmv = rows.c.counted_gmv_fen + (rows.c.pending_gmv_fen if with_pending else 0)
     orders = rows.c.counted_orders + (rows.c.pending_orders if with_pending else 0)
@@ -94,20 +95,6 @@ FORECASTS = Table(
 )
 
 
-def _rows(period: Period, as_of: int) -> Query:
-    """The forecasts with names and targets; 0 for no such target."""
-    forecast = forecast_rows(period, as_of).subquery("forecast")
-    return select(
-        *(column for column in forecast.c if column.name not in ("period", "as_of")),
-        RosterEntry.name,
-        func.coalesce(RosterEntry.target_gmv_fen, 0).label("target_gmv_fen"),
-        func.coalesce(RosterEntry.target_orders, 0).label("target_orders"),
-    ).join(
-        RosterEntry,
-        and_(RosterEntry.promoter_id == forecast.c.promoter_id, RosterEntry.period == str(period)),
-    )
-
-
 @blueprint.get("/forecast")
 @allows(*READERS)
 def show(period: Period) -> str:
@@ -117,7 +104,13 @@ def show(period: Period) -> str:
         newest = newest_forecast(connection, period)
         page = None
         if newest is not None:
-            page = page_of(connection, FORECASTS, _rows(period, newest.as_of), request.args, counted=True)
+            page = page_of(
+                connection,
+                FORECASTS,
+                forecasts_with_targets(period, newest.as_of),
+                request.args,
+                counted=True,
+            )
         return render_template(
             "operations/forecast.html",
             period=period,
@@ -137,9 +130,8 @@ def file(period: Period) -> Response:
     with reading() as connection:
         open_period(connection, period)
         newest = newest_forecast(connection, period)
-    return csv_response(
-        FORECASTS, _rows(period, newest.as_of if newest else 0), request.args, f"forecast-{period.slug}"
-    )
+    rows = forecasts_with_targets(period, newest.as_of if newest else 0)
+    return csv_response(FORECASTS, rows, request.args, f"forecast-{period.slug}")
 
 
 @blueprint.get("/forecast/<int:promoter_id>")
@@ -156,24 +148,13 @@ def needed(period: Period, promoter_id: int) -> str:
         newest = newest_forecast(connection, period)
         row = None
         if newest is not None:
-            forecasts = _rows(period, newest.as_of).subquery("forecasts")
-            row = connection.execute(select(forecasts).where(forecasts.c.promoter_id == promoter_id)).first()
-        orders = _largest_pending(connection, month, promoter_id, row.nudge_orders) if row else []
+            row = forecast_with_target(connection, period, newest.as_of, promoter_id)
+        orders = []
+        if row is not None:
+            listed, _permille = listed_now(connection, promoter_id, month, now())
+            orders = largest_pending(connection, listed, row.nudge_orders)
     return render_template(
         "operations/forecast_promoter.html", period=period, month=month, row=row, orders=orders, newest=newest
-    )
-
-
-def _largest_pending(connection: Connection, month: Any, promoter_id: int, many: int) -> list[Any]:
-    listed, _sums = listed_now(connection, promoter_id, month, now())
-    order = listed.subquery("listed")
-    return list(
-        connection.execute(
-            select(order)
-            .where(order.c.verdict == literal(PENDING))
-            .order_by(order.c.pending_fen.desc(), order.c.paid_at, order.c.order_sn)
-            .limit(many)
-        )
     )
 
 
@@ -183,26 +164,16 @@ def flags(period: Period) -> str:
     """What is unusual of a period's promoters, and whose payout is held for a review."""
     with reading() as connection:
         open_period(connection, period)
-        flag = Anomaly.__table__
-        found = connection.execute(
-            select(flag, RosterEntry.name)
-            .join(
-                RosterEntry,
-                and_(RosterEntry.promoter_id == flag.c.promoter_id, RosterEntry.period == flag.c.period),
-            )
-            .where(flag.c.period == str(period))
-            .order_by((flag.c.orders * 1000 / flag.c.of_orders).desc(), flag.c.promoter_id, flag.c.code)
-            .limit(200)
-        ).all()
+        found = kept_flags(connection, period, MOST_FLAGS)
         holds = connection.execute(holds_of(period)).all()
     return render_template(
-        "operations/forecast_flags.html", period=period, found=found, flags=FLAGS, holds=holds
+        "operations/forecast_flags.html", period=period, found=found, flags=AnomalyCode.labels(), holds=holds
     )
 
 
 @blueprint.post("/holds")
 @allows("operator")
-def hold(period: Period) -> Any:
+def hold(period: Period) -> ResponseReturnValue:
     """Hold a promoter's payout for a review."""
     text = request.form.get("promoter_id", "").strip()
     if not text.isascii() or not text.isdigit() or len(text) > 15:
@@ -225,7 +196,7 @@ def hold(period: Period) -> Any:
 
 @blueprint.post("/holds/<int:promoter_id>")
 @allows("operator", "admin")
-def release(period: Period, promoter_id: int) -> Any:
+def release(period: Period, promoter_id: int) -> ResponseReturnValue:
     """Release a held payout, or ask a second person to."""
     require_fresh_code()
     with writing() as connection:
@@ -237,6 +208,6 @@ def release(period: Period, promoter_id: int) -> Any:
             now(),
             approval_required=site().settings.approval_required,
         )
-    told = _("已解除：下一批次会支付。") if released else _("已申请解除，等另一人同意。")
-    flash(told, "success")
+    message = _("已解除：下一批次会支付。") if released else _("已申请解除，等另一人同意。")
+    flash(message, "success")
     return redirect(url_for(".flags", period=period) + "#holds", 303)

@@ -11,35 +11,40 @@ from flask import (
     Response,
     abort,
     flash,
-    g,
     make_response,
     redirect,
     render_template,
     request,
     url_for,
 )
-from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response as Redirect
 
 from bounty.clock import shown
+from bounty.db import QueryRow
 from bounty.errors import BountyError
-from bounty.importer import KINDS
+from bounty.importer import KINDS, RELEASE
+from bounty.ingest.correction_files import ENTRY_COLUMN
 from bounty.ingest.header_names import forget_header, kept_mapping
-from bounty.ingest.queries import count_open
+from bounty.ingest.queries import count_of_batch, count_open
+from bounty.ingest.unfinished import unfinished_file
+from bounty.models.ingest import FileKind
 from bounty.orders.undo import undo_batch
 from bounty.platforms.pdd.order_facts import ORDER_FACTS
 from bounty.settlement.undo_preview import undo_preview
 from bounty.uploads import service as uploads
 from bounty.uploads.batch_list import batch_list
 from bounty.uploads.processes import ImportProcess, launch
+from bounty.uploads.service import UploadStage
+from bounty.web.api.bearer import BODY_BYTES
 from bounty.web.operations.file_templates import column_help
 from bounty.web.shared.access import allows, person
 from bounty.web.shared.downloads import csv_response
-from bounty.web.shared.errors import said
-from bounty.web.shared.form_files import over_limit, uploaded_file
+from bounty.web.shared.errors import refusal_text
+from bounty.web.shared.form_files import stay_on_form, uploaded_file
 from bounty.web.shared.language import _, _n
 from bounty.web.shared.request_context import engine, now, reading, site, writing
-from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
+from bounty.web.shared.table_filters import Filter, Option, Search, equal, one_of
+from bounty.web.shared.tables import Column, Table, page_of
 
 blueprint = Blueprint("imports", __name__, url_prefix="/operations/imports")
 READERS = ("operator", "admin")
@@ -47,23 +52,16 @@ OTHER_BYTES = 2_000_000
 """The most that any other form may carry."""
 RECENT = 10
 """Uploads shown on the first page."""
-KIND_NAMES = {
-    "orders": ("订单", "orders"),
-    "promoters": ("推手", "promoters"),
-    "violations": ("违规", "violations"),
-    "links": ("推广位", "links"),
-    "targets": ("目标", "targets"),
+KIND_NAMES = FileKind.labels()
+CHIPS = {
+    UploadStage.WAITING: "",
+    UploadStage.RUNNING: "wait",
+    UploadStage.STOPPED: "bad",
+    UploadStage.TRIED: "wait",
+    UploadStage.IMPORTED: "ok",
+    UploadStage.REFUSED: "bad",
+    UploadStage.UNDONE: "",
 }
-STATES = {
-    "WAITING": ("", "待试导入", "not tried yet"),
-    "RUNNING": ("wait", "处理中", "being worked on"),
-    "STOPPED": ("bad", "中断了", "stopped"),
-    "TRIED": ("wait", "试导入完成", "dry run done"),
-    "IMPORTED": ("ok", "已导入", "imported"),
-    "REFUSED": ("bad", "不能导入", "refused"),
-    "UNDONE": ("", "已撤销", "undone"),
-}
-"""State of an upload -> its chip, and its name in Chinese and English."""
 COUNTS = (
     ("new", "新增", "new"),
     ("changed", "变更", "changed"),
@@ -101,14 +99,7 @@ BATCHES = Table(
     ),
     key=("batch_id",),
     order="-batch_id",
-    filters=(
-        Filter(
-            "kind",
-            "种类",
-            "kind",
-            tuple(Option(kind, zh, en, equal("kind", kind)) for kind, (zh, en) in KIND_NAMES.items()),
-        ),
-    ),
+    filters=(one_of("kind", "种类", "kind", KIND_NAMES),),
     page=20,
 )
 UPLOADS = Table(
@@ -133,8 +124,9 @@ UPLOADS = Table(
             "状态",
             "state",
             tuple(
-                Option(state, *STATES[state][1:], equal("state", state))
-                for state in ("WAITING", "TRIED", "IMPORTED", "REFUSED", "UNDONE")
+                Option(stage, *stage.names, equal("state", str(stage)))
+                for stage in UploadStage
+                if stage not in (UploadStage.RUNNING, UploadStage.STOPPED)
             ),
         ),
     ),
@@ -143,7 +135,7 @@ UPLOADS = Table(
 
 
 def bound_uploads(app: Flask) -> None:
-    """Only the forms that take files take large ones."""
+    """Only the forms that take files take large ones. Set before anything looks at a body, the API's too."""
 
     @app.before_request
     def _bound() -> None:
@@ -151,6 +143,8 @@ def bound_uploads(app: Flask) -> None:
             settings = site().settings
             files = settings.appeal_files * settings.appeal_file_megabytes * 1_000_000
             request.max_content_length = files + OTHER_BYTES
+        elif request.blueprint == "api":
+            request.max_content_length = BODY_BYTES
         elif request.endpoint not in ("imports.upload", "payees.propose", "receipts.preview"):
             request.max_content_length = OTHER_BYTES
 
@@ -175,17 +169,9 @@ def upload() -> Redirect | tuple[str, int]:
         with writing() as connection:
             number = uploads.add_upload(connection, kind, name, kept, now())
     except BountyError as refusal:
-        return _index(said(refusal)), 422
+        return _index(refusal_text(refusal)), 422
     _start(number, "try")
     return redirect(url_for(".uploaded", number=number), 303)
-
-
-@blueprint.errorhandler(RequestEntityTooLarge)
-def _too_large(error: RequestEntityTooLarge) -> tuple[str, int] | RequestEntityTooLarge:
-    """Stay on the page of the form, and say the limit again."""
-    if request.endpoint != "imports.upload" or g.get("person") is None:
-        return error
-    return _index(over_limit()), 413
 
 
 @blueprint.get("/uploads")
@@ -197,9 +183,10 @@ def listing() -> str:
     return render_template(
         "operations/uploads.html",
         page=page,
-        now_states={row.upload_id: uploads.state_now(_folder(), row) for row in page.rows},
+        now_states={row.upload_id: _state_now(row) for row in page.rows},
         kinds=KIND_NAMES,
-        states=STATES,
+        states=UploadStage.labels(),
+        chips=CHIPS,
         now=now(),
     )
 
@@ -221,8 +208,8 @@ def uploaded(number: int) -> str:
 @blueprint.get("/uploads/<int:number>/progress")
 @allows(*READERS)
 def progress(number: int) -> Response:
-    """The bar alone, for a page that asks for it again and again; once there is none, the page is to load anew."""
-    found = _standing(number)
+    """The bar alone, for a page that asks for it again and again; once there is none, the page is to reload."""
+    found = _upload(number)
     response = make_response(render_template("operations/progress.html", found=found))
     if found.state != "RUNNING":
         response.headers["HX-Refresh"] = "true"
@@ -234,11 +221,11 @@ def progress(number: int) -> Response:
 def start(number: int, stage: str) -> Redirect | tuple[str, int]:
     """Start what comes next for an upload."""
     try:
-        uploads.require_startable(_standing(number), stage)
+        uploads.require_startable(_upload(number), stage)
     except BountyError as refusal:
-        return _uploaded(number, said(refusal)), 409
+        return _uploaded(number, refusal_text(refusal)), 409
     confirmed = request.form.get("confirm") == "put back"
-    tried = _standing(number).tried
+    tried = _upload(number).tried
     if stage == "import" and tried and tried.get("put_back") and not confirmed:
         return _uploaded(
             number,
@@ -252,8 +239,8 @@ def start(number: int, stage: str) -> Redirect | tuple[str, int]:
 @allows("operator")
 def map_headers(number: int) -> Redirect | tuple[str, int]:
     """Have headers of an upload read as the columns that it lacks, and try it again."""
-    found = _standing(number)
-    missing = (found.refused or {}).get("missing")
+    found = _upload(number)
+    missing = None if found.refused is None else found.refused.get("missing")
     columns = missing["columns"] if missing else []
     try:
         if found.state != "REFUSED" or not columns:
@@ -264,7 +251,7 @@ def map_headers(number: int) -> Redirect | tuple[str, int]:
                 connection, found.facts, pairs, now(), from_now_on=request.form.get("keep") == "yes"
             )
     except BountyError as refusal:
-        return _uploaded(number, said(refusal)), 422
+        return _uploaded(number, refusal_text(refusal)), 422
     _start(number, "try")
     return redirect(url_for(".uploaded", number=number), 303)
 
@@ -277,7 +264,7 @@ def forget() -> Redirect | tuple[str, int]:
         with writing() as connection:
             forget_header(connection, request.form.get("kind", ""), request.form.get("header", ""), now())
     except BountyError as refusal:
-        return _index(said(refusal)), 409
+        return _index(refusal_text(refusal)), 409
     flash(_("已删除这条列名对应。"), "success")
     return redirect(url_for(".index"), 303)
 
@@ -312,7 +299,7 @@ def undo(batch_id: int) -> Redirect | str | tuple[str, int]:
                     f"现在会收回 {rows} 行，不是 {seen} 行：请重新核对。",
                 )
     except BountyError as refusal:
-        return _index(said(refusal)), 409
+        return _index(refusal_text(refusal)), 409
     flash(
         _n("批次 %(batch_id)s 已撤销，收回 %(num)s 行。", rows, batch_id=batch_id),
         "success",
@@ -324,8 +311,12 @@ def _undoing(batch_id: int) -> str | tuple[str, int]:
     try:
         preview = undo_preview(engine(), batch_id)
     except BountyError as refusal:
-        return _index(said(refusal)), 409
+        return _index(refusal_text(refusal)), 409
     return render_template("operations/undo.html", preview=preview, now=now())
+
+
+def _state_now(row: QueryRow) -> str:
+    return uploads.state_now(_folder(), uploads.UploadRow(**row._asdict()))
 
 
 def _index(refused: str | None = None) -> str:
@@ -334,28 +325,40 @@ def _index(refused: str | None = None) -> str:
         waiting = count_open(connection)
         recent = page_of(connection, replace(UPLOADS, page=RECENT), uploads.uploads(), {})
         kept = {kind: kept_mapping(connection, kind) for kind in KINDS}
+        unfinished = unfinished_file(connection)
     return render_template(
         "operations/imports.html",
         page=page,
-        recent=[(row, uploads.state_now(_folder(), row)) for row in recent.rows],
+        released=RELEASE,
+        recent=[(row, _state_now(row)) for row in recent.rows],
         waiting=waiting,
         kept={kind: mapping for kind, mapping in kept.items() if mapping},
         refused=refused,
+        unfinished=unfinished,
         kinds=KIND_NAMES,
         help={kind: column_help(kind) for kind in KIND_NAMES},
-        states=STATES,
+        states=UploadStage.labels(),
+        chips=CHIPS,
         megabytes=site().settings.upload_megabytes,
         now=now(),
     )
 
 
 def _uploaded(number: int, refused: str | None = None) -> str:
+    found = _upload(number)
+    entries = 0
+    if found.facts.batch_id is not None and found.facts.rows_quarantined:
+        with reading() as connection:
+            entries = count_of_batch(connection, found.facts.batch_id)
     return render_template(
         "operations/upload.html",
-        found=_standing(number),
+        found=found,
+        entries=entries,
+        entry_column=ENTRY_COLUMN,
         refused=refused,
         kinds=KIND_NAMES,
-        states=STATES,
+        states=UploadStage.labels(),
+        chips=CHIPS,
         counts=COUNTS,
         facts=FACTS,
         bad_shown=20,
@@ -363,7 +366,7 @@ def _uploaded(number: int, refused: str | None = None) -> str:
     )
 
 
-def _standing(number: int) -> uploads.UploadState:
+def _upload(number: int) -> uploads.UploadState:
     with reading() as connection:
         found = uploads.upload_state(connection, _folder(), number)
     return found or abort(404)
@@ -377,7 +380,7 @@ def _folder() -> Path:
 def _start(number: int, stage: str, *, force: bool = False) -> None:
     """Start the process that does it, as the person who asks; one that runs already goes on."""
     settings = site().settings
-    found = _standing(number)
+    found = _upload(number)
     expected = uploads.rows_expected(uploads.stored_file(_folder(), found.facts), found.tried)
     command = [
         str(Path(sys.executable).with_name("bounty")),
@@ -394,3 +397,6 @@ def _start(number: int, stage: str, *, force: bool = False) -> None:
         lambda descriptor: [*command, "--report", str(descriptor)],
         environment,
     )
+
+
+stay_on_form(blueprint, "imports.upload", _index)

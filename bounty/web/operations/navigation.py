@@ -1,15 +1,13 @@
 """The navigation of operators and administrators: four groups, with the number of what waits beside each entry."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from flask import Flask, g
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
-from bounty.appeals.queries import WITH_OPERATIONS, appeals
+from bounty.calendar.due import open_counts
 from bounty.calendar.schedule_overview import overdue_slots
-from bounty.models import Quarantined
-from bounty.notifications.service import undelivered
 from bounty.web.shared.access import Person
 from bounty.web.shared.request_context import now, reading, site
 
@@ -63,7 +61,7 @@ def install(app: Flask) -> None:
     app.jinja_env.globals.update(navigation_groups=navigation_groups)
 
     @app.context_processor
-    def _counts() -> dict[str, Any]:
+    def _counts() -> dict[str, Callable[[], int]]:
         return {"overdue": lambda: counts().overdue}
 
 
@@ -102,11 +100,12 @@ def navigation_groups(person: Person | None) -> tuple[NavigationGroup, ...]:
             "People",
             (
                 NavigationEntry(
-                    "appeal_desk.index", "申诉", "Appeals", waits.appeals, "件待答复", "to be answered"
+                    "appeal_queue.index", "申诉", "Appeals", waits.appeals, "件待答复", "to be answered"
                 ),
                 NavigationEntry(
                     "outbox.index", "消息", "Messages", waits.undelivered, "条未送达", "not delivered"
                 ),
+                NavigationEntry("webhooks.index", "接收方", "Endpoints"),
                 NavigationEntry("roster.invitations", "邀请推手", "Invite promoters"),
                 *accounts,
             ),
@@ -126,7 +125,7 @@ def navigation_groups(person: Person | None) -> tuple[NavigationGroup, ...]:
 
 
 def counts() -> WaitingCounts:
-    """How much waits for whoever asks; asked once a request, and nothing for who can do nothing about it."""
+    """How much waits for the account of the request, counted once; nothing for an account that can't act on it."""
     person = g.get("person")
     if person is None or person.viewing_as or person.role not in _OPERATIONS:
         return WaitingCounts(0, 0, 0, 0)
@@ -138,19 +137,5 @@ def counts() -> WaitingCounts:
 
 
 def _counted(connection: Connection) -> WaitingCounts:
-    of_appeal = appeals(now()).subquery("appeal").c
-    rows = connection.execute(
-        select(
-            select(func.count())
-            .where(Quarantined.closed_at.is_(None))
-            .scalar_subquery()
-            .label("quarantined"),
-            select(func.count())
-            .where(of_appeal.state.in_(WITH_OPERATIONS))
-            .scalar_subquery()
-            .label("appeals"),
-            undelivered().scalar_subquery().label("undelivered"),
-        )
-    ).one()
     overdue = len(overdue_slots(connection, site().settings.calendar, now()))
-    return WaitingCounts(overdue, rows.quarantined, rows.appeals, rows.undelivered)
+    return WaitingCounts(overdue, *open_counts(connection, now()))

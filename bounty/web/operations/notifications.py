@@ -5,13 +5,14 @@ from sqlalchemy import or_
 from werkzeug.wrappers import Response as Redirect
 
 from bounty.clock import shanghai_date
-from bounty.notifications.message_kinds import KINDS
-from bounty.notifications.service import STATES, message_with_tries, messages, resend, send_test
+from bounty.notifications.message_kinds import MessageKind
+from bounty.notifications.service import MessageState, message_with_tries, messages, resend, send_test
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.language import _
 from bounty.web.shared.request_context import now, reading, writing
-from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
+from bounty.web.shared.table_filters import Search, one_of
+from bounty.web.shared.tables import Column, Table, page_of
 
 blueprint = Blueprint("outbox", __name__, url_prefix="/operations/outbox")
 CHIPS = {"sent": "ok", "waiting": "wait", "failed": "bad", "unset": "", "page": ""}
@@ -34,18 +35,8 @@ TABLE = Table(
     key=("message",),
     order="-written_at",
     filters=(
-        Filter(
-            "state",
-            "状态",
-            "state",
-            tuple(Option(s, zh, en, equal("state", s)) for s, (zh, en) in STATES.items()),
-        ),
-        Filter(
-            "kind",
-            "内容",
-            "kind",
-            tuple(Option(k, zh, en, equal("kind", k)) for k, (zh, en) in KINDS.items()),
-        ),
+        one_of("state", "状态", "state", MessageState.labels()),
+        one_of("kind", "内容", "kind", MessageKind.labels()),
     ),
     search=Search(
         "收件人或标题",
@@ -64,7 +55,12 @@ def index() -> str:
     with reading() as connection:
         page = page_of(connection, TABLE, messages(), request.args, counted=True)
     return render_template(
-        "operations/outbox.html", page=page, now=now(), kinds=KINDS, states=STATES, chips=CHIPS
+        "operations/outbox.html",
+        page=page,
+        now=now(),
+        kinds=MessageKind.labels(),
+        states=MessageState.labels(),
+        chips=CHIPS,
     )
 
 
@@ -85,7 +81,13 @@ def show(message: str) -> str:
         abort(404)
     row, tries = found
     return render_template(
-        "operations/message.html", row=row, tries=tries, kinds=KINDS, states=STATES, chips=CHIPS, now=now()
+        "operations/message.html",
+        row=row,
+        tries=tries,
+        kinds=MessageKind.labels(),
+        states=MessageState.labels(),
+        chips=CHIPS,
+        now=now(),
     )
 
 

@@ -1,24 +1,23 @@
 """Period: where a month stands, the one next action, and what it will cost."""
 
 from dataclasses import replace
-from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
-from sqlalchemy import Connection
+from sqlalchemy import BigInteger, Connection
 from werkzeug.wrappers import Response as Redirect
 
 from bounty.calendar.schedule import coming_periods
 from bounty.db import Query, WholeNumber, Words, given_rows
 from bounty.forecast.stored import newest_forecast
-from bounty.notices.changes import CAUSES
-from bounty.notices.differences import difference
-from bounty.notices.late_facts import LateFacts, late_facts
+from bounty.models import ChangeCause
+from bounty.notices.differences import difference_shown
+from bounty.notices.late_facts import LateFacts, late_facts_shown
 from bounty.notices.nudges import nudge
 from bounty.notices.period_status import PeriodStatus, period_status
-from bounty.notices.period_summaries import STATES, PeriodSummary, period_summaries
-from bounty.notices.results_query import OUTLOOKS, by_tier, funnel
+from bounty.notices.period_summaries import PeriodState, PeriodSummary, period_summaries
+from bounty.notices.results_query import Outlook, active_and_eligible, funnel, tiers_shown
 from bounty.notices.trends import trend
-from bounty.release.checklist import LINES, checklist, waiting_by_code
+from bounty.release.checklist import ChecklistCode, checklist, waiting_by_code
 from bounty.release.next_code import after_notice
 from bounty.release.next_step import NextStep, next_step
 from bounty.roster.terms import terms_in_force
@@ -39,7 +38,8 @@ from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.formats import day
 from bounty.web.shared.language import _, _n
 from bounty.web.shared.request_context import now, reading, site, writing
-from bounty.web.shared.tables import Column, Filter, Option, Table, equal, page_of
+from bounty.web.shared.table_filters import Filter, one_of
+from bounty.web.shared.tables import Column, Table, page_of
 
 blueprint = Blueprint("period", __name__, url_prefix="/operations")
 NEAREST = Table(
@@ -69,14 +69,7 @@ PERIODS = Table(
     ),
     key=("period",),
     order="-period",
-    filters=(
-        Filter(
-            "state",
-            "状态",
-            "state",
-            tuple(Option(state, zh, en, equal("state", state)) for state, (zh, en) in STATES.items()),
-        ),
-    ),
+    filters=(one_of("state", "状态", "state", PeriodState.labels()),),
 )
 
 
@@ -88,7 +81,12 @@ def index() -> str:
         page = page_of(connection, _periods(), period_rows(connection), request.args)
         months = trend(connection, MAIN)
     return render_template(
-        "operations/periods.html", page=page, states=STATES, now=now(), trend=months, month_bars=month_bars
+        "operations/periods.html",
+        page=page,
+        states=PeriodState.labels(),
+        now=now(),
+        trend=months,
+        month_bars=month_bars,
     )
 
 
@@ -109,30 +107,28 @@ def show(period: Period) -> str:
         stage = period_status(connection, period, now())
         settlement_id = None if stage.newest is None else stage.newest.settlement_id
         found = checklist(connection, stage, now())
-        came = after_notice(connection, stage, now())
+        came = after_notice(connection, stage, now(), shown=True)
         step = next_step(stage, found, came, approval_required=site().settings.approval_required)
-        differs = (
-            None
-            if stage.before is None
-            else difference(connection, period, stage.terms, stage.before, stage.newest)
-        )
+        differs = difference_shown(connection, period, stage.terms, stage.before, stage.newest, now())
+        tiers = tiers_shown(connection, stage.bounds, stage.terms, settlement_id, now())
         page = page_of(connection, nearest_of(stage), active(stage), request.args, counted=True)
         return render_template(
             "operations/period.html",
             stage=stage,
             checklist=found,
-            lines=LINES,
-            waiting=waiting_by_code(connection, stage.bounds),
+            lines=ChecklistCode.labels(),
+            waiting=waiting_by_code(connection, stage.bounds) if found.quarantined else [],
             step=step,
             late=came.late,
+            figures=[each for each in (came.late_figure, differs, tiers) if each is not None],
             place=place_of(step, period),
             steps=steps_of(stage, now()),
             funnel=funnel(connection, stage.bounds, stage.terms, settlement_id, now()),
-            tiers=by_tier(connection, stage.bounds, stage.terms, settlement_id),
-            difference=differs,
-            causes=CAUSES,
-            states=STATES,
-            outlooks=OUTLOOKS,
+            tiers=tiers.content,
+            difference=differs.content,
+            causes=ChangeCause.labels(),
+            states=PeriodState.labels(),
+            outlooks=Outlook.labels(),
             page=page,
             forecast=None if stage.newest else newest_forecast(connection, period),
             now=now(),
@@ -168,10 +164,10 @@ def _periods() -> Table:
 def period_rows(connection: Connection) -> Query:
     """The periods with their states, which are computed and not stored; those whose roster is to be frozen too. With
     ``begins``, which sorts the periods of all programmes as time goes."""
-    kinds: dict[str, Any] = {
+    kinds: dict[str, Words | BigInteger] = {
         column.name: Words() if column.kind == "text" else WholeNumber for column in PERIODS.columns
     } | {"begins": Words()}
-    nothing: dict[str, Any] = dict.fromkeys(kinds)
+    nothing: dict[str, str | int | None] = dict.fromkeys(kinds)
     coming = [
         nothing
         | {
@@ -211,7 +207,9 @@ def _late(connection: Connection, each: PeriodSummary) -> LateFacts | None:
     if each.notice is None or each.state == "CLOSED":
         return None
     period = Period.parse(each.period)
-    return late_facts(connection, period, terms_in_force(connection, period).terms, each.notice)
+    terms = terms_in_force(connection, period).terms
+    late: LateFacts | None = late_facts_shown(connection, period, terms, each.notice, now()).content
+    return late
 
 
 def nearest_of(stage: PeriodStatus) -> Table:
@@ -222,8 +220,7 @@ def nearest_of(stage: PeriodStatus) -> Table:
 
 def active(stage: PeriodStatus) -> Query:
     """The promoters with a target and an order in the task window."""
-    row = rows_of(stage).subquery("row")
-    return row.select().where(row.c.active == 1, row.c.reason.is_(None))
+    return active_and_eligible(rows_of(stage))
 
 
 def place_of(step: NextStep, period: Period) -> str:
@@ -270,5 +267,5 @@ def steps_of(stage: PeriodStatus, moment: int) -> list[tuple[str, str, str]]:
         ),
     ]
     current = next((at for at, (*_rest, done) in enumerate(facts) if not done), len(facts))
-    states: list[Any] = ["done" if at < current else "now" if at == current else "ahead" for at in range(5)]
+    states = ["done" if at < current else "now" if at == current else "ahead" for at in range(5)]
     return [(name, note, state) for (name, note, _done), state in zip(facts, states, strict=True)]

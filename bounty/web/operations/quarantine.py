@@ -3,17 +3,16 @@
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
-from sqlalchemy import ColumnElement, Connection, and_, or_
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, and_, or_
 from werkzeug.wrappers import Response as Redirect
 
 from bounty import importer
 from bounty.db import count_of, snapshot
 from bounty.errors import BountyError
-from bounty.files.problem_texts import SAYINGS
+from bounty.files.problem_texts import PROBLEM_TEXTS
 from bounty.ingest import queries
 from bounty.ingest.correction_files import write_to_mend
 from bounty.ingest.quarantine import dismiss_all, dismiss_entries, errors_of
@@ -23,23 +22,14 @@ from bounty.web.operations.imports import KIND_NAMES, READERS
 from bounty.web.period_names import period_label
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import attachment, csv_response
-from bounty.web.shared.errors import said
+from bounty.web.shared.errors import refusal_text
 from bounty.web.shared.language import _, _n, in_language
 from bounty.web.shared.request_context import engine, now, reading, writing
-from bounty.web.shared.tables import (
-    Column,
-    Condition,
-    Filter,
-    Option,
-    Search,
-    Table,
-    equal,
-    narrowed,
-    page_of,
-)
+from bounty.web.shared.table_filters import Condition, Filter, Option, Search, equal, one_of
+from bounty.web.shared.tables import Column, Table, narrowed, page_of
 
 blueprint = Blueprint("quarantine", __name__, url_prefix="/operations/quarantine")
-CODES = frozenset(case.partition(" ")[0] for case in SAYINGS)
+CODES = frozenset(case.partition(" ")[0] for case in PROBLEM_TEXTS)
 """Of the catalogue of bad input."""
 FILES = 30
 """Files that the filter offers, the newest."""
@@ -112,8 +102,8 @@ def retry() -> Redirect:
     """Read every open entry again."""
     released = importer.retry(engine(), now())
     if released:
-        told = "; ".join(f"{in_language(*KIND_NAMES[kind])} {counts}" for kind, counts in released)
-        flash(_("已放行：%(told)s", told=told), "success")
+        released_text = "; ".join(f"{in_language(*KIND_NAMES[kind])} {counts}" for kind, counts in released)
+        flash(_("已放行：%(released)s", released=released_text), "success")
     else:
         flash(
             _("没有一行可以直接放行：请导入修正后的行，或它们所等的推手。"),
@@ -130,7 +120,7 @@ def dismissal(entry: int) -> Redirect | tuple[str, int]:
         with writing() as connection:
             dismiss_entries(connection, entry, request.form.get("reason", ""), now())
     except BountyError as refusal:
-        return _index(said(refusal)), 422
+        return _index(refusal_text(refusal)), 422
     flash(_("第 %(entry)s 条已放弃。", entry=entry), "success")
     return redirect(url_for(".index"), 303)
 
@@ -151,7 +141,7 @@ def dismissals() -> Redirect | tuple[str, int]:
                 )
             dismissed = dismiss_all(connection, entries, request.form.get("reason", ""), now())
     except BountyError as refusal:
-        return _index(said(refusal)), 422
+        return _index(refusal_text(refusal)), 422
     flash(
         _n("已放弃 %(num)s 行。", dismissed),
         "success",
@@ -169,10 +159,10 @@ def _filters() -> dict[str, str]:
 
 
 def _index(refused: str | None = None) -> str:
-    asked = request.args if request.method == "GET" else _filters()
+    arguments = request.args if request.method == "GET" else _filters()
     with reading() as connection:
-        page = page_of(connection, _table(connection), queries.open_entries(), asked, counted=True)
-        empty = bool(page.asked) and not page.rows and queries.count_open(connection) == 0
+        page = page_of(connection, _table(connection), queries.open_entries(), arguments, counted=True)
+        empty = bool(page.arguments) and not page.rows and queries.count_open(connection) == 0
     return render_template(
         "operations/quarantine.html",
         page=page,
@@ -180,19 +170,19 @@ def _index(refused: str | None = None) -> str:
         now=now(),
         kinds=KIND_NAMES,
         refused=refused,
-        empty=empty or not (page.asked or page.rows),
+        empty=empty or not (page.arguments or page.rows),
     )
 
 
 def _table(connection: Connection) -> Table:
     """The table with the codes, files and periods that there are, and those that a link asks for: what it led to may
     be resolved by now."""
-    asked = request.values
+    arguments = request.values
     codes = queries.open_codes(connection)
     files = queries.files_with_open_entries(connection, FILES)
-    if (code := asked.get("code", "")) in CODES and code not in codes:
+    if (code := arguments.get("code", "")) in CODES and code not in codes:
         codes = [*codes, code]
-    batch = asked.get("batch", 0, type=int)
+    batch = arguments.get("batch", 0, type=int)
     if batch and all(row.batch_id != batch for row in files):
         linked = queries.file_of(connection, batch)
         files = files if linked is None else [*files, linked]
@@ -203,12 +193,7 @@ def _table(connection: Connection) -> Table:
         key=("quarantine_id",),
         order="quarantine_id",
         filters=(
-            Filter(
-                "kind",
-                "种类",
-                "kind",
-                tuple(Option(kind, zh, en, equal("kind", kind)) for kind, (zh, en) in KIND_NAMES.items()),
-            ),
+            one_of("kind", "种类", "kind", KIND_NAMES),
             Filter(
                 "code", "代码", "code", tuple(Option(code, code, code, _with_error(code)) for code in codes)
             ),
@@ -253,10 +238,10 @@ def _with_error(code: str) -> Condition:
     return lambda row: or_(row.c.code == code, row.c.others.contains(f'"{code}"', autoescape=True))
 
 
-def _of_period(period: Any) -> Condition:
+def _of_period(period: Row[str, int, int, int]) -> Condition:
     """Order rows that are, or may be, of a period: what its checklist counts."""
 
-    def of_period(row: Any) -> ColumnElement[bool]:
+    def of_period(row: FromClause) -> ColumnElement[bool]:
         within = and_(row.c.paid_at >= period.month_from, row.c.paid_at < period.month_until)
         return and_(row.c.kind == "orders", or_(row.c.paid_at.is_(None), within))
 

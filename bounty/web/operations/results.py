@@ -1,23 +1,23 @@
 """Results: the promoters of a period by passed, margin and at risk; and what changed since the last run."""
 
-from typing import Any
-
 from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection, and_, or_
 
 from bounty.db import Query
 from bounty.notices.as_of import results_as_of
 from bounty.notices.period_status import PeriodStatus, period_status
 from bounty.notices.period_summaries import period_summaries
-from bounty.notices.results_query import OUTLOOKS, at_risk, results_query
+from bounty.notices.results_query import Outlook, at_risk, results_query
 from bounty.progress.as_of import AsOf
 from bounty.rules.periods import Period
 from bounty.settlement.revocations import voids_of
-from bounty.web.promoter.as_of import asked_as_of
+from bounty.web.promoter.as_of import requested_as_of
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.request_context import now, reading
-from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
+from bounty.web.shared.table_filters import Filter, Option, Search, equal, one_of
+from bounty.web.shared.tables import Column, Table, page_of
 
 blueprint = Blueprint("results", __name__, url_prefix="/operations")
 MOST_AS_OF = 500
@@ -49,12 +49,7 @@ ACTIVITY = Filter(
         Option("no", "无订单", "without orders", equal("active", 0)),
     ),
 )
-OUTLOOK = Filter(
-    "outlook",
-    "走势",
-    "outlook",
-    tuple(Option(code, zh, en, equal("outlook", code)) for code, (zh, en) in OUTLOOKS.items()),
-)
+OUTLOOK = one_of("outlook", "走势", "outlook", Outlook.labels())
 CHANGE = Filter(
     "change",
     "与上次相比",
@@ -153,7 +148,7 @@ def rows_of(stage: PeriodStatus) -> Query:
 
 @blueprint.get("/results")
 @allows(*READERS)
-def newest() -> Any:
+def newest() -> ResponseReturnValue:
     """The results of the newest period of which there are any."""
     with reading() as connection:
         found = period_summaries(connection, now())
@@ -166,9 +161,9 @@ def newest() -> Any:
 @blueprint.get("/periods/<period:period>/results")
 @allows(*READERS)
 def index(period: Period) -> str:
-    """The promoters of a period, nearest to the line first unless asked otherwise."""
+    """The promoters of a period, nearest to the target first unless requested otherwise."""
     with reading() as connection:
-        past = asked_as_of(connection)
+        past = requested_as_of(connection)
         if past is not None:
             return _as_of(connection, period, past)
         stage = period_status(connection, period, now())
@@ -181,13 +176,13 @@ def index(period: Period) -> str:
         page=page,
         periods=periods,
         voids=voids,
-        outlooks=OUTLOOKS,
+        outlooks=Outlook.labels(),
         now=now(),
     )
 
 
 def _as_of(connection: Connection, period: Period, past: AsOf) -> str:
-    """What a settlement would have said at a past moment."""
+    """The results of a settlement as of a past moment."""
     rows = results_as_of(connection, period, past)
     return render_template(
         "operations/results_as_of.html",

@@ -1,8 +1,7 @@
-"""Passes that are taken back: asked for and answered on the page of the results."""
-
-from typing import Any
+"""Revocations of passes: requested and answered on the page of the results."""
 
 from flask import Blueprint, flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
 
 from bounty.errors import BountyError
 from bounty.rules.periods import Period
@@ -17,7 +16,7 @@ blueprint = Blueprint("voids", __name__, url_prefix="/operations")
 
 @blueprint.post("/periods/<period:period>/voids")
 @allows("operator")
-def ask(period: Period) -> Any:
+def ask(period: Period) -> ResponseReturnValue:
     """Ask for the pass of a promoter to be void."""
     text = request.form.get("promoter_id", "").strip()
     if not text.isascii() or not text.isdigit() or len(text) > 15:
@@ -30,16 +29,16 @@ def ask(period: Period) -> Any:
 
 @blueprint.post("/periods/<period:period>/voids/<int:promoter_id>")
 @allows("operator", "admin")
-def answer(period: Period, promoter_id: int) -> Any:
+def answer(period: Period, promoter_id: int) -> ResponseReturnValue:
     """Approve that a pass is void, or decline it."""
     approve = request.form.get("verdict") == "approve"
     require_fresh_code()
     with writing() as connection:
         answer_void(connection, period, promoter_id, now(), approve=approve)
-    told = _("达标已取消：重新核算并公示后生效。") if approve else _("已驳回，达标不变。")
-    flash(told, "success")
+    message = _("达标已取消：重新核算并公示后生效。") if approve else _("已驳回，达标不变。")
+    flash(message, "success")
     return _back(period)
 
 
-def _back(period: Period) -> Any:
+def _back(period: Period) -> ResponseReturnValue:
     return redirect(url_for("results.index", period=period) + "#voids", 303)

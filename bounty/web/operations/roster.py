@@ -6,20 +6,18 @@ import io
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
-from sqlalchemy import Connection, cast
+from sqlalchemy import Connection
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as Redirect
 
 from bounty.accounts.service import account_of_promoter, count_promoter_accounts, mail_invitations
-from bounty.db import Words
 from bounty.errors import BountyError
 from bounty.money import read_yuan
 from bounty.promoters.invitations import invite_from_file
 from bounty.roster import queries
-from bounty.roster.eligibility import INELIGIBLE, in_words
+from bounty.roster.eligibility import Ineligibility, in_words
 from bounty.roster.ineligibility_text import ineligibility_text, tenure_reached
 from bounty.roster.overrides import EntryState, entry_of, override, overrides_of, refusal_of
 from bounty.roster.preview import roster_preview
@@ -30,12 +28,12 @@ from bounty.settlement.files import inert
 from bounty.web.period_names import period_label, with_period_labels
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
-from bounty.web.shared.errors import said
+from bounty.web.shared.errors import refusal_text
 from bounty.web.shared.form_files import uploaded_file
-from bounty.web.shared.formats import INELIGIBLE_NAMES
 from bounty.web.shared.language import _, in_language, language, listed
 from bounty.web.shared.request_context import now, reading, site, writing
-from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
+from bounty.web.shared.table_filters import PROMOTER_SEARCH, Filter, Option, equal, one_of
+from bounty.web.shared.tables import Column, Table, page_of
 
 blueprint = Blueprint("roster", __name__, url_prefix="/operations/roster")
 READERS = ("operator", "admin")
@@ -108,14 +106,14 @@ def open_period() -> str | Redirect | tuple[str, int]:
     except BountyError as refusal:
         return _reopened(refusal)
     history = "、".join(f"{each} {orders}" for each, orders in opened.history.items())
-    told = _(
+    message = _(
         "%(period)s 已开期：名单 %(on_roster)s 人，有资格 %(eligible)s 人",
         period=period_label(month),
         on_roster=opened.on_roster,
         eligible=opened.eligible,
     )
     held = _("历史月份的订单数：%(history)s", history=history)
-    flash(listed((told, with_period_labels(held) if history else ""), ";"), "success")
+    flash(listed((message, with_period_labels(held) if history else ""), ";"), "success")
     return redirect(url_for(".listing", period=month), 303)
 
 
@@ -134,7 +132,7 @@ def _opening(month: Period, refused: str | None = None) -> str:
         "operations/opening.html",
         preview=preview,
         changes=preview.changes[:CHANGES_SHOWN],
-        reasons=INELIGIBLE_NAMES,
+        reasons=Ineligibility.labels(),
         accounts=accounts,
         refused=refused,
         now=now(),
@@ -153,13 +151,13 @@ def entry(period: Period, promoter_id: int) -> str:
 def put_right(period: Period, promoter_id: int) -> Redirect | tuple[str, int]:
     """Override an entry."""
     try:
-        to = _standing()
+        to = _entry_in_form()
         with writing() as connection:
             if entry_of(connection, period, promoter_id) is None:
                 abort(404)
             done = override(connection, period, promoter_id, to, request.form.get("why", ""), now())
     except BountyError as refusal:
-        return _entry(period, promoter_id, said(refusal)), 422
+        return _entry(period, promoter_id, refusal_text(refusal)), 422
     flash(
         _("名单已调整，推手会看到理由。") if done else _("名单本就如此，没有改动。"),
         "success",
@@ -188,7 +186,9 @@ def invite() -> str | tuple[str, int]:
                 if request.form.get("mail"):
                     mail_invitations(connection, invited, now())
     except BountyError as refusal:
-        return render_template("operations/invitations.html", invited=None, refused=said(refusal)), 422
+        return render_template(
+            "operations/invitations.html", invited=None, refused=refusal_text(refusal)
+        ), 422
     links = [(each, f"{site().settings.public_url}/invitation/{each.token}") for each in invited]
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
@@ -216,7 +216,7 @@ def _listing(month: Period, refused: str | None = None) -> str:
         periods=list(opened),
         offered=_offered(list(opened), request.args.get("programme", month.programme)),
         opened_at=opened[str(month)],
-        reasons=INELIGIBLE_NAMES,
+        reasons=Ineligibility.labels(),
         refused=refused,
         now=now(),
     )
@@ -226,9 +226,9 @@ def _reopened(refusal: BountyError) -> tuple[str, int]:
     with reading() as connection:
         periods = [row.period for row in queries.open_periods(connection)]
     if periods:
-        return _listing(Period.parse(periods[0]), said(refusal)), 422
+        return _listing(Period.parse(periods[0]), refusal_text(refusal)), 422
     return render_template(
-        "operations/roster_empty.html", refused=said(refusal), offered=None, now=now()
+        "operations/roster_empty.html", refused=refusal_text(refusal), offered=None, now=now()
     ), 422
 
 
@@ -248,7 +248,7 @@ def _entry(month: Period, promoter_id: int, refused: str | None = None) -> str:
     tenure = None
     if rules is not None and rules.min_tenure_months:
         tenure = (rules.min_tenure_months, tenure_reached(row.registered_on, rules.min_tenure_months))
-    stands = next((each for each in violations if _stands(each, month)), None)
+    stands = next((each for each in violations if _in_effect(each, month)), None)
     reason = (
         None
         if row.reason is None
@@ -263,26 +263,26 @@ def _entry(month: Period, promoter_id: int, refused: str | None = None) -> str:
         violations=violations,
         stands=stands,
         overrides=overrides,
-        closed=None if closed is None else said(closed),
+        closed=None if closed is None else refusal_text(closed),
         derived=in_words(derivation, chinese=language() == "zh"),
         why=reason,
         tenure=tenure,
         account=None if account is None else account.email,
-        reasons=INELIGIBLE_NAMES,
+        reasons=Ineligibility.labels(),
         posted=request.form,
         refused=refused,
         now=now(),
     )
 
 
-def _stands(violation: Any, month: Period) -> bool:
-    """Whether a violation stood on the first day of a period."""
+def _in_effect(violation: queries.PromoterViolation, month: Period) -> bool:
+    """Whether a violation was in effect on the first day of a period."""
     cleared = violation.cleared_on
     return violation.occurred_on < month.first_day and (cleared is None or cleared >= month.first_day)
 
 
-def _standing() -> EntryState:
-    """What the form says that the roster should say."""
+def _entry_in_form() -> EntryState:
+    """The entry of the roster that the form asks for."""
     reason = request.form.get("ineligible", "")
     if reason:
         return EntryState(reason, None, None)
@@ -319,15 +319,10 @@ def _table(connection: Connection, month: Period) -> Table:
                 (
                     Option("yes", "有资格", "eligible", lambda row: row.c.reason.is_(None)),
                     Option("no", "无资格", "not eligible", lambda row: row.c.reason.is_not(None)),
-                    Option("overridden", "人工调整过", "overridden", lambda row: row.c.overridden.is_(True)),
+                    Option("overridden", "有人工调整", "overridden", lambda row: row.c.overridden.is_(True)),
                 ),
             ),
-            Filter(
-                "reason",
-                "原因",
-                "reason",
-                tuple(Option(code, *INELIGIBLE_NAMES[code], equal("reason", code)) for code in INELIGIBLE),
-            ),
+            one_of("reason", "原因", "reason", Ineligibility.labels()),
             Filter(
                 "level",
                 "等级",
@@ -335,12 +330,5 @@ def _table(connection: Connection, month: Period) -> Table:
                 tuple(Option(level, level, level, equal("level", level)) for level in levels),
             ),
         ),
-        search=Search(
-            "推手 ID 或姓名",
-            "promoter id or name",
-            lambda row, words: (
-                row.c.name.contains(words, autoescape=True)
-                | cast(row.c.promoter_id, Words).startswith(words, autoescape=True)
-            ),
-        ),
+        search=PROMOTER_SEARCH,
     )

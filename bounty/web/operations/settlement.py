@@ -1,22 +1,23 @@
 """Settle and publish: the checklist, the draft, its difference, the second person, and the notice."""
 
 from collections.abc import Callable
-from types import SimpleNamespace
-from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from sqlalchemy import Connection
 
 from bounty.checks.books import run_checks
 from bounty.db import Query
 from bounty.errors import BountyError
-from bounty.notices.changes import CAUSES, changes_between
-from bounty.notices.differences import difference
+from bounty.figures import books_are_small
+from bounty.models import ChangeCause
+from bounty.notices.changes import changes_between, require_rows_of_changes, with_moved
+from bounty.notices.differences import difference_shown
 from bounty.notices.period_status import PeriodStatus, period_status
-from bounty.notices.period_summaries import STATES, period_summaries
-from bounty.notices.service import moved_by_cause
+from bounty.notices.period_summaries import PeriodState, period_summaries
+from bounty.notices.service import CauseTotal, NoticeRow
 from bounty.release import service as closing
-from bounty.release.checklist import LINES, WAIVABLE, checklist
+from bounty.release.checklist import WAIVABLE, ChecklistCode, checklist
 from bounty.release.freshness import confirm_data
 from bounty.release.next_code import after_notice
 from bounty.release.next_step import next_step
@@ -30,11 +31,12 @@ from bounty.web.operations.results import READERS
 from bounty.web.public.pages import notice_parts
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
-from bounty.web.shared.errors import said
+from bounty.web.shared.errors import refusal_text
 from bounty.web.shared.language import _, in_language
 from bounty.web.shared.request_context import now, reading, site, writing
 from bounty.web.shared.step_up_auth import require_fresh_code
-from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
+from bounty.web.shared.table_filters import Search, one_of
+from bounty.web.shared.tables import Column, Table, page_of
 
 blueprint = Blueprint("settling", __name__, url_prefix="/operations")
 CHANGES = Table(
@@ -51,21 +53,14 @@ CHANGES = Table(
     ),
     key=("promoter_id", "order_sn"),
     order="promoter_id",
-    filters=(
-        Filter(
-            "cause",
-            "原因",
-            "cause",
-            tuple(Option(code, zh, en, equal("cause", code)) for code, (zh, en) in CAUSES.items()),
-        ),
-    ),
+    filters=(one_of("cause", "原因", "cause", ChangeCause.labels()),),
     search=Search("订单号", "order number", lambda rows, words: rows.c.order_sn == words),
 )
 
 
 @blueprint.get("/settling")
 @allows(*READERS)
-def index() -> Any:
+def index() -> ResponseReturnValue:
     """The period that is to be settled or published next; the newest settled one where none is."""
     with reading() as connection:
         found = period_summaries(connection, now())
@@ -83,13 +78,13 @@ def show(period: Period) -> str:
 
 @blueprint.post("/periods/<period:period>/settle")
 @allows("operator")
-def make(period: Period) -> Any:
+def make(period: Period) -> ResponseReturnValue:
     """Make a draft, or find that the newest settlement still says the same; then the books check themselves."""
 
     def act(connection: Connection) -> str:
         settled = settle(connection, period, now())
-        if settled.anew:
-            return _("核算 %(settlement_id)s 已完成，成为草稿。", settlement_id=settled.settlement_id)
+        if settled.created:
+            return _("核算 %(settlement_id)s 已完成，待批准。", settlement_id=settled.settlement_id)
         return _("数据没有带来变化：核算 %(settlement_id)s 仍然有效。", settlement_id=settled.settlement_id)
 
     return _done(period, act, afterwards=_check)
@@ -97,14 +92,14 @@ def make(period: Period) -> Any:
 
 @blueprint.post("/periods/<period:period>/check")
 @allows("operator")
-def check(period: Period) -> Any:
+def check(period: Period) -> ResponseReturnValue:
     """Run the checks of the books again."""
     return _done(period, lambda _connection: _("自查已完成。"), afterwards=_check)
 
 
 @blueprint.post("/periods/<period:period>/waive")
 @allows("operator")
-def waive(period: Period) -> Any:
+def waive(period: Period) -> ResponseReturnValue:
     """Answer for a line of the checklist, with a reason."""
 
     def act(connection: Connection) -> str:
@@ -112,14 +107,14 @@ def waive(period: Period) -> Any:
         required = site().settings.approval_required
         reason = request.form.get("reason", "")
         closing.waive(connection, period, _seen(), line, reason, now(), approval_required=required)
-        return _("%(line)s：已写明理由放行。", line=in_language(*LINES[line]))
+        return _("%(line)s：已写明理由放行。", line=in_language(*ChecklistCode.labels()[line]))
 
     return _done(period, act)
 
 
 @blueprint.post("/periods/<period:period>/confirm-data")
 @allows("operator")
-def confirm(period: Period) -> Any:
+def confirm(period: Period) -> ResponseReturnValue:
     """Confirm that the data of a period is complete up to its receipt cutoff."""
 
     def act(connection: Connection) -> str:
@@ -133,7 +128,7 @@ def confirm(period: Period) -> Any:
 
 @blueprint.post("/periods/<period:period>/approve")
 @allows("operator", "finance")
-def approve(period: Period) -> Any:
+def approve(period: Period) -> ResponseReturnValue:
     """Stand for the draft as it was seen; not for one's own."""
 
     def act(connection: Connection) -> str:
@@ -145,7 +140,7 @@ def approve(period: Period) -> Any:
 
 @blueprint.get("/periods/<period:period>/publish")
 @allows("operator")
-def publishing(period: Period) -> Any:
+def publishing(period: Period) -> ResponseReturnValue:
     """What publishing the draft would do, to how many; nothing is published yet."""
     with reading() as connection:
         stage = period_status(connection, period, now())
@@ -154,7 +149,7 @@ def publishing(period: Period) -> Any:
             return redirect(url_for(".show", period=period), 303)
         passed = count_passed(connection, draft.settlement_id)
         found = checklist(connection, stage, now())
-        differs = before and difference(connection, period, stage.terms, before, draft)
+        differs = difference_shown(connection, period, stage.terms, before, draft, now())
     required = site().settings.approval_required
     return render_template(
         "operations/publishing.html",
@@ -163,9 +158,10 @@ def publishing(period: Period) -> Any:
         before=before,
         passed=passed,
         checklist=found,
-        lines=LINES,
-        difference=differs,
-        causes=CAUSES,
+        lines=ChecklistCode.labels(),
+        difference=differs.content,
+        figures=[differs],
+        causes=ChangeCause.labels(),
         ready=found.clean and not (required and stage.approvals_missing),
         now=now(),
     )
@@ -173,7 +169,7 @@ def publishing(period: Period) -> Any:
 
 @blueprint.post("/periods/<period:period>/publish")
 @allows("operator")
-def publish(period: Period) -> Any:
+def publish(period: Period) -> ResponseReturnValue:
     """Publish the draft as it was seen, as the next notice."""
 
     def act(connection: Connection) -> str:
@@ -191,7 +187,7 @@ def publish(period: Period) -> Any:
 
 @blueprint.get("/periods/<period:period>/preview")
 @allows(*READERS)
-def preview(period: Period) -> Any:
+def preview(period: Period) -> ResponseReturnValue:
     """The draft as the notice that it would become, by the public's own template."""
     with reading() as connection:
         stage = period_status(connection, period, now())
@@ -199,24 +195,42 @@ def preview(period: Period) -> Any:
         if draft is None:
             return redirect(url_for(".show", period=period))
         number = before.notice + 1 if before else 1
-        notice = SimpleNamespace(**draft._mapping, notice=number, published_at=now())
-        causes = (
-            connection.execute(moved_by_cause(changes_between(period, stage.terms, before, draft))).all()
-            if before is not None
-            else []
-        )
-        parts = notice_parts(connection, period, notice, before, list(causes))
-    return render_template("operations/preview.html", told=[notice, *stage.notices], stage=stage, **parts)
+        notice = NoticeRow(**vars(draft), notice=number, published_at=now())
+        differs = difference_shown(connection, period, stage.terms, before, draft, now())
+        found = differs.content.causes if differs.content else []
+        causes = sorted(CauseTotal(each.code, each.orders, each.subsidy_fen) for each in found if each.orders)
+        parts = notice_parts(connection, period, notice, before, causes)
+    return render_template(
+        "operations/preview.html",
+        notices=[notice, *stage.notices],
+        stage=stage,
+        figures=[differs],
+        now=now(),
+        **parts,
+    )
 
 
 @blueprint.get("/periods/<period:period>/changes")
 @allows(*READERS)
 def changes(period: Period) -> str:
-    """Every order that the newest settlement judges otherwise than the one before, and why."""
+    """Every order that the newest settlement judges otherwise than the one before, and why; of large books what the
+    causes come to, and a file of the orders."""
     with reading() as connection:
         stage = period_status(connection, period, now())
-        page = page_of(connection, CHANGES, _changes(stage), request.args)
-    return render_template("operations/changes.html", stage=stage, page=page, causes=CAUSES)
+        rows, page = _changes(connection, stage), None
+        if books_are_small(connection):
+            page = page_of(connection, CHANGES, rows, request.args)
+        differs = difference_shown(connection, period, stage.terms, stage.before, stage.newest, now())
+    return render_template(
+        "operations/changes.html",
+        stage=stage,
+        page=page,
+        arguments={"cause": request.args["cause"]} if "cause" in request.args else {},
+        difference=differs.content,
+        figures=[differs],
+        causes=ChangeCause.labels(),
+        now=now(),
+    )
 
 
 @blueprint.get("/periods/<period:period>/changes.csv")
@@ -225,17 +239,18 @@ def changes_csv(period: Period) -> Response:
     """Exactly the orders that the filters leave."""
     with reading() as connection:
         stage = period_status(connection, period, now())
-    return csv_response(CHANGES, _changes(stage), request.args, f"changes-{period.slug}")
+        rows = _changes(connection, stage)
+    return csv_response(CHANGES, rows, request.args, f"changes-{period.slug}")
 
 
-def _changes(stage: PeriodStatus) -> Query:
-    if stage.before is None:
+def _changes(connection: Connection, stage: PeriodStatus) -> Query:
+    if stage.before is None or stage.newest is None:
         raise BountyError(
             f"{stage.period} has not been settled twice: there is nothing to compare yet.",
             f"{stage.period} 还没有第二次核算：暂无可比较的内容。",
         )
-    row = changes_between(stage.period, stage.terms, stage.before, stage.newest).subquery("row")
-    return row.select().add_columns((row.c.now_subsidy_fen - row.c.was_subsidy_fen).label("moved_fen"))
+    require_rows_of_changes(connection, stage.period, stage.before)
+    return with_moved(changes_between(stage.period, stage.terms, stage.before, stage.newest))
 
 
 def _seen() -> int:
@@ -255,7 +270,7 @@ def _done(
     *,
     afterwards: Callable[[Period], None] | None = None,
     fresh: bool = False,
-) -> Any:
+) -> ResponseReturnValue:
     """Do one act and go back to the page; a refusal is a sentence on it.
 
     fresh   whether it takes a fresh one-time code
@@ -264,12 +279,12 @@ def _done(
         if fresh:
             require_fresh_code()
         with writing() as connection:
-            told = act(connection)
+            message = act(connection)
         if afterwards is not None:
             afterwards(period)
     except BountyError as refusal:
-        return _page(period, said(refusal)), 409
-    flash(told, "success")
+        return _page(period, refusal_text(refusal)), 409
+    flash(message, "success")
     return redirect(url_for(".show", period=period), 303)
 
 
@@ -278,21 +293,22 @@ def _page(period: Period, refused: str | None = None) -> str:
         stage = period_status(connection, period, now())
         newest, before = stage.newest, stage.before
         found = checklist(connection, stage, now())
-        came = after_notice(connection, stage, now())
+        came = after_notice(connection, stage, now(), shown=True)
         step = next_step(stage, found, came, approval_required=site().settings.approval_required)
-        differs = before and difference(connection, period, stage.terms, before, newest)
+        differs = difference_shown(connection, period, stage.terms, before, newest, now())
     return render_template(
         "operations/settling.html",
         stage=stage,
         checklist=found,
-        lines=LINES,
+        lines=ChecklistCode.labels(),
         waivable=WAIVABLE,
         step=step,
         place=place_of(step, period),
-        difference=differs,
-        causes=CAUSES,
-        states=STATES,
-        needed=0 if newest is None else approvals_needed(newest),
+        difference=differs.content,
+        figures=[each for each in (came.late_figure, differs) if each is not None],
+        causes=ChangeCause.labels(),
+        states=PeriodState.labels(),
+        needed=0 if newest is None else approvals_needed(newest.prepared_by_id),
         approval_required=site().settings.approval_required,
         refused=refused,
         now=now(),

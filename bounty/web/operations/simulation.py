@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from flask import Blueprint, render_template, request
 
 from bounty.errors import BountyError
-from bounty.forecast.simulation import CAUSES, Figures, Simulated, periods_from_to, simulate, sweep
+from bounty.forecast.simulated_month import Figures
+from bounty.forecast.simulation import Simulated, TermsPart, periods_from_to, simulate, sweep
 from bounty.forecast.variation import Variation, VariedKey, read_variation, varied_keys
 from bounty.roster.terms import versions
 from bounty.rules.periods import MAIN, Period
@@ -13,7 +14,7 @@ from bounty.rules.terms import read_terms
 from bounty.web.operations.terms import LONGEST_BYTES, text_of_terms
 from bounty.web.shared.access import allows
 from bounty.web.shared.charts import MonthBar, month_bars
-from bounty.web.shared.errors import said
+from bounty.web.shared.errors import refusal_text
 from bounty.web.shared.request_context import now, reading
 
 blueprint = Blueprint("simulation", __name__, url_prefix="/operations/terms/simulation")
@@ -81,7 +82,7 @@ def show() -> str | tuple[str, int]:
             found = [simulate(connection, terms, period, now()) for period in periods]
             swept = None if vary is None else sweep(connection, text, periods, vary, now())
     except BountyError as refusal:
-        return _page(text, programme, first, last, refused=said(refusal)), 422
+        return _page(text, programme, first, last, refused=refusal_text(refusal)), 422
     of = None if vary is None or swept is None else Sweep(_key(text, vary.path), periods, swept)
     return _page(text, programme, first, last, found, swept=of)
 
@@ -139,7 +140,7 @@ def _page(
         first=first,
         last=last,
         found=found or [],
-        causes=CAUSES,
+        causes=TermsPart.labels(),
         swept=swept,
         keys=varied_keys(text),
         varied={name: request.form.get(name, "") for name in ("vary", "vary_from", "vary_to", "vary_step")},

@@ -1,27 +1,27 @@
 """Terms: every version with what it promises in words, what it changed, and where it holds."""
 
 import tomllib
-from typing import Any
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
-from sqlalchemy import Connection
+from sqlalchemy import BigInteger, Connection
 from werkzeug.wrappers import Response as Redirect
 
 from bounty.db import Query, WholeNumber, Words, given_rows
 from bounty.errors import BountyError
-from bounty.roster.terms import add_terms, changes, check_terms, versions
+from bounty.roster.terms import VersionInUse, add_terms, changes, check_terms, versions
 from bounty.rules.periods import MAIN, Period
 from bounty.rules.terms import read_terms
 from bounty.rules.terms_text import terms_in_words
-from bounty.web.operations import terms_form
+from bounty.web.operations import terms_fields, terms_form
 from bounty.web.period_names import by_programme, period_label
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
-from bounty.web.shared.errors import said
+from bounty.web.shared.errors import refusal_text
 from bounty.web.shared.form_files import uploaded_file
 from bounty.web.shared.language import _, _p, language
 from bounty.web.shared.request_context import now, reading, writing
-from bounty.web.shared.tables import Column, Filter, Option, Table, page_of
+from bounty.web.shared.table_filters import Filter, Option
+from bounty.web.shared.tables import Column, Table, page_of
 
 blueprint = Blueprint("terms", __name__, url_prefix="/operations/terms")
 LONGEST_BYTES = 65_536
@@ -52,7 +52,7 @@ TABLE = Table(
         ),
     ),
 )
-_KINDS: dict[str, Any] = {
+_KINDS: dict[str, Words | BigInteger] = {
     column.name: WholeNumber if column.kind in ("id", "count", "instant") else Words()
     for column in TABLE.columns
 }
@@ -119,7 +119,7 @@ def filled() -> str | tuple[str, int]:
     try:
         return _adding(terms_form.toml_of(terms_form.document_of(given)), programme)
     except BountyError as refusal:
-        return _form(given, programme, said(refusal)), 422
+        return _form(given, programme, refusal_text(refusal)), 422
 
 
 @blueprint.post("/")
@@ -132,13 +132,13 @@ def add() -> Redirect | str | tuple[str, int]:
         if not seen or read_terms(text).sha256 != seen:
             return _adding(text, programme)
         with writing() as connection:
-            terms, anew = add_terms(connection, text, now(), programme)
+            terms, created = add_terms(connection, text, now(), programme)
     except BountyError as refusal:
-        return _index(said(refusal)), 422
+        return _index(refusal_text(refusal)), 422
     begins = period_label(Period.parse(terms.effective_from, programme))
     flash(
         _("条款已加入，自 %(begins)s 期起。", begins=begins)
-        if anew
+        if created
         else _p("terms", "内容与现有版本相同，没有改动。"),
         "success",
     )
@@ -158,11 +158,11 @@ def _adding(text: str, programme: str) -> str:
     with reading() as connection:
         before = _newest(versions(connection), programme)
         checked = check_terms(connection, text, programme)
-        terms, anew = checked.terms, checked.is_new
+        terms, created = checked.terms, checked.is_new
     return render_template(
         "operations/terms_adding.html",
         terms=terms,
-        anew=anew,
+        created=created,
         toml=text,
         programme=programme,
         begins=period_label(Period.parse(terms.effective_from, programme)),
@@ -179,14 +179,14 @@ def _form(given: terms_form.FilledForm, programme: str, refused: str | None = No
         "operations/terms_form.html",
         form=given,
         programme=programme,
-        parts=terms_form.PARTS,
-        level_fields=terms_form.LEVEL_FIELDS,
-        tier_fields=terms_form.TIER_FIELDS,
+        parts=terms_fields.PARTS,
+        level_fields=terms_fields.LEVEL_FIELDS,
+        tier_fields=terms_fields.TIER_FIELDS,
         refused=refused,
     )
 
 
-def _newest(every: list[Any], programme: str) -> Any | None:
+def _newest(every: list[VersionInUse], programme: str) -> VersionInUse | None:
     """The newest version of a programme; null where there is none."""
     return next((row for row in every if Period.parse(row.effective_from).programme == programme), None)
 
@@ -206,7 +206,7 @@ def _table() -> Table:
 def _rows(connection: Connection) -> Query:
     """The versions with their names, which stand in their TOML."""
     every = versions(connection)
-    return given_rows(_KINDS, ({**row._mapping, "name": read_terms(row.toml).name} for row in every))
+    return given_rows(_KINDS, ({**row._asdict(), "name": read_terms(row.toml).name} for row in every))
 
 
 def text_of_terms(content: bytes) -> str:

@@ -1,4 +1,4 @@
-"""The form of the terms: every term with its words, unit and default, to a document and back.
+"""The form of the terms, to a document and back.
 
 A document is what TOML text is parsed into; ``toml_of`` writes one. Whether it holds, ``rules.terms`` decides.
 """
@@ -7,326 +7,13 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
 
-Kind = Literal["text", "whole", "yuan", "ratio", "flag", "choice", "ids", "day"]
-Choice = tuple[str, str, str]
-"""Value, Chinese and English."""
+from bounty.json_types import Json, JsonObject
+from bounty.web.operations.terms_fields import LEVEL_FIELDS, PARTS, TIER_FIELDS, Kind, TermField
+
 MORE_LEVELS, MORE_TIERS = 1, 2
 """Blank rows below the levels and tiers that there are."""
 MOST_ROWS = 20
-
-
-@dataclass(frozen=True, slots=True)
-class TermField:
-    """One term in the form."""
-
-    key: str
-    """Within its part, as in the file."""
-    zh: str
-    en: str
-    hint_zh: str
-    """Its unit, and what blank means."""
-    hint_en: str
-    kind: Kind = "text"
-    default: str = ""
-    """What a form without a version before it begins with."""
-    choices: tuple[Choice, ...] = ()
-    left_out: str | None = None
-    """What a file says by leaving the key out, so that the form does too; null where the key has to be given or blank
-    says it."""
-
-
-@dataclass(frozen=True, slots=True)
-class TermPart:
-    """A table of the file."""
-
-    key: str
-    """Blank for the top."""
-    zh: str
-    en: str
-    fields: tuple[TermField, ...]
-
-
-_IDS = ("编号，用 ; 分隔；空为不限", "ids joined by ;; blank: any")
-_CAP = ("元；空为不封顶", "yuan; blank: no cap")
-PARTS = (
-    TermPart(
-        "",
-        "总则",
-        "General",
-        (
-            TermField("name", "名称", "Name", "推手会看到", "promoters read it", default="月度赏金任务"),
-            TermField(
-                "effective_from",
-                "自哪期起",
-                "From period",
-                "月份，如 2023-01；半月期写 2023-01a",
-                "a month such as 2023-01; a half is 2023-01a",
-            ),
-            TermField(
-                "cycle",
-                "周期",
-                "Cycle",
-                "默认每月一期",
-                "a period a month by default",
-                "choice",
-                "month",
-                (("month", "每月", "month"), ("half-month", "半月", "half-month")),
-                left_out="month",
-            ),
-        ),
-    ),
-    TermPart(
-        "task",
-        "任务",
-        "Task",
-        (
-            TermField("first_day", "推广首日", "First day", "日，1 至 31", "day, 1 to 31", "whole", "1"),
-            TermField(
-                "last_day",
-                "推广末日（含）",
-                "Last day, inclusive",
-                "日，1 至 31，或 end 表示月末",
-                "day, 1 to 31, or end for the month's last",
-                "day",
-                "20",
-            ),
-            TermField(
-                "receipt_cutoff_day",
-                "收货截止（次月）",
-                "Receipts end, next month",
-                "日，含当天；半月期留空",
-                "day, inclusive; blank for half-months",
-                "whole",
-                "10",
-            ),
-            TermField(
-                "receipt_cutoff_days",
-                "收货期限（半月期）",
-                "Receipts end, half-months",
-                "期末后的天数；按月的条款留空",
-                "days after the period's end; blank for months",
-                "whole",
-            ),
-            TermField(
-                "order_cap_yuan", "每单最多计入", "Most that an order counts", "元", "yuan", "yuan", "200.00"
-            ),
-            TermField(
-                "min_order_yuan",
-                "每单最低金额",
-                "Least amount of an order",
-                "元；空为不限",
-                "yuan; blank: any",
-                "yuan",
-            ),
-            TermField(
-                "count_price_compare",
-                "比价订单计入任务",
-                "Price-compared orders count",
-                "默认计入",
-                "yes by default",
-                "flag",
-                "y",
-            ),
-            TermField(
-                "count_live_room",
-                "直播间订单计入任务",
-                "Live-room orders count",
-                "默认不计入",
-                "no by default",
-                "flag",
-                left_out="",
-            ),
-            TermField("category_ids", "只计这些类目", "Only these categories", *_IDS, "ids"),
-        ),
-    ),
-    TermPart(
-        "virtual",
-        "虚拟商品",
-        "Virtual goods",
-        (
-            TermField(
-                "types",
-                "订单类型",
-                "Order types",
-                "编号，用 ; 分隔；空为无",
-                "ids joined by ;; blank: none",
-                "ids",
-            ),
-            TermField(
-                "category_ids",
-                "类目",
-                "Categories",
-                "编号，用 ; 分隔；空为无",
-                "ids joined by ;; blank: none",
-                "ids",
-            ),
-        ),
-    ),
-    TermPart(
-        "subsidy",
-        "补贴",
-        "Subsidy",
-        (
-            TermField(
-                "basis",
-                "补贴基数",
-                "Basis",
-                "默认实付金额",
-                "the amount paid by default",
-                "choice",
-                "order_amount",
-                (("order_amount", "实付金额", "amount paid"), ("commission", "佣金", "commission")),
-            ),
-            TermField(
-                "links",
-                "推广链接",
-                "Links",
-                "默认须在 APP 内生成",
-                "made in the app by default",
-                "choice",
-                "app_or_unknown",
-                (
-                    ("app_or_unknown", "APP 内生成（来源不明的也算）", "made in the app, or unknown"),
-                    ("app", "只算 APP 内生成", "made in the app only"),
-                    ("any", "不限", "any"),
-                ),
-            ),
-            TermField(
-                "include_price_compare",
-                "比价订单有补贴",
-                "Price-compared orders earn",
-                "默认没有",
-                "no by default",
-                "flag",
-            ),
-            TermField(
-                "include_live_room",
-                "直播间订单有补贴",
-                "Live-room orders earn",
-                "默认没有",
-                "no by default",
-                "flag",
-                left_out="",
-            ),
-            TermField("order_cap_yuan", "每单补贴上限", "Cap an order", *_CAP, "yuan"),
-            TermField("promoter_cap_yuan", "每人每期补贴上限", "Cap a promoter and period", *_CAP, "yuan"),
-            TermField(
-                "lapse_months",
-                "佣金多久未结算作废",
-                "Void if unsettled for",
-                "月，自期末起；空为不作废",
-                "months after the period; blank: never",
-                "whole",
-            ),
-            TermField(
-                "exclusive",
-                "与其他项目的补贴互斥",
-                "Not beside another programme's subsidy",
-                "默认可以同时得",
-                "both by default",
-                "flag",
-                left_out="",
-            ),
-            TermField(
-                "audited_by_day",
-                "当月结算的审核截止",
-                "Audited by, to settle in the same month",
-                "日；只影响展示的日期",
-                "day; for the dates shown only",
-                "whole",
-                "15",
-                left_out="15",
-            ),
-            TermField(
-                "settled_on_day",
-                "佣金结算日",
-                "Commissions settle on",
-                "日；只影响展示的日期",
-                "day; for the dates shown only",
-                "whole",
-                "20",
-                left_out="20",
-            ),
-            TermField(
-                "budget_yuan",
-                "每期预算",
-                "Budget of a period",
-                "元；只提醒，不减补贴；空为没有预算",
-                "yuan; it only warns and cuts nothing; blank: none",
-                "yuan",
-            ),
-        ),
-    ),
-    TermPart(
-        "notice",
-        "公示与申诉",
-        "Notice and appeals",
-        (
-            TermField(
-                "published_by_day",
-                "公示截止（次月）",
-                "Published by, next month",
-                "日，含当天",
-                "day, inclusive",
-                "whole",
-                "19",
-                left_out="19",
-            ),
-            TermField(
-                "appeals_until_day",
-                "申诉截止（次月）",
-                "Appeals until, next month",
-                "日，含当天；公示后的申诉期可能更晚",
-                "day, inclusive; later where the notice comes late",
-                "whole",
-                "19",
-                left_out="19",
-            ),
-            TermField(
-                "appeal_days",
-                "申诉与答复期限",
-                "Days to appeal and to answer",
-                "整天，至少 3",
-                "full days, at least 3",
-                "whole",
-                "3",
-                left_out="3",
-            ),
-        ),
-    ),
-)
-LEVEL_FIELDS: tuple[TermField, ...] = (
-    TermField("name", "等级", "Level", "如 V1；空为没有这一行", "such as V1; blank: no such row"),
-    TermField("direct_only", "只算直推", "Direct orders only", "默认否", "no by default", "flag"),
-    TermField(
-        "min_tenure_months", "注册满", "Registered for", "月；空为不要求", "months; blank: any", "whole"
-    ),
-    TermField("orders", "单数目标", "Target of orders", "单；空为不考核", "orders; blank: none", "whole"),
-    TermField(
-        "gmv_yuan", "GMV 目标", "GMV target", "元；按历史计算时留空", "yuan; blank if by history", "yuan"
-    ),
-    TermField(
-        "history_periods",
-        "按历史：期数",
-        "By history: periods",
-        "最近几期的平均；空为不按历史",
-        "the mean of so many; blank: not by history",
-        "whole",
-    ),
-    TermField("factor", "按历史：倍数", "By history: factor", "如 1.10", "such as 1.10", "ratio"),
-    TermField("floor", "按历史：最低", "By history: least", "元", "yuan", "yuan"),
-    TermField("ceiling", "按历史：最高", "By history: most", "元；空为不限", "yuan; blank: any", "yuan"),
-    TermField("step", "按历史：取整到", "By history: rounded up to", "元", "yuan", "yuan"),
-)
-"""Of one level; those of ``_FORMULA`` make its GMV target one from the promoter's history."""
-TIER_FIELDS: tuple[TermField, ...] = (
-    TermField(
-        "at", "达到目标的", "From this part of the target", "倍，首档 1.00", "the first is 1.00", "ratio"
-    ),
-    TermField("rate_permille", "补贴比例", "Rate", "‰", "per mille", "whole"),
-)
 _FORMULA = ("history_periods", "factor", "floor", "ceiling", "step")
 _DEFAULT_LEVEL = {"name": "V1", "gmv_yuan": "3000.00"}
 _DEFAULT_TIER = {"at": "1.00", "rate_permille": "20"}
@@ -342,7 +29,7 @@ class FilledForm:
     tiers: list[dict[str, str]]
 
 
-def form_of(document: Mapping[str, Any] | None) -> FilledForm:
+def form_of(document: Mapping[str, Json] | None) -> FilledForm:
     """The form of a version, or, without one, with the defaults; with blank rows for more levels and tiers."""
     if document is None:
         parts = {part.key: {field.key: field.default for field in part.fields} for part in PARTS}
@@ -355,12 +42,13 @@ def form_of(document: Mapping[str, Any] | None) -> FilledForm:
         for part in PARTS
     }
     levels = []
-    for name, level in document["levels"].items():
+    for name, value in _table(document["levels"]).items():
+        level = _table(value)
         gmv = level.get("gmv_yuan")
-        formula = gmv if isinstance(gmv, dict) else {}
+        formula = _table(gmv)
         given = {**level, **formula, "name": name, "gmv_yuan": None if formula else gmv}
         levels.append({field.key: _text(given.get(field.key)) for field in LEVEL_FIELDS})
-    tiers = [{key: _text(value) for key, value in tier.items()} for tier in document["subsidy"]["tiers"]]
+    tiers = [{key: _text(value) for key, value in tier.items()} for tier in _tiers(document)]
     return _with_blank_rows(FilledForm(parts, levels, tiers))
 
 
@@ -373,14 +61,14 @@ def posted(fields: Mapping[str, str]) -> FilledForm:
     return FilledForm(parts, _rows(fields, "level", LEVEL_FIELDS), _rows(fields, "tier", TIER_FIELDS))
 
 
-def document_of(form: FilledForm) -> dict[str, Any]:
+def document_of(form: FilledForm) -> JsonObject:
     """The document that a form says; what can't be read stays text, for the terms to refuse by name."""
-    document: dict[str, Any] = {}
+    document: JsonObject = {}
     for part in PARTS:
         values = _values(form.parts[part.key], part.fields)
         document |= values if not part.key else {part.key: values} if values else {}
-    document["virtual"] = {"types": [], "category_ids": []} | document.get("virtual", {})
-    levels = {}
+    document["virtual"] = {"types": [], "category_ids": [], **_part_of(document, "virtual")}
+    levels: JsonObject = {}
     for row in form.levels:
         if not row.get("name"):
             continue
@@ -388,29 +76,29 @@ def document_of(form: FilledForm) -> dict[str, Any]:
         formula = {key: values.pop(key) for key in _FORMULA if key in values}
         if formula:
             values["gmv_yuan"] = formula
-        levels[values.pop("name")] = values
+        levels[row["name"]] = {key: value for key, value in values.items() if key != "name"}
     document["levels"] = levels
-    document["subsidy"]["tiers"] = [
-        _values(row, TIER_FIELDS) for row in form.tiers if row.get("at") or row.get("rate_permille")
-    ]
+    tiers = [_values(row, TIER_FIELDS) for row in form.tiers if row.get("at") or row.get("rate_permille")]
+    document["subsidy"] = {**_part_of(document, "subsidy"), "tiers": tiers}
     return document
 
 
-def toml_of(document: Mapping[str, Any]) -> str:
+def toml_of(document: Mapping[str, Json]) -> str:
     """A document of terms as TOML text."""
     top = [f"{key} = {_toml(value)}" for key, value in document.items() if not isinstance(value, dict)]
     lines = [*top]
     for key in ("task", "virtual", "levels", "subsidy", "notice"):
         if key not in document:
             continue
-        tables = {f"levels.{_key(name)}": level for name, level in document[key].items()}
-        for name, table in (tables if key == "levels" else {key: document[key]}).items():
+        part = _table(document[key])
+        tables = {f"levels.{_key(name)}": _table(level) for name, level in part.items()}
+        for name, table in (tables if key == "levels" else {key: part}).items():
             lines += [
                 "",
                 f"[{name}]",
                 *(f"{each} = {_toml(value)}" for each, value in table.items() if each != "tiers"),
             ]
-    for tier in document["subsidy"]["tiers"]:
+    for tier in _tiers(document):
         lines += ["", "[[subsidy.tiers]]", *(f"{key} = {_toml(value)}" for key, value in tier.items())]
     return "\n".join(lines) + "\n"
 
@@ -446,12 +134,21 @@ def _rows(fields: Mapping[str, str], name: str, of: tuple[TermField, ...]) -> li
     return found
 
 
-def _part_of(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    part: Mapping[str, Any] = document if not key else document.get(key, {})
-    return part
+def _table(value: Json) -> Mapping[str, Json]:
+    """A table of a document; an empty one where it is none."""
+    return value if isinstance(value, Mapping) else {}
 
 
-def _values(texts: Mapping[str, str], fields: tuple[TermField, ...]) -> dict[str, Any]:
+def _part_of(document: Mapping[str, Json], key: str) -> Mapping[str, Json]:
+    return document if not key else _table(document.get(key))
+
+
+def _tiers(document: Mapping[str, Json]) -> list[Mapping[str, Json]]:
+    tiers = _part_of(document, "subsidy")["tiers"]
+    return [_table(tier) for tier in tiers] if isinstance(tiers, list) else []
+
+
+def _values(texts: Mapping[str, str], fields: tuple[TermField, ...]) -> JsonObject:
     return {
         field.key: _value(texts.get(field.key, ""), field.kind)
         for field in fields
@@ -459,7 +156,7 @@ def _values(texts: Mapping[str, str], fields: tuple[TermField, ...]) -> dict[str
     }
 
 
-def _value(text: str, kind: Kind) -> Any:
+def _value(text: str, kind: Kind) -> Json:
     if kind == "flag":
         return text == "y"
     if kind == "ids":
@@ -471,7 +168,7 @@ def _whole(text: str) -> int | str:
     return int(text) if re.fullmatch(r"[0-9]{1,15}", text) else text
 
 
-def _text(value: Any) -> str:
+def _text(value: Json) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -483,7 +180,7 @@ def _key(name: str) -> str:
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
 
 
-def _toml(value: Any) -> str:
+def _toml(value: Json) -> str:
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{key} = {_toml(each)}" for key, each in value.items()) + " }"
     if isinstance(value, list):

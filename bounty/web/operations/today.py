@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from flask import Blueprint, render_template, url_for
 
 from bounty.calendar.due import DueItem, due_items
+from bounty.calendar.schedule import CalendarJob
 from bounty.notices.late_facts import in_words
 from bounty.web.operations.period import place_of
-from bounty.web.operations.schedule import JOBS
 from bounty.web.period_names import period_title
 from bounty.web.shared.access import allows, person
 from bounty.web.shared.language import _, _n, in_language, labelled
@@ -103,7 +103,7 @@ def _appeals(item: DueItem) -> _Words:
         _n("答复 %(num)s 件申诉", item.count),
         _("所示为最早一件的答复期限"),
         _("去答复"),
-        url_for("appeal_desk.index"),
+        url_for("appeal_queue.index"),
     )
 
 
@@ -126,7 +126,7 @@ def _undelivered(item: DueItem) -> _Words:
 
 
 def _slot(item: DueItem) -> _Words:
-    job = in_language(*JOBS[item.code])
+    job = in_language(*CalendarJob.labels()[item.code])
     return (
         _("日程逾期：%(job)s", job=job),
         _n("后台程序有 %(num)s 次没有按时完成；所示为最早一次", item.count),
@@ -138,7 +138,9 @@ def _slot(item: DueItem) -> _Words:
 def _tranche(item: DueItem) -> _Words:
     number = item.count
     title = {
-        "prepared": _("付款批次 %(number)s：待第二人批准", number=number),
+        "prepared": _("付款批次 %(number)s：待第二人批准", number=number)
+        if site().settings.approval_required
+        else _("付款批次 %(number)s：待财务导出", number=number),
         "approved": _("付款批次 %(number)s：已批准，待财务导出", number=number),
         "exported": _("付款批次 %(number)s：已导出，待回单", number=number),
     }[item.code]

@@ -1,6 +1,4 @@
-"""Appeals as the promoter sees them: all of theirs, one with what was said, asking, and replying."""
-
-from typing import Any
+"""Appeals as the promoter sees them: all of theirs, one with its messages, appealing, and replying."""
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from sqlalchemy import Connection
@@ -8,10 +6,10 @@ from werkzeug.wrappers import Response as Redirect
 
 from bounty.appeals import service
 from bounty.appeals.attachments import attach, attachment, attachments_of
-from bounty.appeals.queries import STATES, appeals
+from bounty.appeals.queries import AppealState, appeals_of_promoter
 from bounty.clock import shown
+from bounty.db import Query
 from bounty.errors import BountyError
-from bounty.models import Appeal
 from bounty.orders.queries import owns_order
 from bounty.progress.as_of import read_as_of
 from bounty.progress.service import explain
@@ -23,10 +21,11 @@ from bounty.web.promoter import texts
 from bounty.web.shared.access import allows, own_promoter
 from bounty.web.shared.attachments import download, files_in_form, limits
 from bounty.web.shared.downloads import csv_response
-from bounty.web.shared.errors import said
+from bounty.web.shared.errors import refusal_text
 from bounty.web.shared.language import _
 from bounty.web.shared.request_context import now, reading, site, writing
-from bounty.web.shared.tables import Column, Filter, Option, Table, equal, page_of
+from bounty.web.shared.table_filters import one_of
+from bounty.web.shared.tables import Column, Table, page_of
 
 blueprint = Blueprint("appeals", __name__, url_prefix="/appeals")
 KINDS = {"OPEN": "wait", "OVERDUE": "bad", "ASKED": "wait", "ACCEPTED": "ok", "DECLINED": "bad"}
@@ -40,38 +39,40 @@ CLAUSES = {
 
 def stood_in_words(
     connection: Connection, case: service.Case, now: int
-) -> dict[str, dict[str, tuple[str, str]]]:
-    """Part and code of a clause -> the order's fact and what is asked, in words as pages have them.
+) -> dict[str, dict[str, tuple[str | None, str]]]:
+    """Part and code of a clause -> the order's fact and what is required, in words as pages have them.
 
-    The case keeps fact and bound as files write them. The words are made from the books as of the moment of asking; a
-    clause that the books judge otherwise (a link whose past channel they lost) has none.
+    The case keeps fact and bound as files write them. The words are made from the books as of the moment of asking, and
+    where these judge otherwise (the order came later, a link lost its past channel) from the present books. A fact of
+    which neither knows any more is null; what is required depends on the terms alone.
     """
     facts = case.facts
-    if facts.order_sn is None:
+    if facts.order_sn is None or "task" not in case.as_stood:
         return {}
     programme = Period.parse(facts.period).programme
-    try:
-        as_of = read_as_of(connection, shown(facts.asked_at), now)
-        why = explain(connection, facts.order_sn, now, programme, as_of)
-    except BountyError:
-        return {}
-    kept = {part: {each["code"]: each for each in case.as_stood[part]["clauses"]} for part in CLAUSES}
-    return {
-        part: {
-            each.clause.code: texts.clause_words(each, why.known)[1:]
-            for each in judged
-            if each.as_json() == kept[part].get(each.clause.code)
-        }
-        for part, judged in (("task", why.task), ("subsidy", why.subsidy))
-    }
+    parts = {"task": case.as_stood["task"]["clauses"], "subsidy": case.as_stood["subsidy"]["clauses"]}
+    kept = {part: {each["code"]: each for each in clauses} for part, clauses in parts.items()}
+    found: dict[str, dict[str, tuple[str | None, str]]] = {"task": {}, "subsidy": {}}
+    for then in (True, False):
+        try:
+            as_of = read_as_of(connection, shown(facts.asked_at), now) if then else None
+            why = explain(connection, facts.order_sn, now, programme, as_of)
+        except BountyError:
+            continue
+        for part, judged in (("task", why.task), ("subsidy", why.subsidy)):
+            for each in judged:
+                code = each.clause.code
+                _name, fact, required = texts.clause_words(each, why.known)
+                if each.as_json() == kept[part].get(code):
+                    found[part].setdefault(code, (fact, required))
+                elif not then:
+                    found[part].setdefault(code, (None, required))
+        if all(found[part].keys() >= kept[part].keys() for part in kept):
+            break
+    return found
 
 
-STATE_FILTER = Filter(
-    "state",
-    "状态",
-    "state",
-    tuple(Option(state, zh, en, equal("state", state)) for state, (zh, en) in STATES.items()),
-)
+STATE_FILTER = one_of("state", "状态", "state", AppealState.labels())
 TABLE = Table(
     "appeals",
     (
@@ -98,7 +99,12 @@ def index() -> str:
         page = page_of(connection, by_programme(TABLE), _own(), request.args)
         results = service.results_to_ask_about(connection, own_promoter(), now())
     return render_template(
-        "promoter/appeals.html", page=page, results=results, now=now(), states=STATES, kinds=KINDS
+        "promoter/appeals.html",
+        page=page,
+        results=results,
+        now=now(),
+        states=AppealState.labels(),
+        kinds=KINDS,
     )
 
 
@@ -130,7 +136,7 @@ def ask() -> Redirect | tuple[str, int]:
             )
             attach(connection, site().settings.uploads, number, files, limits(), now())
     except BountyError as refusal:
-        return _form(order_sn, period, said(refusal)), 422
+        return _form(order_sn, period, refusal_text(refusal)), 422
     flash(_("申诉已提交。"), "success")
     return redirect(url_for(".case", appeal_id=number), 303)
 
@@ -138,14 +144,14 @@ def ask() -> Redirect | tuple[str, int]:
 @blueprint.get("/<int:appeal_id>")
 @allows("promoter")
 def case(appeal_id: int) -> str:
-    """One appeal: what was asked, as it stood, and every answer."""
+    """One appeal: its words, its subject as of then, and every answer."""
     return _case(appeal_id)
 
 
 @blueprint.post("/<int:appeal_id>")
 @allows("promoter")
 def reply(appeal_id: int) -> Redirect | tuple[str, int]:
-    """Answer what operations asked."""
+    """Answer a question of operations."""
     try:
         files = files_in_form()
         with writing() as connection:
@@ -161,7 +167,7 @@ def reply(appeal_id: int) -> Redirect | tuple[str, int]:
     except service.NoSuchAppeal:
         abort(404)
     except BountyError as refusal:
-        return _case(appeal_id, said(refusal)), 422
+        return _case(appeal_id, refusal_text(refusal)), 422
     flash(_("补充已提交。"), "success")
     return redirect(url_for(".case", appeal_id=appeal_id), 303)
 
@@ -181,8 +187,8 @@ def number_in_form() -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
 
 
-def _own() -> Any:
-    return appeals(now()).where(Appeal.promoter_id == own_promoter())
+def _own() -> Query:
+    return appeals_of_promoter(own_promoter(), now())
 
 
 def _form(order_sn: str | None, period: str | None, refused: str | None = None) -> str:
@@ -221,14 +227,14 @@ def _case(appeal_id: int, refused: str | None = None) -> str:
         clauses=CLAUSES,
         stood=stood,
         now=now(),
-        states=STATES,
+        states=AppealState.labels(),
         kinds=KINDS,
         refused=refused,
         limits=limits(),
     )
 
 
-def _require_own(connection: Any, order_sn: str | None) -> None:
+def _require_own(connection: Connection, order_sn: str | None) -> None:
     if order_sn is not None and not owns_order(connection, own_promoter(), order_sn):
         abort(404)
 

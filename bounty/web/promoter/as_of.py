@@ -10,7 +10,7 @@ from bounty.web.promoter import tables
 from bounty.web.shared.request_context import now
 
 
-def asked_as_of(connection: Connection) -> AsOf | None:
+def requested_as_of(connection: Connection) -> AsOf | None:
     """The moment that the address names, ``2023-01-11T12:00:00`` or the number of a batch; null where it names none.
 
     Raises BountyError for anything else.

@@ -1,7 +1,7 @@
-"""What a promoter was told, and what of it they want to be mailed."""
+"""The messages of a promoter, and which of them they want to be mailed."""
 
+from collections.abc import Callable
 from dataclasses import fields
-from typing import Any
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask_wtf import FlaskForm
@@ -11,12 +11,13 @@ from wtforms import BooleanField, RadioField
 
 from bounty.accounts.service import account_of_promoter
 from bounty.notifications import inbox, service
-from bounty.notifications.message_kinds import KINDS, PROMOTER_KINDS
+from bounty.notifications.message_kinds import PROMOTER_KINDS, MessageKind
 from bounty.web.shared.access import allows, own_promoter, person
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.language import _, language
 from bounty.web.shared.request_context import now, reading, writing
-from bounty.web.shared.tables import Column, Filter, Option, Table, equal, page_of
+from bounty.web.shared.table_filters import Filter, Option, equal
+from bounty.web.shared.tables import Column, Table, page_of
 
 blueprint = Blueprint("messages", __name__)
 NEWS = Table(
@@ -46,7 +47,7 @@ NEWS = Table(
             "kind",
             "种类",
             "kind",
-            tuple(Option(kind, *KINDS[kind], equal("kind", kind)) for kind in PROMOTER_KINDS),
+            tuple(Option(kind, *MessageKind.labels()[kind], equal("kind", kind)) for kind in PROMOTER_KINDS),
         ),
     ),
     page=20,
@@ -55,7 +56,7 @@ NEWS = Table(
 
 
 @blueprint.app_context_processor
-def _news() -> dict[str, Any]:
+def _news() -> dict[str, Callable[[], int]]:
     """For the head of each page: how many messages wait for the promoter whose pages these are."""
     return {"unread": _unread}
 
@@ -78,7 +79,9 @@ def index() -> str:
     """Every message, the newest first."""
     with reading() as connection:
         page = page_of(connection, NEWS, inbox.inbox(own_promoter()), request.args)
-    return render_template("promoter/inbox.html", page=page, now=now(), kinds=KINDS, shown=_shown)
+    return render_template(
+        "promoter/inbox.html", page=page, now=now(), kinds=MessageKind.labels(), shown=_shown
+    )
 
 
 @blueprint.get("/inbox.csv")

@@ -2,20 +2,19 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from datetime import date
+from typing import NamedTuple
 
 from flask import Blueprint, Response, abort, render_template, request
-from sqlalchemy import Connection, false
+from sqlalchemy import Connection
 
 from bounty.accounting import promoter_statement
 from bounty.appeals.service import panel
 from bounty.calendar.schedule import next_roster_late_since, roster_late_since
 from bounty.clock import shanghai_date
-from bounty.db import Query
-from bounty.models import Payout
-from bounty.progress.bring_home import waiting_orders
+from bounty.db import QueryRow
 from bounty.progress.history import PromoterMonth, month_of, months, months_of, open_months, present_month
-from bounty.progress.order_list import listed_now
+from bounty.progress.order_list import ListedOrder, listed_now
 from bounty.progress.task import Task, task_of
 from bounty.roster.eligibility import in_words
 from bounty.roster.ineligibility_text import eligible_from_text, ineligibility_text
@@ -25,8 +24,15 @@ from bounty.tranches.entitlement import void_order_numbers
 from bounty.web.period_names import by_programme
 from bounty.web.promoter import tables, task_texts
 from bounty.web.promoter import texts as words
-from bounty.web.promoter.as_of import asked_as_of, order_as_of, task_as_of
+from bounty.web.promoter.as_of import order_as_of, requested_as_of, task_as_of
 from bounty.web.promoter.forecast_part import forecast_part
+from bounty.web.promoter.long_lists import (
+    bring_home_page,
+    orders_page,
+    payment_page,
+    subsidy_page,
+    waiting_of,
+)
 from bounty.web.promoter.order_page import order_page
 from bounty.web.shared import payment_texts
 from bounty.web.shared.access import allows, own_promoter
@@ -90,7 +96,7 @@ def task(period: Period | None = None) -> str:
         current = open_months(found, now()) if period is None else []
         if len({each.period.programme for each in current}) > 1:
             return _tasks([task_of(connection, promoter_id, each, now()) for each in current])
-        past = asked_as_of(connection)
+        past = requested_as_of(connection)
         if past is not None:
             return task_as_of(connection, month, promoter_id, past)
         later = (
@@ -99,13 +105,13 @@ def task(period: Period | None = None) -> str:
             if each.period.programme == month.period.programme and each.period > month.period
         )
         following = next(later, None)
-        standing = task_of(connection, promoter_id, month, now(), following=following)
+        current_task = task_of(connection, promoter_id, month, now(), following=following)
         calendar, after = site().settings.calendar, month.period.plus(1)
         late_since = None if following else roster_late_since(connection, calendar, after, now())
         # While all is open there is nothing to appeal about, and the page asks for nothing more.
-        decided = month.published is not None or not standing.reachable
+        decided = month.published is not None or not current_task.reachable
         appealing = panel(connection, promoter_id, month.period, None, now()) if decided else None
-        voided = _voided(connection, month, standing.newest)
+        voided = _voided(connection, month, current_task.newest)
         forecast, holds = forecast_part(connection, month, promoter_id, now())
     return render_template(
         "promoter/task.html",
@@ -113,7 +119,7 @@ def task(period: Period | None = None) -> str:
         holds=holds,
         months=found,
         month=month,
-        task=standing,
+        task=current_task,
         roster_late_since=late_since,
         appealing=appealing,
         voided=voided,
@@ -123,7 +129,7 @@ def task(period: Period | None = None) -> str:
         contact=contact(),
         reasons=tables.REASONS,
         known=_known(month),
-        charts=_charts(standing),
+        charts=_charts(current_task),
         derived=in_words(month.derivation, chinese=language() == "zh"),
         why_not=ineligibility_text,
         from_when=eligible_from_text,
@@ -148,7 +154,7 @@ def bring_home(period: Period) -> str:
     """The orders that still need their receipt, and which of them would do."""
     with opened(period) as (connection, promoter_id, month, _):
         shown = task_of(connection, promoter_id, month, now())
-        page = page_of(connection, tables.BRING_HOME, _waiting(promoter_id, month), request.args)
+        page = bring_home_page(connection, promoter_id, month, request.args)
     return render_template(
         "promoter/bring_home.html",
         month=month,
@@ -166,20 +172,11 @@ def bring_home(period: Period) -> str:
 def bring_home_csv(period: Period) -> Response:
     """The same orders as a file."""
     with opened(period) as (_, promoter_id, month, _):
-        rows = _waiting(promoter_id, month)
+        rows = waiting_of(promoter_id, month)
     return csv_response(tables.BRING_HOME, rows, request.args, f"bring-home-{month.period.slug}")
 
 
-def _waiting(promoter_id: int, month: PromoterMonth) -> Query:
-    """The month's orders that wait for their receipt; none once it comes too late, or for who is not eligible."""
-    asked = {"period": str(month.period), "promoter_id": promoter_id}
-    waiting = waiting_orders(month.terms).params(**asked)
-    if month.reason is not None or month.published is not None or now() >= month.bounds.receipt_cutoff:
-        return waiting.where(false())
-    return waiting
-
-
-def _voided(connection: Connection, month: PromoterMonth, rows: Sequence[Any]) -> set[str]:
+def _voided(connection: Connection, month: PromoterMonth, rows: Sequence[ListedOrder]) -> set[str]:
     """The numbers of the listed orders whose published line earns nothing any more; none before a notice."""
     if month.published is None:
         return set()
@@ -193,8 +190,7 @@ def _voided(connection: Connection, month: PromoterMonth, rows: Sequence[Any]) -
 def orders(period: Period | None = None) -> str:
     """Each order of a month, what it counts as, and why."""
     with opened(period) as (connection, promoter_id, month, found):
-        rows, _ = listed_now(connection, promoter_id, month, now())
-        page = page_of(connection, tables.ORDERS, rows, request.args, counted=True)
+        page = orders_page(connection, promoter_id, month, request.args)
         voided = _voided(connection, month, page.rows)
     return render_template(
         "promoter/orders.html",
@@ -225,13 +221,13 @@ def order(order_sn: str) -> str:
     """Why one order counts or does not."""
     promoter_id = own_promoter()
     with reading() as connection:
-        past = asked_as_of(connection)
+        past = requested_as_of(connection)
         if past is not None:
             return order_as_of(connection, promoter_id, order_sn, past)
         programme = request.args.get("programme")
-        shown = order_page(connection, promoter_id, order_sn, programme) or abort(404)
+        shown = order_page(connection, promoter_id, order_sn, programme, for_staff=False) or abort(404)
         appealing = panel(connection, promoter_id, shown["why"].period, order_sn, now())
-    return render_template("promoter/order.html", appealing=appealing, desk=False, **shown)
+    return render_template("promoter/order.html", appealing=appealing, as_finance=False, **shown)
 
 
 @blueprint.get("/subsidy")
@@ -240,26 +236,22 @@ def order(order_sn: str) -> str:
 def subsidy(period: Period | None = None) -> str:
     """What a month earns, and what has become of it."""
     with opened(period) as (connection, promoter_id, month, found):
-        books = promoter_statement.books_of_promoter(connection, promoter_id, now())
-        lines = promoter_statement.month_lines(connection, books, month, now())
-        states = promoter_statement.by_state(connection, lines)
-        page = page_of(connection, tables.SUBSIDY, lines, request.args)
-        totals = promoter_statement.totals_of(connection, books)
+        money = subsidy_page(connection, promoter_id, month, found)
         payee = promoter_statement.payee_of(connection, promoter_id)
     return render_template(
         "promoter/subsidy.html",
         months=found,
         month=month,
         terms=month.terms,
-        states=states,
-        page=page,
+        states=money.states,
+        page=money.page,
         now=now(),
         words=words,
         paid=payment_texts,
-        payments=books.payments[: -NEWEST_PAYMENTS - 1 : -1],
-        totals=totals,
+        payments=money.books.payments[: -NEWEST_PAYMENTS - 1 : -1],
+        totals=money.totals,
         payee=payment_texts.payee(payee, contact()),
-        pays_on=words.pays_on(month),
+        pays_on=words.pays_on(month, now()),
         lapses_at=lapses_at(month.period, month.terms),
     )
 
@@ -273,9 +265,9 @@ def subsidy_csv(period: Period) -> Response:
         month = month_of(connection, promoter_id, period) or abort(404)
         books = promoter_statement.books_of_promoter(connection, promoter_id, now())
         lines = promoter_statement.month_lines(connection, books, month, now())
-    expected = words.pays_on(month)
+    expected = words.pays_on(month, now())
 
-    def pays_on(row: Any) -> Any:
+    def pays_on(row: promoter_statement.MonthLine) -> date | None:
         return expected(row) if row.state in ("EXPECTED", "PAYABLE") else None
 
     name = f"subsidy-{month.period.slug}"
@@ -285,7 +277,7 @@ def subsidy_csv(period: Period) -> Response:
 @blueprint.get("/payments")
 @allows("promoter")
 def payments() -> str:
-    """Every tranche that I have a part in, and what came of it."""
+    """Every tranche that I have a part in, and its payment result."""
     promoter_id = own_promoter()
     with reading() as connection:
         page = page_of(connection, tables.PAYMENTS, promoter_statement.payments(promoter_id), request.args)
@@ -315,8 +307,7 @@ def payment(tranche_id: int) -> str:
     promoter_id = own_promoter()
     with reading() as connection:
         found = _payment(connection, promoter_id, tranche_id)
-        lines = promoter_statement.payment_lines(promoter_id, tranche_id)
-        page = page_of(connection, by_programme(tables.PAYMENT_LINES), lines, request.args)
+        page = payment_page(connection, promoter_id, found)
     return render_template(
         "promoter/payment.html", payment=found, page=page, now=now(), words=words, paid=payment_texts
     )
@@ -333,10 +324,9 @@ def payment_csv(tranche_id: int) -> Response:
     return csv_response(by_programme(tables.PAYMENT_LINES), lines, request.args, f"payment-{tranche_id}")
 
 
-def _payment(connection: Connection, promoter_id: int, tranche_id: int) -> Any:
+def _payment(connection: Connection, promoter_id: int, tranche_id: int) -> promoter_statement.PaymentRow:
     """The promoter's payment of a tranche; another's is not there."""
-    own = promoter_statement.payments(promoter_id).where(Payout.tranche_id == tranche_id)
-    return connection.execute(own).first() or abort(404)
+    return promoter_statement.payment_of(connection, promoter_id, tranche_id) or abort(404)
 
 
 @blueprint.get("/history")
@@ -360,13 +350,13 @@ def _history() -> Table:
     return by_programme(tables.HISTORY, newest_first="month_from")
 
 
-def _known(month: PromoterMonth) -> Callable[[Any], OrderContext]:
-    """What a clause is told of a listed order."""
+def _known(month: PromoterMonth) -> Callable[[QueryRow], OrderContext]:
+    """The context of a listed order that its clauses need."""
     direct_only = month.terms.direct_only(month.level)
-    return lambda row: OrderContext(row._mapping, month.bounds, direct_only, month.terms)
+    return lambda row: OrderContext(row._asdict(), month.bounds, direct_only, month.terms)
 
 
-def _charts(task: Any) -> list[tuple[str, DailyChart]]:
+def _charts(task: Task) -> list[tuple[str, DailyChart]]:
     """The days of the task window, drawn wide and narrow."""
     of_day = {each.day: each for each in task.daily}
     first = shanghai_date(task.month.bounds.task_from).day

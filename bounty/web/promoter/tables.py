@@ -1,13 +1,16 @@
 """The tables of a promoter's pages."""
 
+from dataclasses import replace
+
 from sqlalchemy import FromClause, not_
 from sqlalchemy.sql import ColumnElement
 
-from bounty.accounting.promoter_statement import STATES
+from bounty.accounting.promoter_statement import SubsidyState
 from bounty.rules.clause_texts import CLAUSE_TEXTS
 from bounty.rules.clauses import TASK_CLAUSES
 from bounty.rules.measure import COUNTED, PENDING
-from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal
+from bounty.web.shared.table_filters import Filter, Option, Search, equal
+from bounty.web.shared.tables import Column, Table
 
 
 def _by_order_or_goods(row: FromClause, words: str) -> ColumnElement[bool]:
@@ -20,18 +23,7 @@ _SEARCH = Search("订单号或商品", "order number or goods", _by_order_or_goo
 
 PAGE = 20
 """Orders of a page: on a phone each is a card of four lines."""
-REASONS = {
-    "PAID_IN_WINDOW": ("任务期外付款", "paid outside the window"),
-    "COMMISSIONABLE": ("无佣金", "no commission"),
-    "DIRECT": ("非直推", "indirect"),
-    "NOT_VIRTUAL": ("虚拟商品", "virtual goods"),
-    "IN_CATEGORY": ("类目不符", "another category"),
-    "AT_LEAST_MINIMUM": ("低于最低金额", "below the minimum"),
-    "NOT_PRICE_COMPARE": ("比价", "price comparison"),
-    "NOT_LIVE_ROOM": ("直播间", "live room"),
-    "NOT_FAILED": ("退款或处罚", "refunded or punished"),
-    "RECEIVED_IN_TIME": ("收货过晚", "received too late"),
-}
+REASONS = {clause.code: CLAUSE_TEXTS[clause].short for clause in TASK_CLAUSES}
 """Task clause -> the reason it gives, as short as a link."""
 
 ORDERS = Table(
@@ -89,7 +81,14 @@ ORDERS = Table(
     search=_SEARCH,
     page=PAGE,
 )
-"""Of ``listing.listed_orders``."""
+"""Of ``order_list.listed_orders``."""
+
+ORDERS_OF_LARGE_MONTH = replace(
+    ORDERS,
+    columns=tuple(replace(each, sortable=each.name == "paid_at") for each in ORDERS.columns),
+    key=("paid_at", "order_sn"),
+)
+"""Of a month of which a page may not judge all orders: no index has them by amount."""
 
 BRING_HOME = Table(
     "bring_home",
@@ -105,6 +104,14 @@ BRING_HOME = Table(
     page=PAGE,
 )
 """Of ``bring_home.waiting_orders``."""
+
+WAITING_OF_LARGE_MONTH = replace(
+    BRING_HOME,
+    columns=tuple(replace(each, sortable=each.name == "paid_at") for each in BRING_HOME.columns),
+    key=("paid_at", "order_sn"),
+    order="paid_at",
+)
+"""Who has waited longest first: no index has them by what they count."""
 
 SUBSIDY = Table(
     "subsidy",
@@ -130,13 +137,29 @@ SUBSIDY = Table(
             "state",
             "状态",
             "state",
-            tuple(Option(state.lower(), *said, equal("state", state)) for state, said in STATES.items()),
+            tuple(
+                Option(state.lower(), *names, equal("state", state))
+                for state, names in SubsidyState.labels().items()
+            ),
         ),
     ),
     search=_SEARCH,
     page=PAGE,
 )
-"""Of ``statement.month_lines``."""
+"""Of ``promoter_statement.month_lines``."""
+
+EXPECTED_OF_LARGE_MONTH = replace(
+    SUBSIDY,
+    columns=tuple(replace(each, sortable=each.name == "paid_at") for each in SUBSIDY.columns),
+    key=("paid_at", "order_sn"),
+)
+"""Of a month without a notice, of which a page may not judge all orders."""
+LINES_OF_LARGE_MONTH = replace(
+    SUBSIDY,
+    columns=tuple(replace(each, sortable=False) for each in SUBSIDY.columns),
+    order="-order_sn",
+)
+"""Of the newest notice, by the order number, which begins with its date: as its lines are kept."""
 
 PAYS_ON = Column("pays_on", "预计发放日", "paid about")
 """The last column of their file: the day on which a line is expected to be paid, while it is not in a tranche."""
@@ -161,7 +184,7 @@ PAYMENTS = Table(
     order="-tranche_id",
     page=PAGE,
 )
-"""Of ``statement.payments``. What is payable is not summed: what failed is in the next payment again."""
+"""Of ``promoter_statement.payments``. What is payable is not summed: what failed is in the next payment again."""
 
 PAYMENT_LINES = Table(
     "payment_lines",
@@ -192,7 +215,14 @@ PAYMENT_LINES = Table(
     search=_SEARCH,
     page=PAGE,
 )
-"""Of ``statement.payment_lines`` of one payment; what is taken back on top."""
+"""Of ``promoter_statement.payment_lines`` of one payment; what is taken back on top."""
+
+LINES_OF_LARGE_PAYMENT = replace(
+    PAYMENT_LINES,
+    columns=tuple(replace(each, sortable=False) for each in PAYMENT_LINES.columns),
+    order="order_sn",
+)
+"""In the order of their key."""
 
 HISTORY = Table(
     "history",
@@ -217,4 +247,4 @@ HISTORY = Table(
 """Of ``history.months``."""
 
 CLAUSES = {clause.code: (clause, CLAUSE_TEXTS[clause]) for clause in TASK_CLAUSES}
-"""Task clause -> itself, and how it is said."""
+"""Task clause -> itself, and its texts."""

@@ -4,11 +4,14 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Protocol
 
+from bounty.accounting.promoter_statement import MonthLine
 from bounty.clock import midnight, shanghai_date
 from bounty.platforms.pdd.order_facts import STORED
 from bounty.progress.history import PromoterMonth
+from bounty.progress.order_flags import OrderFlag
+from bounty.progress.order_list import ListedOrder
 from bounty.progress.service import Explanation, JudgedOrder
 from bounty.roster.ineligibility_text import ineligibility_text
 from bounty.rules import paydays
@@ -30,6 +33,7 @@ from bounty.rules.measure import COUNTED, PENDING
 from bounty.rules.periods import Period
 from bounty.web.period_names import period_label, period_title
 from bounty.web.promoter.tables import CLAUSES
+from bounty.web.shared.charts import Mark
 from bounty.web.shared.formats import deadline, full_moment, moment, money, spelled_day
 from bounty.web.shared.language import _, _p, in_language
 
@@ -96,8 +100,17 @@ def steps(month: PromoterMonth, now: int) -> list[tuple[str, str, str]]:
     ]
 
 
-def pays_on(month: PromoterMonth) -> Callable[[Any], date | None]:
-    """When each order's subsidy of a month is expected: of rows of ``promoter_statement.month_lines``."""
+class OrderInstants(Protocol):
+    """What tells when the subsidy of an order is paid; epoch seconds."""
+
+    received_at: int | None
+    verified_at: int | None
+    settled_at: int | None
+
+
+def pays_on(month: PromoterMonth, now: int) -> Callable[[OrderInstants], date | None]:
+    """When each order's subsidy of a month is expected: of rows of ``promoter_statement.month_lines``. What should have
+    been paid before today comes on the next day of payment."""
     following = Period(month.period.year, month.period.month).plus(1)
     published = (
         following.day(month.terms.notice.published_by_day)
@@ -105,21 +118,26 @@ def pays_on(month: PromoterMonth) -> Callable[[Any], date | None]:
         else shanghai_date(month.published.published_at)
     )
 
-    def day(row: Any) -> date | None:
+    def day(row: OrderInstants) -> date | None:
         received, audited, settled = (
             None if at is None else shanghai_date(at)
             for at in (row.received_at, row.verified_at, row.settled_at)
         )
         return paydays.pays_on(
-            month.terms, not_before=published, received=received, audited=audited, settled=settled
+            month.terms,
+            not_before=max(published, shanghai_date(now)),
+            received=received,
+            audited=audited,
+            settled=settled,
         )
 
     return day
 
 
-def chip(row: Any, known: OrderContext, now: int) -> Chip:
+def chip(row: ListedOrder, known: OrderContext, now: int) -> Chip:
     """What a listed order counts as, and why, as short as a table has room for."""
     if row.verdict == COUNTED:
+        assert row.received_at is not None
         return (
             "ok",
             _("已计入"),
@@ -149,16 +167,16 @@ def percent(share: int) -> str:
     return f"{share // 100}.{share % 100 // 10}%".replace(".0%", "%")
 
 
-def day_mark(mark: Any) -> str:
+def day_mark(mark: Mark) -> str:
     """A day below a chart."""
     if mark.today:
         return _("今天 %(day)s", day=mark.day)
     return _("%(day)s 日", day=mark.day) if mark.end else str(mark.day)
 
 
-def flag(code: str) -> str:
+def flag(code: OrderFlag) -> str:
     """What is unknown of an order, odd, or in conflict."""
-    return in_language(*FLAGS[code])
+    return in_language(*code.names)
 
 
 def fact_name(name: str) -> str:
@@ -166,12 +184,21 @@ def fact_name(name: str) -> str:
     return in_language(*FACT_NAMES[name])
 
 
-def ineligible(row: Any) -> str:
+class IneligibleMonth(Protocol):
+    """What a row of ``history.months`` says of a promoter who is not eligible."""
+
+    reason: str
+    level: str | None
+    derivation: str
+    """JSON; see ``Derivation``."""
+
+
+def ineligible(row: IneligibleMonth) -> str:
     """Why a month of the history was without the promoter."""
     return in_language(*ineligibility_text(row.reason, row.level, json.loads(row.derivation), None))
 
 
-def why_nothing(row: Any, known: OrderContext, month: PromoterMonth) -> str:
+def why_nothing(row: ListedOrder, known: OrderContext, month: PromoterMonth) -> str:
     """Why a listed order of an eligible promoter earns nothing: the clause that fails, the cap, or the target."""
     if row.unearned and row.unearned not in (row.verdict, PAID_IN_MONTH.code):
         return in_language(*_EARNING[row.unearned].why_not(known))
@@ -186,38 +213,11 @@ def why_nothing(row: Any, known: OrderContext, month: PromoterMonth) -> str:
     return _p("history", "未达标") if month.published is not None else _("不能再达标")
 
 
-def unearned(row: Any) -> str:
+def unearned(row: ListedOrder) -> str:
     """Why a listed order earns nothing, by the clause that fails."""
     return in_language(*_EARNING[row.unearned].name) if row.unearned else ""
 
 
-FLAGS: dict[str, BothLanguages] = {
-    "DIRECT_UNKNOWN": ("直推状态未知，按非直推算", "whether it is direct is unknown; taken as indirect"),
-    "CATEGORY_UNKNOWN": ("类目未知，按普通商品算", "its category is unknown; taken as ordinary goods"),
-    "PRICE_COMPARE_UNKNOWN": ("比价状态未知，按正常算", "price comparison is unknown; taken as ordinary"),
-    "LINK_UNKNOWN": ("推广链接渠道未知", "the channel of its link is unknown"),
-    "RECEIPT_UNKNOWN": (
-        "状态为已收货，却没有确认收货时间：按未收货算",
-        "its status says received, but not when; taken as not received",
-    ),
-    "AFTERSALE_OPEN": (
-        "售后处理中：若退款成功将不计入",
-        "an after-sale is under way: a refund would undo it",
-    ),
-    "TIMES_OUT_OF_ORDER": (
-        "平台给出的时间先后不合常理，请核对",
-        "its times as the platform gave them are out of order; worth a look",
-    ),
-    "ODD_TEXT": (
-        "商品名称含易误导的字符",
-        "the name of its goods holds characters that mislead",
-    ),
-    "CONFLICT": (
-        "同一时间收到内容不同的数据，已按规则取其一",
-        "rows of the same time differ; the rule chose one",
-    ),
-}
-"""What is unknown of an order, odd, or in conflict."""
 FACT_NAMES: dict[str, BothLanguages] = {fact.name: (fact.zh, fact.en) for fact in STORED}
 
 _YES_NO: dict[int, BothLanguages] = {0: ("否", "no"), 1: ("是", "yes")}
@@ -229,10 +229,12 @@ _VALUES: dict[str, dict[int, BothLanguages]] = {
 }
 
 
-def fact(name: str, value: Any) -> str:
+def fact(name: str, value: str | int | None) -> str:
     """A fact of a received row, as people say it."""
     if value is None:
         return _("无")
+    if isinstance(value, str):
+        return value
     if name.endswith("_fen"):
         return money(value)
     if name.endswith("_at"):
@@ -256,10 +258,10 @@ class OrderVerdict:
     """Whether only the receipt is missing: then its clause waits rather than fails."""
 
 
-def verdict_of(why: Explanation, row: Any | None, line: Any | None, now: int) -> OrderVerdict:
+def verdict_of(why: Explanation, row: ListedOrder | None, line: MonthLine | None, now: int) -> OrderVerdict:
     """Whether an order counts and earns, in a sentence.
 
-    row, line   of ``listing.listed_orders`` and ``statement.month_lines``; null where there is none
+    row, line   of ``order_list.listed_orders`` and ``promoter_statement.month_lines``; null where there is none
     """
     failing = [judged for judged in why.task if not judged.holds]
     facts, cutoff = why.known.facts, why.known.bounds.receipt_cutoff
@@ -289,11 +291,11 @@ def verdict_of(why: Explanation, row: Any | None, line: Any | None, now: int) ->
         chips = [("bad", _("不计入任务"))]
         plain = CLAUSE_TEXTS[failing[0].clause]
         title = in_language(*plain.why_not(why.known))
-        said = plain.if_only(why.known)
+        hint = plain.if_only(why.known)
         if any(judged.clause is NOT_FAILED_BY_CUTOFF for judged in failing):  # whatever else may change
             title = _("%(why_not)s，不能再计入", why_not=title)
-            said = None
-        if_only = None if said is None else in_language(*said)
+            hint = None
+        if_only = None if hint is None else in_language(*hint)
     if line is not None and line.state in ("VOID", "TAKEN_BACK"):
         chips.append(("bad", _("补贴作废")))
     elif earns:
@@ -310,9 +312,9 @@ def failing_first(clauses: tuple[JudgedOrder, ...]) -> list[JudgedOrder]:
 
 
 def clause_words(judged: JudgedOrder, known: OrderContext) -> tuple[str, str, str]:
-    """A clause's name, the order's fact, and what is asked."""
+    """A clause's name, the order's fact, and what is required."""
     plain = CLAUSE_TEXTS[judged.clause]
-    return in_language(*plain.name), in_language(*plain.fact(known)), in_language(*plain.asked(known))
+    return in_language(*plain.name), in_language(*plain.fact(known)), in_language(*plain.required(known))
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,16 +328,16 @@ class Event:
     note: str
 
 
-def events(why: Explanation, month: PromoterMonth | None, row: Any | None, now: int) -> list[Event]:
+def events(why: Explanation, month: PromoterMonth | None, row: ListedOrder | None, now: int) -> list[Event]:
     """What happened to an order, with the cutoff and the notice between, in the order of time."""
     facts, bounds = why.known.facts, why.known.bounds
     found: list[Event] = []
 
     def happened(
-        at: int | None, said: BothLanguages, note: BothLanguages = ("", ""), kind: str = "done"
+        at: int | None, label: BothLanguages, note: BothLanguages = ("", ""), kind: str = "done"
     ) -> None:
         if at is not None:
-            found.append(Event(at, "ahead" if at > now else kind, in_language(*said), in_language(*note)))
+            found.append(Event(at, "ahead" if at > now else kind, in_language(*label), in_language(*note)))
 
     paid, received, failed = facts["paid_at"], facts["received_at"], facts["failed_at"]
     happened(facts["created_at"], ("下单", "Ordered"))
@@ -366,6 +368,6 @@ def events(why: Explanation, month: PromoterMonth | None, row: Any | None, now: 
     return sorted(found, key=lambda event: event.at)
 
 
-def status(row: Any) -> str:
+def status(row: ListedOrder) -> str:
     """The platform's state of a listed order."""
     return in_language(*STATUSES[row.order_status]) if row.order_status in STATUSES else str(row.order_status)

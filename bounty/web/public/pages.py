@@ -1,7 +1,7 @@
 """What everybody may see: the notices, each with its rule, sums and how to verify it, and the rules with answers."""
 
 import json
-from typing import Any
+from typing import TypedDict
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from sqlalchemy import Connection
@@ -9,9 +9,9 @@ from werkzeug.wrappers import Response
 
 from bounty.clock import shanghai_date
 from bounty.errors import BountyError
+from bounty.models import ChangeCause
 from bounty.notices import public_index, service
-from bounty.notices.changes import CAUSES
-from bounty.notices.period_summaries import STATES
+from bounty.notices.period_summaries import PeriodState
 from bounty.notices.signed_statements import statement_of
 from bounty.roster.programmes import cycle_or_month
 from bounty.roster.terms import TermsInForce, terms_in_force
@@ -24,7 +24,8 @@ from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.formats import first_page
 from bounty.web.shared.language import language
 from bounty.web.shared.request_context import now, reading, site
-from bounty.web.shared.tables import Column, Filter, Option, Search, Table, equal, page_of
+from bounty.web.shared.table_filters import Filter, Option, Search, equal
+from bounty.web.shared.tables import Column, Page, Table, page_of
 
 blueprint = Blueprint("public", __name__)
 
@@ -48,7 +49,7 @@ def notices() -> str:
         periods = public_index.public_periods(connection, now())
     shown = [each for each in periods if programme in (None, Period.parse(each.period).programme)]
     return render_template(
-        "public/notices.html", now=now(), periods=shown, programme=programme, states=STATES
+        "public/notices.html", now=now(), periods=shown, programme=programme, states=PeriodState.labels()
     )
 
 
@@ -57,16 +58,16 @@ def notices() -> str:
 def notice(period: Period, number: int) -> str:
     """One notice: the rule in words, counts, sums, what it changed, who passed, and how to verify it."""
     with reading() as connection:
-        told = service.notices(connection, period)
-        shown = next((row for row in told if row.notice == number), None)
+        notices = service.notices(connection, period)
+        shown = next((row for row in notices if row.notice == number), None)
         if shown is None:
             abort(404)
-        before = next((row for row in told if row.notice == number - 1), None)
+        before = next((row for row in notices if row.notice == number - 1), None)
         causes = [] if before is None else service.changes_by_cause(connection, shown.settlement_id)
         parts = notice_parts(connection, period, shown, before, causes)
         stated = statement_of(connection, shown.settlement_id)
     statement = None if stated is None else json.loads(stated.statement) | {"sha256": stated.sha256}
-    return render_template("public/notice.html", told=told, statement=statement, **parts)
+    return render_template("public/notice.html", notices=notices, statement=statement, **parts)
 
 
 @blueprint.get("/notices/<period:period>/<int:number>/statement.json")
@@ -81,9 +82,32 @@ def statement(period: Period, number: int) -> Response:
     return Response(stated.statement, mimetype="application/json")
 
 
+class NoticeParts(TypedDict):
+    """What the template of a notice needs."""
+
+    period: Period
+    notice: service.NoticeRow
+    before: service.NoticeRow | None
+    terms: TermsInForce
+    words: list[str]
+    """The terms, a sentence each."""
+    levels: list[public_index.LevelTotals]
+    changed: list[service.PromoterChange] | None
+    """Null without a notice before."""
+    causes: list[service.CauseTotal]
+    saying: dict[str, tuple[str, str]]
+    """Cause -> its sentence."""
+    passed: Page | None
+    """Null where the list is not public."""
+
+
 def notice_parts(
-    connection: Connection, period: Period, shown: Any, before: Any | None, causes: list[Any]
-) -> dict[str, Any]:
+    connection: Connection,
+    period: Period,
+    shown: service.NoticeRow,
+    before: service.NoticeRow | None,
+    causes: list[service.CauseTotal],
+) -> NoticeParts:
     """What the template of a notice needs, be it out or about to be.
 
     shown, before   notices with their settlements' facts
@@ -108,7 +132,7 @@ def notice_parts(
         "levels": public_index.counts_by_level(connection, shown.settlement_id, period),
         "changed": changed,
         "causes": causes,
-        "saying": CAUSES,
+        "saying": ChangeCause.labels(),
         "passed": passed,
     }
 
@@ -118,9 +142,9 @@ def notice_parts(
 def passed_csv(period: Period, number: int) -> Response:
     """Who passed, by masked ids, as the page lists them."""
     with reading() as connection:
-        told = service.notices(connection, period)
+        notices = service.notices(connection, period)
         terms = terms_in_force(connection, period)
-    shown = next((row for row in told if row.notice == number), None)
+    shown = next((row for row in notices if row.notice == number), None)
     if shown is None or not site().settings.public_list:
         abort(404)
     rows = public_index.passed_of(shown.settlement_id, period)

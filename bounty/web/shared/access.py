@@ -6,15 +6,16 @@ checks all routes. Pages with a promoter's own data use ``own_promoter()``, so a
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from flask import Flask, abort, g, redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
 from flask_login import current_user, user_logged_in
 from werkzeug.wrappers import Response
 
 from bounty.web.shared.request_context import now
 
-View = TypeVar("View", bound=Callable[..., Any])
+View = TypeVar("View", bound=Callable[..., ResponseReturnValue])
 EVERYBODY = frozenset({"everybody"})
 SECURITY_VIEWS = frozenset(
     {

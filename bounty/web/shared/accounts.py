@@ -1,7 +1,5 @@
 """Pages for accepting an invitation, and for staff to view a promoter's pages."""
 
-from typing import Any
-
 from flask import Blueprint, Flask, flash, redirect, render_template, request, session
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
@@ -14,9 +12,10 @@ from bounty.accounts.demo_accounts import DEMO_PASSWORD, demo_accounts_in
 from bounty.accounts.passkeys import new_options
 from bounty.audit.service import record
 from bounty.errors import BountyError
+from bounty.json_types import JsonObject
 from bounty.promoters.queries import is_promoter
 from bounty.web.shared.access import allows, person, public
-from bounty.web.shared.errors import said
+from bounty.web.shared.errors import refusal_text
 from bounty.web.shared.language import _
 from bounty.web.shared.request_context import now, reading, writing
 
@@ -58,7 +57,7 @@ def invitation(token: str) -> Response | str:
                 with writing() as connection:
                     user_id = accounts.accept(connection, token, form.password.data, now())
             except BountyError as refusal:
-                refused = said(refusal)
+                refused = refusal_text(refusal)
             else:
                 leading: Response | None = login.enter(user_id)
                 if leading is None:
@@ -69,7 +68,7 @@ def invitation(token: str) -> Response | str:
 
 @blueprint.post("/passkeys/challenge")
 @allows("promoter", "operator", "finance", "admin")
-def passkey_challenge() -> dict[str, Any]:
+def passkey_challenge() -> JsonObject:
     """What a passkey of the account has to sign before an important action, as the browser takes it."""
     with writing() as connection:
         return new_options(connection, person().user_id, request.host.split(":")[0], now())

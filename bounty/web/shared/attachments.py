@@ -1,10 +1,8 @@
 """The files of an appeal: taken from a form, and sent as downloads that no browser opens in the site's name."""
 
-from typing import Any
-
 from flask import Response, abort, request, send_file
 
-from bounty.appeals.attachments import AttachmentLimits, CheckedFile, check_file, stored_path
+from bounty.appeals.attachments import AttachmentLimits, AttachmentRow, CheckedFile, check_file, stored_path
 from bounty.web.shared.request_context import site
 
 SANDBOX = "sandbox; default-src 'none'; frame-ancestors 'none'"
@@ -27,7 +25,7 @@ def files_in_form() -> list[CheckedFile]:
     return [check_file(each.filename or "", each.stream.read(most), allowed) for each in chosen]
 
 
-def download(row: Any | None) -> Response:
+def download(row: AttachmentRow | None) -> Response:
     """A file of an appeal, as a download.
 
     row   of ``appeal_attachments``; None answers 404

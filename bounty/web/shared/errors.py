@@ -8,10 +8,11 @@ from bounty.errors import BountyError
 from bounty.web.api import problems
 from bounty.web.period_names import with_period_labels
 from bounty.web.shared.language import _, in_language, language
+from bounty.web.shared.page_tokens import BadPageToken
 from bounty.web.shared.tables import BadRequestedTable
 
 
-def said(refusal: BountyError) -> str:
+def refusal_text(refusal: BountyError) -> str:
     """A refusal's text in the reader's language."""
     return with_period_labels(refusal.zh if language() == "zh" else getattr(refusal, "en", str(refusal)))
 
@@ -35,8 +36,8 @@ def _page(status: int, title: str, sentence: str) -> tuple[str, int]:
 
 
 def _refused(refusal: BountyError) -> tuple[str, int]:
-    status = 400 if isinstance(refusal, BadRequestedTable) else 409
-    return _page(status, _("没有办成"), said(refusal))
+    status = 400 if isinstance(refusal, BadPageToken | BadRequestedTable) else 409
+    return _page(status, _("没有办成"), refusal_text(refusal))
 
 
 def _busy(error: OperationalError) -> tuple[str, int]:

@@ -1,7 +1,10 @@
 """The uploaded file of a form."""
 
-from flask import request
+from collections.abc import Callable
+
+from flask import Blueprint, g, request
 from werkzeug.datastructures import FileStorage
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from bounty.errors import BountyError
 from bounty.web.shared.language import _
@@ -25,7 +28,20 @@ def is_too_large() -> bool:
     return limit is not None and (request.content_length or 0) > limit
 
 
-def over_limit() -> str:
-    """The sentence for a file over the limit of uploads."""
+def stay_on_form(blueprint: Blueprint, endpoint: str, page: Callable[[str], str]) -> None:
+    """Answer a file over the limit with the form's own page.
+
+    endpoint   of the form's address
+    page       makes the page with a sentence of refusal
+    """
+
+    @blueprint.errorhandler(RequestEntityTooLarge)
+    def _too_large(error: RequestEntityTooLarge) -> tuple[str, int] | RequestEntityTooLarge:
+        if request.endpoint != endpoint or g.get("person") is None:
+            return error
+        return page(_over_limit()), 413
+
+
+def _over_limit() -> str:
     megabytes = site().settings.upload_megabytes
     return _("文件超过 %(megabytes)s MB 的上限，没有上传：请拆分后再上传。", megabytes=megabytes)

@@ -3,10 +3,13 @@
 from flask import Flask, g
 from flask_wtf.csrf import generate_csrf
 
+from bounty.audit.service import NOBODY
 from bounty.clock import shanghai_date, shown
 from bounty.money import grouped_yuan, shown_yuan
+from bounty.roster.eligibility import Ineligibility
 from bounty.rules.clause_texts import deadline_text
 from bounty.web.shared.access import Person
+from bounty.web.shared.cards import cards
 from bounty.web.shared.language import _, in_language, language
 
 NAVIGATION: dict[str, tuple[tuple[str, str, str], ...]] = {
@@ -33,17 +36,9 @@ NAVIGATION: dict[str, tuple[tuple[str, str, str], ...]] = {
     "admin": (("today.index", "今天", "Today"),),
 }
 """Role -> navigation entries (endpoint, Chinese, English). The first entry is the role's start page. What
-else operators and administrators have is in groups (``operations.navigation``)."""
+else operators and administrators have is in groups (``web/operations/navigation.py``)."""
 FOR_EVERYBODY = (("public.notices", "公示", "Notices"), ("public.rules", "规则", "Rules"))
 """Navigation entries after those of the role; the only ones without a log-in."""
-
-INELIGIBLE_NAMES = {
-    "LEVEL_NOT_OFFERED": ("本期没有该等级", "the terms have no such level"),
-    "TENURE_TOO_SHORT": ("注册时间不足", "registered too late"),
-    "VIOLATION": ("有违规", "a violation stands"),
-    "NO_TARGET": ("没有目标", "no target"),
-}
-"""Code of ``roster.eligibility`` -> its name."""
 
 
 def money(fen: int) -> str:
@@ -131,9 +126,17 @@ def _own(person: Person | None) -> tuple[tuple[str, str, str], ...]:
     return NAVIGATION["promoter" if person.viewing_as else person.role]
 
 
+def actor(name: str) -> str:
+    """Who acted, as the audit names them, in the reader's language: an account's e-mail, the shell or the program."""
+    if name == NOBODY.name:
+        return _("程序")
+    shell, _colon, user = name.partition(": ")
+    return _("命令行：%(user)s", user=user) if shell == "command line" else name
+
+
 def ineligible(code: str) -> str:
     """The name of a reason why a promoter may not take part."""
-    return in_language(*INELIGIBLE_NAMES.get(code, (code, code)))
+    return in_language(*Ineligibility.labels().get(code, (code, code)))
 
 
 def install(app: Flask, site_environment: str) -> None:
@@ -151,6 +154,8 @@ def install(app: Flask, site_environment: str) -> None:
         deadline=deadline,
         dated_deadline=dated_deadline,
         ineligible=ineligible,
+        actor=actor,
+        cards=cards,
     )
     app.jinja_env.globals.update(
         csrf_token=generate_csrf, until=deadline_text, navigation=navigation, environment=site_environment

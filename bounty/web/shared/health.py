@@ -12,15 +12,18 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, H
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from bounty import schema
-from bounty.calendar.schedule import scheduled_slots
-from bounty.db import snapshot
+from bounty.audit.service import newest_event_id
+from bounty.calendar.schedule import SlotState, scheduled_slots
+from bounty.db import ping, snapshot
 from bounty.errors import BountyError
-from bounty.models import AuditEvent, Batch, Notice, Quarantined
-from bounty.notifications.service import STATES, messages
+from bounty.ingest.queries import open_by_kind, rows_by_outcome
+from bounty.notices.service import count_notices
+from bounty.notifications.service import messages_by_state
+from bounty.progress.history import data_as_of
 from bounty.web.shared.access import public
 from bounty.web.shared.request_context import now, reading, site
 
@@ -82,7 +85,7 @@ def _result(check: Callable[[Engine], str], engine: Engine) -> str:
 
 def _database(engine: Engine) -> str:
     with snapshot(engine) as connection:
-        connection.execute(select(1))
+        ping(connection)
     return "ok"
 
 
@@ -139,29 +142,26 @@ class _DatabaseMetrics(Collector):
         rows = GaugeMetricFamily(
             "bounty_rows", "Rows taken in, by what came of them.", labels=["kind", "outcome"]
         )
-        outcomes = ("new", "changed", "unchanged", "stale", "quarantined")
-        sums = [func.sum(getattr(Batch, f"rows_{name}")) for name in outcomes]
-        for kind, *counts in self._connection.execute(select(Batch.kind, *sums).group_by(Batch.kind)):
-            for outcome, count in zip(outcomes, counts, strict=True):
-                rows.add_metric([kind, outcome], int(count))
+        for each in rows_by_outcome(self._connection):
+            rows.add_metric([each.kind, each.outcome], each.rows)
         yield rows
         waiting = GaugeMetricFamily(
             "bounty_quarantine_open", "Rows that wait in quarantine.", labels=["kind"]
         )
-        open_entries = select(Quarantined.kind, func.count()).where(Quarantined.closed_at.is_(None))
-        for kind, count in self._connection.execute(open_entries.group_by(Quarantined.kind)):
+        for kind, count in open_by_kind(self._connection).items():
             waiting.add_metric([kind], count)
         yield waiting
         yield from self._calendar()
-        imported = select(func.max(Batch.imported_at)).where(
-            Batch.kind == "orders", Batch.undone_at.is_(None)
-        )
-        for name, documentation, query in (
-            ("bounty_orders_imported_timestamp_seconds", "When orders last came in.", imported),
-            ("bounty_audit_events", "Events in the audit chain.", select(func.max(AuditEvent.event_id))),
-            ("bounty_notices", "Notices published.", select(func.count()).select_from(Notice)),
+        for name, documentation, value in (
+            (
+                "bounty_orders_imported_timestamp_seconds",
+                "When orders last came in.",
+                data_as_of(self._connection),
+            ),
+            ("bounty_audit_events", "Events in the audit chain.", newest_event_id(self._connection)),
+            ("bounty_notices", "Notices published.", count_notices(self._connection)),
         ):
-            yield GaugeMetricFamily(name, documentation, value=self._connection.execute(query).scalar() or 0)
+            yield GaugeMetricFamily(name, documentation, value=value or 0)
 
     def _calendar(self) -> Iterable[Metric]:
         """The metrics of calendar slots and of the outbox."""
@@ -170,14 +170,10 @@ class _DatabaseMetrics(Collector):
         )
         moment = now()
         scheduled = scheduled_slots(self._connection, site().settings.calendar, moment)
-        for state in ("done", "due", "missed"):
+        for state in SlotState:
             slots.add_metric([state], sum(each.state(moment) == state for each in scheduled))
         yield slots
         outbox = GaugeMetricFamily("bounty_outbox", "Messages, by how they stand.", labels=["state"])
-        columns = messages().subquery().c
-        counts: dict[str, int] = dict(
-            self._connection.execute(select(columns.state, func.count()).group_by(columns.state)).all()
-        )
-        for state in STATES:
-            outbox.add_metric([state], counts.get(state, 0))
+        for of_messages, count in messages_by_state(self._connection).items():
+            outbox.add_metric([of_messages], count)
         yield outbox

@@ -84,6 +84,11 @@ def listed(items: Iterable[str | Undefined], mark: str = ",") -> str:
     return escape(between).join(item for item in items if not isinstance(item, Undefined) and item)
 
 
+def ended(clause: str) -> str:
+    """A sentence that ends with the reader's full stop, of a text that is stored without one."""
+    return escape(clause) + in_language("。", ".")
+
+
 def labelled(label: str, value: str) -> str:
     """A label, a colon and what it labels."""
     return _("%(label)s：%(value)s", label=label, value=value)
@@ -109,7 +114,7 @@ def install(app: Flask) -> None:
     )
     # In place of what the library registers: these escape a sentence, as every value of a template is.
     app.jinja_env.globals.update(_=_, _n=_n, _np=_np, _p=_p)
-    app.jinja_env.globals.update(in_language=in_language, listed=listed, labelled=labelled)
+    app.jinja_env.globals.update(in_language=in_language, listed=listed, ended=ended, labelled=labelled)
     app.jinja_env.filters.update(bold=bold, code=code)
 
     @app.context_processor

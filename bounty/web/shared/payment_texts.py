@@ -2,16 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
-from bounty.accounting.promoter_statement import STATES, PayeeState
+from bounty.accounting.promoter_statement import MonthLine, PayeeState, PaymentLine, PaymentRow, SubsidyState
+from bounty.models import LineCause
+from bounty.models.payees import PayeeMethod
 from bounty.rules.clause_texts import BothLanguages
-from bounty.tranches.entitlement import LINE_CAUSES, VOID_REASONS
+from bounty.tranches.entitlement import VoidReason
 from bounty.web.shared.formats import full_moment, money
 from bounty.web.shared.language import _, in_language, language, listed
 
-METHODS: dict[str, BothLanguages] = {"alipay": ("支付宝", "Alipay"), "bank": ("银行卡", "bank account")}
-"""Method of a payee -> its name."""
+METHODS: dict[str, BothLanguages] = PayeeMethod.labels() | {"bank": ("银行卡", "bank account")}
+"""Method of a payee -> its name within a sentence."""
 CHIPS = {
     "EXPECTED": "wait",
     "PAYABLE": "ok",
@@ -26,8 +27,8 @@ CHIPS = {
 }
 """State -> style of its label on pages."""
 REASONS: dict[str, BothLanguages] = {
-    **LINE_CAUSES,
-    **VOID_REASONS,
+    **LineCause.labels(),
+    **VoidReason.labels(),
     "FAILED": ("订单已退款、审核失败或处罚", "the order was refunded, failed its audit or was punished"),
     "MOVED": ("订单已不属于您或不在本期", "the order is no longer yours, or of another month"),
 }
@@ -35,8 +36,8 @@ REASONS: dict[str, BothLanguages] = {
 
 
 def state_name(state: str) -> str:
-    """The name of a state of ``promoter_statement.STATES``."""
-    return in_language(*STATES[state])
+    """The name of a SubsidyState."""
+    return in_language(*SubsidyState.labels()[state])
 
 
 def english_date(day: date) -> str:
@@ -90,7 +91,7 @@ def payee(state: PayeeState, contact: str) -> PayeeSentence:
     return PayeeSentence("quiet", text)
 
 
-def whereabouts(line: Any, pays_on: date | None) -> str:
+def whereabouts(line: MonthLine, pays_on: date | None) -> str:
     """The state of a line of a published month as a sentence: what it waits for, or how it ended.
 
     line      a row of ``promoter_statement.month_lines``
@@ -103,11 +104,12 @@ def whereabouts(line: Any, pays_on: date | None) -> str:
     return text
 
 
-def _whereabouts(line: Any, pays_on: date | None) -> str:
+def _whereabouts(line: MonthLine, pays_on: date | None) -> str:
     if line.state in ("VOID", "TAKEN_BACK"):
+        assert line.why is not None
         if line.state == "VOID" or line.open_fen >= 0:
             return reason(line.why)
-        return _("%(reason)s，下一批扣回", reason=reason(line.why))
+        return listed((reason(line.why), _("下一批扣回")), ";")
     if line.state == "EXPECTED":
         return (
             _("收货并审核后，随佣金结算发放")
@@ -116,13 +118,14 @@ def _whereabouts(line: Any, pays_on: date | None) -> str:
         )
     if line.state == "PAYABLE":
         assert pays_on is not None
+        assert line.settled_at is not None
         return _(
             "佣金结算于 %(at)s，进入下一批，约 %(day)s", at=full_moment(line.settled_at), day=_date(pays_on)
         )
     return _in_tranche(line)
 
 
-def _in_tranche(line: Any) -> str:
+def _in_tranche(line: MonthLine) -> str:
     number = line.tranche_id
     at = "" if line.told_at is None else full_moment(line.told_at)
     sentences = {
@@ -143,7 +146,7 @@ def if_published(pays_on: date | None) -> str:
     return _("达标并公示后发放，约 %(day)s", day=_date(pays_on))
 
 
-def came_of(payment: Any) -> str:
+def came_of(payment: PaymentRow) -> str:
     """The result of a payment and its consequence, as a sentence.
 
     payment   a row of ``promoter_statement.payments``
@@ -154,6 +157,7 @@ def came_of(payment: Any) -> str:
         words = payment.words or _("付款方没有说明")
         return _("付款方：%(words)s；金额转入下一批", words=words)
     if payment.fate == "PAID":
+        assert payment.told_at is not None
         return _(
             "%(full_moment)s 付至 %(account)s",
             full_moment=full_moment(payment.told_at),
@@ -166,7 +170,7 @@ def came_of(payment: Any) -> str:
     return _("没有应付款")
 
 
-def of_line(row: Any) -> str:
+def of_line(row: PaymentLine) -> str:
     """Why a line is in its tranche, and which earlier tranche it corrects.
 
     row   a row of ``promoter_statement.payment_lines``

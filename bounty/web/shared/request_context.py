@@ -3,15 +3,16 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from flask import Flask, current_app, g, request
 from sqlalchemy import Connection, Engine
 
 from bounty.audit.service import Actor, acting
 from bounty.db import snapshot, transaction
+from bounty.notifications.endpoints import EndpointCipher
 from bounty.payees.encryption import PayeeCipher
 from bounty.web.shared.read_replica import ReadReplica, may_read_replica
+from bounty.web.shared.site_settings import SiteSettings
 
 EXTENSION = "bounty.books"
 """Key of the SiteBooks in Flask's extensions."""
@@ -24,10 +25,11 @@ class SiteBooks:
     engine: Engine
     now: Callable[[], int]
     """Returns the present instant; epoch seconds."""
-    settings: Any
-    """``config.Settings``, the settings of the installation."""
+    settings: SiteSettings
     seal: PayeeCipher
     """Encrypts and decrypts payees."""
+    endpoint_seal: EndpointCipher
+    """Encrypts and decrypts the secrets of webhook endpoints."""
     replica: ReadReplica | None = None
     """Where promoters and the public read, if not from the engine."""
 
@@ -40,8 +42,7 @@ def site() -> SiteBooks:
 
 def contact() -> str:
     """Where promoters send what operations need of them."""
-    found: str = site().settings.contact or site().settings.mail_sender
-    return found
+    return site().settings.contact or site().settings.mail_sender
 
 
 def now() -> int:

@@ -1,0 +1,150 @@
+"""Every figure that pages of large books show as of a moment: which there are, what each is computed from, and
+recomputing those whose facts have changed."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from sqlalchemy import Connection, Engine, select
+
+from bounty import figures
+from bounty.accounting.finance_queries import NEXT_TRANCHE, coming_content
+from bounty.accounting.period_closing import closing_content
+from bounty.accounting.reconciliation import exported_tranches
+from bounty.accounting.stored_differences import (
+    differences_to_store,
+    reconciled_content,
+    reconciliation_subject,
+    store_rows,
+    stored_rows,
+)
+from bounty.db import fetch_all, snapshot, transaction
+from bounty.models import Settlement, StoredFigure
+from bounty.notices.differences import difference_content, difference_subject
+from bounty.notices.late_facts import late_content, late_state
+from bounty.notices.results_query import tiers_content, tiers_subject
+from bounty.notices.service import NoticeRow, newest_notice
+from bounty.roster.terms import terms_in_force
+from bounty.rules.periods import Period
+from bounty.settlement.period_lock import closed_periods
+from bounty.settlement.service import SettlementRow
+
+TRANCHES = 4
+"""So many of the newest tranches are reconciled by themselves too."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A figure, and how it is made."""
+
+    subject: str
+    facts: str
+    content: Callable[[Connection], object]
+    rows: Callable[[Connection], list[dict[str, object]]] | None = None
+    """The rows that are kept with it."""
+
+
+def out_of_date(connection: Connection, now: int) -> list[str]:
+    """The figures whose facts have changed since they were computed, or that never were; none of small books."""
+    return [each.subject for each in _due(connection, now)]
+
+
+def refresh(
+    engine: Engine, now: int, on_progress: Callable[[int, int], None] = lambda done, all_: None
+) -> list[str]:
+    """Recompute every figure whose facts have changed; returns their subjects.
+
+    Each is computed in a snapshot, so that nobody waits, and kept in a transaction of its own.
+
+    on_progress   called with how many are done, and of how many
+    """
+    with snapshot(engine) as connection:
+        due = _due(connection, now)
+    on_progress(0, len(due))
+    for done, each in enumerate(due, 1):
+        with snapshot(engine) as connection:
+            content = each.content(connection)
+            rows = [] if each.rows is None else each.rows(connection)
+        with transaction(engine) as connection:
+            figures.keep(connection, each.subject, each.facts, content, now)
+            store_rows(connection, each.subject, rows)
+        on_progress(done, len(due))
+    return [each.subject for each in due]
+
+
+def unlike_computed(connection: Connection) -> int:
+    """Stored figures that say they are of now and are not what the books come to."""
+    row = StoredFigure.__table__.c
+    held = {each.subject: each for each in connection.execute(select(*row))}
+    off = 0
+    for moment in {each.computed_at for each in held.values()}:
+        for each in _every(connection, moment):
+            kept = held.get(each.subject)
+            if kept is None or (kept.computed_at, kept.facts) != (moment, each.facts):
+                continue
+            computed = json.loads(json.dumps(each.content(connection)))
+            rows = [] if each.rows is None else each.rows(connection)
+            off += json.loads(kept.content) != computed or stored_rows(connection, each.subject) != rows
+    return off
+
+
+def _due(connection: Connection, now: int) -> list[_Due]:
+    if figures.books_are_small(connection):
+        return []
+    return [
+        each
+        for each in _every(connection, now)
+        if not figures.stored(connection, each.subject, each.facts).current
+    ]
+
+
+def _every(connection: Connection, now: int) -> Iterator[_Due]:
+    """The facts are read before the figure is computed: what changes in between makes it one of the past."""
+    facts = figures.state_of_books(connection, now)
+    yield _Due(NEXT_TRANCHE, facts, partial(coming_content, now=now))
+    for tranche_id in (None, *exported_tranches(connection)[:TRANCHES]):
+        yield _Due(
+            reconciliation_subject(tranche_id),
+            facts,
+            partial(reconciled_content, tranche_id=tranche_id),
+            partial(differences_to_store, tranche_id=tranche_id),
+        )
+    closed = closed_periods(connection)
+    settlements: dict[str, list[SettlementRow]] = {}
+    newest_first = select(Settlement.__table__).order_by(Settlement.settlement_id.desc())
+    for row in fetch_all(connection, newest_first, SettlementRow):
+        settlements.setdefault(row.period, []).append(row)
+    for text in sorted(settlements.keys() - closed):
+        period, of_period = Period.parse(text), settlements[text]
+        subject = tiers_subject(of_period[0].settlement_id)
+        tiers = partial(tiers_content, settlement_id=of_period[0].settlement_id)
+        yield _Due(subject, subject, tiers)
+        terms, notice = terms_in_force(connection, period).terms, newest_notice(connection, period)
+        for before, after in _compared(of_period, notice):
+            yield _Due(
+                difference_subject(before, after),
+                difference_subject(before, after),
+                partial(difference_content, period=period, terms=terms, before=before, after=after),
+            )
+        if notice is not None:
+            yield _Due(f"closing {period}", facts, partial(closing_content, period=period, now=now))
+            state = late_state(connection, period, terms, notice)
+            if state is not None:
+                yield _Due(
+                    f"late {period}",
+                    state,
+                    partial(late_content, period=period, terms=terms, notice=notice),
+                )
+
+
+def _compared(
+    settlements: list[SettlementRow], notice: NoticeRow | None
+) -> list[tuple[SettlementRow, SettlementRow]]:
+    """The settlements of a period that pages compare: the newest with the one before it and with the newest notice.
+
+    settlements   the newest first
+    """
+    newest, *others = settlements
+    numbers = {None if notice is None else notice.settlement_id}
+    return [(each, newest) for at, each in enumerate(others) if at == 0 or each.settlement_id in numbers]

@@ -1,0 +1,1 @@
+"""Received rows of closed months: moved into archives, and restored from them."""
