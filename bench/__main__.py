@@ -1,257 +1,38 @@
-"""Measure every step at each SIZE on each DATABASE, beside its floor; print a table, write bench/results/*.json.
+"""Measure every step at each SIZE on each DATABASE, beside its floor and beside what would be written in place of it.
 
 SIZE=10k|100k|1m|10m, several with commas (100k,1m); DATABASE=sqlite,postgresql; RUNS=... instead of 3 (1 for 10m).
-``--report`` writes bench/RESULTS.md from what bench/results/ holds.
+Prints tables, writes bench/results/*.json, and at the end bench/RESULTS.md, whole, from what bench/results/ holds; it
+must be of one commit. ``--report`` does only that.
 """
 
 import json
 import os
 import sys
-import tempfile
-from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from statistics import median
+from time import perf_counter
 from typing import Any
 
-from bench import fetching, pages, purity, report
+from bench import purity, report
 from bench.check import check
-from bench.data import PERIOD, PLANS, Data, data_of
-from bench.databases import Databases, opened
-from bench.machine import machine
-from bench.run import measured
+from bench.data import PLANS, data_of
+from bench.databases import opened
+from bench.machine import commit, machine, reference_loop
+from bench.measuring import Bench
 
 ROOT = Path(__file__).resolve().parent
-WHOLE_UP_TO = 1_000_000
-"""Orders. Of more, an import only makes the month that is settled, without its floor and without the same again, and a
-page is asked for a fifth as often: each would take the better part of an hour, and tell what it tells at this size."""
-FETCHED = 20_000
-"""Orders that are fetched, at most: each page costs the same, and the stand-in makes them up one by one."""
-
-
-class Bench:
-    """The measurement of one size on one database."""
-
-    def __init__(self, databases: Databases, data: Data, runs: int) -> None:
-        self.databases, self.data, self.runs = databases, data, runs
-        self.steps: dict[str, dict[str, Any]] = {}
-        self._csv, self._pages = str(data.folder / "orders.csv"), str(data.folder / "pages")
-
-    def measure(self) -> None:
-        """Measure every step, in the order of a month."""
-        data, databases = self.data, self.databases
-        databases.create("base")
-        self._call("bench.steps:prepare", url=databases.url("base"), folder=str(data.folder))
-        self.fetch()
-        self.imports()
-        self._note(
-            "open",
-            [self._call("bench.steps:open_month", url=databases.url("month"))],
-            None,
-            data.plan.promoters,
-        )
-        self._on_copies(
-            "settle", "month", "settled", data.plan.orders,
-            lambda name: self._call("bench.steps:settle", url=databases.url(name)),
-            lambda name: self._call("bench.floors.settle:settle", database=databases.bare(name), period=PERIOD),
-        )  # fmt: skip
-        databases.drop("month")
-        settled = self.steps["settle"]
-        assert settled["result"]["subsidy_fen"] == settled["floor"]["result"]["subsidy_fen"], (
-            "the floor settles otherwise"
-        )
-        again = [self._call("bench.steps:settle", url=databases.url("settled")) for _ in range(self.runs)]
-        assert not any(run["result"]["anew"] for run in again), "settling again made another settlement"
-        self._note("settle again", again, None, data.plan.orders)
-        for step, target, arguments in (
-            ("simulate, its own terms", "bench.steps:simulate", {"changed": False}),
-            ("simulate, other terms", "bench.steps:simulate", {"changed": True}),
-            ("forecast", "bench.steps:forecast", {}),
-        ):
-            runs = [self._call(target, url=databases.url("settled"), **arguments) for _ in range(self.runs)]
-            self._note(step, runs, None, data.plan.orders)
-
-    def imports(self) -> None:
-        """Measure the import of the CSV, of the same CSV again, of details, and of pages."""
-        data, databases = self.data, self.databases
-        whole = data.plan.orders <= WHOLE_UP_TO
-        self._on_copies(
-            "csv in bulk", "base", "held", data.csv_rows,
-            lambda name: self._call("bench.steps:bulk", url=databases.url(name), path=self._csv),
-            (lambda name: self._call("bench.floors.imports:bulk", database=databases.bare(name), path=self._csv))
-            if whole else None,
-        )  # fmt: skip
-        databases.drop("base")
-        if whole:
-            again = [
-                self._call("bench.steps:bulk", url=databases.url("held"), path=self._csv)
-                for _ in range(self.runs)
-            ]
-            self._note("the same csv again", again, None, data.csv_rows)
-            for run in again:
-                assert run["result"]["unchanged"] == data.csv_rows, run["result"]
-        self._call("bench.steps:bulk", url=databases.url("held"), path=str(data.folder / "details.json"))
-        pages = {"folder": self._pages, "count": data.plan.pages}
-        self._on_copies(
-            "pages of 100", "held", "month", data.page_rows,
-            lambda name: self._call("bench.steps:pages", url=databases.url(name), **pages),
-            (lambda name: self._call("bench.floors.imports:pages", database=databases.bare(name), **pages))
-            if whole else None,
-        )  # fmt: skip
-        databases.drop("held")
-
-    def fetch(self) -> None:
-        """A month from the stand-in; beside it the bare download of the same replies and our own import of them."""
-        asked = {"client": fetching.CLIENT, "now": fetching.NOW, "from_at": fetching.FROM_AT}
-        orders = min(max(self.data.plan.orders // 10, 1_000), FETCHED)
-        with (
-            tempfile.TemporaryDirectory(prefix="bounty-bench-") as replies,
-            fetching.stood_in(self.data.folder / "promoters.csv", orders) as address,
-        ):
-
-            def floor(name: str) -> dict[str, Any]:
-                down = self._call("bench.floors.download:download", address=address, folder=replies, **asked)
-                taken = self._call("bench.steps:fetched", url=self.databases.url(name), folder=replies)
-                assert down["result"]["rows"] == taken["result"]["rows"]
-                return taken | {name: down[name] + taken[name] for name in ("wall_s", "cpu_s")}
-
-            def step(name: str) -> dict[str, Any]:
-                return self._call("bench.steps:sync", url=self.databases.url(name), address=address, **asked)
-
-            rows = self._call("bench.floors.download:download", address=address, folder=replies, **asked)[
-                "result"
-            ]["rows"]
-            self._on_copies("sync", "base", "fetched", rows, step, floor)
-        assert self.steps["sync"]["result"]["rows"] == rows, "sync and its floor fetch otherwise"
-        self.databases.drop("fetched")
-
-    def export(self, folder: Path) -> None:
-        """The files, and the floor's beside them."""
-        mine, floors = [], []
-        for _ in range(self.runs):
-            mine.append(
-                self._call(
-                    "bench.steps:export", url=self.databases.url("settled"), folder=str(folder / "product")
-                )
-            )
-            floors.append(
-                self._call(
-                    "bench.floors.export:export",
-                    database=self.databases.bare("settled"), period=PERIOD, folder=str(folder / "floor"),
-                )
-            )  # fmt: skip
-        for name in ("results.csv", "subsidy_lines.csv"):
-            same = (folder / "product" / name).read_bytes() == (folder / "floor" / name).read_bytes()
-            assert same, f"the floor writes another {name}"
-        self._note("export", mine, floors, mine[0]["result"]["rows"])
-
-    def progress(self) -> None:
-        """Measure the statements of progress for promoters of median size and for the largest."""
-        for name, promoters, repeat in (
-            ("progress, median promoter", self.data.middle, 10),
-            ("progress, busiest promoter", self.data.busiest[:1], 200),
-        ):  # fmt: skip
-            asked: dict[str, Any] = {"promoters": promoters, "repeat": repeat}
-            mine = self._call("bench.steps:progress", url=self.databases.url("settled"), **asked)
-            floor = self._call(
-                "bench.floors.progress:progress",
-                database=self.databases.bare("settled"),
-                period=PERIOD,
-                **asked,
-            )
-            taken, least, called = (_quantiles(run) for run in (
-                mine["result"].pop("ms"), floor["result"].pop("ms"), mine["result"].pop("call_ms"),
-            ))  # fmt: skip
-            rows = len(promoters) * repeat
-            found = _summary([mine], rows) | {
-                "ms": taken,
-                "call_ms": called,
-                "ratio": taken["p50"] / least["p50"],
-            }
-            found["floor"] = _summary([floor], rows) | {"ms": least}
-            self.steps[name] = found
-            print(report.line_of(name, found), flush=True)
-
-    def pages(self) -> dict[str, Any]:
-        """The task page under load beside its floor; last, as it adds accounts."""
-        found, url = {}, self.databases.url("settled")
-        for name, promoter in (
-            ("median promoter", self.data.middle[0]),
-            ("busiest promoter", self.data.busiest[0]),
-        ):
-            requests = 500 if self.data.plan.orders <= WHOLE_UP_TO else 100
-            asked = {"url": url, "promoter_id": promoter, "requests": requests}
-            found[name] = {
-                "in_database": self._call("bench.pages:in_database", **asked)["result"],
-                "under_load": self._call(
-                    "bench.pages:under_load", database_process=self.databases.server, **asked
-                )["result"],
-            }
-        print("\n".join(pages.lines_of(found)), flush=True)
-        return found
-
-    def _call(self, target: str, **arguments: Any) -> dict[str, Any]:
-        print(f"  {target} ...", end="\r", file=sys.stderr, flush=True)
-        return measured(target, self.databases.server, **arguments)
-
-    def _on_copies(
-        self,
-        step: str,
-        like: str,
-        kept: str,
-        rows: int,
-        call: Callable[[str], Any],
-        floor: Callable[[str], Any] | None,
-    ) -> None:
-        """Measure a step and its floor, if any, in turn, each on a fresh copy; the product's last is kept by a name."""
-        mine, floors = [], []
-        for _ in range(self.runs):
-            if floor is not None:
-                self.databases.create("floor", like=like)
-                floors.append(floor("floor"))
-                self.databases.drop("floor")
-            self.databases.create(kept, like=like)
-            mine.append(call(kept))
-        self._note(step, mine, floors, rows)
-
-    def _note(
-        self, step: str, mine: list[dict[str, Any]], floors: list[dict[str, Any]] | None, rows: int
-    ) -> None:
-        found = _summary(mine, rows)
-        if floors:
-            found["floor"] = _summary(floors, rows)
-            found["ratio"] = found["cpu_s"] / max(found["floor"]["cpu_s"], 0.01)  # the clock's own tick
-            found["ratio_wall"] = found["wall_s"] / found["floor"]["wall_s"]
-        self.steps[step] = found
-        print(report.line_of(step, found), flush=True)
-
-
-def _summary(runs: list[dict[str, Any]], rows: int) -> dict[str, Any]:
-    wall_s = median(run["wall_s"] for run in runs)
-    return {
-        "runs": len(runs),
-        "rows": rows,
-        "wall_s": wall_s,
-        "cpu_s": median(run["cpu_s"] for run in runs),
-        "rows_per_s": rows / wall_s,
-        "peak_mb": max(run["peak_mb"] for run in runs),
-        "others_share": max(run["others_share"] for run in runs),
-        "result": runs[-1]["result"],
-    }
-
-
-def _quantiles(taken: list[float]) -> dict[str, float]:
-    rising = sorted(taken)
-    return {"p50": rising[len(rising) // 2], "p99": rising[len(rising) * 99 // 100]}
+RESULTS = ROOT / "results"
 
 
 def bench(size: str, kind: str, runs: int, pure: list[str]) -> None:
-    """Measure one size on one database and write the result down; ``pure`` are the floors that were looked at."""
-    data = data_of(size, ROOT / "data")
+    """Measure one size on one database and write the result down; ``pure`` are the files that were looked at."""
+    data, of_commit, begun = data_of(size, ROOT / "data"), commit(), perf_counter()
+    before_s = reference_loop()
     with opened(kind) as databases:
         version = databases.version()
-        print(f"\n{size} orders, {data.plan.promoters} promoters, {version}\n{report.HEAD}", flush=True)
+        print(f"\n{size} orders, {data.plan.promoters} promoters, {version}; reference loop {before_s:.3f} s")
+        print(report.HEAD, flush=True)
         one = Bench(databases, data, runs)
         one.measure()
         folder = data.folder / f"export-{kind}"
@@ -259,47 +40,59 @@ def bench(size: str, kind: str, runs: int, pure: list[str]) -> None:
         one.progress()
         checked = check(data, folder / "product")
         lines_sha256 = sha256((folder / "product" / "subsidy_lines.csv").read_bytes()).hexdigest()
-        found = {
+        print(f"checked: {checked}; lines sha256 {lines_sha256}", flush=True)
+        found: dict[str, Any] = {
             "size": size,
             "database": kind,
             "version": version,
             "orders": data.plan.orders,
             "promoters": data.plan.promoters,
+            "csv_rows": data.csv_rows,
+            "commit": of_commit,
             "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "machine": machine(),
+            "loop_s": {"before": before_s, "after": reference_loop()},
             "database_mb": databases.size_mb("settled"),
             "checked": checked,
             "lines_sha256": lines_sha256,
             "floors_pure": pure,
             "steps": one.steps,
+            "instead": one.instead,
         }
-        print(f"checked: {checked}; lines sha256 {lines_sha256}", flush=True)
-        _write(found)  # before the page, which takes long where a promoter has a hundred thousand orders
-        _write(found | {"task_page": one.pages()})
+        _write(found)  # before the pages, so that what was measured stays whatever becomes of them
+        found["task_page"] = one.pages()
+        found["every_page"] = one.after_the_draft()
+    found["loop_s"] = {"before": before_s, "after": reference_loop()}
+    found["took_s"] = perf_counter() - begun
+    _write(found)
+    print(
+        f"reference loop {found['loop_s']['after']:.3f} s at the end; in all {found['took_s'] / 60:.0f} min"
+    )
 
 
 def _write(found: dict[str, Any]) -> None:
-    target = ROOT / "results" / f"{found['size']}-{found['database']}.json"
+    target = RESULTS / f"{found['size']}-{found['database']}.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(found, indent=1) + "\n")
 
 
 def main() -> None:
     """Parse the command line, measure, and report."""
-    pure = purity.hold(ROOT / "floors")
-    print(f"floors that import nothing of the program: {', '.join(pure)}")
-    if sys.argv[1:] == ["--report"]:
-        report.write(ROOT / "results", ROOT / "RESULTS.md")
-        return
-    if sys.argv[1:]:
+    pure = purity.hold_all(ROOT)
+    print(f"they import nothing of the program: {', '.join(pure)}")
+    if sys.argv[1:] not in ([], ["--report"]):
         raise SystemExit(__doc__)
     sizes = os.environ.get("SIZE", "100k,1m").lower().split(",")
     kinds = os.environ.get("DATABASE", "sqlite,postgresql").lower().split(",")
     if unknown := [size for size in sizes if size not in PLANS]:
         raise SystemExit(f"SIZE={','.join(unknown)}: write some of {', '.join(PLANS)}.")
-    for size in sizes:
-        for kind in kinds:
-            bench(size, kind, int(os.environ.get("RUNS", "1" if size == "10m" else "3")), pure)
+    if not sys.argv[1:]:
+        if changed := commit()["changed"]:
+            print(f"RESULTS.md won't be written: {', '.join(changed[:5])} differ from the commit.")
+        for size in sizes:
+            for kind in kinds:
+                bench(size, kind, int(os.environ.get("RUNS", "1" if size == "10m" else "3")), pure)
+    report.write(RESULTS, ROOT / "RESULTS.md", ROOT.parent)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
-"""The input files of one size, made once from a seed: terms, reference files, one CSV in bulk, details, and pages.
+"""The input files of one size, made once from a seed: terms, reference files, one CSV in bulk, details, pages, and a
+late CSV.
 
 Orders are numbered by the time they were paid, from August 2022 to the first days of January 2023, four in five of them
 in December, the month that is settled. The CSV holds the earlier ones, some twice; the pages bring the rest, 50 a page,
 each page with 50 further states of orders that the CSV brought. Everything about an order follows from its number, so
-that a page can go on with an order without anything having been kept of it.
+that a page can go on with an order without anything having been kept of it. The late CSV has a further state of one
+order in 200, of February: half of them were refunded since.
 """
 
 import json
@@ -18,7 +20,7 @@ from math import gcd
 from pathlib import Path
 from typing import Any, Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Version of the generated data; data of another version is generated again."""
 PERIOD: Final = "2022-12"
 OPENED_AT: Final = "2022-12-01T00:00:00+08:00"
@@ -26,6 +28,7 @@ IMPORTED_AT: Final = "2023-01-20T00:00:00+08:00"
 SETTLED_AT: Final = "2023-01-20T12:00:00+08:00"
 FORECAST_AT: Final = "2022-12-15T05:00:00+08:00"
 PAGE_ROWS: Final = 100
+LATE_STEP: Final = 200
 DAY: Final = 86400
 
 TERMS: Final = """\
@@ -112,6 +115,7 @@ class Data:
     csv_rows: int
     page_rows: int
     detail_rows: int
+    late_rows: int
     busiest: list[int]
     """The promoters with the most orders, largest first."""
     middle: list[int]
@@ -124,6 +128,7 @@ class Data:
 
 
 PLANS: Final = {
+    "1k": Plan(1_000, 20, 4),
     "10k": Plan(10_000, 200, 40),
     "100k": Plan(100_000, 2_000, 300),
     "1m": Plan(1_000_000, 20_000, 3_000),
@@ -258,13 +263,15 @@ class _Maker:
         csv_rows = self._write_csv(folder / "orders.csv")
         detail_rows = self._write_details(folder / "details.json")
         self._write_pages(folder / "pages")
-        middle = self.plan.promoters // 2
+        late_rows = self._write_late(folder / "late.csv")
+        middle, around = self.plan.promoters // 2, min(100, self.plan.promoters // 4)
         return {
             "csv_rows": csv_rows,
             "page_rows": self.plan.pages * PAGE_ROWS,
             "detail_rows": detail_rows,
+            "late_rows": late_rows,
             "busiest": self.ids[:5],
-            "middle": self.ids[middle - 100 : middle + 100],
+            "middle": self.ids[middle - around : middle + around],
         }
 
     def _write_references(self, folder: Path) -> None:
@@ -301,7 +308,21 @@ class _Maker:
         with path.open("w", encoding="utf-8-sig", newline="") as file:
             file.write(CSV_HEADER + "\r\n")
             for order, state in self._csv_states():
-                file.write(self._csv_row(order, state))
+                file.write(self._csv_row(order, _state(order, state)))
+                rows += 1
+        return rows
+
+    def _write_late(self, path: Path) -> int:
+        """The last state of some orders a day after everything else of them; every second one refunded by then."""
+        rows = 0
+        with path.open("w", encoding="utf-8-sig", newline="") as file:
+            file.write(CSV_HEADER + "\r\n")
+            for number in range(3, self.plan.orders, LATE_STEP):
+                order = self.order(number)
+                status, paid_at, received_at, verified_at, settled_at, modified_at = _state(order, 3)
+                status = 4 if rows % 2 and status == 5 else status
+                late = (status, paid_at, received_at, verified_at, settled_at, modified_at + DAY)
+                file.write(self._csv_row(order, late))
                 rows += 1
         return rows
 
@@ -321,8 +342,8 @@ class _Maker:
         for order in later:
             yield order, order.csv_state
 
-    def _csv_row(self, order: _Order, state: int) -> str:
-        status, paid_at, received_at, verified_at, settled_at, modified_at = _state(order, state)
+    def _csv_row(self, order: _Order, state: "_State") -> str:
+        status, paid_at, received_at, verified_at, settled_at, modified_at = state
         return (
             f"{order.order_sn},{order.p_id},{order.goods},{_yuan(order.amount_fen)},{_yuan(order.promotion_fen)},"
             f"{_WORDS[status]},{'是' if order.is_direct else '否'},{'比价' if order.compared else '正常'},{order.kind},"
@@ -400,9 +421,10 @@ def _fate(draw: int) -> str:
     return next(fate for bound, fate in bounds if draw < bound)
 
 
-def _state(  # noqa: PLR0911 - one line a case
-    order: _Order, state: int
-) -> tuple[int, int | None, int | None, int | None, int | None, int]:
+_State = tuple[int, int | None, int | None, int | None, int | None, int]
+
+
+def _state(order: _Order, state: int) -> _State:  # noqa: PLR0911 - one line a case
     """Status, paid, received, verified, settled and modified of one of an order's states; the last strictly rises."""
     paid_at, received_at, verified_at = order.paid_at, order.received_at, order.verified_at
     modified_at = (paid_at + 8, received_at + 10, verified_at, verified_at + 20 * DAY + 60)[state]

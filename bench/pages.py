@@ -37,12 +37,13 @@ NOW = "2022-12-15T15:00:00+08:00"
 PATH = "/task"
 WORKERS, THREADS = 2, 4
 RATIO_GOAL, P99_GOAL_MS = 1.5, 10.0
-_KEY = "a key of the bench's own, which signs nothing else"
+KEY = "a key of the bench's own, which signs nothing else"
+"""Of sessions and payees."""
 
 
-def settings_of(url: str) -> Settings:
-    """The application's settings for a database."""
-    return Settings(database_url=url, now=epoch(NOW), secret_key=_KEY, totp_key=_KEY, payee_key=_KEY)
+def settings_of(url: str, now: str = NOW) -> Settings:
+    """The application's settings for a database, its clock standing at an instant."""
+    return Settings(database_url=url, now=epoch(now), secret_key=KEY, totp_key=KEY, payee_key=KEY)
 
 
 def product() -> Flask:
@@ -74,14 +75,14 @@ def floor() -> Callable[..., Any]:
     return serve
 
 
-def cookie_of(url: str, promoter_id: int) -> str:
-    """The session cookie of a promoter's account; creates the account if necessary."""
+def cookie_of(url: str, promoter_id: int | None, role: str = "promoter", now: str = NOW) -> str:
+    """The session cookie of an account, a promoter's or of the staff; creates the account if necessary."""
     engine = make_engine(url)
-    email = f"{promoter_id}@bench.example"
+    email = f"{promoter_id or role}@bench.example"
     with transaction(engine) as connection:
         if connection.execute(select(User.id).where(User.email == email)).first() is None:
             add_user(
-                connection, email=email, name="示例", role="promoter", promoter_id=promoter_id,
+                connection, email=email, name="示例", role=role, promoter_id=promoter_id,
                 password="made up for the bench", now=epoch(NOW),
             )  # fmt: skip
     with snapshot(engine) as connection:
@@ -89,7 +90,7 @@ def cookie_of(url: str, promoter_id: int) -> str:
     engine.dispose()
     app = create_app(settings_of(url))
     serializer = app.session_interface.get_signing_serializer(app)  # type: ignore[attr-defined]
-    kept = {"_user_id": uniquifier, "_fresh": True, "began": epoch(NOW), "seen": epoch(NOW)}
+    kept = {"_user_id": uniquifier, "_fresh": True, "began": epoch(now), "seen": epoch(now)}
     return f"session={serializer.dumps(kept)}"
 
 

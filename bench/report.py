@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench import pages
+from bench import machine, pages, tables
+from bench.every_page import AIM_MS
 
 HEAD = (
     f"{'step':27} {'runs':>4} {'wall s':>9} {'CPU s':>9} {'rows/s':>9} {'peak MB':>8} {'floor CPU':>9} "
@@ -17,17 +18,14 @@ _MS_GOALS = {"progress, median promoter": 1.0, "progress, busiest promoter": 20.
 """Goal for the time in the database with ten million orders."""
 _PEAK_GOALS = {"settle": 300, "export": 300}
 _LINEAR = 1.2
-_QUIET = 0.10
 Goal = tuple[str, str, bool | None]
 """(goal, figure, whether the goal is reached, or None if the floor was not run)."""
-_SIZES = ("10k", "100k", "1m", "10m")
-_BY_HAND = "## What stands in the way"
-"""From this heading on RESULTS.md is written by hand and is not replaced."""
+_SIZES = ("1k", "10k", "100k", "1m", "10m")
 
 
 def line_of(step: str, found: dict[str, Any]) -> str:
     """One line of the table."""
-    floor, warning = found.get("floor"), "!" if found["others_share"] > _QUIET else " "
+    floor, warning = found.get("floor"), "!" if found["others_share"] > tables.QUIET else " "
     if floor and "ms" in found:
         took, least = (
             f"p50 {one['p50']:.3f} ms, p99 {one['p99']:.3f} ms" for one in (found["ms"], floor["ms"])
@@ -45,54 +43,68 @@ def line_of(step: str, found: dict[str, Any]) -> str:
     return f"{text} {found['others_share']:>6.0%}{warning}"
 
 
-def write(results: Path, target: Path) -> None:
-    """Write RESULTS.md from the JSON files of all runs."""
+def write(results: Path, target: Path, root: Path) -> None:
+    """Write RESULTS.md, whole, from the JSON files of all runs.
+
+    root   the checkout
+
+    Raises SystemExit, and writes nothing, where there are no runs, one did not end, or they are not all of the commit
+    that the checkout is at (texts aside), without changes.
+    """
     runs = sorted(
         (json.loads(path.read_text()) for path in results.glob("*.json")),
         key=lambda run: (_SIZES.index(run["size"]), run["database"]),
     )
     if not runs:
         raise SystemExit(f"{results} holds no results: run `make bench` first.")
-    pieces = ["# What a month costs\n"]
-    pieces.append(
-        "Written by `python -m bench --report` from the runs' own figures. What each floor is stands in README.md. "
-        "Times are medians; the ratio is of CPU seconds (the server's included), which other work on the machine "
-        "disturbs least. `!` marks a measurement during which others took more than 10 % of the CPU.\n"
-    )
-    for run in runs:
-        pieces += _page_of(run)
-    pieces += ["## Goals\n", *_goals(runs), ""]
-    before = target.read_text(encoding="utf-8") if target.exists() else ""
-    kept = before[before.index(_BY_HAND) :] if _BY_HAND in before else f"{_BY_HAND}\n"
-    target.write_text("\n".join([*pieces, kept]), encoding="utf-8")
-
-
-def _page_of(run: dict[str, Any]) -> list[str]:
-    machine = run["machine"]
-    rows = [
-        f"## {run['size']} orders on {run['version']}\n",
+    sha = require_one_commit(runs, root)
+    loops = ", ".join(f"{run['size']} on {run['database']} {tables.loop_of(run):.3f} s" for run in runs)
+    pieces = [
+        "# What a month costs\n",
         (
-            f"{run['orders']:,} orders, {run['promoters']:,} promoters, {run['database_mb']:,.0f} MB. "
-            f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB, "
-            f"Python {machine['python']}; {run['measured_at']}.\n"
+            f"Measured at commit {sha}; written whole by `python -m bench`. What each floor and each script is stands "
+            "in README.md. Times are medians; the ratio is of CPU seconds (the server's included), which other work on "
+            "the machine disturbs least. `!` marks a measurement during which others took more than 10 % of the CPU.\n"
         ),
-        f"Checked: {run['checked']}. subsidy_lines.csv sha256 {run['lines_sha256']}.\n",
-        "| step | runs | wall s | CPU s | rows/s | peak MB | floor CPU s | ratio | others |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+        (
+            "**The machine's speed.** A fixed loop (5 million steps of `x += i * i % 7` in Python; CPU seconds, the "
+            f"median of three) was timed at the begin and end of each run: {loops}. *loops* is CPU seconds divided by "
+            "it: compare these, and not seconds, with another machine's.\n"
+        ),
     ]
-    for step, found in run["steps"].items():
-        floor, warning = found.get("floor"), " !" if found["others_share"] > _QUIET else ""
-        if "ms" in found:
-            figures = f"| p50 {found['ms']['p50']:.2f} ms | p99 {found['ms']['p99']:.2f} ms | | "
-            figures += f"{found['peak_mb']:.0f} | p50 {floor['ms']['p50']:.2f} ms | {found['ratio']:.2f} "
-        else:
-            figures = f"| {found['wall_s']:.2f} | {found['cpu_s']:.2f} | {found['rows_per_s']:,.0f} | "
-            figures += f"{found['peak_mb']:.0f} | "
-            figures += f"{floor['cpu_s']:.2f} | {found['ratio']:.2f} " if floor else "| "
-        rows.append(f"| {step} | {found['runs']} {figures}| {found['others_share']:.0%}{warning} |")
-    if "task_page" in run:
-        rows += ["", *pages.lines_of(run["task_page"])]
-    return [*rows, ""]
+    for run in runs:
+        pieces += tables.all_of(run)
+    pieces += ["## Goals\n", *_goals(runs), ""]
+    target.write_text("\n".join(pieces), encoding="utf-8")
+    print(f"{target} written, of {len(runs)} runs at {sha}")
+
+
+def require_one_commit(runs: list[dict[str, Any]], root: Path) -> str:
+    """The commit of all runs. Raises SystemExit as ``write`` does."""
+    for run in runs:
+        name, of_commit = (
+            f"{run['size']}-{run['database']}.json",
+            run.get("commit", {"sha": "?", "changed": []}),
+        )
+        if "every_page" not in run:
+            raise SystemExit(f"{name} is of a run that did not end: run it again, or delete it.")
+        if of_commit["changed"]:
+            raise SystemExit(
+                f"{name} was measured with changes that no commit holds ({', '.join(of_commit['changed'][:5])}): "
+                "commit them, and measure again."
+            )
+        if of_commit["sha"] != runs[0]["commit"]["sha"]:
+            raise SystemExit(
+                f"{name} is of commit {of_commit['sha'][:12]} and others are of {runs[0]['commit']['sha'][:12]}: "
+                "figures of one commit only. Delete those of the other from bench/results/, or measure them again."
+            )
+    sha: str = runs[0]["commit"]["sha"]
+    if differing := machine.differs(root, sha):
+        raise SystemExit(
+            f"The results are of commit {sha[:12]}, from which the checkout differs in {', '.join(differing[:5])}: "
+            "measure again, or check that commit out."
+        )
+    return sha
 
 
 def _goals(runs: list[dict[str, Any]]) -> Iterator[str]:
@@ -114,12 +126,17 @@ def _goals_of_steps(steps: dict[str, Any]) -> Iterator[Goal]:
     if "the same csv again" in steps:
         again = steps["the same csv again"]["cpu_s"] / steps["csv in bulk"]["cpu_s"]
         yield "the same csv again: nothing changes, and quicker", f"{again:.2f} of the CPU", again < 1
+    if "csv in bulk, one process" in steps:
+        share = steps["csv in bulk"]["wall_s"] / steps["csv in bulk, one process"]["wall_s"]
+        yield "csv in bulk: two processes quicker than one", f"{share:.2f} of the time", share < 1
 
 
 def _goals_of_size(run: dict[str, Any], runs: list[dict[str, Any]]) -> Iterator[Goal]:
     """Of the page, and those that are asked at ten million alone."""
-    if "task_page" in run:
-        yield from pages.goals_of(run["task_page"])
+    yield from pages.goals_of(run["task_page"])
+    for stage, found in run["every_page"].items():
+        within, of_all = tables.within_aim(found), len(found["pages"])
+        yield f"every page ({stage}): at most {AIM_MS} ms", f"{within} of {of_all}", within == of_all
     if run["size"] != "10m":
         return
     steps = run["steps"]

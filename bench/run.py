@@ -8,7 +8,9 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+from threading import Event, Thread
 from time import perf_counter
 from typing import Any
 
@@ -16,14 +18,17 @@ import psutil
 
 _TICK = os.sysconf("SC_CLK_TCK")
 _CORES = os.cpu_count() or 1
+_LOOK_S = 0.1
+"""Between two looks at the memory of a call's processes."""
 
 
 def measure(target: str, arguments: dict[str, Any], server: int | None) -> dict[str, Any]:
     """Call ``MODULE:FUNCTION`` with arguments in this process.
 
     server   the process number of a database server whose CPU time belongs to the call
-    Returns  result; wall_s; cpu_s (ours and the server's); own_cpu_s; peak_mb of this process; others_share, the part
-             of the machine's CPU that others took meanwhile
+    Returns  result; wall_s; cpu_s (ours, of the processes that we started, and the server's); own_cpu_s
+             without the server's; peak_mb of this process; others_share, the part of the machine's CPU that others took
+             meanwhile
     """
     module, _, name = target.partition(":")
     function = getattr(importlib.import_module(module), name)
@@ -44,18 +49,57 @@ def measure(target: str, arguments: dict[str, Any], server: int | None) -> dict[
 
 
 def measured(target: str, server: int | None = None, **arguments: Any) -> dict[str, Any]:
-    """Make the call in a new process. Raises RuntimeError with the process's output if it fails."""
+    """Make the call in a new process; ``peak_mb`` is then of that process and all that it started, together.
+
+    Raises RuntimeError with the process's output if it fails.
+    """
     command = [sys.executable, "-m", "bench.run", target, json.dumps(arguments), str(server or 0)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{target} failed:\n{done.stdout}{done.stderr}")
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        memory = Memory(process.pid)
+        stdout, stderr = process.communicate()
+        together_mb = memory.peak_mb()
+    if process.returncode:
+        raise RuntimeError(f"{target} failed:\n{stdout}{stderr}")
+    found: dict[str, Any] = json.loads(stdout.splitlines()[-1])
+    return found | {"peak_mb": max(found["peak_mb"], together_mb)}
+
+
+class Memory:
+    """Looks at the resident memory of a process and of all that it started, ten times a second.
+
+    Pages that several of them share are counted for each, so that the sum is never too small.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._root, self._peak, self._over = psutil.Process(pid), 0, Event()
+        self._thread = Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def _look(self) -> None:
+        while not self._over.wait(_LOOK_S):
+            with suppress(psutil.Error):
+                sizes = [self._root.memory_info().rss]
+                for child in self._root.children(recursive=True):
+                    with suppress(psutil.Error):
+                        sizes.append(child.memory_info().rss)
+                self._peak = max(self._peak, sum(sizes))
+
+    def peak_mb(self) -> float:
+        """The most that was seen, MiB; looks no more."""
+        self._over.set()
+        self._thread.join()
+        return self._peak / 2**20
 
 
 def _own_cpu() -> float:
+    """CPU seconds of this process and of those that it started, whether they have ended or still run (Spark's do)."""
     times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+    total = times.user + times.system + times.children_user + times.children_system
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            spent = child.cpu_times()
+            total += spent.user + spent.system + spent.children_user + spent.children_system
+    return total
 
 
 def _server_cpu(server: int | None) -> float:

@@ -4,10 +4,13 @@ SQLite works a statement out while its rows are fetched: to time its execution a
 """
 
 import sqlite3
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Timer
 from time import perf_counter
 from typing import Any
+from weakref import WeakSet
 
 import psycopg
 from sqlalchemy import Engine, event
@@ -19,10 +22,26 @@ class Spent:
 
     ms: float = 0.0
     statements: int = 0
+    connections: WeakSet[Any] = field(default_factory=WeakSet)
+    """The driver's connections that are open."""
 
     def empty(self) -> None:
         """Reset the sums to 0."""
         self.ms, self.statements = 0.0, 0
+
+    @contextmanager
+    def at_most(self, seconds: float) -> Iterator[None]:
+        """Stop the statement that runs after so many seconds; it fails then, as the driver has it."""
+        timer = Timer(seconds, self._stop)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _stop(self) -> None:
+        for connection in [*self.connections]:
+            (connection.interrupt if isinstance(connection, sqlite3.Connection) else connection.cancel)()
 
 
 def watch(engine: Engine) -> Spent:
@@ -47,6 +66,10 @@ def watch(engine: Engine) -> Spent:
     timed_sqlite, timed_postgresql = cursor_of(sqlite3.Cursor), cursor_of(psycopg.Cursor)
 
     class TimedConnection(sqlite3.Connection):
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            spent.connections.add(self)
+
         def cursor(self, factory: Any = timed_sqlite) -> Any:
             return super().cursor(factory)
 
@@ -56,6 +79,11 @@ def watch(engine: Engine) -> Spent:
         else:
             named["cursor_factory"] = timed_postgresql
 
+    def connected(driver_connection: Any, _record: Any) -> None:
+        if engine.dialect.name != "sqlite":
+            spent.connections.add(driver_connection)
+
     event.listen(engine, "do_connect", connect)
+    event.listen(engine, "connect", connected)
     engine.dispose()
     return spent

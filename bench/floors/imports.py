@@ -5,6 +5,7 @@ there, and into orders if it is newer than what stands there. Hashes are of the 
 """
 
 import sqlite3
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from hashlib import blake2b
@@ -21,7 +22,7 @@ _FACTS = (
     "p_id, goods_name, order_status, order_amount_fen, promotion_amount_fen, type, cat_ids, is_direct, "
     "price_compare_status, created_at, paid_at, received_at, verified_at, settled_at, modified_at"
 )
-_VERSION = f"promoter_id, order_sn, row_hash, is_detail, batch_id, place, raw, {_FACTS}"
+_VERSION = f"promoter_id, order_sn, row_hash, is_detail, batch_id, place, {_FACTS}"
 _ORDER = f"promoter_id, order_sn, failed_at, conflicting, row_hash, {_FACTS}"
 _SET = ", ".join(f"{name} = excluded.{name}" for name in _ORDER.split(", ") if name != "order_sn")
 _FAILED_AT = (
@@ -59,6 +60,7 @@ class _Page(msgspec.Struct):
     order_list_get_response: _List
 
 
+_encode = msgspec.json.Encoder().encode
 _page = msgspec.json.Decoder(_Page).decode
 _order = msgspec.json.Decoder(_Order).decode
 
@@ -76,7 +78,6 @@ def parsed_page(body: bytes, batch_id: int) -> list[Row]:
                 False,
                 batch_id,
                 place,
-                str(raw, "utf-8"),
                 order.p_id,
                 order.goods_name,
                 order.order_status,
@@ -92,9 +93,19 @@ def parsed_page(body: bytes, batch_id: int) -> list[Row]:
                 order.order_verify_time or None,
                 order.order_settle_time or None,
                 order.order_modify_at,
+                str(raw, "utf-8"),
             )
         )
     return rows
+
+
+def texts_of(rows: list[Row]) -> list[tuple[int, int, bytes]]:
+    """Records for received_texts: batch, first place, and the lines of a thousand rows, compressed."""
+    records = [rows[start : start + 1000] for start in range(0, len(rows), 1000)]
+    return [
+        (some[0][4], some[0][5], zlib.compress(_encode([(row[5], row[-1]) for row in some]), 1))
+        for some in records
+    ]
 
 
 class _Known(dict[str, Any]):
@@ -143,7 +154,6 @@ def parsed_csv(lines: Iterable[str], batch_id: int) -> Iterator[Row]:
             False,
             batch_id,
             place,
-            raw,
             p_id,
             name,
             words[status],
@@ -159,12 +169,13 @@ def parsed_csv(lines: Iterable[str], batch_id: int) -> Iterator[Row]:
             days[verified_at[:10]] + clocks[verified_at[10:]] if verified_at else None,
             days[settled_at[:10]] + clocks[settled_at[10:]] if settled_at else None,
             days[modified_at[:10]] + clocks[modified_at[10:]],
+            raw,
         )
 
 
 # --- SQLite ---
 
-_MARKS = ", ".join("?" * 22)
+_MARKS = ", ".join("?" * 21)
 _SQLITE_VERSIONS = (
     f"INSERT INTO order_versions ({_VERSION}, withdrawn) VALUES ({_MARKS}, 0) ON CONFLICT DO NOTHING"
 )
@@ -190,9 +201,10 @@ class _SqliteBooks:
 
     def upsert(self, rows: list[Row]) -> None:
         connection = self._connection
-        connection.executemany(_SQLITE_VERSIONS, rows)
+        connection.executemany(_SQLITE_VERSIONS, [row[:-1] for row in rows])
+        connection.executemany("INSERT INTO received_texts VALUES (?, ?, ?)", texts_of(rows))
         connection.execute(_SQLITE_ORDERS, (rows[0][4], rows[0][5], rows[-1][5]))
-        if fresh := {row[13] for row in rows if row[13]} - self._sets:
+        if fresh := {row[12] for row in rows if row[12]} - self._sets:
             connection.executemany(
                 "INSERT INTO category_sets VALUES (?, ?) ON CONFLICT DO NOTHING",
                 [(cat_ids, int(one)) for cat_ids in fresh for one in cat_ids.split(";")],
@@ -210,7 +222,7 @@ class _SqliteBooks:
 
 _POSTGRES_STAGE = (
     'CREATE TEMPORARY TABLE stage (promoter_id bigint, order_sn text COLLATE "C", row_hash bytea, is_detail boolean, '
-    "batch_id bigint, place bigint, raw text, p_id text, goods_name text, order_status bigint, "
+    "batch_id bigint, place bigint, p_id text, goods_name text, order_status bigint, "
     "order_amount_fen bigint, promotion_amount_fen bigint, type bigint, cat_ids text, is_direct bigint, "
     "price_compare_status bigint, created_at bigint, paid_at bigint, received_at bigint, verified_at bigint, "
     "settled_at bigint, modified_at bigint) ON COMMIT DELETE ROWS"
@@ -242,8 +254,9 @@ class _PostgresBooks:
         cursor = self._connection.cursor()
         with cursor.copy(f"COPY stage ({_VERSION}) FROM STDIN") as copy:
             for row in rows:
-                copy.write_row(row)
-        if fresh := {row[13] for row in rows if row[13]} - self._sets:
+                copy.write_row(row[:-1])
+        cursor.executemany("INSERT INTO received_texts VALUES (%s, %s, %s)", texts_of(rows))
+        if fresh := {row[12] for row in rows if row[12]} - self._sets:
             cursor.executemany(
                 "INSERT INTO category_sets VALUES (%s, %s) ON CONFLICT DO NOTHING",
                 [(cat_ids, int(one)) for cat_ids in fresh for one in cat_ids.split(";")],
