@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from bounty.db import Query, WholeNumber, Words, given_rows, workspace
 from bounty.models import DailyProgress, DailySubsidy, OpenPeriod, Order, RosterEntry
-from bounty.rules.clauses import SUBSIDY_CLAUSES, all_hold
+from bounty.rules.clauses import PAID_IN_MONTH, SUBSIDY_CLAUSES, all_hold
 from bounty.rules.measure import COUNTED, PENDING, VERDICTS, frozen_bounds, verdict_number
 from bounty.rules.sql_math import Whole, capped_at, count_where, running_total, sum_or_zero, whole_part
 from bounty.rules.subsidy import after_promoter_cap, basis, before_promoter_cap
@@ -48,6 +48,9 @@ touched_groups.primary_key.ddl_if(dialect="sqlite")
 
 _IN_WINDOW = [code for code in VERDICTS if code != "PAID_IN_WINDOW"]
 """The verdicts of orders paid in the task window: that clause is evaluated first."""
+_OTHER_CLAUSES = tuple(clause for clause in SUBSIDY_CLAUSES if clause is not PAID_IN_MONTH)
+"""Of an order's subsidy. The orders of a day were paid in its month; told so again, SQLite would look for the month's
+orders, and pick those of the day from them."""
 
 
 def once_a_row(query: Query) -> FromClause:
@@ -84,7 +87,9 @@ def _orders_of_period(columns: Query, *, touched: bool) -> Query:
         until_at = from_at + A_DAY
     on_roster = RosterEntry.period == OpenPeriod.period
     if touched:
-        on_roster = and_(on_roster, RosterEntry.promoter_id == touched_groups.c.promoter_id)
+        # The sum keeps PostgreSQL from deriving that orders and roster have one promoter: it would look for all orders
+        # of the roster's promoter, for each of the days, and pick those of the day from them.
+        on_roster = and_(on_roster, RosterEntry.promoter_id == touched_groups.c.promoter_id + 0)
     paid = and_(
         facts.promoter_id == (touched_groups.c.promoter_id if touched else RosterEntry.promoter_id),
         facts.paid_at >= from_at,
@@ -157,7 +162,7 @@ def daily_subsidy(terms: Terms, *, touched: bool) -> Query:
                 ),
             ),
             touched=touched,
-        ).where(all_hold(SUBSIDY_CLAUSES, facts, frozen_bounds(terms), terms))
+        ).where(all_hold(_OTHER_CLAUSES, facts, frozen_bounds(terms), terms))
     ).c
     sums = (
         select(
@@ -321,7 +326,7 @@ def _given_when_met(met: Query, terms: Terms) -> Query:
         facts.promoter_id == day.promoter_id,
         facts.paid_at >= begins,
         facts.paid_at < begins + A_DAY,
-        all_hold(SUBSIDY_CLAUSES, facts, frozen_bounds(terms), terms),
+        all_hold(_OTHER_CLAUSES, facts, frozen_bounds(terms), terms),
     )
     shares = (
         select(
