@@ -80,6 +80,19 @@ def figure(
     return stored(connection, subject, facts)
 
 
+def as_of_now(connection: Connection, subject: str, now: int, compute: Callable[[], Any]) -> Any:
+    """The content of a figure that must not be of the past: as it was computed last if the books have not changed
+    since, else computed.
+
+    compute   makes its content, of what JSON can represent
+    """
+    if not books_are_small(connection):
+        kept = stored(connection, subject, state_of_books(connection, now))
+        if kept.current:
+            return kept.content
+    return compute()
+
+
 def stored(connection: Connection, subject: str, facts: str) -> Figure:
     """A figure as it was computed last."""
     row = StoredFigure.__table__.c

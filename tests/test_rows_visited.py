@@ -1,17 +1,20 @@
 """No page adds up the books: with 20,000 orders it visits no more rows than it shows, and some constant number."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Connection, Engine, event, func, select
+from flask.testing import FlaskClient
+from sqlalchemy import Connection, Engine, delete, event, func, select
 
 from bounty.accounting.finance_queries import coming_shown
 from bounty.accounting.stored_figures import refresh, unlike_computed
 from bounty.accounts.service import add_user
+from bounty.clock import shown
 from bounty.db import analyze, snapshot, transaction
-from bounty.models import Base, Batch, Order, User
+from bounty.models import Base, Batch, Order, StoredFigure, User
 from bounty.rules.periods import Period
 from bounty.settlement.service import settle
 from bounty.totals.service import recompute_period, recompute_touched
@@ -178,11 +181,7 @@ class Reader:
 
         absent   whether a page may be one that is not there, leads elsewhere, or is refused for now
         """
-        client, found = self.app.test_client(), {}
-        of_name = select(User.fs_uniquifier).where(User.email == f"{name}@example.com")
-        with transaction(self.engine) as connection, client.session_transaction() as session:
-            session["_user_id"], session["_fresh"] = connection.execute(of_name).scalar_one(), True
-            session["began"] = session["seen"] = shanghai(self.now)
+        client, found = self.client(name), {}
         for path in paths:
             status = client.get(path).status_code
             assert status < 500 if absent else status == 200, path
@@ -191,6 +190,23 @@ class Reader:
             client.get(path, buffered=True)
             found[f"{path} ({name})"] = self.visited.count
         return found
+
+    def client(self, name: str) -> FlaskClient:
+        """One that is logged in to an account."""
+        client = self.app.test_client()
+        of_name = select(User.fs_uniquifier).where(User.email == f"{name}@example.com")
+        with transaction(self.engine) as connection, client.session_transaction() as session:
+            session["_user_id"], session["_fresh"] = connection.execute(of_name).scalar_one(), True
+            session["began"] = session["seen"] = shanghai(self.now)
+        return client
+
+    def bodies(self, name: str, *paths: str) -> dict[str, str]:
+        """What each page shows to an account, without what is another in every answer."""
+        client = self.client(name)
+        return {path: CHANGING.sub("", client.get(path).get_data(as_text=True)) for path in paths}
+
+
+CHANGING = re.compile(r'name="csrf_token"[^>]*>|nonce="[^"]*"')
 
 
 def every_page(app: Flask, reader: Reader, promoter_name: str = "busiest") -> dict[str, int]:
@@ -279,3 +295,85 @@ def test_pages_of_a_month_that_was_published_and_partly_paid_visit_as_few(
     assert coming is not None
     assert (figure.current, coming.tranche.orders, coming.tranche.adjusted) == (True, 700, 333)
     close(app)
+
+
+@pytest.fixture
+def crowded_books(engine: Engine, tmp_path: Path) -> Month:
+    """December, published, with 4,000 promoters on its roster; 1,200 of them have an order of 90 to 210 yuan."""
+    month = Month(engine, tmp_path, now="2023-01-15 12:00:00")
+    people = [promoter(PROMOTER + each, level="V0" if each % 3 else "V1") for each in range(4_000)]
+    month.begin(*people, toml=terms_toml(levels={"V0": 'direct_only = true\ngmv_yuan = "100.00"'}))
+    rows = (
+        order_row(
+            number=each,
+            promoter_id=PROMOTER + each,
+            amount_fen=90_00 + each * 10,
+            paid="2022-12-05 12:00:00",
+            received="2022-12-09 12:00:00",
+        )
+        for each in range(1_200)
+    )
+    month.take("orders", write_csv_api(tmp_path / "orders.csv", rows))
+    month.settle()
+    month.publish()
+    _accounts(engine)
+    return month
+
+
+OF_PROMOTERS = (
+    "/operations/",
+    "/operations/periods",
+    "/operations/periods/2022-12",
+    "/operations/periods/2022-12/results",
+    "/operations/periods/2022-12/settling",
+    "/notices/2022-12/1",
+)
+"""Pages that say something of everybody on a roster."""
+OF_ROSTER = ("headcounts", "unknown 2022-12", "promoters 2022-12", "levels 1")
+"""What is stored for them."""
+
+
+def test_pages_of_a_large_roster_read_what_was_stored_of_it(
+    crowded_books: Month, engine: Engine, database_url: str, tmp_path: Path
+) -> None:
+    # PostgreSQL goes through four thousand rows to join a hundred, and finds them by key among two hundred thousand.
+    few = {"sqlite": FEW["sqlite"], "postgresql": ADDED_UP["postgresql"]}[engine.dialect.name]
+    month, now = crowded_books, shown(crowded_books.now)
+    app = application(database_url, now, tmp_path)
+    reader = Reader(engine, app, now)
+    refreshed = set(refresh(engine, month.now))
+    assert set(OF_ROSTER) <= refreshed
+    stored = reader.bodies("operator", *OF_PROMOTERS)
+    assert {path: n for path, n in reader.by("operator", *OF_PROMOTERS).items() if n > few} == {}
+    with snapshot(engine) as connection:
+        assert unlike_computed(connection) == 0
+    _forget(engine, *OF_ROSTER)
+    assert reader.bodies("operator", *OF_PROMOTERS) == stored
+    assert max(reader.by("operator", *OF_PROMOTERS).values()) > few
+    close(app)
+
+
+def test_nobody_is_shown_of_a_roster_what_was_stored_before_a_change(
+    crowded_books: Month, engine: Engine, database_url: str, tmp_path: Path
+) -> None:
+    month, now = crowded_books, shown(crowded_books.now)
+    app = application(database_url, now, tmp_path)
+    reader = Reader(engine, app, now)
+    refresh(engine, month.now)
+    before = reader.bodies("operator", *OF_PROMOTERS)
+    late = order_row(
+        number=3_000, promoter_id=PROMOTER + 3_000, amount_fen=150_00, paid="2022-12-06 12:00:00"
+    )
+    month.take("orders", write_csv_api(tmp_path / "late.csv", [late]))
+    after = reader.bodies("operator", *OF_PROMOTERS)
+    assert after["/operations/periods/2022-12"] != before["/operations/periods/2022-12"]
+    _forget(engine, *OF_ROSTER)
+    assert reader.bodies("operator", *OF_PROMOTERS) == after
+    close(app)
+
+
+def _forget(engine: Engine, *subjects: str) -> None:
+    with transaction(engine) as connection:
+        assert connection.execute(
+            delete(StoredFigure).where(StoredFigure.subject.in_(subjects))
+        ).rowcount == len(subjects)

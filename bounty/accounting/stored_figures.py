@@ -23,8 +23,14 @@ from bounty.db import fetch_all, snapshot, transaction
 from bounty.models import Settlement, StoredFigure
 from bounty.notices.differences import difference_content, difference_subject
 from bounty.notices.late_facts import late_content, late_state
+from bounty.notices.period_status import period_status
+from bounty.notices.period_summaries import HEADCOUNTS, headcounts_content
+from bounty.notices.promoter_counts import awaits_receipts, counts_content, counts_subject
+from bounty.notices.public_index import levels_content, levels_subject
 from bounty.notices.results_query import tiers_content, tiers_subject
 from bounty.notices.service import NoticeRow, newest_notice
+from bounty.orders.unknowns import unknown_content, unknown_subject
+from bounty.roster.queries import open_periods
 from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import Period
 from bounty.settlement.period_lock import closed_periods
@@ -111,6 +117,10 @@ def _every(connection: Connection, now: int) -> Iterator[_Due]:
             partial(differences_to_store, tranche_id=tranche_id),
         )
     closed = closed_periods(connection)
+    yield _Due(HEADCOUNTS, facts, headcounts_content)
+    for opened in open_periods(connection):
+        if opened.period not in closed:
+            yield from _of_promoters(connection, Period.parse(opened.period), facts, now)
     settlements: dict[str, list[SettlementRow]] = {}
     newest_first = select(Settlement.__table__).order_by(Settlement.settlement_id.desc())
     for row in fetch_all(connection, newest_first, SettlementRow):
@@ -136,6 +146,18 @@ def _every(connection: Connection, now: int) -> Iterator[_Due]:
                     state,
                     partial(late_content, period=period, terms=terms, notice=notice),
                 )
+
+
+def _of_promoters(connection: Connection, period: Period, facts: str, now: int) -> Iterator[_Due]:
+    """The figures that go through everybody on a roster."""
+    yield _Due(unknown_subject(period), facts, partial(unknown_content, period=period))
+    stage = period_status(connection, period, now)
+    if not awaits_receipts(stage, now):
+        yield _Due(counts_subject(stage), facts, partial(counts_content, stage=stage, now=now))
+    newest = [] if stage.newest is None else [stage.newest.settlement_id]
+    for settlement_id in {*newest, *(notice.settlement_id for notice in stage.notices)}:
+        levels = partial(levels_content, settlement_id=settlement_id, period=period)
+        yield _Due(levels_subject(settlement_id), facts, levels)
 
 
 def _compared(

@@ -1,6 +1,7 @@
 """What everybody may see: which notices there are, and of each its counts, its sums and, by masked ids, who passed."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from sqlalchemy import (
@@ -17,6 +18,7 @@ from sqlalchemy import (
     type_coerce,
 )
 
+from bounty import figures
 from bounty.db import Query, WholeNumber, fetch_all
 from bounty.models import Result, RosterEntry
 from bounty.notices.period_summaries import PeriodState, open_periods, state_of
@@ -82,8 +84,22 @@ class LevelTotals(NamedTuple):
     subsidy_fen: int
 
 
-def counts_by_level(connection: Connection, settlement_id: int, period: Period) -> list[LevelTotals]:
+def counts_by_level(
+    connection: Connection, settlement_id: int, period: Period, now: int
+) -> list[LevelTotals]:
     """The totals of a settlement per level."""
+    totals = partial(levels_content, connection, settlement_id, period)
+    found = figures.as_of_now(connection, levels_subject(settlement_id), now, totals)
+    return [LevelTotals(*each) for each in found]
+
+
+def levels_subject(settlement_id: int) -> str:
+    """The stored figure of a settlement's totals per level."""
+    return f"levels {settlement_id}"
+
+
+def levels_content(connection: Connection, settlement_id: int, period: Period) -> list[list[str | int]]:
+    """The totals of a settlement per level, as they are stored."""
     level, column = func.coalesce(RosterEntry.level, ""), Result.__table__.c
     query = (
         select(
@@ -102,7 +118,7 @@ def counts_by_level(connection: Connection, settlement_id: int, period: Period) 
         .group_by(level)
         .order_by(level)
     )
-    return fetch_all(connection, query, LevelTotals)
+    return [list(each) for each in fetch_all(connection, query, LevelTotals)]
 
 
 def passed_of(settlement_id: int, period: Period) -> Query:

@@ -282,6 +282,14 @@ def at_risk(row: Columns) -> ColumnElement[bool]:
     return and_(row.active == 1, row.passed == 0, row.margin.is_not(None), row.margin >= AT_RISK)
 
 
+def further_short(row: Columns) -> ColumnElement[bool]:
+    """Whether a promoter has not passed, and is more than 10 % short.
+
+    row   the columns of ``results_query``
+    """
+    return and_(row.passed == 0, row.margin.is_not(None), ~at_risk(row))
+
+
 def _outlook(bounds: PeriodRow, now: int, gmv_fen: Whole, orders: Whole) -> ColumnElement[str]:
     """One of Outlook, from what is counted and pending against the part of the task window that has gone by."""
     window = bounds.task_until - bounds.task_from

@@ -4,12 +4,14 @@ An unknown category, type or price comparison counts as ordinary, and an unknown
 says "received" without the time of it grants nothing: it denies, and just as silently.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select
 
-from bounty.db import Query, plan_for_values
+from bounty import figures
+from bounty.db import plan_for_values
 from bounty.models import OrderVersion, PromoterProgress, RosterEntry
 from bounty.rules.periods import Period
 from bounty.rules.sql_math import count_where, sum_or_zero
@@ -64,27 +66,39 @@ def unknown_in_batch(connection: Connection, batch_id: int) -> list[Unknown]:
     """What is not known of the rows that a batch brought."""
     row = OrderVersion
     plan_for_values(connection)
-    return _counted(connection, select(*_counts(row)).where(row.batch_id == batch_id))
+    counts = select(*_counts(row)).where(row.batch_id == batch_id)
+    return _unknown(dict(connection.execute(counts).mappings().one()))
 
 
-def unknown_in_month(connection: Connection, period: Period) -> list[Unknown]:
+def unknown_in_month(connection: Connection, period: Period, now: int) -> list[Unknown]:
     """What is not known of the orders paid in an open period's month by who is eligible in it."""
+    counts = partial(unknown_content, connection, period)
+    return _unknown(figures.as_of_now(connection, unknown_subject(period), now, counts))
+
+
+def unknown_subject(period: Period) -> str:
+    """The stored figure of what is not known in a month."""
+    return f"unknown {period}"
+
+
+def unknown_content(connection: Connection, period: Period) -> dict[str, int]:
+    """What is not known in a month, as it is stored: how many orders lack what, of ``every`` and ``received``."""
     total = PromoterProgress.__table__.c
     eligible = and_(
         RosterEntry.promoter_id == total.promoter_id,
         RosterEntry.period == total.period,
         RosterEntry.reason.is_(None),
     )
-    return _counted(
-        connection,
+    counts = (
         select(
             sum_or_zero(total.paid_orders).label("every"),
             sum_or_zero(total.received_orders).label("received"),
             *(sum_or_zero(total[code.lower()]).label(code) for code in _SENTENCES),
         )
         .join(RosterEntry, eligible)
-        .where(total.period == str(period)),
+        .where(total.period == str(period))
     )
+    return dict(connection.execute(counts).mappings().one())
 
 
 def _counts(row: type[OrderVersion]) -> Sequence[ColumnElement[int]]:
@@ -95,10 +109,9 @@ def _counts(row: type[OrderVersion]) -> Sequence[ColumnElement[int]]:
     )
 
 
-def _counted(connection: Connection, counts: Query) -> list[Unknown]:
-    found = connection.execute(counts).mappings().one()
+def _unknown(counts: Mapping[str, int]) -> list[Unknown]:
     return [
-        Unknown(code, found[code], found["received" if code == "RECEIPT_UNKNOWN" else "every"])
+        Unknown(code, counts[code], counts["received" if code == "RECEIPT_UNKNOWN" else "every"])
         for code in _SENTENCES
-        if found[code]
+        if counts[code]
     ]

@@ -124,7 +124,7 @@ class Checklist:
 
 
 def checklist(connection: Connection, stage: PeriodStatus, now: int) -> Checklist:
-    """The checklist of a period, for its newest settlement; eleven queries.
+    """The checklist of a period, for its newest settlement; twelve queries.
 
     UNFINISHED is a line of it while a large file is not in whole. COVERAGE is one once anything was fetched from the
     platform: files have none to prove.
@@ -142,7 +142,7 @@ def checklist(connection: Connection, stage: PeriodStatus, now: int) -> Checklis
         _cutoff(bounds.receipt_cutoff, now),
         _quarantine(waiting, waivers),
         _checks(checked, stage.newest),
-        *_unknown(unknown_in_month(connection, stage.period)),
+        *_unknown(unknown_in_month(connection, stage.period, now)),
     )
     return Checklist(lines, freshness, waiting, checked)
 

@@ -46,7 +46,9 @@ def test_what_is_unknown_is_counted_for_the_batch_and_the_month(month: Month) ->
     month.orders(*rows, order_row(number=4), order_row(number=5, order_status=1, order_receive_time=None))
     with snapshot(month.engine) as connection:
         in_batch = {each.code: (each.rows, each.of) for each in unknown_in_batch(connection, 3)}
-        in_month = {each.code: (each.rows, each.of) for each in unknown_in_month(connection, month.period)}
+        in_month = {
+            each.code: (each.rows, each.of) for each in unknown_in_month(connection, month.period, month.now)
+        }
         first = unknown_in_batch(connection, 3)[0].en
         flagged = {row.place: row.flags for row in flagged_rows(connection, 3, month.now)}
     assert (

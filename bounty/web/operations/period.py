@@ -15,6 +15,7 @@ from bounty.notices.late_facts import LateFacts, late_facts_shown
 from bounty.notices.nudges import nudge
 from bounty.notices.period_status import PeriodStatus, period_status
 from bounty.notices.period_summaries import PeriodState, PeriodSummary, period_summaries
+from bounty.notices.promoter_counts import PromoterCounts, among, awaits_receipts, kept_counts
 from bounty.notices.results_query import Outlook, active_and_eligible, funnel, tiers_shown
 from bounty.notices.trends import trend
 from bounty.release.checklist import ChecklistCode, checklist, waiting_by_code
@@ -27,7 +28,6 @@ from bounty.web.operations.results import (
     OUTLOOK,
     READERS,
     RESULT,
-    awaits_receipts,
     columns_of,
     rows_of,
 )
@@ -39,7 +39,7 @@ from bounty.web.shared.formats import day
 from bounty.web.shared.language import _, _n
 from bounty.web.shared.request_context import now, reading, site, writing
 from bounty.web.shared.table_filters import Filter, one_of
-from bounty.web.shared.tables import Column, Table, page_of
+from bounty.web.shared.tables import Column, Page, Table, Totals, page_of
 
 blueprint = Blueprint("period", __name__, url_prefix="/operations")
 NEAREST = Table(
@@ -111,7 +111,7 @@ def show(period: Period) -> str:
         step = next_step(stage, found, came, approval_required=site().settings.approval_required)
         differs = difference_shown(connection, period, stage.terms, stage.before, stage.newest, now())
         tiers = tiers_shown(connection, stage.bounds, stage.terms, settlement_id, now())
-        page = page_of(connection, nearest_of(stage), active(stage), request.args, counted=True)
+        kept = kept_counts(connection, stage, now())
         return render_template(
             "operations/period.html",
             stage=stage,
@@ -123,16 +123,29 @@ def show(period: Period) -> str:
             figures=[each for each in (came.late_figure, differs, tiers) if each is not None],
             place=place_of(step, period),
             steps=steps_of(stage, now()),
-            funnel=funnel(connection, stage.bounds, stage.terms, settlement_id, now()),
+            funnel=funnel(connection, stage.bounds, stage.terms, settlement_id, now())
+            if kept is None
+            else kept.funnel,
             tiers=tiers.content,
             difference=differs.content,
             causes=ChangeCause.labels(),
             states=PeriodState.labels(),
             outlooks=Outlook.labels(),
-            page=page,
+            page=_nearest(connection, stage, None if request.args else kept),
             forecast=None if stage.newest else newest_forecast(connection, period),
             now=now(),
         )
+
+
+def _nearest(connection: Connection, stage: PeriodStatus, kept: PromoterCounts | None) -> Page:
+    """The promoters who are nearest to their target; of the stored ones only the rows are read."""
+    table, rows = nearest_of(stage), active(stage)
+    if kept is None:
+        return page_of(connection, table, rows, request.args, counted=True)
+    every = Totals(kept.active["every"], {"subsidy_fen": kept.active_subsidy_fen})
+    nearest = among(rows, kept.nearest_active)
+    counts = {"result": kept.active | {"": every.rows}}
+    return page_of(connection, table, nearest, {}, known=lambda _filters: every, known_counts=counts)
 
 
 @blueprint.post("/periods/<period:period>/remind")
@@ -214,7 +227,7 @@ def _late(connection: Connection, each: PeriodSummary) -> LateFacts | None:
 
 def nearest_of(stage: PeriodStatus) -> Table:
     """The table of promoters by how near they are; while receipts still count, by where they are heading too."""
-    outlook = (OUTLOOK,) if awaits_receipts(stage) else ()
+    outlook = (OUTLOOK,) if awaits_receipts(stage, now()) else ()
     return replace(NEAREST, columns=columns_of(stage), filters=(*NEAREST.filters, *outlook))
 
 

@@ -8,7 +8,8 @@ from bounty.db import Query
 from bounty.notices.as_of import results_as_of
 from bounty.notices.period_status import PeriodStatus, period_status
 from bounty.notices.period_summaries import period_summaries
-from bounty.notices.results_query import Outlook, at_risk, results_query
+from bounty.notices.promoter_counts import among, awaits_receipts, kept_counts
+from bounty.notices.results_query import Outlook, at_risk, further_short, results_query
 from bounty.progress.as_of import AsOf
 from bounty.rules.periods import Period
 from bounty.settlement.revocations import voids_of
@@ -17,7 +18,7 @@ from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.request_context import now, reading
 from bounty.web.shared.table_filters import Filter, Option, Search, equal, one_of
-from bounty.web.shared.tables import Column, Table, page_of
+from bounty.web.shared.tables import Column, Page, Table, Totals, page_of
 
 blueprint = Blueprint("results", __name__, url_prefix="/operations")
 MOST_AS_OF = 500
@@ -34,7 +35,7 @@ RESULT = Filter(
             "short",
             "其余未达标",
             "further short",
-            lambda rows: and_(rows.c.passed == 0, rows.c.margin.is_not(None), ~at_risk(rows.c)),
+            lambda rows: further_short(rows.c),
         ),
         Option("ineligible", "无资格", "not eligible", lambda rows: rows.c.reason.is_not(None)),
         Option("eligible", "有资格", "eligible", lambda rows: rows.c.reason.is_(None)),
@@ -112,7 +113,7 @@ def table_of(stage: PeriodStatus) -> Table:
         order="-nearness",
         filters=(
             RESULT,
-            *((OUTLOOK,) if awaits_receipts(stage) else ()),
+            *((OUTLOOK,) if awaits_receipts(stage, now()) else ()),
             ACTIVITY,
             CHANGE,
             Filter("level", "等级", "level", levels),
@@ -121,14 +122,9 @@ def table_of(stage: PeriodStatus) -> Table:
     )
 
 
-def awaits_receipts(stage: PeriodStatus) -> bool:
-    """Whether a period is judged by the orders as they are, and receipts still count."""
-    return stage.newest is None and now() < stage.bounds.receipt_cutoff
-
-
 def columns_of(stage: PeriodStatus) -> tuple[Column, ...]:
     """The columns of the promoters of a period; while receipts still count, what is pending too."""
-    if not awaits_receipts(stage):
+    if not awaits_receipts(stage, now()):
         return COLUMNS
     at = next(place for place, column in enumerate(COLUMNS) if column.name == "margin")
     return (*COLUMNS[:at], *_PENDING, *COLUMNS[at:])
@@ -142,7 +138,7 @@ def rows_of(stage: PeriodStatus) -> Query:
         stage.terms,
         None if newest is None else newest.settlement_id,
         None if before is None else before.settlement_id,
-        now=now() if awaits_receipts(stage) else None,
+        now=now() if awaits_receipts(stage, now()) else None,
     )
 
 
@@ -167,7 +163,7 @@ def index(period: Period) -> str:
         if past is not None:
             return _as_of(connection, period, past)
         stage = period_status(connection, period, now())
-        page = page_of(connection, table_of(stage), rows_of(stage), request.args)
+        page = _page(connection, stage)
         periods = [each.period for each in period_summaries(connection, now())]
         voids = connection.execute(voids_of(period)).all()
     return render_template(
@@ -179,6 +175,15 @@ def index(period: Period) -> str:
         outlooks=Outlook.labels(),
         now=now(),
     )
+
+
+def _page(connection: Connection, stage: PeriodStatus) -> Page:
+    kept = None if request.args else kept_counts(connection, stage, now())
+    if kept is None:
+        return page_of(connection, table_of(stage), rows_of(stage), request.args)
+    every = Totals(kept.funnel.on_roster, {"subsidy_fen": kept.subsidy_fen})
+    nearest = among(rows_of(stage), kept.nearest)
+    return page_of(connection, table_of(stage), nearest, {}, known=lambda _filters: every)
 
 
 def _as_of(connection: Connection, period: Period, past: AsOf) -> str:

@@ -25,7 +25,7 @@ from bounty.web.shared.formats import first_page
 from bounty.web.shared.language import language
 from bounty.web.shared.request_context import now, reading, site
 from bounty.web.shared.table_filters import Filter, Option, Search, equal
-from bounty.web.shared.tables import Column, Page, Table, page_of
+from bounty.web.shared.tables import Column, Page, Table, Totals, page_of
 
 blueprint = Blueprint("public", __name__)
 
@@ -119,17 +119,25 @@ def notice_parts(
         if before is None
         else service.changed_results(connection, period, before.settlement_id, shown.settlement_id)
     )
+    levels = public_index.counts_by_level(connection, shown.settlement_id, period, now())
     passed = None
     if site().settings.public_list:
         rows = public_index.passed_of(shown.settlement_id, period)
-        passed = page_of(connection, _passed(terms), rows, request.args)
+        every = Totals(sum(level.passed for level in levels), {})
+        passed = page_of(
+            connection,
+            _passed(terms),
+            rows,
+            request.args,
+            known=lambda filters: None if filters else every,
+        )
     return {
         "period": period,
         "notice": shown,
         "before": before,
         "terms": terms,
         "words": terms_in_words(terms.terms, chinese=language() == "zh"),
-        "levels": public_index.counts_by_level(connection, shown.settlement_id, period),
+        "levels": levels,
         "changed": changed,
         "causes": causes,
         "saying": ChangeCause.labels(),

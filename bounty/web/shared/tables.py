@@ -180,6 +180,7 @@ def page_of(
     *,
     counted: bool = False,
     known: Callable[[Mapping[str, str]], Totals | None] = lambda filters: None,
+    known_counts: dict[str, dict[str, int]] | None = None,
 ) -> Page:
     """The page for a request's arguments.
 
@@ -187,6 +188,7 @@ def page_of(
     args     the request's arguments: filters, ``q``, ``sort`` and ``after``
     counted  whether to count the rows of each filter option
     known    the totals for some filters and search, where they are stored and need not be added up; null where not
+    known_counts  the rows of each filter option, where they are stored
 
     Raises BadRequestedTable for a filter or sort that the table does not have, BadPageToken for such a page.
     """
@@ -195,7 +197,7 @@ def page_of(
     matching = and_(*arguments.conditions.values()) if arguments.conditions else literal(1) == 1
     summed = [column.name for column in table.columns if column.summed]
     filtered = {name: value for name, value in arguments.valid.items() if name != "sort"}
-    counts: dict[str, dict[str, int]] = {}
+    counts = known_counts or {}
     if counted:
         totals, counts = _totals_and_counts(connection, table, every, arguments, summed)
     else:
