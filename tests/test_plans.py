@@ -172,6 +172,21 @@ def test_what_a_small_batch_lacks_is_counted_without_the_rows_of_others(
     assert {each.of for each in found} == {3}
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_after_a_file_that_came_again_the_planner_knows_of_its_repeats(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It took them for none, and the page before an undo went through all of them for each order: ten seconds."""
+    monkeypatch.setattr(service, "ANALYZE_FROM", 1_000)
+    Month(engine, tmp_path).table("promoters", promoter())
+    path = write_csv_api(tmp_path / "orders.csv", (order_row(number=number) for number in range(1, 1_501)))
+    for _ in range(2):
+        importer.import_file(engine, "orders", path, 0)
+    with snapshot(engine) as connection:
+        known = "SELECT reltuples FROM pg_class WHERE relname = 'order_repeats'"
+        assert connection.exec_driver_sql(known).scalar_one() == 1_500
+
+
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_recomputation_goes_through_the_measures_once(engine: Engine, period: Period) -> None:
     """For its lines it went through all of them for each promoter: of 200,000, for longer than nine minutes."""
