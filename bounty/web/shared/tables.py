@@ -187,8 +187,7 @@ def page_of(
     rows     all rows that the person may see, with the table's columns as labels
     args     the request's arguments: filters, ``q``, ``sort`` and ``after``
     counted  whether to count the rows of each filter option
-    known    the totals for some filters and search, where they are stored and need not be added up; null where not
-    known_counts  the rows of each filter option, where they are stored
+    known, known_counts   the totals for some filters and search (null where not), and the counts, where they are stored
 
     Raises BadRequestedTable for a filter or sort that the table does not have, BadPageToken for such a page.
     """
@@ -213,14 +212,13 @@ def page_of(
         .limit(table.page + 1)
     )
     found = list(connection.execute(query if behind is None else query.where(behind)))
-    shown_rows, has_more = found[: table.page], len(found) > table.page
     next_page = None
-    if has_more:
-        last = shown_rows[-1]._mapping
+    if len(found) > table.page:
+        last = found[table.page - 1]._mapping
         others = (last[name] for name in table.key if name != arguments.column)
         key = [_sort_value(table, arguments, last), *others]
         next_page = {**arguments.valid, "after": encode_token(number + 1, key)}
-    return _page(table, shown_rows, arguments, number, totals, next=next_page, counts=counts)
+    return _page(table, found[: table.page], arguments, number, totals, next=next_page, counts=counts)
 
 
 def _page(
