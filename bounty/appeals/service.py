@@ -15,7 +15,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from bounty.appeals.corrections import CorrectedFacts, write_correction
 from bounty.appeals.notifications import announce_answer, announce_appeal, notify_answer
-from bounty.appeals.queries import WITH_OPERATIONS, AppealRow, appeals
+from bounty.appeals.queries import WITH_OPERATIONS, AppealRow, appeals, appeals_about_one
 from bounty.audit.service import actor_of, record
 from bounty.clock import midnight, shanghai_date, shown
 from bounty.db import Query, fetch_all, fetch_first
@@ -102,13 +102,8 @@ def panel(
     window = None if period is None else window_of(connection, period, now)
     if period is None or window is None or not _on_roster(connection, period, promoter_id):
         return None
-    about = (
-        Appeal.promoter_id == promoter_id,
-        Appeal.period == str(period),
-        Appeal.order_sn.is_not_distinct_from(order_sn),
-    )
-    query = appeals(now).where(*about).order_by(Appeal.appeal_id.desc())
-    return Panel(str(period), order_sn, window, fetch_all(connection, query, AppealRow))
+    asked = {"promoter_id": promoter_id, "period": str(period), "order_sn": order_sn, "now": now}
+    return Panel(str(period), order_sn, window, fetch_all(connection, appeals_about_one(), AppealRow, asked))
 
 
 def results_to_ask_about(connection: Connection, promoter_id: int, now: int) -> list[Panel]:

@@ -1,6 +1,6 @@
 """Rows with a type of their own, and the columns of a FROM clause by name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Executable, Row
@@ -15,12 +15,18 @@ QueryRow = Row[*tuple[Any, ...]]
 _Row = TypeVar("_Row")
 
 
-def fetch_all(connection: Connection, query: Executable, kind: Callable[..., _Row]) -> list[_Row]:
+def fetch_all(
+    connection: Connection,
+    query: Executable,
+    kind: Callable[..., _Row],
+    parameters: Mapping[str, object] | None = None,
+) -> list[_Row]:
     """Every row of a query, as its type.
 
-    kind   a class whose fields are the names of the query's columns, in any order
+    kind         a class whose fields are the names of the query's columns, in any order
+    parameters   of a query that was built once for many values
     """
-    return [kind(**row._asdict()) for row in connection.execute(query)]
+    return [kind(**row._asdict()) for row in connection.execute(query, parameters)]
 
 
 def fetch_first(connection: Connection, query: Executable, kind: Callable[..., _Row]) -> _Row | None:

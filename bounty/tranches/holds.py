@@ -1,13 +1,14 @@
 """Payouts that a person holds for a review: the lines of a promoter's period stay out of tranches until released."""
 
+from functools import cache
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, and_, bindparam, func, insert, select
 from sqlalchemy.orm import aliased
 
 from bounty.audit.service import actor_of, record
 from bounty.clock import shown
-from bounty.db import Query, fetch_first, wait_for_turn
+from bounty.db import Query, WholeNumber, Words, fetch_first, wait_for_turn, written_out
 from bounty.errors import BountyError
 from bounty.models import PayoutHold, PayoutHoldStep, RosterEntry, User
 from bounty.rules.periods import Period
@@ -60,7 +61,9 @@ class HoldRow(NamedTuple):
     released_at: int | None
 
 
-def holds_of(period: Period, promoter_id: int | None = None) -> Query:
+def holds_of(
+    period: Period | BindParameter[str], promoter_id: int | BindParameter[int] | None = None
+) -> Query:
     """The holds of a period, as ``HoldRow``, the newest first."""
     request, released = aliased(PayoutHoldStep, name="request"), aliased(PayoutHoldStep, name="released")
     holder, asker, releaser = (aliased(User, name=name) for name in ("holder", "asker", "releaser"))
@@ -79,15 +82,24 @@ def holds_of(period: Period, promoter_id: int | None = None) -> Query:
             releaser.name.label("released_by"),
             released.taken_at.label("released_at"),
         )
+        .select_from(PayoutHold)
         .outerjoin(request, and_(_same_hold(request), request.step == "ASKED"))
         .outerjoin(released, and_(_same_hold(released), released.step == "RELEASED"))
         .outerjoin(holder, holder.id == PayoutHold.user_id)
         .outerjoin(asker, asker.id == request.user_id)
         .outerjoin(releaser, releaser.id == released.user_id)
-        .where(PayoutHold.period == str(period))
+        .where(PayoutHold.period == (str(period) if isinstance(period, Period) else period))
         .order_by(PayoutHold.held_at.desc(), PayoutHold.promoter_id, PayoutHold.number.desc())
     )
     return query if promoter_id is None else query.where(PayoutHold.promoter_id == promoter_id)
+
+
+@cache  # to build it takes ten times as long as to run it
+def holds_of_promoter() -> Query:
+    """A promoter's holds of a period, as ``HoldRow``; parameters period and promoter_id."""
+    return written_out(
+        holds_of(bindparam("period", type_=Words()), bindparam("promoter_id", type_=WholeNumber))
+    )
 
 
 def _reason(text: str) -> str:

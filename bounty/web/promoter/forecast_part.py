@@ -5,7 +5,7 @@ from sqlalchemy import Connection
 from bounty.db import fetch_all
 from bounty.forecast.stored import PromoterForecastRow, promoter_forecast
 from bounty.progress.history import PromoterMonth
-from bounty.tranches.holds import HoldRow, holds_of
+from bounty.tranches.holds import HoldRow, holds_of_promoter
 
 
 def forecast_part(
@@ -15,5 +15,6 @@ def forecast_part(
     forecast = None
     if month.reason is None and now < month.bounds.receipt_cutoff:
         forecast = promoter_forecast(connection, month.period, promoter_id)
-    holds = fetch_all(connection, holds_of(month.period, promoter_id), HoldRow)
+    asked = {"period": str(month.period), "promoter_id": promoter_id}
+    holds = fetch_all(connection, holds_of_promoter(), HoldRow, asked)
     return forecast, [hold for hold in holds if hold.released_at is None]

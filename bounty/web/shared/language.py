@@ -1,6 +1,7 @@
 """The two languages: a text is written in Chinese where it is used; its English is in ``bounty/translations``."""
 
 from collections.abc import Iterable, Mapping
+from gettext import NullTranslations
 
 from flask import Flask, Response, g, redirect, request
 from flask_babel import Babel, get_translations
@@ -36,12 +37,12 @@ def _(message: str, /, **values: object) -> str:
     Without values the sentence is taken as it is; with values a percent sign in it is written ``%%``. If a value
     is markup (a link, for example), the result is markup, and the sentence and its other values are escaped.
     """
-    return _filled(get_translations().gettext(message), values)
+    return _filled(_catalogue().gettext(message), values)
 
 
 def _p(context: str, message: str, /, **values: object) -> str:
     """As ``_``, for a Chinese sentence that has another English one in this context, such as a verb and a noun."""
-    return _filled(get_translations().pgettext(context, message), values)
+    return _filled(_catalogue().pgettext(context, message), values)
 
 
 def _n(message: str, num: int, /, **values: object) -> str:
@@ -49,14 +50,22 @@ def _n(message: str, num: int, /, **values: object) -> str:
 
     Chinese has one form for every number; the catalogue has the English for one and for any other.
     """
-    found = get_translations().ngettext(message, message, num)
+    found = _catalogue().ngettext(message, message, num)
     return _filled(found, {"num": f"{num:,}", **values})
 
 
 def _np(context: str, message: str, num: int, /, **values: object) -> str:
     """``_n`` in a context, as ``_p``."""
-    found = get_translations().npgettext(context, message, message, num)
+    found = _catalogue().npgettext(context, message, message, num)
     return _filled(found, {"num": f"{num:,}", **values})
+
+
+def _catalogue() -> NullTranslations:
+    """The library's catalogue of the reader's language, looked up once a page: each page has some seventy texts."""
+    if "catalogue" not in g:
+        g.catalogue = get_translations()
+    found: NullTranslations = g.catalogue
+    return found
 
 
 def in_language(zh: str, en: str) -> str:
