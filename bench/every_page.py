@@ -35,7 +35,7 @@ LIMIT_S = 60.0
 """A page that takes longer is stopped, and has missed the aim by far."""
 FILTERED = {
     "operator": (
-        "/operations/periods/{period}/results?passed=yes",
+        "/operations/periods/{period}/results?result=passed",
         "/operations/roster/opening?period=2023-01",
         "/operations/roster/{period}/?q={promoter_id}",
         "/search/?q={order_sn}",

@@ -5,18 +5,23 @@ worker computes a figure again once the facts that it depends on have changed, a
 """
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, RootTransaction, and_, delete, insert, select
+from sqlalchemy import Connection, RootTransaction, and_, case, delete, func, insert, select, true
 
 from bounty.clock import shanghai_date
+from bounty.db import Condition, Query
+from bounty.json_types import JsonObject
 from bounty.models import AuditEvent, Order, StoredDifference, StoredFigure
+from bounty.rules.sql_math import count_where, sum_or_zero
 
 FEW_ORDERS = 1_000
 """Books of at most so many orders are small."""
+FIRST = 101
+"""Of a long list so many rows are stored: more than a page shows."""
 _SMALL: WeakKeyDictionary[RootTransaction, bool] = WeakKeyDictionary()
 """Transaction -> whether its books are small. A page that shows several figures asks only once."""
 _CHANGES_NOTHING = (
@@ -42,6 +47,17 @@ class Figure:
     """As of when it holds; epoch seconds. Null before it was first computed."""
     current: bool
     """Whether nothing that it depends on has changed since."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListFigure:
+    """What is stored of a long list, or of what one of its filters leaves."""
+
+    rows: int
+    sums: dict[str, int]
+    """Summed column -> sum of all rows."""
+    first: list[int]
+    """The keys of the FIRST rows, in the list's order."""
 
 
 def books_are_small(connection: Connection) -> bool:
@@ -86,11 +102,82 @@ def as_of_now(connection: Connection, subject: str, now: int, compute: Callable[
 
     compute   makes its content, of what JSON can represent
     """
-    if not books_are_small(connection):
-        kept = stored(connection, subject, state_of_books(connection, now))
-        if kept.current:
-            return kept.content
-    return compute()
+    kept = current(connection, subject, now)
+    return compute() if kept is None else kept
+
+
+def current(connection: Connection, subject: str, now: int, version: int | None = None) -> Any:
+    """The content of a figure if nothing has changed since it was computed; null otherwise, and in small books.
+
+    version   as ``facts_of`` has it
+    """
+    if books_are_small(connection):
+        return None
+    kept = stored(connection, subject, facts_of(state_of_books(connection, now), version))
+    return kept.content if kept.current else None
+
+
+def facts_of(state: str, version: int | None) -> str:
+    """The facts of a figure that depends on the state of the books, and on what changes without an act: on the
+    ``version`` of that."""
+    return state if version is None else f"{state} version {version}"
+
+
+def list_content(
+    connection: Connection,
+    rows: Query,
+    key: str,
+    order: str,
+    filters: Mapping[str, Condition],
+    summed: Sequence[str] = (),
+) -> JsonObject:
+    """A list for ``lists_in``: of all its rows (``""``) and of what each filter leaves, what ``ListFigure`` holds.
+
+    key       the label of the whole number that identifies a row
+    order     the label of the whole number that the list is ordered by, with ``-`` in front for descending; null comes
+              before all others, as in tables of pages, and rows that are equal in it are ordered by key
+    filters   ``name=option`` -> condition
+    """
+    every = rows.subquery("every")
+    conditions = {"": true()} | {name: condition(every) for name, condition in filters.items()}
+    sums = [
+        sum_or_zero(case((each, every.c[name]), else_=0)) for each in conditions.values() for name in summed
+    ]
+    counted = [count_where(each) for each in conditions.values()]
+    found = connection.execute(select(*counted, *sums).select_from(every)).one()
+    numbers = iter(found[len(counted) :])
+    content = {
+        name: ListFigure(rows, {each: next(numbers) for each in summed}, [])
+        for name, rows in zip(conditions, found, strict=False)
+    }
+    columns = [func.coalesce(every.c[order.removeprefix("-")], -(2**62)), every.c[key]]
+    directed = [column.desc() if order.startswith("-") else column.asc() for column in columns]
+    flags = [case((each, 1), else_=0) for each in conditions.values()]
+    waiting = {name for name, each in content.items() if each.rows}
+    in_order = select(every.c[key], *flags).order_by(*directed)
+    with connection.execute(in_order, execution_options={"yield_per": 1_000}) as found_rows:
+        for row in found_rows:
+            for (name, figure_of), matches in zip(content.items(), row[1:], strict=True):
+                if matches and name in waiting:
+                    figure_of.first.append(row[0])
+                    if len(figure_of.first) == min(FIRST, figure_of.rows):
+                        waiting.remove(name)
+            if not waiting:
+                break
+    return {name: asdict(each) for name, each in content.items()}
+
+
+def kept_lists(
+    connection: Connection, subject: str, now: int, version: int | None = None
+) -> dict[str, ListFigure] | None:
+    """``list_content`` as it was stored, if nothing has changed since; null otherwise, and in small books."""
+    content = current(connection, subject, now, version)
+    return None if content is None else lists_in(content)
+
+
+def lists_in(content: Mapping[str, Any]) -> dict[str, ListFigure]:
+    """``list_content`` as it was stored."""
+    return {name: ListFigure(**each) for name, each in content.items()}
 
 
 def stored(connection: Connection, subject: str, facts: str) -> Figure:

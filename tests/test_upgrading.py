@@ -61,6 +61,7 @@ COMMITTED = {
     "0029_corrections_by_promoter.py": "ee528d18b31d0f195179bfab602496c1016bdc1612f5ffb1f18157a34ab8d191",
     "0030_imports_in_parts.py": "404043c95f28affcb03b5764686ed50821b2703fd7449437c3596490e6208e5a",
     "0031_archives.py": "63d0c6e40d9bf48c9b3065bfe42b8e551b7315448522256b765822beee559c87",
+    "0032_payees_of_a_proposal.py": "7c8ca5d67e1f32d3b62a56ae10ca7b28c1435b96d6aadd696f41813cdd4305c2",
 }
 """Every migration that was committed. Books out there were made by it as it stands: what is wrong with one is mended by
 the next."""

@@ -2,6 +2,7 @@
 corrects earlier ones, and what the next tranche would hold.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import (
@@ -22,10 +23,12 @@ from sqlalchemy import (
 
 from bounty import figures
 from bounty.clock import midnight, shanghai_date
-from bounty.db import Query, QueryRow, row_where
-from bounty.figures import Figure
+from bounty.db import Query, QueryRow, equal, is_one_of, row_where
+from bounty.figures import Figure, ListFigure, list_content
+from bounty.json_types import JsonObject
 from bounty.labels import LabelledCode
 from bounty.models import Level, Notice, Payout, PayoutOutcome, Tranche, TrancheLine, TrancheStep, User
+from bounty.models.payees import PayeeMethod
 from bounty.payees.service import payees_in_force, promoters_without_payee
 from bounty.rules.periods import programme_in_sql
 from bounty.rules.sql_math import count_where, sum_or_zero
@@ -49,6 +52,9 @@ class TranchePayoutStatus(LabelledCode):
     PAID = "PAID", "已付", "paid"
     NOTHING = "NOTHING", "已全额抵扣", "set off"
 
+
+PAYOUT_SUMS = ("carry_in_fen", "lines_rows", "lines_fen", "payable_fen", "paid_fen", "carry_out_fen")
+"""What is summed of the payouts of a tranche."""
 
 # Tranches
 
@@ -170,6 +176,19 @@ def _name_of(promoter_id: SQLColumnExpression[int]) -> ScalarSelect[str]:
     )
 
 
+def payouts_subject(tranche_id: int) -> str:
+    """The stored figure of a tranche's payouts."""
+    return f"payouts {tranche_id}"
+
+
+def payouts_content(connection: Connection, tranche_id: int) -> JsonObject:
+    """The payouts of a tranche by status and method, as they are stored."""
+    filters = {f"fate={code}": equal("fate", str(code)) for code in TranchePayoutStatus}
+    filters |= {f"method={method}": equal("method", str(method)) for method in PayeeMethod}
+    rows = payouts_with_outcomes(tranche_id)
+    return list_content(connection, rows, "promoter_id", "place", filters, PAYOUT_SUMS)
+
+
 @dataclass(frozen=True, slots=True)
 class PayoutStatusSum:
     """The payouts of a tranche that came to the same."""
@@ -180,8 +199,20 @@ class PayoutStatusSum:
     carry_out_fen: int
 
 
-def payout_status_sums(connection: Connection, tranche_id: int) -> dict[str, PayoutStatusSum]:
-    """What the payouts of a tranche come to by status, the exceptions first; only what there is."""
+def payout_status_sums(
+    connection: Connection, tranche_id: int, kept: Mapping[str, ListFigure] | None
+) -> dict[str, PayoutStatusSum]:
+    """What the payouts of a tranche come to by status, the exceptions first; only what there is.
+
+    kept   ``payouts_content``, if nothing has changed since
+    """
+    if kept is not None:
+        stored = {str(code): kept[f"fate={code}"] for code in TranchePayoutStatus}
+        return {
+            code: PayoutStatusSum(code, each.rows, each.sums["payable_fen"], each.sums["carry_out_fen"])
+            for code, each in stored.items()
+            if each.rows
+        }
     rows = payouts_with_outcomes(tranche_id).subquery("rows").c
     found = connection.execute(
         select(rows.fate, func.count(), sum_or_zero(rows.payable_fen), sum_or_zero(rows.carry_out_fen))
@@ -247,18 +278,18 @@ def corrections_sum(connection: Connection) -> tuple[int, int]:
     return rows, fen
 
 
-def _carried() -> Query:
-    """What tranches leave of each promoter, as ``carried_balances`` has it, by the sums that payouts have of their
-    lines (`bounty check` compares them): a page need not add up the lines."""
+def _carried(promoters: Sequence[int] | None = None) -> Query:
+    """What tranches leave of each promoter, or of each of these, as ``carried_balances`` has it, by the sums that
+    payouts have of their lines (`bounty check` compares them): a page need not add up the lines."""
     replaced = select(TrancheStep.tranche_id).where(TrancheStep.step == "REPLACED")
     given = select(Payout.promoter_id, Payout.lines_fen.label("fen")).where(
-        Payout.tranche_id.not_in(replaced)
+        Payout.tranche_id.not_in(replaced), is_one_of(Payout.promoter_id, promoters)
     )
     outcome = newest_outcomes().subquery("outcome")
     paid = (
         select(Payout.promoter_id, -Payout.payable_fen)
         .join(outcome, of_payout(outcome))
-        .where(outcome.c.paid.is_(true()))
+        .where(outcome.c.paid.is_(true()), is_one_of(Payout.promoter_id, promoters))
     )
     side = union_all(given, paid).subquery("sides").c
     return select(side.promoter_id, sum_or_zero(side.fen).label("carry_fen")).group_by(side.promoter_id)
@@ -284,11 +315,11 @@ def debts() -> Query:
     )
 
 
-def without_payee() -> Query:
-    """Whom the newest notices give a subsidy and who has no payee: promoter_id, name, subsidy_fen of the notices, and
-    held_fen, what tranches could not pay for that."""
-    none = promoters_without_payee().order_by(None).subquery("none_of").c
-    carried = _carried().subquery("carried").c
+def without_payee(promoters: Sequence[int] | None = None) -> Query:
+    """Whom the newest notices give a subsidy and who has no payee, or just those of these: promoter_id, name,
+    subsidy_fen of the notices, and held_fen, what tranches could not pay for that."""
+    none = promoters_without_payee(promoters).order_by(None).subquery("none_of").c
+    carried = _carried(promoters).subquery("carried").c
     held = func.coalesce(carried.carry_fen, 0)
     return select(
         none.promoter_id,
@@ -300,9 +331,10 @@ def without_payee() -> Query:
     )
 
 
-def payee_list() -> Query:
-    """The payees in force, masked: promoter_id, name, method, shown_account, shown_name, proposal_id."""
-    held = payees_in_force().subquery("held").c
+def payee_list(promoters: Sequence[int] | None = None) -> Query:
+    """The payees in force, or those of these promoters, masked: promoter_id, name, method, shown_account, shown_name,
+    proposal_id."""
+    held = payees_in_force(promoters).subquery("held").c
     return select(
         held.promoter_id,
         _name_of(held.promoter_id).label("name"),
@@ -310,6 +342,23 @@ def payee_list() -> Query:
         held.shown_account,
         held.shown_name,
         held.proposal_id,
+    )
+
+
+PAYEES, WITHOUT_PAYEE = "payees", "without payee"
+"""The stored figures of the payees in force, and of who has none."""
+
+
+def payees_content(connection: Connection) -> JsonObject:
+    """The payees in force by method, as they are stored."""
+    methods = {f"method={method}": equal("method", str(method)) for method in PayeeMethod}
+    return list_content(connection, payee_list(), "promoter_id", "promoter_id", methods)
+
+
+def without_payee_content(connection: Connection) -> JsonObject:
+    """Who has no payee, as it is stored."""
+    return list_content(
+        connection, without_payee(), "promoter_id", "-held_fen", {}, ("subsidy_fen", "held_fen")
     )
 
 

@@ -5,11 +5,21 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 
 from sqlalchemy import Connection, Engine, select
 
 from bounty import figures
-from bounty.accounting.finance_queries import NEXT_TRANCHE, coming_content
+from bounty.accounting.finance_queries import (
+    NEXT_TRANCHE,
+    PAYEES,
+    WITHOUT_PAYEE,
+    coming_content,
+    payees_content,
+    payouts_content,
+    payouts_subject,
+    without_payee_content,
+)
 from bounty.accounting.period_closing import closing_content
 from bounty.accounting.reconciliation import exported_tranches
 from bounty.accounting.stored_differences import (
@@ -20,6 +30,7 @@ from bounty.accounting.stored_differences import (
     stored_rows,
 )
 from bounty.db import fetch_all, snapshot, transaction
+from bounty.forecast.stored import forecast_content, forecast_subject, newest_forecast
 from bounty.models import Settlement, StoredFigure
 from bounty.notices.differences import difference_content, difference_subject
 from bounty.notices.late_facts import late_content, late_state
@@ -28,16 +39,19 @@ from bounty.notices.period_summaries import HEADCOUNTS, headcounts_content
 from bounty.notices.promoter_counts import awaits_receipts, counts_content, counts_subject
 from bounty.notices.public_index import levels_content, levels_subject
 from bounty.notices.results_query import tiers_content, tiers_subject
-from bounty.notices.service import NoticeRow, newest_notice
+from bounty.notices.service import NoticeRow, changed_content, changed_subject, newest_notice
 from bounty.orders.unknowns import unknown_content, unknown_subject
-from bounty.roster.queries import open_periods
+from bounty.roster.preview import preview_content, preview_subject
+from bounty.roster.queries import open_periods, roster_content, roster_subject
 from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import Period
 from bounty.settlement.period_lock import closed_periods
 from bounty.settlement.service import SettlementRow
+from bounty.settlement.undo_preview import newest_to_undo, undo_content, undo_subject
+from bounty.tranches.state import newest_tranches
 
 TRANCHES = 4
-"""So many of the newest tranches are reconciled by themselves too."""
+"""Of so many of the newest tranches the payouts are stored; as many are reconciled by themselves too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +123,22 @@ def _every(connection: Connection, now: int) -> Iterator[_Due]:
     """The facts are read before the figure is computed: what changes in between makes it one of the past."""
     facts = figures.state_of_books(connection, now)
     yield _Due(NEXT_TRANCHE, facts, partial(coming_content, now=now))
-    for tranche_id in (None, *exported_tranches(connection)[:TRANCHES]):
+    for tranche_id in newest_tranches(connection, TRANCHES):
+        yield _Due(payouts_subject(tranche_id), facts, partial(payouts_content, tranche_id=tranche_id))
+    for exported in (None, *exported_tranches(connection)[:TRANCHES]):
         yield _Due(
-            reconciliation_subject(tranche_id),
+            reconciliation_subject(exported),
             facts,
-            partial(reconciled_content, tranche_id=tranche_id),
-            partial(differences_to_store, tranche_id=tranche_id),
+            partial(reconciled_content, tranche_id=exported),
+            partial(differences_to_store, tranche_id=exported),
         )
+    yield _Due(PAYEES, facts, payees_content)
+    yield _Due(WITHOUT_PAYEE, facts, without_payee_content)
+    for batch_id in newest_to_undo(connection):
+        yield _Due(undo_subject(batch_id), facts, partial(undo_content, batch_id=batch_id))
     closed = closed_periods(connection)
     yield _Due(HEADCOUNTS, facts, headcounts_content)
+    yield from _of_rosters(connection, facts, now)
     for opened in open_periods(connection):
         if opened.period not in closed:
             yield from _of_promoters(connection, Period.parse(opened.period), facts, now)
@@ -148,6 +169,23 @@ def _every(connection: Connection, now: int) -> Iterator[_Due]:
                 )
 
 
+def _of_rosters(connection: Connection, facts: str, now: int) -> Iterator[_Due]:
+    """The figures of each open period's roster and newest forecast, and of what opening the next ones would do."""
+    periods = [Period.parse(each.period) for each in open_periods(connection)]
+    for period in periods:
+        yield _Due(roster_subject(period), facts, partial(roster_content, period=period))
+        forecast = newest_forecast(connection, period)
+        if forecast is not None:
+            promoters = partial(forecast_content, period=period, as_of=forecast.as_of)
+            of_it = figures.facts_of(facts, forecast.as_of)
+            yield _Due(forecast_subject(period), of_it, promoters)
+    newest: dict[str, Period] = {}
+    for period in periods:
+        newest[period.programme] = max(period, newest.get(period.programme, period))
+    for following in (each.plus(1) for each in newest.values()):
+        yield _Due(preview_subject(following), facts, partial(preview_content, period=following, now=now))
+
+
 def _of_promoters(connection: Connection, period: Period, facts: str, now: int) -> Iterator[_Due]:
     """The figures that go through everybody on a roster."""
     yield _Due(unknown_subject(period), facts, partial(unknown_content, period=period))
@@ -155,7 +193,12 @@ def _of_promoters(connection: Connection, period: Period, facts: str, now: int) 
     if not awaits_receipts(stage, now):
         yield _Due(counts_subject(stage), facts, partial(counts_content, stage=stage, now=now))
     newest = [] if stage.newest is None else [stage.newest.settlement_id]
-    for settlement_id in {*newest, *(notice.settlement_id for notice in stage.notices)}:
+    settlements = list(dict.fromkeys((*newest, *(notice.settlement_id for notice in stage.notices))))
+    for after_id, before_id in pairwise(settlements):
+        changed = partial(changed_content, before_id=before_id, after_id=after_id)
+        subject = changed_subject(before_id, after_id)
+        yield _Due(subject, subject, changed)
+    for settlement_id in settlements:
         levels = partial(levels_content, settlement_id=settlement_id, period=period)
         yield _Due(levels_subject(settlement_id), facts, levels)
 

@@ -5,7 +5,7 @@ SQLite and PostgreSQL are used in the same way: any number of readers, each in o
 """
 
 from bounty.db.engine import LOCK_WAIT_MS, POSTGRES_SETTINGS, SQLITE_PRAGMAS, make_engine
-from bounty.db.rows import Columns, QueryRow, fetch_all, fetch_first
+from bounty.db.rows import Columns, Condition, QueryRow, equal, fetch_all, fetch_first, is_one_of
 from bounty.db.statements import (
     CompoundQuery,
     Query,
@@ -14,6 +14,8 @@ from bounty.db.statements import (
     insert_into,
     ping,
     row_where,
+    with_keys,
+    written,
     written_out,
 )
 from bounty.db.temporary_tables import clear, empty, load, make, workspace
@@ -37,6 +39,7 @@ __all__ = [
     "Bytes",
     "Columns",
     "CompoundQuery",
+    "Condition",
     "Day",
     "Flag",
     "Query",
@@ -48,11 +51,13 @@ __all__ = [
     "clear",
     "count_of",
     "empty",
+    "equal",
     "favour_lookups",
     "fetch_all",
     "fetch_first",
     "given_rows",
     "insert_into",
+    "is_one_of",
     "load",
     "make",
     "make_engine",
@@ -62,7 +67,9 @@ __all__ = [
     "snapshot",
     "transaction",
     "wait_for_turn",
+    "with_keys",
     "with_loops",
     "workspace",
+    "written",
     "written_out",
 ]

@@ -1,9 +1,9 @@
 """Rows with a type of their own, and the columns of a FROM clause by name."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Executable, Row
+from sqlalchemy import ColumnElement, Connection, Executable, FromClause, Row, SQLColumnExpression, true
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 Columns = ReadOnlyColumnCollection[str, ColumnElement[Any]]
@@ -12,7 +12,20 @@ Columns = ReadOnlyColumnCollection[str, ColumnElement[Any]]
 QueryRow = Row[*tuple[Any, ...]]
 """A row of any ``Query``, for what writes rows whatever their columns are."""
 
+Condition = Callable[[FromClause], ColumnElement[bool]]
+"""Builds the condition that rows must match."""
+
 _Row = TypeVar("_Row")
+
+
+def equal(name: str, value: object) -> Condition:
+    """Rows with this value in a column."""
+    return lambda rows: rows.c[name] == value
+
+
+def is_one_of(column: SQLColumnExpression[Any], values: Sequence[Any] | None) -> ColumnElement[bool]:
+    """Whether a column has one of some values; true of every row where they are null."""
+    return true() if values is None else column.in_(values)
 
 
 def fetch_all(

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from sqlalchemy import (
     BindParameter,
+    ColumnElement,
     CompoundSelect,
     Connection,
     Select,
@@ -21,7 +22,7 @@ from sqlalchemy.sql import visitors
 from sqlalchemy.types import TypeEngine
 
 from bounty.db.rows import QueryRow
-from bounty.db.types import Base
+from bounty.db.types import Base, WholeNumber
 
 Query = Select[*tuple[Any, ...]]
 """A SELECT of named columns."""
@@ -50,6 +51,12 @@ def written_out(query: Query) -> Query:
     return cast(Query, visitors.replacement_traverse(query, {}, cast(Any, replacement)))
 
 
+def written(number: int) -> ColumnElement[int]:
+    """A whole number as part of a statement's text: PostgreSQL plans for every value of a parameter alike, and would
+    plan for a tenth of all rows where a page limits them to fifty."""
+    return literal_column(str(number), WholeNumber)
+
+
 def ping(connection: Connection) -> None:
     """One round trip. Raises SQLAlchemyError where the database does not answer."""
     connection.execute(select(1))
@@ -63,6 +70,15 @@ def row_where(connection: Connection, query: Query, **values: int | str) -> Quer
     rows = query.subquery("rows")
     conditions = (rows.c[name] == value for name, value in values.items())
     return connection.execute(select(rows).where(*conditions)).first()
+
+
+def with_keys(query: Query, name: str, keys: Iterable[int]) -> Query:
+    """The rows of a SELECT that have one of these keys in a column.
+
+    name   the column's label
+    """
+    rows = query.subquery("rows")
+    return select(rows).where(rows.c[name].in_(list(keys)))
 
 
 def count_of(connection: Connection, query: Query) -> int:

@@ -1,16 +1,57 @@
 """Forecasts as they are kept: written by the worker, read by pages; and how good they have been."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, Float, and_, case, cast, delete, func, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Float,
+    FromClause,
+    and_,
+    case,
+    cast,
+    delete,
+    func,
+    select,
+    true,
+    update,
+)
 
 from bounty.clock import shanghai_date
-from bounty.db import Query, QueryRow, fetch_all, fetch_first, row_where
+from bounty.db import Condition, Query, QueryRow, fetch_all, fetch_first, row_where
+from bounty.figures import list_content
+from bounty.json_types import JsonObject
 from bounty.models import Notice, OpenPeriod, PeriodForecast, PromoterForecast, Result, RosterEntry
 from bounty.rules.periods import Period
 
 KEPT_DAYS = (5, 10, 15, 20)
 """Of the month and of the next: the forecasts of these days are stored, to be compared with the published result."""
+
+REACH_PERMILLE = 200
+"""From this probability on, who lacks orders even with all pending ones received is within reach."""
+
+
+def _missing(rows: FromClause, *, with_pending: bool) -> ColumnElement[bool]:
+    """Whether a target is missed by what counts, and by pending orders too."""
+    gmv = rows.c.counted_gmv_fen + (rows.c.pending_gmv_fen if with_pending else 0)
+    orders = rows.c.counted_orders + (rows.c.pending_orders if with_pending else 0)
+    return (gmv < rows.c.target_gmv_fen) | (orders < rows.c.target_orders)
+
+
+GROUPS_OF_PROMOTERS: Final[dict[str, Condition]] = {
+    "group=receipts": lambda rows: and_(
+        _missing(rows, with_pending=False), ~_missing(rows, with_pending=True)
+    ),
+    "group=reach": lambda rows: and_(
+        _missing(rows, with_pending=True), rows.c.probability_permille >= REACH_PERMILLE
+    ),
+    "group=refunds": lambda rows: and_(
+        _missing(rows, with_pending=False),
+        rows.c.counted_gmv_fen + rows.c.failed_gmv_fen >= rows.c.target_gmv_fen,
+        rows.c.counted_orders + rows.c.failed_orders >= rows.c.target_orders,
+    ),
+}
+"""What forecasts can be filtered by: ``filter=option`` -> condition on the rows of ``forecasts_with_targets``."""
 
 
 class PeriodForecastRow(NamedTuple):
@@ -172,6 +213,17 @@ def forecasts_with_targets(period: Period, as_of: int) -> Query:
         .join(RosterEntry, entry)
         .where(forecast.period == str(period), forecast.as_of == as_of)
     )
+
+
+def forecast_subject(period: Period) -> str:
+    """The stored figure of the promoters in a period's newest forecast."""
+    return f"forecast {period}"
+
+
+def forecast_content(connection: Connection, period: Period, as_of: int) -> JsonObject:
+    """The promoters' forecasts of one instant by each group, as they are stored."""
+    rows, summed = forecasts_with_targets(period, as_of), ("subsidy_fen",)
+    return list_content(connection, rows, "promoter_id", "-probability_permille", GROUPS_OF_PROMOTERS, summed)
 
 
 def forecast_with_target(

@@ -42,7 +42,7 @@ class Payee(Base):
 
     __tablename__ = "payees"
     __table_args__ = (
-        Index("ix_payees_proposal", "proposal_id"),
+        Index("ix_payees_proposal", "proposal_id", "promoter_id"),
         CheckConstraint(f"method IN {tuple(map(str, PayeeMethod))}", name="method"),
         {"sqlite_strict": True},
     )

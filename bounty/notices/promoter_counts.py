@@ -1,11 +1,14 @@
 """What pages say of all promoters of a period at once, stored so that a page of many need not go through them."""
 
 from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_
 
 from bounty import figures
-from bounty.db import Query
+from bounty.db import Condition, equal
+from bounty.figures import ListFigure, list_content
 from bounty.json_types import JsonObject
 from bounty.notices.period_status import PeriodStatus
 from bounty.notices.results_query import (
@@ -16,37 +19,43 @@ from bounty.notices.results_query import (
     further_short,
     results_query,
 )
-from bounty.rules.sql_math import count_where, sum_or_zero
 
-FIRST = 101
-"""Of a list by nearness, so many of the nearest are stored: more than a page shows."""
+RESULTS: Final[dict[str, Condition]] = {
+    "result=passed": equal("passed", 1),
+    "result=risk": lambda rows: at_risk(rows.c),
+    "result=short": lambda rows: further_short(rows.c),
+    "result=ineligible": lambda rows: rows.c.reason.is_not(None),
+    "result=eligible": lambda rows: rows.c.reason.is_(None),
+    "active=yes": equal("active", 1),
+    "active=no": equal("active", 0),
+    "change=any": equal("changed", 1),
+    "change=gained": lambda rows: and_(rows.c.changed == 1, rows.c.passed == 1, rows.c.was_passed == 0),
+    "change=lost": lambda rows: and_(rows.c.passed == 0, rows.c.was_passed == 1),
+}
+"""What promoters can be filtered by: ``filter=option`` -> condition on the rows of ``results_query``."""
 
 
 @dataclass(frozen=True, slots=True)
 class PromoterCounts:
-    """Of all promoters on the roster of a period, by its newest settlement or, before one, by the orders."""
+    """All promoters on the roster of a period, by its newest settlement or, before one, by the orders."""
 
     funnel: Funnel
-    active: dict[str, int]
-    """Of the active and eligible: how many (``every``), and how many are ``passed``, ``risk`` and ``short``."""
-    subsidy_fen: int
-    active_subsidy_fen: int
-    """Of the active and eligible."""
-    nearest: list[int]
-    """The FIRST nearest to their target: their ids, the nearest first."""
-    nearest_active: list[int]
+    every: dict[str, ListFigure]
+    """The nearest to their target first, with the sum of ``subsidy_fen``; also by each of RESULTS and by level."""
+    active: dict[str, ListFigure]
     """The same of the active and eligible."""
 
 
 def kept_counts(connection: Connection, stage: PeriodStatus, now: int) -> PromoterCounts | None:
     """What was stored of a period, if nothing has changed since; null where a page goes through the promoters itself:
     in small books, after a change, and while receipts count, when who is on pace depends on the moment."""
-    if figures.books_are_small(connection) or awaits_receipts(stage, now):
+    if awaits_receipts(stage, now):
         return None
-    kept = figures.stored(connection, counts_subject(stage), figures.state_of_books(connection, now))
-    if not kept.current:
+    content = figures.current(connection, counts_subject(stage), now)
+    if content is None:
         return None
-    return PromoterCounts(**kept.content | {"funnel": Funnel(**kept.content["funnel"])})
+    lists = (figures.lists_in(content[name]) for name in ("every", "active"))
+    return PromoterCounts(Funnel(**content["funnel"]), *lists)
 
 
 def awaits_receipts(stage: PeriodStatus, now: int) -> bool:
@@ -56,40 +65,24 @@ def awaits_receipts(stage: PeriodStatus, now: int) -> bool:
 
 def counts_subject(stage: PeriodStatus) -> str:
     """The stored figure of a period's promoters."""
-    return f"promoters {stage.period}"
+    return f"results {stage.period}"
 
 
 def counts_content(connection: Connection, stage: PeriodStatus, now: int) -> JsonObject:
     """``PromoterCounts`` of a period as they are stored."""
-    settlement_id = None if stage.newest is None else stage.newest.settlement_id
-    every = results_query(stage.bounds, stage.terms, settlement_id)
-    active = active_and_eligible(every)
-    row = active.subquery("row").c
-    counts = select(
-        func.count().label("every"),
-        count_where(row.passed == 1).label("passed"),
-        count_where(at_risk(row)).label("risk"),
-        count_where(further_short(row)).label("short"),
+    newest, before = (None if each is None else each.settlement_id for each in (stage.newest, stage.before))
+    every = results_query(stage.bounds, stage.terms, newest, before)
+    filters = RESULTS | {f"level={level}": equal("level", level) for level in stage.terms.levels}
+    nearest = partial(
+        list_content,
+        connection,
+        key="promoter_id",
+        order="-nearness",
+        filters=filters,
+        summed=("subsidy_fen",),
     )
-    sums = [select(sum_or_zero(rows.subquery("row").c.subsidy_fen)) for rows in (every, active)]
-    subsidy_fen, active_subsidy_fen = (connection.execute(each).scalar_one() for each in sums)
     return {
-        "funnel": asdict(funnel(connection, stage.bounds, stage.terms, settlement_id, now)),
-        "active": dict(connection.execute(counts).mappings().one()),
-        "subsidy_fen": subsidy_fen,
-        "active_subsidy_fen": active_subsidy_fen,
-        "nearest": _nearest(connection, every),
-        "nearest_active": _nearest(connection, active),
+        "funnel": asdict(funnel(connection, stage.bounds, stage.terms, newest, now)),
+        "every": nearest(every),
+        "active": nearest(active_and_eligible(every)),
     }
-
-
-def _nearest(connection: Connection, results: Query) -> list[int]:
-    row = results.subquery("row").c
-    order = (func.coalesce(row.nearness, -(2**62)).desc(), row.promoter_id.desc())
-    return list(connection.execute(select(row.promoter_id).order_by(*order).limit(FIRST)).scalars())
-
-
-def among(results: Query, promoter_ids: list[int]) -> Query:
-    """Of results, as ``results_query`` gives them, those of these promoters."""
-    row = results.subquery("row")
-    return select(row).where(row.c.promoter_id.in_(promoter_ids))

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from bounty import figures
-from bounty.db import Query, WholeNumber, fetch_all
+from bounty.db import Query, WholeNumber, fetch_all, written
 from bounty.models import Result, RosterEntry
 from bounty.notices.period_summaries import PeriodState, open_periods, state_of
 from bounty.notices.service import NoticeRow, notices
@@ -121,19 +121,26 @@ def levels_content(connection: Connection, settlement_id: int, period: Period) -
     return [list(each) for each in fetch_all(connection, query, LevelTotals)]
 
 
-def passed_of(settlement_id: int, period: Period) -> Query:
-    """Who passed: place (1, 2, ... by id), masked_id, level, rate_permille. No column has more of an id than that."""
-    return (
-        select(
-            type_coerce(func.row_number().over(order_by=Result.promoter_id), WholeNumber).label("place"),
-            _masked_in_sql(cast(Result.promoter_id, Text)).label("masked_id"),
-            RosterEntry.level,
-            Result.rate_permille,
-        )
-        .select_from(Result)
-        .join(RosterEntry, _of_roster(period))
+def passed_of(settlement_id: int, period: Period, first: int | None = None) -> Query:
+    """Who passed: place (1, 2, ... by id), masked_id, level, rate_permille. No column has more of an id than that.
+
+    first   only the first so many: a page need not give everybody a place to show those
+    """
+    passed = (
+        select(Result.promoter_id, Result.rate_permille)
         .where(Result.settlement_id == settlement_id, Result.passed.is_(true()))
+        .order_by(Result.promoter_id)
+        .limit(None if first is None else written(first))
+        .subquery("passed")
+        .c
     )
+    entry = and_(RosterEntry.promoter_id == passed.promoter_id, RosterEntry.period == str(period))
+    return select(
+        type_coerce(func.row_number().over(order_by=passed.promoter_id), WholeNumber).label("place"),
+        _masked_in_sql(cast(passed.promoter_id, Text)).label("masked_id"),
+        RosterEntry.level,
+        passed.rate_permille,
+    ).join_from(passed.promoter_id.table, RosterEntry, entry)
 
 
 def masked(promoter_id: str) -> str:

@@ -10,6 +10,7 @@ from typing import NamedTuple, NotRequired, TypedDict
 from sqlalchemy import Connection, and_, case, func, insert, select
 from sqlalchemy.orm import aliased
 
+from bounty import figures
 from bounty.accounts.service import require_account
 from bounty.audit.service import record
 from bounty.db import Query, fetch_all
@@ -265,6 +266,31 @@ def changed_results(
         )
         for row in rows
     ]
+
+
+def changed_subject(before_id: int, after_id: int) -> str:
+    """The stored figure of how many results differ between two settlements, which never change: it is of itself."""
+    return f"changed {before_id} {after_id}"
+
+
+def changed_content(connection: Connection, before_id: int, after_id: int) -> int:
+    """How many promoters' results differ between two settlements of a period, as it is stored."""
+    was, now = aliased(Result, name="was"), aliased(Result, name="now")
+    same = (getattr(was, name).is_not_distinct_from(getattr(now, name)) for name in MeasuredResult._fields)
+    differ = (
+        select(func.count())
+        .select_from(now)
+        .join(was, and_(was.promoter_id == now.promoter_id, was.settlement_id == before_id))
+        .where(now.settlement_id == after_id, ~and_(*same))
+    )
+    return connection.execute(differ).scalar_one()
+
+
+def count_changed(connection: Connection, before_id: int, after_id: int) -> int:
+    """The same for a page."""
+    subject = changed_subject(before_id, after_id)
+    kept: int | None = figures.stored(connection, subject, subject).content
+    return changed_content(connection, before_id, after_id) if kept is None else kept
 
 
 def changes_by_cause(connection: Connection, settlement_id: int) -> list[CauseTotal]:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 
 from bounty.accounts.service import require_account
 from bounty.audit.service import actor_of, record
-from bounty.db import Query, fetch_first
+from bounty.db import Query, fetch_first, is_one_of
 from bounty.errors import BountyError
 from bounty.files.problems import BadRow, bad_row
 from bounty.models import Notice, Payee, PayeeApproval, PayeeProposal, Payout, Promoter, Result, User
@@ -41,12 +41,13 @@ class Proposed:
     """False where the newest proposal, which waits, says the same already."""
 
 
-def payees_in_force() -> Query:
-    """Where each promoter is paid now, by the newest approved proposal that names it: promoter_id, proposal_id, method,
-    fingerprint, shown_account, shown_name, secret."""
+def payees_in_force(promoters: Sequence[int] | None = None) -> Query:
+    """Where each promoter, or each of these, is paid now, by the newest approved proposal that names it: promoter_id,
+    proposal_id, method, fingerprint, shown_account, shown_name, secret."""
     newest = (
         select(Payee.promoter_id, func.max(Payee.proposal_id).label("proposal_id"))
         .join(PayeeApproval, PayeeApproval.proposal_id == Payee.proposal_id)
+        .where(is_one_of(Payee.promoter_id, promoters))
         .group_by(Payee.promoter_id)
         .subquery("newest")
     )
@@ -155,14 +156,16 @@ def payees_of(proposal_id: int) -> Query:
     )
 
 
-def promoters_without_payee() -> Query:
-    """Whom the newest notices give a subsidy and who has no payee in force: promoter_id, subsidy_fen of the notices."""
-    held = payees_in_force().subquery("held").c
+def promoters_without_payee(promoters: Sequence[int] | None = None) -> Query:
+    """Whom the newest notices give a subsidy and who has no payee in force, or just those of these: promoter_id,
+    subsidy_fen of the notices."""
+    held = payees_in_force(promoters).subquery("held").c
     return (
         select(Result.promoter_id, sum_or_zero(Result.__table__.c.subsidy_fen).label("subsidy_fen"))
         .join(Notice, Notice.settlement_id == Result.settlement_id)
         .outerjoin(held.promoter_id.table, held.promoter_id == Result.promoter_id)
         .where(is_newest(Notice), Result.subsidy_fen > 0, held.promoter_id.is_(None))
+        .where(is_one_of(Result.promoter_id, promoters))
         .group_by(Result.promoter_id)
         .order_by(Result.promoter_id)
     )

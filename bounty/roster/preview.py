@@ -2,12 +2,14 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
+from bounty import figures
 from bounty.errors import BountyError
+from bounty.json_types import JsonObject
 from bounty.models import OpenPeriod, RosterEntry
 from bounty.roster.eligibility import Ineligibility
 from bounty.roster.service import roster_to_freeze
@@ -25,6 +27,8 @@ class PreviewEntry(NamedTuple):
     target_orders: int | None
 
 
+CHANGES_SHOWN = 200
+"""Promoters who would stand otherwise that are listed."""
 _COMPARED = PreviewEntry._fields[1:]
 
 
@@ -53,20 +57,44 @@ class RosterPreview:
     eligible: int
     reasons: dict[str, int]
     """Ineligible reason -> promoters."""
+    changed: int
+    """How many would stand otherwise than on the roster before; with those who are new or gone."""
+    new: int
+    """Promoters who were not on the roster before."""
+    gone: int
+    """Promoters who were on the roster before, and would not be on this one."""
     changes: list[RosterChange]
-    """Against the roster before, by promoter."""
+    """The first CHANGES_SHOWN of those who changed, by promoter."""
     digest: str
     """SHA-256 of all entries and the terms: whoever confirms, confirms these."""
 
-    @property
-    def new(self) -> int:
-        """Promoters who were not on the roster before."""
-        return sum(change.was is None for change in self.changes)
 
-    @property
-    def gone(self) -> int:
-        """Promoters who were on the roster before, and would not be on this one."""
-        return sum(change.now is None for change in self.changes)
+def preview_subject(period: Period) -> str:
+    """The stored figure of what opening a period would do."""
+    return f"opening {period}"
+
+
+def preview_content(connection: Connection, period: Period, now: int) -> JsonObject | None:
+    """``RosterPreview`` as it is stored; null where the period can't be opened."""
+    try:
+        return asdict(roster_preview(connection, period, now)) | {"period": str(period)}
+    except BountyError:
+        return None
+
+
+def shown_preview(connection: Connection, period: Period, now: int) -> RosterPreview:
+    """``roster_preview`` for a page: as it is stored, if nothing has changed since.
+
+    Raises BountyError as ``roster_preview`` does.
+    """
+    content = figures.current(connection, preview_subject(period), now)
+    if content is None:
+        return roster_preview(connection, period, now)
+    changes = [
+        RosterChange(**each | {name: each[name] and PreviewEntry(*each[name]) for name in ("was", "now")})
+        for each in content["changes"]
+    ]
+    return RosterPreview(**content | {"period": period, "changes": changes})
 
 
 def roster_preview(connection: Connection, period: Period, now: int) -> RosterPreview:
@@ -87,7 +115,7 @@ def roster_preview(connection: Connection, period: Period, now: int) -> RosterPr
     reasons = [entry.reason for entry in stands.values()]
     changes = [
         RosterChange(each, (stands.get(each) or was[each]).name, was.get(each), stands.get(each))
-        for each in sorted(stands.keys() | was.keys())
+        for each in (() if before is None else sorted(stands.keys() | was.keys()))
         if _facts(was.get(each)) != _facts(stands.get(each))
     ]
     content = json.dumps([in_force.sha256, [row._asdict() for row in entries]], sort_keys=True, default=str)
@@ -99,7 +127,10 @@ def roster_preview(connection: Connection, period: Period, now: int) -> RosterPr
         len(entries),
         reasons.count(None),
         {reason: reasons.count(reason) for reason in Ineligibility if reason in reasons},
-        changes if before is not None else [],
+        len(changes),
+        sum(change.was is None for change in changes),
+        sum(change.now is None for change in changes),
+        changes[:CHANGES_SHOWN],
         hashlib.sha256(content.encode()).hexdigest(),
     )
 

@@ -2,14 +2,17 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import BigInteger, Connection, Row, and_, column, func, literal, or_, select, values
 
 from bounty.clock import midnight
-from bounty.db import Query, fetch_all
+from bounty.db import Condition, Query, equal, fetch_all
+from bounty.figures import list_content
+from bounty.json_types import JsonObject
 from bounty.models import Level, OpenPeriod, Order, RosterEntry, Target, Violation
 from bounty.promoters.queries import ranked_names
+from bounty.roster.eligibility import Ineligibility
 from bounty.rules.clauses import BoundColumns
 from bounty.rules.measure import counts, measured
 from bounty.rules.periods import Period, bounds_of
@@ -37,6 +40,28 @@ def roster_entries(period: Period) -> Query:
         entry.reason.is_(None).label("eligible"),
         entry.derivation.startswith('{"source":"override"', autoescape=True).label("overridden"),
     ).where(entry.period == str(period))
+
+
+ENTRIES: Final[dict[str, Condition]] = {
+    "eligible=yes": lambda rows: rows.c.reason.is_(None),
+    "eligible=no": lambda rows: rows.c.reason.is_not(None),
+    "eligible=overridden": lambda rows: rows.c.overridden.is_(True),
+}
+"""What entries can be filtered by: ``filter=option`` -> condition on the rows of ``roster_entries``."""
+
+
+def roster_subject(period: Period) -> str:
+    """The stored figure of a roster's entries."""
+    return f"roster {period}"
+
+
+def roster_content(connection: Connection, period: Period) -> JsonObject:
+    """A roster by each of ENTRIES, reason and level, as it is stored."""
+    filters = ENTRIES | {
+        **{f"reason={reason}": equal("reason", str(reason)) for reason in Ineligibility},
+        **{f"level={level}": equal("level", level) for level in levels_on_roster(connection, period)},
+    }
+    return list_content(connection, roster_entries(period), "promoter_id", "promoter_id", filters)
 
 
 def levels_on_roster(connection: Connection, period: Period) -> list[str]:

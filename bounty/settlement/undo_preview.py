@@ -1,12 +1,15 @@
 """What undoing a batch of orders would do: rows, orders, and in each open period whose pass would change."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, and_, func, select
+from sqlalchemy import Connection, and_, func, select
 
-from bounty.db import Query, fetch_all, snapshot
+from bounty import figures
+from bounty.db import Query, fetch_all
 from bounty.db.stand_in_rows import rows_instead_of
+from bounty.errors import BountyError
+from bounty.json_types import JsonObject
 from bounty.models import Batch, Notice, Order, PromoterProgress, RosterEntry
 from bounty.orders.archived import archived_months
 from bounty.orders.undo import Undoing, would_undo
@@ -15,6 +18,10 @@ from bounty.rules.measure import counts, frozen_bounds, measured, of_eligible
 from bounty.rules.periods import Period
 from bounty.rules.terms import Terms
 from bounty.settlement.queries import measures, rates_of_measures
+
+UNDOABLE, LARGEST = 3, 100_000
+"""Of so many of the newest batches the page before their undoing is stored, of at most so many rows each: looking at a
+row takes a tenth of a millisecond, and it is the newest file that somebody takes back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +63,63 @@ class UndoPreview:
     periods: list[TouchedPeriod]
 
 
-def undo_preview(engine: Engine, batch_id: int) -> UndoPreview:
+def shown_undo_preview(connection: Connection, batch_id: int, now: int) -> UndoPreview:
+    """``undo_preview`` for a page: as it is stored, if nothing has changed since.
+
+    Raises BountyError as ``undo_batch`` does.
+    """
+    content = figures.current(connection, undo_subject(batch_id), now)
+    if content is None:
+        return undo_preview(connection, batch_id)
+    periods = [
+        TouchedPeriod(**each | {"passes": [PassChange(**change) for change in each["passes"]]})
+        for each in content["periods"]
+    ]
+    return UndoPreview(**content | {"periods": periods})
+
+
+def undo_subject(batch_id: int) -> str:
+    """The stored figure of what undoing a batch would do."""
+    return f"undo {batch_id}"
+
+
+def undo_content(connection: Connection, batch_id: int) -> JsonObject | None:
+    """``UndoPreview`` as it is stored; null for a batch that can't be undone."""
+    try:
+        return asdict(undo_preview(connection, batch_id))
+    except BountyError:
+        return None
+
+
+def newest_to_undo(connection: Connection) -> list[int]:
+    """The batches of which ``undo_content`` is stored: the newest UNDOABLE of orders, but for very large ones."""
+    newest = (
+        select(Batch.batch_id)
+        .where(Batch.kind == "orders", Batch.undone_at.is_(None), Batch.rows_read <= LARGEST)
+        .order_by(Batch.batch_id.desc())
+        .limit(UNDOABLE)
+    )
+    return list(connection.execute(newest).scalars())
+
+
+def undo_preview(connection: Connection, batch_id: int) -> UndoPreview:
     """What the undoing would do, read without holding anybody up: no row is written, not even to be rolled back.
 
     Raises BountyError as ``undo_batch`` does.
     """
-    with snapshot(engine) as connection:
-        undoing = would_undo(connection, batch_id)
-        name = connection.execute(select(Batch.file_name).where(Batch.batch_id == batch_id)).scalar_one()
-        periods = [
-            TouchedPeriod(
-                period,
-                _notice(connection, period),
-                orders,
-                *_changes(connection, Period.parse(period), undoing),
-            )
-            for period, orders in sorted(
-                (period, orders) for period, orders in undoing.periods.items() if period is not None
-            )
-        ]
+    undoing = would_undo(connection, batch_id)
+    name = connection.execute(select(Batch.file_name).where(Batch.batch_id == batch_id)).scalar_one()
+    periods = [
+        TouchedPeriod(
+            period,
+            _notice(connection, period),
+            orders,
+            *_changes(connection, Period.parse(period), undoing),
+        )
+        for period, orders in sorted(
+            (period, orders) for period, orders in undoing.periods.items() if period is not None
+        )
+    ]
     return UndoPreview(batch_id, name, undoing.rows, sum(undoing.periods.values()), undoing.gone, periods)
 
 

@@ -184,6 +184,12 @@ def newest_tranche(connection: Connection) -> TrancheRow | None:
     return fetch_first(connection, newest, TrancheRow)
 
 
+def newest_tranches(connection: Connection, many: int) -> list[int]:
+    """The numbers of so many of the newest tranches, the newest first."""
+    newest = select(Tranche.tranche_id).order_by(Tranche.tranche_id.desc()).limit(many)
+    return list(connection.execute(newest).scalars())
+
+
 def tranche_of(connection: Connection, tranche_id: int) -> TrancheRow:
     """One tranche.
 

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 from flask import Flask, g
 
+from bounty.db import Condition
 from bounty.roster.programmes import programme_titles
 from bounty.rules.periods import MAIN, PERIOD_KEY, Period, in_programme
 from bounty.web.shared.language import in_language
 from bounty.web.shared.request_context import reading
-from bounty.web.shared.table_filters import Condition, Filter, Option
+from bounty.web.shared.table_filters import Filter, Option
 from bounty.web.shared.tables import Table
 
 _HALVES = (("", ""), ("上半月", "1st half of "), ("下半月", "2nd half of "))

@@ -135,7 +135,8 @@ def test_the_preview_reads_alone_and_says_what_undoing_does(
         numbers = [row.batch_id for row in batches(connection) if row.kind == "orders"]
     with transaction(engine) as writer:
         record(writer, "a.trial", "the lock that everybody who writes takes", made.now)
-        previews = {number: undo_preview(engine, number) for number in numbers}
+        with snapshot(engine) as reader:
+            previews = {number: undo_preview(reader, number) for number in numbers}
     flips = 0
     for number, preview in previews.items():
         with transaction(engine) as connection:

@@ -3,13 +3,14 @@
 from flask import Blueprint, Response, render_template, request
 
 from bounty.accounting import finance_queries
+from bounty.db import equal
 from bounty.models import LineCause
 from bounty.web.finance.notices import READERS
 from bounty.web.period_names import by_programme
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.request_context import now, reading
-from bounty.web.shared.table_filters import ORDER_SEARCH, PROMOTER_SEARCH, Filter, Option, equal
+from bounty.web.shared.table_filters import ORDER_SEARCH, PROMOTER_SEARCH, Filter, Option
 from bounty.web.shared.tables import Column, Table, Totals, page_of
 
 blueprint = Blueprint("adjustments", __name__, url_prefix="/finance")

@@ -8,9 +8,10 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from flask import Blueprint, Response, abort, render_template, request
 from sqlalchemy import Connection, false, true
 
-from bounty.db import Query, snapshot
+from bounty.db import Query, equal, snapshot
 from bounty.figures import books_are_small
 from bounty.notices import service as publication
+from bounty.notices.public_index import counts_by_level
 from bounty.notices.workbook import write_workbook
 from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import Period
@@ -21,7 +22,7 @@ from bounty.web.period_names import by_programme
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import attachment, csv_response
 from bounty.web.shared.request_context import engine, now, reading
-from bounty.web.shared.table_filters import ORDER_SEARCH, PROMOTER_SEARCH, Filter, Option, Search, equal
+from bounty.web.shared.table_filters import ORDER_SEARCH, PROMOTER_SEARCH, Filter, Option, Search
 from bounty.web.shared.tables import Column, Table, Totals, page_of
 
 blueprint = Blueprint("finance", __name__, url_prefix="/finance")
@@ -184,17 +185,26 @@ def _page(part: str, period: Period, notice: int) -> str:
     with reading() as connection:
         chosen, table, rows = _part(connection, part, period, notice)
         few = books_are_small(connection)
-        stored = Totals(chosen.lines_rows, {"subsidy_fen": chosen.subsidy_fen})
         page = page_of(
             connection,
             table,
             rows,
             request.args,
-            known=lambda filters: None if few or part == "results" or filters else stored,
+            known=lambda filters: None if few or filters else _totals(connection, part, chosen, period),
         )
     return render_template(
         "finance/notice.html", part=part, chosen=chosen, period=period, notice=notice, page=page
     )
+
+
+def _totals(connection: Connection, part: str, chosen: publication.NoticeRow, period: Period) -> Totals:
+    """Of all results, by their levels, or of all lines, as the settlement says."""
+    if part == "lines":
+        return Totals(chosen.lines_rows, {"subsidy_fen": chosen.subsidy_fen})
+    levels = counts_by_level(connection, chosen.settlement_id, period, now())
+    summed = ("gmv_fen", "orders", "subsidy_orders", "subsidy_fen")
+    sums = {name: sum(getattr(level, name) for level in levels) for name in summed}
+    return Totals(sum(level.on_roster for level in levels), sums)
 
 
 def _file(part: str, period: Period, notice: int) -> Response:

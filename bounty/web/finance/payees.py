@@ -1,5 +1,6 @@
 """Payees: where promoters are paid, masked; who has none; proposals, which a second person puts in force."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,6 +11,7 @@ from werkzeug.datastructures import FileStorage
 
 from bounty.accounting import finance_queries
 from bounty.errors import BountyError
+from bounty.figures import kept_lists
 from bounty.files.problems import BadRow
 from bounty.models.payees import PayeeMethod
 from bounty.payees import service
@@ -24,8 +26,9 @@ from bounty.web.shared.form_files import is_too_large, stay_on_form, uploaded_fi
 from bounty.web.shared.language import _, in_language
 from bounty.web.shared.request_context import now, reading, site, writing
 from bounty.web.shared.step_up_auth import require_fresh_code
+from bounty.web.shared.stored_lists import page_of_list
 from bounty.web.shared.table_filters import PROMOTER_SEARCH, Filter, Option
-from bounty.web.shared.tables import Column, Table, page_of
+from bounty.web.shared.tables import Column, Page, Table, Totals, page_of
 
 blueprint = Blueprint("payees", __name__, url_prefix="/finance/payees")
 FIELDS = {
@@ -173,7 +176,7 @@ def file() -> Response:
 def missing() -> str:
     """Whose money has nowhere to go."""
     with reading() as connection:
-        page = page_of(connection, MISSING, finance_queries.without_payee(), request.args)
+        page = _missing(connection, request.args)
     return render_template("finance/payees_missing.html", page=page, now=now())
 
 
@@ -222,8 +225,16 @@ def _found(connection: Connection, number: int) -> service.ProposalRow:
 
 def _index(refused: str | None = None) -> str:
     with reading() as connection:
-        page = page_of(connection, PAYEES, finance_queries.payee_list(), request.args)
-        missing = page_of(connection, MISSING, finance_queries.without_payee(), {})
+        kept = kept_lists(connection, finance_queries.PAYEES, now())
+        page = page_of_list(
+            connection,
+            PAYEES,
+            finance_queries.payee_list(),
+            request.args,
+            kept,
+            of_some=finance_queries.payee_list,
+        )
+        missing = _missing(connection, {})
         waiting = connection.execute(service.waiting_proposals()).all()
     return render_template(
         "finance/payees.html",
@@ -240,10 +251,26 @@ def _index(refused: str | None = None) -> str:
     )
 
 
+def _missing(connection: Connection, args: Mapping[str, str]) -> Page:
+    kept = kept_lists(connection, finance_queries.WITHOUT_PAYEE, now())
+    return page_of_list(
+        connection,
+        MISSING,
+        finance_queries.without_payee(),
+        args,
+        kept,
+        of_some=finance_queries.without_payee,
+    )
+
+
 def _proposal(number: int, refused: str | None = None) -> str:
     with reading() as connection:
         found = _found(connection, number)
-        page = page_of(connection, PROPOSED, service.payees_of(number).order_by(None), request.args)
+        every = Totals(found.payees, {})
+        rows = service.payees_of(number).order_by(None)
+        page = page_of(
+            connection, PROPOSED, rows, request.args, known=lambda filters: None if filters else every
+        )
     return render_template(
         "finance/payees_proposal.html",
         proposal=found,

@@ -16,6 +16,7 @@ from bounty.checks.books import require_balanced
 from bounty.clock import midnight, shanghai_date
 from bounty.db import QueryRow, snapshot
 from bounty.errors import BountyError
+from bounty.figures import kept_lists
 from bounty.models import LineCause
 from bounty.models.payees import PayeeMethod
 from bounty.payment_results import service
@@ -36,6 +37,7 @@ from bounty.web.shared.errors import refusal_text
 from bounty.web.shared.language import _, in_language
 from bounty.web.shared.request_context import engine, now, reading, site, writing
 from bounty.web.shared.step_up_auth import require_fresh_code
+from bounty.web.shared.stored_lists import page_of_list
 from bounty.web.shared.tables import Totals, page_of
 
 blueprint = Blueprint("payouts", __name__, url_prefix="/finance")
@@ -367,8 +369,10 @@ def _done(tranche_id: int, act: Callable[[], str]) -> ResponseReturnValue:
 def _tranche(tranche_id: int, refused: str | None = None) -> str:
     with reading() as connection:
         row = _found(connection, tranche_id)
-        page = page_of(connection, PAYOUTS, finance_queries.payouts_with_outcomes(tranche_id), request.args)
-        status_sums = finance_queries.payout_status_sums(connection, tranche_id)
+        kept = kept_lists(connection, finance_queries.payouts_subject(tranche_id), now())
+        payouts = finance_queries.payouts_with_outcomes(tranche_id)
+        page = page_of_list(connection, PAYOUTS, payouts, request.args, kept)
+        status_sums = finance_queries.payout_status_sums(connection, tranche_id, kept)
         stored = state.tranche_of(connection, tranche_id)
         approvals = approval.approvals_of(connection, stored)
         coming, figure = finance_queries.coming_shown(connection, now()) if stored.is_open else (None, None)

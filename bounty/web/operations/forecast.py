@@ -4,12 +4,19 @@ from datetime import date
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import ColumnElement, FromClause, and_
 
 from bounty.clock import midnight
 from bounty.errors import BountyError
+from bounty.figures import kept_lists
 from bounty.forecast.anomalies import kept_flags
-from bounty.forecast.stored import forecast_with_target, forecasts_with_targets, newest_forecast, scores
+from bounty.forecast.stored import (
+    GROUPS_OF_PROMOTERS,
+    forecast_subject,
+    forecast_with_target,
+    forecasts_with_targets,
+    newest_forecast,
+    scores,
+)
 from bounty.models.forecast import AnomalyCode
 from bounty.progress.history import month_of
 from bounty.progress.order_list import largest_pending, listed_now
@@ -21,37 +28,14 @@ from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.language import _
 from bounty.web.shared.request_context import now, reading, site, writing
 from bounty.web.shared.step_up_auth import require_fresh_code
-from bounty.web.shared.table_filters import Condition, Filter, Option
-from bounty.web.shared.tables import Column, Table, page_of
+from bounty.web.shared.stored_lists import page_of_list
+from bounty.web.shared.table_filters import Filter, Option
+from bounty.web.shared.tables import Column, Table
 
 blueprint = Blueprint("forecast", __name__, url_prefix="/operations/periods/<period:period>")
 READERS = ("operator", "finance", "admin")
-REACH_PERMILLE = 200
-"""From this probability on, who lacks orders even with all pending ones received is within reach."""
 MOST_FLAGS = 200
 """Flags that are listed."""
-
-
-def _missing(rows: FromClause, *, with_pending: bool) -> ColumnElement[bool]:
-    """Whether a target is missed by what counts, and by pending orders too."""
-    gmv = rows.c.counted_gmv_fen + (rows.c.pending_gmv_fen if with_pending else 0)
-    orders = rows.c.counted_orders + (rows.c.pending_orders if with_pending else 0)
-    return (gmv < rows.c.target_gmv_fen) | (orders < rows.c.target_orders)
-
-
-def _group(code: str) -> Condition:
-    conditions: dict[str, Condition] = {
-        "RECEIPTS": lambda rows: and_(_missing(rows, with_pending=False), ~_missing(rows, with_pending=True)),
-        "REACH": lambda rows: and_(
-            _missing(rows, with_pending=True), rows.c.probability_permille >= REACH_PERMILLE
-        ),
-        "REFUNDS": lambda rows: and_(
-            _missing(rows, with_pending=False),
-            rows.c.counted_gmv_fen + rows.c.failed_gmv_fen >= rows.c.target_gmv_fen,
-            rows.c.counted_orders + rows.c.failed_orders >= rows.c.target_orders,
-        ),
-    }
-    return conditions[code]
 
 
 GROUPS = Filter(
@@ -59,9 +43,9 @@ GROUPS = Filter(
     "名单",
     "list",
     (
-        Option("receipts", "只差收货", "needs receipts only", _group("RECEIPTS")),
-        Option("reach", "够得着", "within reach", _group("REACH")),
-        Option("refunds", "因退款跌回", "fell back through refunds", _group("REFUNDS")),
+        Option("receipts", "只差收货", "needs receipts only", GROUPS_OF_PROMOTERS["group=receipts"]),
+        Option("reach", "够得着", "within reach", GROUPS_OF_PROMOTERS["group=reach"]),
+        Option("refunds", "因退款跌回", "fell back through refunds", GROUPS_OF_PROMOTERS["group=refunds"]),
     ),
 )
 FORECASTS = Table(
@@ -104,11 +88,12 @@ def show(period: Period) -> str:
         newest = newest_forecast(connection, period)
         page = None
         if newest is not None:
-            page = page_of(
+            page = page_of_list(
                 connection,
                 FORECASTS,
                 forecasts_with_targets(period, newest.as_of),
                 request.args,
+                kept_lists(connection, forecast_subject(period), now(), newest.as_of),
                 counted=True,
             )
         return render_template(

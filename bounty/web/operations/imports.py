@@ -20,7 +20,7 @@ from flask import (
 from werkzeug.wrappers import Response as Redirect
 
 from bounty.clock import shown
-from bounty.db import QueryRow
+from bounty.db import QueryRow, equal
 from bounty.errors import BountyError
 from bounty.importer import KINDS, RELEASE
 from bounty.ingest.correction_files import ENTRY_COLUMN
@@ -30,7 +30,7 @@ from bounty.ingest.unfinished import unfinished_file
 from bounty.models.ingest import FileKind
 from bounty.orders.undo import undo_batch
 from bounty.platforms.pdd.order_facts import ORDER_FACTS
-from bounty.settlement.undo_preview import undo_preview
+from bounty.settlement.undo_preview import shown_undo_preview
 from bounty.uploads import service as uploads
 from bounty.uploads.batch_list import batch_list
 from bounty.uploads.processes import ImportProcess, launch
@@ -42,8 +42,8 @@ from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.errors import refusal_text
 from bounty.web.shared.form_files import stay_on_form, uploaded_file
 from bounty.web.shared.language import _, _n
-from bounty.web.shared.request_context import engine, now, reading, site, writing
-from bounty.web.shared.table_filters import Filter, Option, Search, equal, one_of
+from bounty.web.shared.request_context import now, reading, site, writing
+from bounty.web.shared.table_filters import Filter, Option, Search, one_of
 from bounty.web.shared.tables import Column, Table, page_of
 
 blueprint = Blueprint("imports", __name__, url_prefix="/operations/imports")
@@ -309,7 +309,8 @@ def undo(batch_id: int) -> Redirect | str | tuple[str, int]:
 
 def _undoing(batch_id: int) -> str | tuple[str, int]:
     try:
-        preview = undo_preview(engine(), batch_id)
+        with reading() as connection:
+            preview = shown_undo_preview(connection, batch_id, now())
     except BountyError as refusal:
         return _index(refusal_text(refusal)), 409
     return render_template("operations/undo.html", preview=preview, now=now())

@@ -15,7 +15,7 @@ from bounty.notices.late_facts import LateFacts, late_facts_shown
 from bounty.notices.nudges import nudge
 from bounty.notices.period_status import PeriodStatus, period_status
 from bounty.notices.period_summaries import PeriodState, PeriodSummary, period_summaries
-from bounty.notices.promoter_counts import PromoterCounts, among, awaits_receipts, kept_counts
+from bounty.notices.promoter_counts import PromoterCounts, awaits_receipts, kept_counts
 from bounty.notices.results_query import Outlook, active_and_eligible, funnel, tiers_shown
 from bounty.notices.trends import trend
 from bounty.release.checklist import ChecklistCode, checklist, waiting_by_code
@@ -38,8 +38,9 @@ from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.formats import day
 from bounty.web.shared.language import _, _n
 from bounty.web.shared.request_context import now, reading, site, writing
+from bounty.web.shared.stored_lists import page_of_list
 from bounty.web.shared.table_filters import Filter, one_of
-from bounty.web.shared.tables import Column, Page, Table, Totals, page_of
+from bounty.web.shared.tables import Column, Page, Table, page_of
 
 blueprint = Blueprint("period", __name__, url_prefix="/operations")
 NEAREST = Table(
@@ -131,7 +132,7 @@ def show(period: Period) -> str:
             causes=ChangeCause.labels(),
             states=PeriodState.labels(),
             outlooks=Outlook.labels(),
-            page=_nearest(connection, stage, None if request.args else kept),
+            page=_nearest(connection, stage, kept),
             forecast=None if stage.newest else newest_forecast(connection, period),
             now=now(),
         )
@@ -139,13 +140,8 @@ def show(period: Period) -> str:
 
 def _nearest(connection: Connection, stage: PeriodStatus, kept: PromoterCounts | None) -> Page:
     """The promoters who are nearest to their target; of the stored ones only the rows are read."""
-    table, rows = nearest_of(stage), active(stage)
-    if kept is None:
-        return page_of(connection, table, rows, request.args, counted=True)
-    every = Totals(kept.active["every"], {"subsidy_fen": kept.active_subsidy_fen})
-    nearest = among(rows, kept.nearest_active)
-    counts = {"result": kept.active | {"": every.rows}}
-    return page_of(connection, table, nearest, {}, known=lambda _filters: every, known_counts=counts)
+    nearest = None if kept is None else kept.active
+    return page_of_list(connection, nearest_of(stage), active(stage), request.args, nearest, counted=True)
 
 
 @blueprint.post("/periods/<period:period>/remind")

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Row, and_, or_
 from werkzeug.wrappers import Response as Redirect
 
 from bounty import importer
-from bounty.db import count_of, snapshot
+from bounty.db import Condition, count_of, equal, snapshot
 from bounty.errors import BountyError
 from bounty.files.problem_texts import PROBLEM_TEXTS
 from bounty.ingest import queries
@@ -25,7 +25,7 @@ from bounty.web.shared.downloads import attachment, csv_response
 from bounty.web.shared.errors import refusal_text
 from bounty.web.shared.language import _, _n, in_language
 from bounty.web.shared.request_context import engine, now, reading, writing
-from bounty.web.shared.table_filters import Condition, Filter, Option, Search, equal, one_of
+from bounty.web.shared.table_filters import Filter, Option, Search, one_of
 from bounty.web.shared.tables import Column, Table, narrowed, page_of
 
 blueprint = Blueprint("quarantine", __name__, url_prefix="/operations/quarantine")

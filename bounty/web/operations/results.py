@@ -2,14 +2,14 @@
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import Connection, and_, or_
+from sqlalchemy import Connection, or_
 
-from bounty.db import Query
+from bounty.db import Query, equal
 from bounty.notices.as_of import results_as_of
 from bounty.notices.period_status import PeriodStatus, period_status
 from bounty.notices.period_summaries import period_summaries
-from bounty.notices.promoter_counts import among, awaits_receipts, kept_counts
-from bounty.notices.results_query import Outlook, at_risk, further_short, results_query
+from bounty.notices.promoter_counts import RESULTS, awaits_receipts, kept_counts
+from bounty.notices.results_query import Outlook, results_query
 from bounty.progress.as_of import AsOf
 from bounty.rules.periods import Period
 from bounty.settlement.revocations import voids_of
@@ -17,8 +17,9 @@ from bounty.web.promoter.as_of import requested_as_of
 from bounty.web.shared.access import allows
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.request_context import now, reading
-from bounty.web.shared.table_filters import Filter, Option, Search, equal, one_of
-from bounty.web.shared.tables import Column, Page, Table, Totals, page_of
+from bounty.web.shared.stored_lists import page_of_list
+from bounty.web.shared.table_filters import Filter, Option, Search, one_of
+from bounty.web.shared.tables import Column, Page, Table
 
 blueprint = Blueprint("results", __name__, url_prefix="/operations")
 MOST_AS_OF = 500
@@ -29,16 +30,16 @@ RESULT = Filter(
     "结果",
     "result",
     (
-        Option("passed", "达标", "passed", equal("passed", 1)),
-        Option("risk", "差 10% 以内", "within 10 %", lambda rows: at_risk(rows.c)),
+        Option("passed", "达标", "passed", RESULTS["result=passed"]),
+        Option("risk", "差 10% 以内", "within 10 %", RESULTS["result=risk"]),
         Option(
             "short",
             "其余未达标",
             "further short",
-            lambda rows: further_short(rows.c),
+            RESULTS["result=short"],
         ),
-        Option("ineligible", "无资格", "not eligible", lambda rows: rows.c.reason.is_not(None)),
-        Option("eligible", "有资格", "eligible", lambda rows: rows.c.reason.is_(None)),
+        Option("ineligible", "无资格", "not eligible", RESULTS["result=ineligible"]),
+        Option("eligible", "有资格", "eligible", RESULTS["result=eligible"]),
     ),
 )
 ACTIVITY = Filter(
@@ -46,8 +47,8 @@ ACTIVITY = Filter(
     "活跃",
     "activity",
     (
-        Option("yes", "有订单", "with orders", equal("active", 1)),
-        Option("no", "无订单", "without orders", equal("active", 0)),
+        Option("yes", "有订单", "with orders", RESULTS["active=yes"]),
+        Option("no", "无订单", "without orders", RESULTS["active=no"]),
     ),
 )
 OUTLOOK = one_of("outlook", "走势", "outlook", Outlook.labels())
@@ -56,18 +57,18 @@ CHANGE = Filter(
     "与上次相比",
     "since the last run",
     (
-        Option("any", "有变化", "changed", equal("changed", 1)),
+        Option("any", "有变化", "changed", RESULTS["change=any"]),
         Option(
             "gained",
             "新达标",
             "passes now",
-            lambda rows: and_(rows.c.changed == 1, rows.c.passed == 1, rows.c.was_passed == 0),
+            RESULTS["change=gained"],
         ),
         Option(
             "lost",
             "不再达标",
             "no longer passes",
-            lambda rows: and_(rows.c.passed == 0, rows.c.was_passed == 1),
+            RESULTS["change=lost"],
         ),
     ),
 )
@@ -178,12 +179,9 @@ def index(period: Period) -> str:
 
 
 def _page(connection: Connection, stage: PeriodStatus) -> Page:
-    kept = None if request.args else kept_counts(connection, stage, now())
-    if kept is None:
-        return page_of(connection, table_of(stage), rows_of(stage), request.args)
-    every = Totals(kept.funnel.on_roster, {"subsidy_fen": kept.subsidy_fen})
-    nearest = among(rows_of(stage), kept.nearest)
-    return page_of(connection, table_of(stage), nearest, {}, known=lambda _filters: every)
+    kept = kept_counts(connection, stage, now())
+    every = None if kept is None else kept.every
+    return page_of_list(connection, table_of(stage), rows_of(stage), request.args, every)
 
 
 def _as_of(connection: Connection, period: Period, past: AsOf) -> str:

@@ -4,6 +4,7 @@ import base64
 import csv
 import io
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,14 +14,16 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as Redirect
 
 from bounty.accounts.service import account_of_promoter, count_promoter_accounts, mail_invitations
+from bounty.db import equal
 from bounty.errors import BountyError
+from bounty.figures import kept_lists
 from bounty.money import read_yuan
 from bounty.promoters.invitations import invite_from_file
 from bounty.roster import queries
 from bounty.roster.eligibility import Ineligibility, in_words
 from bounty.roster.ineligibility_text import ineligibility_text, tenure_reached
 from bounty.roster.overrides import EntryState, entry_of, override, overrides_of, refusal_of
-from bounty.roster.preview import roster_preview
+from bounty.roster.preview import roster_preview, shown_preview
 from bounty.roster.service import open_roster
 from bounty.roster.terms import terms_in_force
 from bounty.rules.periods import MAIN, Period
@@ -32,13 +35,12 @@ from bounty.web.shared.errors import refusal_text
 from bounty.web.shared.form_files import uploaded_file
 from bounty.web.shared.language import _, in_language, language, listed
 from bounty.web.shared.request_context import now, reading, site, writing
-from bounty.web.shared.table_filters import PROMOTER_SEARCH, Filter, Option, equal, one_of
-from bounty.web.shared.tables import Column, Table, page_of
+from bounty.web.shared.stored_lists import page_of_list
+from bounty.web.shared.table_filters import PROMOTER_SEARCH, Filter, Option, one_of
+from bounty.web.shared.tables import Column, Page, Table
 
 blueprint = Blueprint("roster", __name__, url_prefix="/operations/roster")
 READERS = ("operator", "admin")
-CHANGES_SHOWN = 200
-"""Promoters listed on the page before freezing; the counts are of all."""
 COLUMNS = (
     Column("promoter_id", "推手", "promoter", "id", sortable=True),
     Column("name", "姓名", "name", sortable=True),
@@ -77,7 +79,7 @@ def listing(period: Period) -> str:
 def file(period: Period) -> Response:
     """Just these as a file."""
     with reading() as connection:
-        table = _table(connection, period)
+        table = _table(queries.levels_on_roster(connection, period))
     return csv_response(table, queries.roster_entries(period), request.args, f"roster-{period.slug}")
 
 
@@ -126,12 +128,11 @@ def _month(fields: MultiDict[str, str]) -> Period:
 
 def _opening(month: Period, refused: str | None = None) -> str:
     with reading() as connection:
-        preview = roster_preview(connection, month, now())
+        preview = shown_preview(connection, month, now())
         accounts = count_promoter_accounts(connection)
     return render_template(
         "operations/opening.html",
         preview=preview,
-        changes=preview.changes[:CHANGES_SHOWN],
         reasons=Ineligibility.labels(),
         accounts=accounts,
         refused=refused,
@@ -206,9 +207,7 @@ def _listing(month: Period, refused: str | None = None) -> str:
         if str(month) not in opened:
             abort(404)
         args = request.args if request.method == "GET" else {}
-        page = page_of(
-            connection, _table(connection, month), queries.roster_entries(month), args, counted=True
-        )
+        page = _page(connection, month, args)
     return render_template(
         "operations/roster.html",
         page=page,
@@ -220,6 +219,16 @@ def _listing(month: Period, refused: str | None = None) -> str:
         refused=refused,
         now=now(),
     )
+
+
+def _page(connection: Connection, month: Period, args: Mapping[str, str]) -> Page:
+    kept = kept_lists(connection, queries.roster_subject(month), now())
+    levels = (
+        queries.levels_on_roster(connection, month)
+        if kept is None
+        else (name.removeprefix("level=") for name in kept if name.startswith("level="))
+    )
+    return page_of_list(connection, _table(levels), queries.roster_entries(month), args, kept, counted=True)
 
 
 def _reopened(refusal: BountyError) -> tuple[str, int]:
@@ -304,8 +313,7 @@ def _offered(periods: list[str], programme: str) -> Period | None:
     return next((each.plus(1) for each in newest), None)
 
 
-def _table(connection: Connection, month: Period) -> Table:
-    levels = queries.levels_on_roster(connection, month)
+def _table(levels: Iterable[str]) -> Table:
     return Table(
         "roster",
         COLUMNS,
@@ -317,9 +325,9 @@ def _table(connection: Connection, month: Period) -> Table:
                 "资格",
                 "eligibility",
                 (
-                    Option("yes", "有资格", "eligible", lambda row: row.c.reason.is_(None)),
-                    Option("no", "无资格", "not eligible", lambda row: row.c.reason.is_not(None)),
-                    Option("overridden", "有人工调整", "overridden", lambda row: row.c.overridden.is_(True)),
+                    Option("yes", "有资格", "eligible", queries.ENTRIES["eligible=yes"]),
+                    Option("no", "无资格", "not eligible", queries.ENTRIES["eligible=no"]),
+                    Option("overridden", "有人工调整", "overridden", queries.ENTRIES["eligible=overridden"]),
                 ),
             ),
             one_of("reason", "原因", "reason", Ineligibility.labels()),

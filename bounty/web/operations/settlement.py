@@ -25,7 +25,7 @@ from bounty.roster.terms import open_period
 from bounty.rules.periods import Period
 from bounty.settlement.approval import approvals_needed
 from bounty.settlement.queries import count_passed
-from bounty.settlement.service import settle
+from bounty.settlement.service import SettlementRow, settle
 from bounty.web.operations.period import place_of
 from bounty.web.operations.results import READERS
 from bounty.web.public.pages import notice_parts
@@ -217,9 +217,10 @@ def changes(period: Period) -> str:
     causes come to, and a file of the orders."""
     with reading() as connection:
         stage = period_status(connection, period, now())
-        rows, page = _changes(connection, stage), None
+        _require_two(connection, stage)
+        page = None
         if books_are_small(connection):
-            page = page_of(connection, CHANGES, rows, request.args)
+            page = page_of(connection, CHANGES, _changes(connection, stage), request.args)
         differs = difference_shown(connection, period, stage.terms, stage.before, stage.newest, now())
     return render_template(
         "operations/changes.html",
@@ -244,13 +245,19 @@ def changes_csv(period: Period) -> Response:
 
 
 def _changes(connection: Connection, stage: PeriodStatus) -> Query:
+    before, newest = _require_two(connection, stage)
+    return with_moved(changes_between(stage.period, stage.terms, before, newest))
+
+
+def _require_two(connection: Connection, stage: PeriodStatus) -> tuple[SettlementRow, SettlementRow]:
+    """The newest two settlements. Raises BountyError where there is one or none, or rows of the older are archived."""
     if stage.before is None or stage.newest is None:
         raise BountyError(
             f"{stage.period} has not been settled twice: there is nothing to compare yet.",
             f"{stage.period} 还没有第二次核算：暂无可比较的内容。",
         )
     require_rows_of_changes(connection, stage.period, stage.before)
-    return with_moved(changes_between(stage.period, stage.terms, stage.before, stage.newest))
+    return stage.before, stage.newest
 
 
 def _seen() -> int:

@@ -10,13 +10,14 @@ from werkzeug.wrappers import Response
 from wtforms import BooleanField, RadioField
 
 from bounty.accounts.service import account_of_promoter
+from bounty.db import equal
 from bounty.notifications import inbox, service
 from bounty.notifications.message_kinds import PROMOTER_KINDS, MessageKind
 from bounty.web.shared.access import allows, own_promoter, person
 from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.language import _, language
 from bounty.web.shared.request_context import now, reading, writing
-from bounty.web.shared.table_filters import Filter, Option, equal
+from bounty.web.shared.table_filters import Filter, Option
 from bounty.web.shared.tables import Column, Table, page_of
 
 blueprint = Blueprint("messages", __name__)

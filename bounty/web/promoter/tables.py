@@ -6,10 +6,11 @@ from sqlalchemy import FromClause, not_
 from sqlalchemy.sql import ColumnElement
 
 from bounty.accounting.promoter_statement import SubsidyState
+from bounty.db import equal
 from bounty.rules.clause_texts import CLAUSE_TEXTS
 from bounty.rules.clauses import TASK_CLAUSES
 from bounty.rules.measure import COUNTED, PENDING
-from bounty.web.shared.table_filters import Filter, Option, Search, equal
+from bounty.web.shared.table_filters import Filter, Option, Search
 from bounty.web.shared.tables import Column, Table
 
 

@@ -8,7 +8,9 @@ from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from bounty.clock import shanghai_date
+from bounty.db import equal
 from bounty.errors import BountyError
+from bounty.figures import FIRST
 from bounty.models import ChangeCause
 from bounty.notices import public_index, service
 from bounty.notices.period_summaries import PeriodState
@@ -24,7 +26,7 @@ from bounty.web.shared.downloads import csv_response
 from bounty.web.shared.formats import first_page
 from bounty.web.shared.language import language
 from bounty.web.shared.request_context import now, reading, site
-from bounty.web.shared.table_filters import Filter, Option, Search, equal
+from bounty.web.shared.table_filters import Filter, Option, Search
 from bounty.web.shared.tables import Column, Page, Table, Totals, page_of
 
 blueprint = Blueprint("public", __name__)
@@ -92,8 +94,8 @@ class NoticeParts(TypedDict):
     words: list[str]
     """The terms, a sentence each."""
     levels: list[public_index.LevelTotals]
-    changed: list[service.PromoterChange] | None
-    """Null without a notice before."""
+    changed: int | None
+    """How many promoters' results are otherwise than in the notice before; null without one."""
     causes: list[service.CauseTotal]
     saying: dict[str, tuple[str, str]]
     """Cause -> its sentence."""
@@ -117,12 +119,12 @@ def notice_parts(
     changed = (
         None
         if before is None
-        else service.changed_results(connection, period, before.settlement_id, shown.settlement_id)
+        else service.count_changed(connection, before.settlement_id, shown.settlement_id)
     )
     levels = public_index.counts_by_level(connection, shown.settlement_id, period, now())
     passed = None
     if site().settings.public_list:
-        rows = public_index.passed_of(shown.settlement_id, period)
+        rows = public_index.passed_of(shown.settlement_id, period, None if request.args else FIRST)
         every = Totals(sum(level.passed for level in levels), {})
         passed = page_of(
             connection,

@@ -5,15 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, FromClause, cast
 
-from bounty.db import Words
-
-Condition = Callable[[FromClause], ColumnElement[bool]]
-"""Builds the condition that rows of a table must match."""
-
-
-def equal(name: str, value: object) -> Condition:
-    """Rows with this value in a column."""
-    return lambda rows: rows.c[name] == value
+from bounty.db import Condition, Words, equal
 
 
 def begins(name: str, prefix: str) -> Condition:

@@ -38,7 +38,7 @@ from sqlalchemy import (
 from werkzeug.datastructures import MultiDict
 
 from bounty.clock import shown
-from bounty.db import Query, QueryRow, Words
+from bounty.db import Query, QueryRow, Words, written
 from bounty.errors import BountyError
 from bounty.money import shown_yuan
 from bounty.rules.sql_math import count_where, sum_or_zero
@@ -209,7 +209,7 @@ def page_of(
         select(every)
         .where(matching)
         .order_by(*(_directed(column, arguments.descending) for column in order))
-        .limit(table.page + 1)
+        .limit(written(table.page + 1))
     )
     found = list(connection.execute(query if behind is None else query.where(behind)))
     next_page = None
