@@ -81,6 +81,15 @@ def with_keys(query: Query, name: str, keys: Iterable[int]) -> Query:
     return select(rows).where(rows.c[name].in_(list(keys)))
 
 
+def keys_of(connection: Connection, query: Query, name: str, most: int) -> list[int]:
+    """What the rows of a SELECT have in a column of whole numbers; of at most so many rows.
+
+    name   the column's label
+    """
+    rows = query.subquery("rows")
+    return list(connection.execute(select(rows.c[name]).limit(written(most))).scalars())
+
+
 def count_of(connection: Connection, query: Query) -> int:
     """The number of rows of a SELECT."""
     return connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()

@@ -1,12 +1,16 @@
 """A page of a list that may be as long as the roster, by what is stored of it."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from sqlalchemy import Connection
 
-from bounty.db import Query, with_keys
+from bounty.db import Query, keys_of, with_keys
 from bounty.figures import ListFigure
-from bounty.web.shared.tables import Page, Table, Totals, page_of
+from bounty.web.shared.tables import Page, Table, Totals, narrowed, page_of
+
+MOST_FOUND = 1_000
+"""A search that finds more looks at the list as it is."""
 
 
 def page_of_list(
@@ -24,13 +28,19 @@ def page_of_list(
     kept      the list as it is stored, by filter, if nothing has changed since; null where nothing is stored
     of_some   the rows with some keys, where a database reads more than these for a condition on ``rows``
     """
+    key, shown_rows = table.key[0], of_some or partial(with_keys, rows, table.key[0])
     chosen = {name: args[name] for name in ("q", *(each.name for each in table.filters)) if args.get(name)}
     found = None if kept is None else kept.get("&".join(f"{name}={value}" for name, value in chosen.items()))
+    if kept is not None and list(chosen) == ["q"]:
+        # One look at names and ids, and then at few rows, in place of two at all there is to them.
+        keys = keys_of(connection, narrowed(table, rows, args), key, MOST_FOUND + 1)
+        if len(keys) <= MOST_FOUND:
+            rows = shown_rows(keys)
     # What other filters would leave of a filtered list is not stored.
     if kept is None or found is None or (counted and chosen):
         return page_of(connection, table, rows, args, counted=counted)
     if args.get("sort", "") in ("", table.order) and not args.get("after"):
-        rows = with_keys(rows, table.key[0], found.first) if of_some is None else of_some(found.first)
+        rows = shown_rows(found.first)
     totals = Totals(found.rows, found.sums)
     counts = {
         choice.name: {"": found.rows}
