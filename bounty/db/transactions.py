@@ -74,6 +74,15 @@ def plan_for_values(connection: Connection) -> None:
         connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_custom_plan")
 
 
+def may_idle(connection: Connection) -> None:
+    """Let PostgreSQL wait until the end of the transaction for a connection that asks nothing; nothing on SQLite.
+
+    For what another machine computes meanwhile: otherwise the server ends a transaction that is idle for five minutes.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+
+
 def avoid_loops(connection: Connection) -> None:
     """Make PostgreSQL join by hashing or merging until the end of the transaction; nothing on SQLite.
 

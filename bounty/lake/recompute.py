@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, and_, or_, select
 
-from bounty.db import avoid_loops
+from bounty.db import avoid_loops, may_idle
 from bounty.errors import BountyError
 from bounty.json_types import JsonObject
 from bounty.models import Batch, Notice, PassVoidAnswer
@@ -116,6 +116,7 @@ def recompute(
         return manifest_of(period, newest.settlement_id, notice, in_force.sha256, facts)
 
     elsewhere = known_notices(connection, newest.settlement_id)
+    may_idle(connection)
     with compute(connection, period, in_force, elsewhere) as rows:
         files = (rendered_results(rows.results, period), rendered_lines(rows.lines, period))
         if out is None:

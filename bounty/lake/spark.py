@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import CTE, Connection
 
-from bounty.db import Query
+from bounty.db import Query, may_idle
 from bounty.errors import BountyError
 from bounty.lake.export import columns_named, export_facts, paid_span, rows_of, write_table
 from bounty.lake.recompute import Compute, ComputedRows
@@ -96,6 +96,7 @@ def simulated_on_session(spark: "SparkSession", folder: Path) -> RowsOf:
     def rows_of_month(
         connection: Connection, period: Period, bounds: Bounds, query: Query, instead: Sequence[CTE]
     ) -> Iterable[Sequence[int | None]]:
+        may_idle(connection)
         elsewhere = notices_elsewhere(connection, period)
         simulated = {cte.name: cte for cte in instead}
         for table, columns in columns_named([query]).items():

@@ -2,6 +2,9 @@
 
 import json
 import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ from sqlalchemy import Engine
 
 from bounty.db import snapshot, transaction
 from bounty.lake.export import columns_named
-from bounty.lake.recompute import recompute
+from bounty.lake.recompute import in_the_books, recompute
 from bounty.notices.service import export
 from bounty.rules.periods import Period
 from bounty.rules.terms import read_terms
@@ -43,6 +46,20 @@ def test_a_generated_month_computed_again_is_the_settlement_to_the_byte(
     for name in FILES:
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "export" / name).read_bytes()
     assert everything(engine) == before
+
+
+def test_the_server_waits_as_long_as_it_is_computed_elsewhere(month: Month, engine: Engine) -> None:
+    @contextmanager
+    def slowly(*asked: Any) -> Iterator[Any]:
+        with in_the_books(*asked) as rows:
+            time.sleep(0.5)
+            yield rows
+
+    period = Period.parse("2022-12")
+    with snapshot(engine) as connection:
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = '100ms'")
+        assert recompute(connection, period, compute=slowly).equal
 
 
 @pytest.fixture
