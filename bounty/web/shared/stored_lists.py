@@ -10,7 +10,7 @@ from bounty.figures import ListFigure
 from bounty.web.shared.tables import Page, Table, Totals, narrowed, page_of
 
 MOST_FOUND = 1_000
-"""A search that finds more looks at the list as it is."""
+"""Rows. A search that finds more of them is a condition on the whole list, as in ``page_of``."""
 
 
 def page_of_list(
@@ -32,7 +32,7 @@ def page_of_list(
     chosen = {name: args[name] for name in ("q", *(each.name for each in table.filters)) if args.get(name)}
     found = None if kept is None else kept.get("&".join(f"{name}={value}" for name, value in chosen.items()))
     if kept is not None and list(chosen) == ["q"]:
-        # One look at names and ids, and then at few rows, in place of two at all there is to them.
+        # The names and ids of all rows are read once, and the other columns only of the rows that match.
         keys = keys_of(connection, narrowed(table, rows, args), key, MOST_FOUND + 1)
         if len(keys) <= MOST_FOUND:
             rows = shown_rows(keys)
